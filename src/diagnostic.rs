@@ -1,0 +1,121 @@
+//! Problems in the user's text: what is wrong, where, and what to type.
+//!
+//! A [`Diagnostic`] stays structured until the very end; [`render`] draws it.
+
+use std::sync::Arc;
+
+use crate::text::{Position, Source, Span};
+
+pub mod render;
+
+/// How bad a [`Diagnostic`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing runs while one of these is there.
+    Error,
+    /// Told; `--strict` refuses some of them.
+    Warning,
+}
+
+/// A place in the source with the reason why it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Bytes from the start of the file.
+    pub span: Span,
+    /// Why here, for example ``ended here``; may be empty.
+    pub text: String,
+}
+
+/// One problem in one file.
+///
+/// Message: lower case, no final period, what is wrong. Labels: why here; the
+/// first one is the primary. Helps: what to type instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Kebab-case, permanent, for example `unknown-migration`.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// Where; `None` if the problem is in no file's text.
+    pub source: Option<Arc<Source>>,
+    /// Places in `source`, the primary one first.
+    pub labels: Vec<Label>,
+    /// Further facts, DETAIL of the server for example.
+    pub notes: Vec<String>,
+    /// What to do or type.
+    pub helps: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error without a place yet.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            source: None,
+            labels: Vec::new(),
+            notes: Vec::new(),
+            helps: Vec::new(),
+        }
+    }
+
+    /// A warning without a place yet.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message)
+        }
+    }
+
+    /// The file that the labels point into.
+    #[must_use]
+    pub fn source(mut self, source: &Arc<Source>) -> Self {
+        self.source = Some(Arc::clone(source));
+        self
+    }
+
+    /// Shows a place; the first one is the primary.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds what to do or type.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+
+    /// Adds a help made from `value`, if there is one.
+    #[must_use]
+    pub fn help_if<T>(self, value: Option<T>, help: impl FnOnce(T) -> String) -> Self {
+        match value {
+            Some(value) => self.help(help(value)),
+            None => self,
+        }
+    }
+
+    /// Line and column of the primary label.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let source = self.source.as_ref()?;
+        Some(source.position(self.labels.first()?.span.start))
+    }
+}

@@ -1,0 +1,1 @@
+//! Draws a [`Diagnostic`](super::Diagnostic) for people.

@@ -1,0 +1,10 @@
+//! segue applies plain SQL migrations to PostgreSQL without stopping the
+//! application.
+//!
+//! ```text
+//! files → Source → Migration → Graph ─┬→ Plan → Events
+//!                 database → History ─┘
+//! ```
+
+pub mod diagnostic;
+pub mod text;

@@ -1,0 +1,2 @@
+//! segue
+fn main() {}
