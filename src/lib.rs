@@ -7,4 +7,5 @@
 //! ```
 
 pub mod diagnostic;
+pub mod statement;
 pub mod text;
