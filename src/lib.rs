@@ -7,5 +7,6 @@
 //! ```
 
 pub mod diagnostic;
+pub mod directive;
 pub mod statement;
 pub mod text;
