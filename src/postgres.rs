@@ -1,5 +1,6 @@
-//! The one place that talks to PostgreSQL.
+//! Everything that talks to PostgreSQL.
 
 pub mod connect;
 pub mod target;
+pub mod throwaway;
 pub mod tls;
