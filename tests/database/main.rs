@@ -2,6 +2,7 @@
 
 mod fresh_database;
 mod proxy;
+mod throwaway;
 
 #[path = "../support/support.rs"]
 mod support;
