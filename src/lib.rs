@@ -7,5 +7,7 @@
 //! ```
 
 pub mod diagnostic;
+pub mod directive;
 pub mod postgres;
+pub mod statement;
 pub mod text;
