@@ -1,6 +1,7 @@
 //! Everything that talks to PostgreSQL.
 
 pub mod connect;
+pub mod scratch;
 pub mod target;
 pub mod throwaway;
 pub mod tls;

@@ -2,6 +2,7 @@
 
 mod fresh_database;
 mod proxy;
+mod scratch;
 mod throwaway;
 
 #[path = "../support/support.rs"]
