@@ -2,6 +2,8 @@
 
 mod fresh_database;
 mod proxy;
+mod scratch;
+mod throwaway;
 
 #[path = "../support/support.rs"]
 mod support;

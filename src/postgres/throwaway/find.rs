@@ -99,7 +99,12 @@ fn candidates(options: &Options) -> Vec<PathBuf> {
         let absolute = std::env::split_paths(path).filter(|folder| folder.is_absolute());
         for folder in absolute {
             candidates.extend(bindir(&folder.join("pg_config")));
-            candidates.push(folder);
+            // A link to the server lies apart from what belongs to it.
+            let postgres = folder.join("postgres").canonicalize();
+            let linked = postgres
+                .ok()
+                .and_then(|path| Some(path.parent()?.to_owned()));
+            candidates.push(linked.unwrap_or(folder));
         }
     }
     for (parent, beginning, rest) in USUAL {
