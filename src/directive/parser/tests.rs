@@ -243,6 +243,14 @@ fn what_is_not_available_is_read_and_refused() {
 }
 
 #[test]
+fn a_file_that_needs_codds_functions_is_refused() {
+    check(
+        "-- codd: requires-codd-schema",
+        "\nerror[codd-function] 9..29: this file needs codd's own functions",
+    );
+}
+
+#[test]
 fn misspelt_directives_are_reported_in_their_order() {
     check(
         "-- Segue: no-txn\n-- segue: no-tx\n/* segue: in-txn */\n-- codd is great\n",
@@ -356,9 +364,9 @@ fn a_schema_diff_needs_its_begin_and_its_end() {
 
 #[test]
 fn a_password_is_not_shown() {
-    let header = "-- codd: no-tnx\n-- codd-connection: postgres://joe:s3cret@db and more\n-- seque: connection: password=s3cret\n";
+    let header = "-- codd: no-tnx\n-- codd-connection: postgres://joe:s3cret@db and more\n-- seque: connection: password=s3cret\n-- codd-conection: joe:s3cret@db\n";
     let (_, found) = parse(&Arc::new(Source::new("a.sql", header)));
-    assert_eq!(found.len(), 4);
+    assert_eq!(found.len(), 5);
     for diagnostic in found {
         for style in [Style::Plain, Style::Colour] {
             let text = render(&diagnostic, style);
