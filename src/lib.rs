@@ -8,4 +8,6 @@
 
 pub mod diagnostic;
 pub mod directive;
+pub mod postgres;
+pub mod statement;
 pub mod text;

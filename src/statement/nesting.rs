@@ -1,0 +1,110 @@
+//! Lexemes of one statement → does a `;` end it, and does data follow.
+
+use super::lexer::Token;
+
+/// The beginning of the statement, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Head {
+    #[default]
+    Empty,
+    Create,
+    CreateOr,
+    CreateOrReplace,
+    /// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`, which may have a body.
+    Routine,
+    Copy,
+    /// `COPY … FROM STDIN`
+    CopyFromStdin,
+    Other,
+}
+
+/// The lexeme before, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Previous {
+    /// `AS` or `.`: what follows is a name, whatever it looks like.
+    Name,
+    Begin,
+    From,
+    #[default]
+    Other,
+}
+
+/// Parentheses and `BEGIN ATOMIC … END` bodies that are open in a statement.
+///
+/// psql counts every BEGIN and END of a routine. Here only `BEGIN ATOMIC`
+/// opens a body, and names after `AS` or a dot are not counted, so that a
+/// column called `end` does no harm: more than psql accepts, never less.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Nesting {
+    parentheses: usize,
+    /// Open body and the CASEs in it.
+    blocks: usize,
+    head: Head,
+    previous: Previous,
+}
+
+impl Nesting {
+    /// Takes the next lexeme that is not trivia; `text` is its bytes.
+    pub(super) fn see(&mut self, token: Token, text: &[u8]) {
+        match token {
+            Token::Open => self.parentheses += 1,
+            Token::Close => self.parentheses = self.parentheses.saturating_sub(1),
+            _ => {}
+        }
+        if self.head == Head::Other {
+            return;
+        }
+        let previous = std::mem::take(&mut self.previous);
+        match token {
+            Token::Word => self.word(previous, text),
+            Token::Dot => self.previous = Previous::Name,
+            _ if self.head == Head::Empty => self.head = Head::Other,
+            _ => {}
+        }
+    }
+
+    fn word(&mut self, previous: Previous, text: &[u8]) {
+        let is = |keyword: &str| text.eq_ignore_ascii_case(keyword.as_bytes());
+        self.head = match self.head {
+            Head::Empty if is("create") => Head::Create,
+            Head::Empty if is("copy") => Head::Copy,
+            Head::Create if is("or") => Head::CreateOr,
+            Head::CreateOr if is("replace") => Head::CreateOrReplace,
+            Head::Create | Head::CreateOrReplace if is("function") || is("procedure") => {
+                Head::Routine
+            }
+            // STDOUT means the same here: the server's grammar says so.
+            Head::Copy if previous == Previous::From => {
+                if is("stdin") || is("stdout") {
+                    Head::CopyFromStdin
+                } else {
+                    Head::Other
+                }
+            }
+            head @ (Head::Routine | Head::Copy | Head::CopyFromStdin) => head,
+            _ => Head::Other,
+        };
+        if self.parentheses > 0 || previous == Previous::Name {
+            return;
+        }
+        match self.head {
+            Head::Copy if is("from") => self.previous = Previous::From,
+            Head::Routine if is("as") => self.previous = Previous::Name,
+            Head::Routine if is("begin") => self.previous = Previous::Begin,
+            Head::Routine if is("atomic") && previous == Previous::Begin => self.blocks += 1,
+            Head::Routine if is("case") && self.blocks > 0 => self.blocks += 1,
+            Head::Routine if is("end") => self.blocks = self.blocks.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// Whether a `;` here ends the statement.
+    pub(super) fn is_closed(&self) -> bool {
+        self.parentheses == 0 && self.blocks == 0
+    }
+
+    /// Whether the statement is `COPY … FROM STDIN`.
+    pub(super) fn copies_from_stdin(&self) -> bool {
+        self.head == Head::CopyFromStdin
+    }
+}
