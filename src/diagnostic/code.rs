@@ -80,9 +80,8 @@ codes! {
         "Block comments nest in SQL: each `/*` needs its own `*/`, also one inside another comment."
     PSQL_META_COMMAND "psql-meta-command" Error
         "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
-
     STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
-        "A statement begins on the line of a `COPY … FROM STDIN` and goes on behind its data. psql would take the data first; so that nobody has to know that, it is refused: begin the statement on a line of its own."
+        "The data of `COPY … FROM STDIN` begins on the line after the statement, so a further statement on the same line is cut in two by it. Put each on a line of its own."
 
     // Directives
     UNKNOWN_DIRECTIVE "unknown-directive" Error

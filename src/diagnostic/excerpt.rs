@@ -142,23 +142,31 @@ fn shown(text: &str, line: &Range<usize>, spans: &[Range<usize>]) -> Range<usize
 
 /// `line` with each byte of a connection string's password as `*`; of the same
 /// length, so that offsets stay true.
+///
+/// In comments, where `connection` stands, strings count that libpq would not
+/// understand: a malformed one is shown in an error, and is no less secret.
 fn mask_passwords(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
+    let comment = lower
+        .trim_start_matches(['\u{feff}', ' ', '\t'])
+        .starts_with("--");
     let mut masked: Vec<Range<usize>> = Vec::new();
-    for (scheme, _) in lower.match_indices("://") {
-        if !lower[..scheme].ends_with("postgres") && !lower[..scheme].ends_with("postgresql") {
-            continue;
-        }
-        let start = scheme + "://".len();
-        let uri = &line[start..];
-        let uri = &uri[..uri.find([' ', '\t', '\'', '"']).unwrap_or(uri.len())];
-        if let Some(at) = uri.rfind('@')
-            && let Some(colon) = uri[..at].find(':')
+    let mut start = 0;
+    // Quotes do not end a word, since they may be part of a password.
+    for word in line.split_inclusive([' ', '\t']) {
+        let authority = match word.find("://") {
+            Some(scheme) => scheme + "://".len(),
+            None if comment => 0,
+            None => word.len(),
+        };
+        if let Some(colon) = word[authority..].find(':')
+            && let Some(at) = word.rfind('@').filter(|at| *at > authority + colon)
         {
-            masked.push(start + colon + 1..start + at);
+            masked.push(start + authority + colon + 1..start + at);
         }
+        start += word.len();
     }
-    if lower.contains("connection") || !masked.is_empty() || lower.contains("://") {
+    if comment || lower.contains("connection") || lower.contains("://") {
         for (name, _) in lower.match_indices("password") {
             let after = &line[name + "password".len()..];
             let Some(value) = after.trim_start().strip_prefix('=') else {
@@ -211,12 +219,20 @@ mod tests {
             "-- codd-connection: postgres://joe:******@db/app",
         );
         masks(
+            "-- codd-connection: postgres://joe:it's@db/app",
+            "-- codd-connection: postgres://joe:****@db/app",
+        );
+        masks(
             "-- segue: connection: host=db password = 'it\\'s' user=joe",
             "-- segue: connection: host=db password = ******* user=joe",
         );
         masks(
             "CONNECTION 'postgresql://db/app?password=x&sslmode=require'",
             "CONNECTION 'postgresql://db/app?password=*&sslmode=require'",
+        );
+        masks(
+            "-- codd-conection: joe:pw@db password=x",
+            "-- codd-conection: joe:**@db password=*",
         );
         masks(
             "-- connection: dbname=a PASSWORD=é",
@@ -229,7 +245,8 @@ mod tests {
         for line in [
             "UPDATE users SET password = $1 WHERE id = 2",
             "-- postgres://db/app",
-            "SELECT 'https://joe:x@example.org'",
+            "SELECT 'https://example.org:443/', a::text, @x",
+            "-- Contact: joe@example.org",
             "-- codd-connection: postgres://joe@db:5432/app",
         ] {
             masks(line, line);

@@ -97,7 +97,7 @@ fn snippet(diagnostic: &Diagnostic, excerpt: &Excerpt, level: Level, style: Styl
             0 => AnnotationKind::Primary,
             _ => AnnotationKind::Context,
         };
-        let text = (!label.text.is_empty()).then_some(label.text.as_str());
+        let text = (!label.text.is_empty()).then(|| hanging(&label.text.replace('\n', " "), 0));
         kind.span(range.clone()).label(text)
     });
     let snippet = Snippet::source(excerpt.text.as_str())
@@ -113,13 +113,20 @@ fn snippet(diagnostic: &Diagnostic, excerpt: &Excerpt, level: Level, style: Styl
     renderer.render(&[Group::with_level(level).element(snippet)])
 }
 
-/// `text` with control characters made visible, and its further lines
-/// indented by `indent`.
+/// A line of a message has at most so many characters: the server repeats a
+/// value of a megabyte in its message.
+const MESSAGE_CHARS_MAX: usize = 1_000;
+
+/// `text` with control characters made visible, its further lines indented by
+/// `indent`, and long lines cut.
 fn hanging(text: &str, indent: usize) -> String {
     let lines: Vec<_> = text
         .trim_end()
         .lines()
-        .map(normalize_untrusted_str)
+        .map(|line| match line.char_indices().nth(MESSAGE_CHARS_MAX) {
+            Some((end, _)) => normalize_untrusted_str(&line[..end]) + "...",
+            None => normalize_untrusted_str(line),
+        })
         .collect();
     lines.join(&format!("\n{:indent$}", ""))
 }

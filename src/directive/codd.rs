@@ -26,6 +26,10 @@ const FUNCTIONS: [&str; 11] = [
     "update_table_gradually",
 ];
 
+/// What to do instead.
+pub(super) const WAY_ON: &str = "move the slow work to a file with `-- segue: \
+    begin-concurrent-migration-with: FILE`, which runs after the deployment is ready";
+
 /// The first call of one of codd's functions in a statement: its bytes in
 /// `statement`, and its name, `codd.setup_background_worker` for example.
 ///
@@ -36,12 +40,22 @@ const FUNCTIONS: [&str; 11] = [
 pub fn codd_function_call(statement: &str) -> Option<(Range<usize>, String)> {
     // Cheaper than cutting each statement into tokens.
     let bytes = statement.as_bytes();
-    if !bytes
-        .windows(4)
-        .any(|four| four.eq_ignore_ascii_case(b"codd"))
-    {
-        return None;
+    let named = |at: usize| {
+        let name = bytes[at..].get(..4);
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"codd"))
+    };
+    if memchr::memchr2_iter(b'c', b'C', bytes).any(named) {
+        call(statement, 0)
+    } else {
+        None
     }
+}
+
+/// Bodies within bodies are searched to this depth; a text of many opening
+/// tags must not exhaust the stack.
+const DEPTH_MAX: usize = 4;
+
+fn call(statement: &str, depth: usize) -> Option<(Range<usize>, String)> {
     let tokens: Vec<Token> = tokens(statement)
         .filter(|token| {
             let Token { kind, .. } = token;
@@ -51,9 +65,12 @@ pub fn codd_function_call(statement: &str) -> Option<(Range<usize>, String)> {
     let text = |token: &Token| &statement[token.range.clone()];
     for (index, token) in tokens.iter().enumerate() {
         if token.kind == Kind::DollarString {
+            if depth == DEPTH_MAX {
+                continue;
+            }
             let body = dollar_body(text(token));
             let start = token.range.start + body.start;
-            if let Some((range, name)) = codd_function_call(&text(token)[body]) {
+            if let Some((range, name)) = call(&text(token)[body], depth + 1) {
                 return Some((range.start + start..range.end + start, name));
             }
             continue;
@@ -92,10 +109,7 @@ pub fn codd_function_diagnostic(span: Span, name: &str) -> Diagnostic {
         format!("`{name}` is one of codd's own functions"),
     )
     .label(span, "not there for segue")
-    .help(
-        "move the slow work to a file with `-- segue: begin-concurrent-migration-with: FILE`, which \
-         runs after the deployment is ready",
-    )
+    .help(WAY_ON)
 }
 
 /// The name as PostgreSQL understands it.
@@ -141,6 +155,12 @@ mod tests {
                 "codd_schema.background_migration_begin",
             )),
         );
+    }
+
+    #[test]
+    fn deeply_nested_bodies_are_no_danger() {
+        let tags: Vec<_> = (0..100_000).map(|tag| format!("$a{tag}$")).collect();
+        check(&format!("{} codd", tags.join(" ")), None);
     }
 
     #[test]

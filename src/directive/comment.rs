@@ -163,6 +163,11 @@ fn separate_prefix(prefix: &str, colon: Option<&str>, after: &str) -> Option<Str
     if prefix.contains('-') {
         return None;
     }
+    // Most comments are prose, whose first word is far from a prefix.
+    let distance = distance(prefix);
+    if distance > 2 {
+        return None;
+    }
     let rest = colon.unwrap_or(after);
     let name = word(rest);
     let tail = rest[name.len()..].trim_start();
@@ -175,15 +180,15 @@ fn separate_prefix(prefix: &str, colon: Option<&str>, after: &str) -> Option<Str
         None => Entry::named(name),
     }?;
     // Single words, `allow` for example, are English, and so may be what
-    // stands in front of them.
+    // stands in front of them; too many words are two letters from `codd`.
     let technical = entry.name.contains('-');
-    let distance_max = if technical && colon.is_some() { 2 } else { 1 };
+    let near_segue = strsim::osa_distance(prefix, "segue") <= 2;
+    let near = distance <= 1 || technical && colon.is_some() && near_segue;
     let whole = match entry.argument {
         Argument::None => tail.is_empty() || listed,
         Argument::Needed(_) => tail.starts_with(':') || colon.is_some() && tail.is_empty(),
     };
-    let whole = whole || technical && names_file(tail);
-    if distance(prefix) > distance_max || !whole {
+    if !near || !(whole || technical && names_file(tail)) {
         return None;
     }
     Some(line(prefix, entry, tail))
@@ -289,6 +294,7 @@ mod tests {
             "-- segway: a vehicle",
             "-- league: backfill of scores",
             "-- value: connection",
+            "-- mode: no-txn",
             "-- end-concurrent-migration is used below",
             "-- Codd: A Relational Model of Data for Large Shared Data Banks",
         ] {

@@ -117,6 +117,13 @@ impl Parser<'_> {
                 self.directive(entry, item, token, alone);
             } else if item.codd && name == "no-parse" {
                 self.no_parse(item);
+            } else if item.codd && name == "requires-codd-schema" {
+                // `codd add` writes it into files that use its functions.
+                self.found.push(
+                    Diagnostic::new(code::CODD_FUNCTION, "this file needs codd's own functions")
+                        .label(item.name.span, "not there for segue")
+                        .help(super::codd::WAY_ON),
+                );
             } else {
                 self.unknown(item);
             }

@@ -51,7 +51,9 @@ pub(super) fn parts(
             // the input is reported behind the last line.
             let line = error.line().checked_sub(1).and_then(|line| lines.get(line));
             let at = line.map_or(end, |line| {
-                let mut at = (line.start + error.column().saturating_sub(1)).min(line.end);
+                let content = text[line.clone()].trim_start().len();
+                let at = line.start + error.column().saturating_sub(1);
+                let mut at = at.clamp(line.end - content, line.end);
                 while !text.is_char_boundary(at) {
                     at -= 1;
                 }

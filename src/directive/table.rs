@@ -165,7 +165,9 @@ impl Entry {
 
     /// The directive that `name` was probably meant to be.
     pub(super) fn near(name: &str) -> Option<&'static Self> {
-        nearest(name, TABLE.iter().map(|entry| entry.name)).and_then(Self::named)
+        // What other tools call it is too far away by letters.
+        let name = name.to_ascii_lowercase().replace("transaction", "txn");
+        nearest(&name, TABLE.iter().map(|entry| entry.name)).and_then(Self::named)
     }
 
     pub(super) fn of(kind: Kind) -> &'static Self {

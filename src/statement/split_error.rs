@@ -41,7 +41,7 @@ pub struct SplitError {
 }
 
 impl SplitErrorKind {
-    /// Code of the diagnostic, one of the table.
+    /// Code of the diagnostic.
     #[must_use]
     pub fn code(&self) -> Code {
         match self {

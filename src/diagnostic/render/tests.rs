@@ -187,6 +187,17 @@ fn facts_and_advice_hang_below_without_a_place() {
 }
 
 #[test]
+fn a_message_of_a_megabyte_is_cut() {
+    check(
+        &Diagnostic::new(code::SERVER_ERROR, "é".repeat(1_000_000)),
+        &format!(
+            "\n        error[server-error]: {}...\n        ",
+            "é".repeat(1_000)
+        ),
+    );
+}
+
+#[test]
 fn terminal_escapes_in_a_file_are_not_obeyed() {
     check(
         &over(Source::new("m/\u{1b}[2Ja.sql", "SELECT \u{1b}[2J1"))
@@ -226,11 +237,12 @@ proptest! {
         start in 0_usize..80,
         spans in prop::collection::vec((0_usize..90, 0_usize..90), 0..4),
         note in ".*",
+        here in "(\\PC|\n|\r){0,9}",
     ) {
         let text = if long { text.repeat(30) } else { text };
         let mut diagnostic = over(Source::window("m/a.sql", text, start, 99)).note(note);
         for (start, end) in spans {
-            diagnostic = diagnostic.label(Span::new(start, end), "here");
+            diagnostic = diagnostic.label(Span::new(start, end), here.as_str());
         }
         let plain = render(&diagnostic, Style::Plain);
         prop_assert!(plain.starts_with("error[server-error]: no\n"));
