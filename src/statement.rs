@@ -12,14 +12,20 @@
 
 use crate::text::{Position, Span};
 
+mod class;
+mod digest;
 mod fingerprint;
 mod lexer;
 mod nesting;
+mod parse;
 mod reader;
 mod split_error;
 mod splitter;
 
+pub use class::{Class, TransactionControl};
+pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
+pub use parse::{digest, digests, same_index};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

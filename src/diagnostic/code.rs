@@ -81,6 +81,9 @@ codes! {
     PSQL_META_COMMAND "psql-meta-command" Error
         "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
 
+    STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
+        "A statement begins on the line of a `COPY … FROM STDIN` and goes on behind its data. psql would take the data first; so that nobody has to know that, it is refused: begin the statement on a line of its own."
+
     // Directives
     UNKNOWN_DIRECTIVE "unknown-directive" Error
         "A comment that begins with `-- segue:` or `-- codd:` is a directive, and there is none of this name. Each directive has a page: `segue explain NAME`."
@@ -123,7 +126,26 @@ codes! {
     DUPLICATE_NAME "duplicate-name" Error
         "A migration's file name is its identity, also across folders. Rename one of the two files, unless it has been applied anywhere."
 
+    ENDED_BEFORE_DONE "ended-before-done" Error
+        "The ledger says that an ending migration is applied although the concurrent migration that it needs is not done. No run of segue leads there; somebody changed the ledger or the files."
+    ENDS_ABANDONED "ends-abandoned" Error
+        "The pending migration needs a concurrent migration that was given up by `segue abandon`, so it can never run. Delete it, or write one that does not need it."
+    PARTNER_NOT_APPLIED "partner-not-applied" Error
+        "A concurrent migration runs after the deployment that has applied its partner. Here it has run and the partner has not: the partner was renamed, or the ledger is another project's."
+    ANOTHER_PROJECT "another-project" Error
+        "The ledger knows files of the same names with other texts, and none as this folder holds it. Two services that share a database each need their own `project`."
+    OUT_OF_ORDER "out-of-order" Warning
+        "A pending migration sorts before one that is applied already, so a fresh database runs them in another order than this one does. `--strict` refuses it."
+    MODIFIED_MIGRATION "modified-migration" Warning
+        "The text of a migration has changed after it ran. Databases that ran the old text will never see the new one. `--strict` refuses it."
+    MISSING_MIGRATION "missing-migration" Warning
+        "The ledger knows applied migrations that the folder lacks: an older checkout, or deleted files. `--strict` refuses it."
+    TRANSACTION_CONTROL "transaction-control" Error
+        "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+
     // Running
+    UNREADABLE "unreadable" Error
+        "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
     SERVER_ERROR "server-error" Error
         "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."
 }

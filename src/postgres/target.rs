@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -25,7 +26,7 @@ pub use error::TargetError;
 pub use options::{SessionAttributes, SslMode};
 pub use secret::Secret;
 
-use host::Host;
+use host::{Address, Host};
 use options::Options;
 use password_file::PasswordFile;
 use setting::{Origin, Settings};
@@ -259,7 +260,12 @@ impl Target {
                     uri.push(']');
                 }
                 (Some(name), _) => uri.push_str(&encode(name)),
-                (None, []) => {}
+                // The host as well as the address, else PGHOST would be the host.
+                (None, []) => match host.address {
+                    Address::Ip(IpAddr::V6(address)) => uri.push_str(&format!("[{address}]")),
+                    Address::Ip(IpAddr::V4(address)) => uri.push_str(&address.to_string()),
+                    _ => {}
+                },
             }
             uri.push(':');
             uri.push_str(&host.port.to_string());
@@ -317,3 +323,6 @@ impl fmt::Debug for Target {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! One statement → its [`Digest`], by PostgreSQL's own parser.
+//!
+//! `pg_query` is the grammar of PostgreSQL 18: what it cannot parse may be
+//! fine for an older server, so it is unknown (`None`), never an error.
+
+use std::panic::catch_unwind;
+use std::thread;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::RawStmt;
+
+use super::Digest;
+
+mod index;
+mod kind;
+mod names;
+mod relations;
+
+/// The tree of a deep expression is built, walked and freed by recursion. The
+/// parser itself stops at 2 MB of stack (some 700 operands of `||`), which is
+/// "unknown" here; our side of such a tree takes more than a thread's usual
+/// 2 MB, and running out of it would abort the process.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// Digest of one statement; `None` if `pg_query` does not know it, or if it is
+/// not one statement.
+#[must_use]
+pub fn digest(sql: &str) -> Option<Digest> {
+    digests(&[sql]).pop().flatten()
+}
+
+/// Digests of many statements, in their order, with the cost of one thread.
+#[must_use]
+pub fn digests(sqls: &[&str]) -> Vec<Option<Digest>> {
+    with_stack(|| {
+        sqls.iter()
+            .map(|sql| {
+                let raw = parse(sql)?;
+                let node = statement(&raw)?;
+                Some(Digest {
+                    kind: kind::of(node),
+                    ..relations::of(node)
+                })
+            })
+            .collect()
+    })
+    .unwrap_or_else(|| vec![None; sqls.len()])
+}
+
+/// Whether two `CREATE INDEX` statements make the same index, `theirs` as
+/// `pg_get_indexdef` shows it.
+///
+/// Names of the index count if `ours` has one; namespaces where both are
+/// written; `CONCURRENTLY`, `IF NOT EXISTS`, `ONLY` and defaults that are
+/// spelled out do not. `None` where the text does not decide: the server adds
+/// casts to expressions and leaves out default collations, operator classes and
+/// all tablespaces.
+#[must_use]
+pub fn same_index(ours: &str, theirs: &str) -> Option<bool> {
+    with_stack(|| {
+        let (ours, theirs) = (parse(ours)?, parse(theirs)?);
+        match (statement(&ours)?, statement(&theirs)?) {
+            (NodeEnum::IndexStmt(ours), NodeEnum::IndexStmt(theirs)) => index::same(ours, theirs),
+            _ => None,
+        }
+    })
+    .flatten()
+}
+
+/// Runs `work` on a thread with a large stack; `None` if there is no thread.
+fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .name("pg_query".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .ok()?
+            .join()
+            .ok()
+    })
+}
+
+/// The tree of `sql`, if that is one statement.
+fn parse(sql: &str) -> Option<RawStmt> {
+    // Its own walk over the tree, whose results we do not use, casts and
+    // indexes without looking.
+    let parsed = catch_unwind(|| pg_query::parse(sql, 0)).ok()?.ok()?;
+    let mut statements = parsed.protobuf.stmts;
+    let statement = statements.pop()?;
+    statements.is_empty().then_some(statement)
+}
+
+fn statement(raw: &RawStmt) -> Option<&NodeEnum> {
+    raw.stmt.as_ref()?.node.as_ref()
+}
+
+#[cfg(test)]
+mod tests;
