@@ -1,7 +1,8 @@
 # The few commands of this repository; each first installs what it needs.
 
-# Rust's installer puts its programs here, and the shell may be older.
-export PATH := $(PATH):$(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin
+# Rust's installer puts its programs here; the shell may be older, and a
+# distribution's Rust too.
+export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .PHONY: demo test test-all bench lint docs fuzz setup
 

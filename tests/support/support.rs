@@ -24,7 +24,7 @@ mod wait;
 
 pub use background::Background;
 pub use database::TestDatabase;
-pub use expected::{assert_text, dedent};
+pub use expected::{assert_file, assert_text, dedent};
 pub use project::{Project, Run};
 pub use proxy::{Action, At, Proxy};
 pub use server::{Server, options as server_options};

@@ -55,7 +55,7 @@ pub(super) async fn fill(
         return initdb(folder, account, request).await;
     };
     let template = cache.join(key(request));
-    if copy_template(&template, folder, account) {
+    if copy_template(&template, folder, account)? {
         return Ok(());
     }
     empty(&folder.data()).map_err(|error| Failure::io("empty", &folder.data(), &error))?;
@@ -111,13 +111,24 @@ pub(super) fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// Whether the data directory is now a whole copy of the template.
-fn copy_template(template: &Path, folder: &Folder, account: &Account) -> bool {
+/// Whether the data directory is now a whole copy of the template. A full disk
+/// is an error: `initdb` would meet it again, and say it less clearly.
+fn copy_template(template: &Path, folder: &Folder, account: &Account) -> Result<bool, Failure> {
     let Ok(complete) = fs::read_to_string(template.join("complete")) else {
-        return false;
+        return Ok(false);
     };
-    let copied = copy(&template.join("data"), &folder.data(), account);
-    copied.is_ok_and(|content| content.line() == complete)
+    match copy(&template.join("data"), &folder.data(), account) {
+        Ok(content) => Ok(content.line() == complete),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            ) =>
+        {
+            Err(Failure::io("fill", &folder.data(), &error))
+        }
+        Err(_) => Ok(false),
+    }
 }
 
 /// Keeps a fresh data directory as a template.
