@@ -1,6 +1,7 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod fresh_database;
+mod project;
 mod proxy;
 mod scratch;
 mod throwaway;
