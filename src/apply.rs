@@ -14,6 +14,7 @@ use crate::migration::Name;
 use crate::postgres::{self, Target};
 
 mod batch;
+mod blocker;
 pub mod event;
 mod failure;
 mod feed;

@@ -16,6 +16,7 @@ pub mod connect;
 pub mod error;
 pub mod ledger;
 pub mod lock;
+pub mod progress;
 pub mod scratch;
 pub mod settings;
 pub mod target;

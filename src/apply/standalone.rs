@@ -10,7 +10,8 @@ use crate::postgres::ledger::Ledger;
 pub struct Report;
 
 /// Why it did not.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("not there yet")]
 pub struct StandaloneError;
 
 impl StandaloneError {
@@ -27,5 +28,15 @@ pub(super) async fn run(
     _: &Migration,
     _: Option<i64>,
 ) -> Result<Report, StandaloneError> {
+    Err(StandaloneError)
+}
+
+#[expect(clippy::unused_async, reason = "comes with the next merge")]
+pub(super) async fn clean_up(
+    _: &Run,
+    _: &Ledger,
+    _: &mut Session,
+    _: &Migration,
+) -> Result<(), StandaloneError> {
     Err(StandaloneError)
 }

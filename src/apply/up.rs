@@ -356,11 +356,12 @@ impl<'a> Runner<'a> {
             self.deployment,
         )
         .await?;
-        if report.done.contains(name) {
+        let is_done = report.done.contains(name);
+        report.into_result(self.run, &self.committed)?;
+        if is_done {
             self.committed.push(name.clone());
-            return Ok(());
         }
-        Err(report.into_error(&self.committed))
+        Ok(())
     }
 
     async fn tail(
