@@ -22,6 +22,7 @@ pub mod settings;
 pub mod target;
 pub mod throwaway;
 pub mod tls;
+pub mod transaction;
 
 pub use error::{Error, Failure, ServerError};
 pub use target::Target;
@@ -75,7 +76,8 @@ impl Session {
     /// # Errors
     /// [`Error::Connect`] when no server can be had.
     pub async fn connect(target: &Target, wait: Duration) -> Result<Self, Error> {
-        let connected = connect::connect(target, wait).await?;
+        // Boxed: the state of a TLS handshake is large, and callers hold it.
+        let connected = Box::pin(connect::connect(target, wait)).await?;
         let (sender, messages) = mpsc::unbounded_channel();
         let mut connection = connected.connection;
         let driver = tokio::spawn(async move {

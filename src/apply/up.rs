@@ -58,7 +58,7 @@ enum Next {
 /// [`ApplyError`], each with what stands.
 pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
-    match runner.up().await {
+    match Box::pin(runner.up()).await {
         Err(error) => {
             runner.note_failure(&error).await;
             Err(error)
