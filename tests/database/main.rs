@@ -1,5 +1,6 @@
 //! Tests against a real PostgreSQL, one database per test.
 
+mod activity;
 mod fresh_database;
 mod project;
 mod proxy;
