@@ -6,7 +6,7 @@ use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
 use crate::apply::standalone::{self, StandaloneError};
-use crate::apply::{ApplyError, Event, Interrupt, Run};
+use crate::apply::{Event, Interrupt, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::{Migration, Name};
@@ -193,20 +193,23 @@ impl Tail<'_> {
 
 /// What the failure of a member means for the tail.
 fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
-    match error.into_apply_error(&[]) {
-        ApplyError::Migration { diagnostic, .. } => End::Failed(diagnostic),
-        ApplyError::Postgres(error) if session.is_lost() || is_transient(&error) => End::Lost {
+    let not_finished = |why: String| {
+        let diagnostic = Diagnostic::error(code::NOT_FINISHED, why);
+        End::Failed(Box::new(diagnostic))
+    };
+    match error {
+        StandaloneError::ConnectionLost(reason) => End::Lost { reason, after },
+        _ if session.is_lost() => End::Lost {
             reason: error.to_string(),
             after,
         },
-        ApplyError::Postgres(error) => End::from(error),
-        ApplyError::Refused { reason, help } => {
-            let diagnostic = Diagnostic::error(code::NOT_FINISHED, reason).help(help);
-            End::Failed(Box::new(diagnostic))
+        StandaloneError::Failed(diagnostic) | StandaloneError::Cancelled(diagnostic) => {
+            End::Failed(diagnostic)
         }
-        error => {
-            let diagnostic = Diagnostic::error(code::NOT_FINISHED, error.to_string());
-            End::Failed(Box::new(diagnostic))
+        StandaloneError::Postgres(error) => End::from(error),
+        StandaloneError::LockLost => End::RunsElsewhere,
+        StandaloneError::TimedOut { .. } | StandaloneError::Interrupted(_) => {
+            not_finished(error.to_string())
         }
     }
 }
