@@ -1,12 +1,14 @@
 //! The tail of a deployment: builds beside each other, in each other's way,
 //! interrupted and taken up again.
 
+use std::time::{Duration, Instant};
+
 use segue::apply::tail::Report;
-use segue::apply::{Event, Outcome, Settings, Signal};
+use segue::apply::{ApplyError, Event, Outcome, Settings, Signal, Until};
 use segue::migration::Name;
 use segue::postgres::activity::Blocker;
 
-use crate::support::{Project, TestDatabase, TestSession, Up, settings, wait_until};
+use crate::support::{Project, Proxy, TestDatabase, TestSession, Up, settings, wait_until};
 
 /// Two tables in the batch, and an index on each in the tail.
 fn two_indexes() -> Project {
@@ -104,7 +106,7 @@ fn independent_builds_run_side_by_side() {
         &project,
         &database.url(),
         Settings {
-            until: segue::apply::Until::Ready,
+            until: Until::Ready,
             ..settings()
         },
     );
@@ -211,7 +213,7 @@ fn a_refresh_and_a_build_never_overlap() {
         &project,
         &database.url(),
         Settings {
-            until: segue::apply::Until::Ready,
+            until: Until::Ready,
             ..settings()
         },
     );
@@ -235,7 +237,7 @@ fn whom_a_build_waits_for_is_told_within_seconds() {
     reader.run("SELECT 1");
     let mut up = Up::start(&project, &database.url(), jobs(1));
     up.wait_for_begin("2-t.sql");
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let (blockers, since) = up.wait_for("whom the build waits for", |event| match event {
         Event::BuildWaits {
             name,
@@ -247,7 +249,7 @@ fn whom_a_build_waits_for_is_told_within_seconds() {
     // On a machine with other things to do; alone it is less than two.
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     assert!(
-        since <= began.elapsed() + std::time::Duration::from_secs(1),
+        since <= began.elapsed() + Duration::from_secs(1),
         "{since:?}"
     );
     let [blocker] = blockers.as_slice() else {
@@ -457,7 +459,7 @@ fn waiting_for_a_runner_without_progress_is_bounded() {
         &project,
         &database.url(),
         Settings {
-            concurrent_wait: std::time::Duration::from_secs(2),
+            concurrent_wait: Duration::from_secs(2),
             ..settings()
         },
     );
@@ -468,4 +470,177 @@ fn waiting_for_a_runner_without_progress_is_bounded() {
             ..Report::default()
         })
     );
+}
+
+#[test]
+fn a_build_whose_client_was_cut_off_is_waited_for() {
+    let database = TestDatabase::new();
+    let project = gated_index();
+    let gate = shut(&database, &[1]);
+    let proxy = Proxy::new(&database);
+    let mut up = Up::start(&project, &proxy.url(), jobs(2));
+    let pid = wait_at_gate(&database, 1);
+    proxy.cut();
+    let holder = up.wait_for("who runs it", |event| match event {
+        Event::RunsElsewhere { holder, .. } => Some(holder.pid),
+        _ => None,
+    });
+    assert_eq!(holder, pid);
+    let built = database.query("SELECT 't_a'::regclass::oid");
+    gate.run("SELECT pg_advisory_unlock_all()");
+    assert_eq!(up.wait().expect("built"), Outcome::Settled);
+    assert_eq!(database.query("SELECT 't_a'::regclass::oid"), built);
+    assert_eq!(left(&database), "2-t.sql applied");
+    finish(&project, &database);
+}
+
+#[test]
+fn what_cannot_be_removed_in_time_is_left_to_the_next_run() {
+    let database = TestDatabase::new();
+    let project = two_indexes();
+    let until_ready = Settings {
+        until: Until::Ready,
+        ..settings()
+    };
+    let mut ready = Up::start(&project, &database.url(), until_ready);
+    assert_eq!(ready.wait().expect("ready"), Outcome::Ready);
+    // Who wrote to the table is in the way of a DROP INDEX, too.
+    let writer = database.session();
+    writer.run("BEGIN");
+    writer.run("INSERT INTO t VALUES (1)");
+    let mut up = Up::start(&project, &database.url(), jobs(1));
+    up.wait_for("whom it waits for", |event| {
+        matches!(event, Event::BuildWaits { .. }).then_some(())
+    });
+    up.signal(Signal::Interrupt);
+    up.signal(Signal::Interrupt);
+    assert_eq!(
+        up.wait().expect("ready"),
+        Outcome::Unsettled(Report {
+            left_behind: names(&["2-t.sql"]),
+            not_started: names(&["3-u.sql"]),
+            ..Report::default()
+        })
+    );
+    writer.run("COMMIT");
+    finish(&project, &database);
+    assert_eq!(left(&database), "2-t.sql applied\n3-u.sql applied");
+}
+
+#[test]
+fn a_signal_ends_waiting_for_another_runner() {
+    let database = TestDatabase::new();
+    let project = gated_index();
+    let _gate = shut(&database, &[1]);
+    let _up = Up::start(&project, &database.url(), jobs(2));
+    let pid = wait_at_gate(&database, 1);
+    let mut second = Up::start(&project, &database.url(), jobs(2));
+    second.wait_for("who runs it", |event| {
+        matches!(event, Event::RunsElsewhere { .. }).then_some(())
+    });
+    second.signal(Signal::Terminate);
+    assert_eq!(
+        second.wait().expect("ready"),
+        Outcome::Unsettled(Report {
+            elsewhere: vec![(Name::new("2-t.sql"), pid)],
+            ..Report::default()
+        })
+    );
+}
+
+/// Adds a migration that needs the concurrent one of [`gated_index`] done.
+fn add_ending(project: &Project) {
+    project.write(
+        "migrations/3-end.sql",
+        "-- segue: end-concurrent-migration: 2-t.sql\nALTER INDEX t_a RENAME TO t_b;\n",
+    );
+}
+
+#[test]
+fn an_ending_migration_waits_for_a_build_that_runs_elsewhere() {
+    let database = TestDatabase::new();
+    let project = gated_index();
+    let gate = shut(&database, &[1]);
+    let mut first = Up::start(&project, &database.url(), jobs(2));
+    let pid = wait_at_gate(&database, 1);
+    add_ending(&project);
+    let mut second = Up::start(&project, &database.url(), settings());
+    let holder = second.wait_for("who runs it", |event| match event {
+        Event::RunsElsewhere { holder, .. } => Some(holder.pid),
+        _ => None,
+    });
+    assert_eq!(holder, pid);
+    second.wait_for("its progress", |event| match event {
+        Event::Progress { phase, .. } => (phase == "building index: scanning table").then_some(()),
+        _ => None,
+    });
+    gate.run("SELECT pg_advisory_unlock_all()");
+    assert_eq!(first.wait().expect("built"), Outcome::Settled);
+    assert_eq!(second.wait().expect("ended"), Outcome::Settled);
+    assert_eq!(database.query("SELECT to_regclass('t_b')"), "t_b");
+}
+
+#[test]
+fn the_wait_of_an_ending_migration_is_bounded() {
+    let database = TestDatabase::new();
+    let project = gated_index();
+    let _gate = shut(&database, &[1]);
+    let _first = Up::start(&project, &database.url(), jobs(2));
+    let pid = wait_at_gate(&database, 1);
+    add_ending(&project);
+    let bounded = Settings {
+        concurrent_wait: Duration::from_secs(1),
+        ..settings()
+    };
+    let mut second = Up::start(&project, &database.url(), bounded);
+    let error = second.wait().expect_err("too long");
+    let ApplyError::TimedOut {
+        what,
+        option,
+        committed,
+        ..
+    } = error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        (what, option, committed),
+        (
+            format!("`2-t.sql`, which runs in pid {pid} and which `3-end.sql` needs done"),
+            "--concurrent-wait",
+            Vec::new()
+        )
+    );
+}
+
+#[test]
+fn an_ordinary_role_is_told_who_is_in_the_way() {
+    let database = TestDatabase::new();
+    let role = database.role("deployer", "LOGIN");
+    database.run(&format!(
+        "ALTER DATABASE {} OWNER TO {role}",
+        database.name()
+    ));
+    database.run(&format!("ALTER SCHEMA public OWNER TO {role}"));
+    let reader = database.session();
+    reader.run("SET application_name = 'report'");
+    reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    let user = reader.query("SELECT current_user");
+    let project = two_indexes();
+    let mut up = Up::start(&project, &database.url_as(&role), jobs(1));
+    let blockers = up.wait_for("whom it waits for", |event| match event {
+        Event::BuildWaits { blockers, .. } => Some(blockers.clone()),
+        _ => None,
+    });
+    assert_eq!(
+        blockers,
+        [Blocker {
+            pid: reader.pid(),
+            user: Some(user),
+            application: Some("report".to_owned()),
+            ..Blocker::default()
+        }]
+    );
+    reader.run("COMMIT");
+    assert_eq!(up.wait().expect("built"), Outcome::Settled);
 }

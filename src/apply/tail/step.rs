@@ -14,6 +14,8 @@ use crate::postgres::{self, Session, activity, lock};
 
 /// Pause between two tries at a lock that another session holds.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How long it may take to remove a row of progress.
+const CLEAR_WITHIN: Duration = Duration::from_secs(5);
 
 /// How work on a member, or waiting for it, ended.
 #[derive(Debug)]
@@ -170,8 +172,9 @@ impl Tail<'_> {
             match result.await {
                 Ok(Some(end)) => return Ok(end),
                 Ok(None) => {}
+                Err(error @ postgres::Error::Connect(_)) => return Err(error),
                 // The next look connects again, for as long as it may.
-                Err(postgres::Error::Lost(_)) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Err(error),
             }
             tokio::time::sleep(jittered(TRY_AGAIN)).await;
@@ -185,8 +188,12 @@ impl Tail<'_> {
             let session = self.control.session().await?;
             self.ledger.clear_progress(&session, name).await
         };
-        if let Err(error) = cleared.await {
-            tracing::debug!(migration = %name, %error, "progress could not be cleared");
+        match tokio::time::timeout(CLEAR_WITHIN, cleared).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(migration = %name, %error, "progress could not be cleared");
+            }
+            Err(_) => tracing::debug!(migration = %name, "progress could not be cleared in time"),
         }
     }
 }
