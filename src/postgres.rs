@@ -14,6 +14,7 @@ use tokio_postgres::{AsyncMessage, SimpleQueryMessage};
 pub mod activity;
 pub mod connect;
 pub mod error;
+pub mod index;
 pub mod ledger;
 pub mod lock;
 pub mod progress;
@@ -21,6 +22,7 @@ pub mod scratch;
 pub mod settings;
 pub mod target;
 pub mod throwaway;
+pub mod timeouts;
 pub mod tls;
 pub mod transaction;
 

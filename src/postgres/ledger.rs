@@ -10,6 +10,7 @@ use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
 
+mod done;
 mod intent;
 mod progress;
 mod write;
