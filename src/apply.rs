@@ -1,7 +1,7 @@
 //! Runs a plan and tells what happens, as [`Event`]s; decides nothing about
 //! what to run.
 //!
-//! [`up`](up::up) is the whole run; its parts are the [`batch`] before
+//! [`up`](up::up) is the whole run; its parts are the `batch` before
 //! readiness, [`standalone`] migrations outside transactions, and the [`tail`]
 //! afterwards.
 
@@ -207,6 +207,21 @@ pub enum ApplyError {
     /// The server or the connection failed outside of any migration.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
+}
+
+impl ApplyError {
+    /// The error, saying what this run has committed all the same.
+    #[must_use]
+    fn standing(mut self, names: &[Name]) -> Self {
+        if let Self::Migration { committed, .. }
+        | Self::TimedOut { committed, .. }
+        | Self::Interrupted { committed, .. } = &mut self
+            && committed.is_empty()
+        {
+            names.clone_into(committed);
+        }
+        self
+    }
 }
 
 /// A duration as people write it: `50ms`, `1.5s`, `5m`.

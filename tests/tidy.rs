@@ -42,12 +42,7 @@ const RESERVED: [Reserved; 9] = [
         name: r"\bpg_catalog\b",
         // The batch asks a word or two of the server's functions in its own
         // transaction.
-        places: &[
-            "postgres",
-            "apply/batch/commit",
-            "apply/up/block",
-            "apply/up/server",
-        ],
+        places: &["postgres"],
     },
     Reserved {
         name: r"\bclap(_complete)?::|\bindicatif\b",

@@ -1,10 +1,10 @@
 //! One standalone or concurrent migration, statement by statement, on the
 //! session that holds its lock.
 //!
-//! Whatever PostgreSQL allows in a transaction runs [`inside`] one, together
+//! Whatever PostgreSQL allows in a transaction runs `inside` one, together
 //! with the row that says so: exactly once, whatever dies. What refuses runs
-//! [`outside`], after an intent, and what its death leaves behind is decided
-//! by [`crate::procedure`]. An interrupted file is taken up by [`resume`].
+//! `outside`, after an intent, and what its death leaves behind is decided
+//! by [`crate::procedure`]. An interrupted file is taken up by `resume`.
 //!
 //! The future may be dropped at any point: the server goes on with the
 //! statement at hand, and a later run finds out how it ended.

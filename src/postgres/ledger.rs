@@ -1,7 +1,7 @@
 //! The ledger: namespace `segue`, which says what has been applied.
 //!
-//! Reading and creating are here; what a run writes is in [`write`](self::write),
-//! statements run outside transactions in [`intent`](self::intent). Everything
+//! Reading and creating are here; what a run writes is in `write`,
+//! statements run outside transactions in `intent`. Everything
 //! is keyed by project.
 
 use std::time::Duration;
