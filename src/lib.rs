@@ -29,3 +29,5 @@ pub mod files;
 pub mod postgres;
 
 pub mod apply;
+
+pub mod cli;

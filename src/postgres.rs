@@ -15,6 +15,7 @@ pub mod activity;
 pub mod connect;
 pub mod error;
 pub mod ledger;
+pub mod listen;
 pub mod lock;
 pub mod scratch;
 pub mod settings;

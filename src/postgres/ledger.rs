@@ -11,6 +11,7 @@ use crate::history::{Deployment, DeploymentState, History, LockKey, Record, Stat
 use crate::migration::{Kind, Name};
 
 mod intent;
+mod progress;
 mod write;
 
 pub use intent::{Intent, IntentState, NewIntent};
