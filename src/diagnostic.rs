@@ -1,15 +1,23 @@
 //! Problems in the user's text: what is wrong, where, and what to type.
 //!
-//! A [`Diagnostic`] stays structured until the very end; [`render`] draws it.
+//! A [`Diagnostic`] stays structured until the very end; [`render`](fn@render)
+//! draws it for people, [`to_json`] for programs.
 
 use std::sync::Arc;
 
 use crate::text::{Position, Source, Span};
 
+pub mod code;
+mod excerpt;
+mod json;
 pub mod render;
 
+pub use code::Code;
+pub use json::to_json;
+pub use render::{Style, render};
+
 /// How bad a [`Diagnostic`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Nothing runs while one of these is there.
     Error,
@@ -34,8 +42,8 @@ pub struct Label {
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
-    /// Kebab-case, permanent, for example `unknown-migration`.
-    pub code: &'static str,
+    /// What kind of problem; one of [`code::TABLE`].
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// Where; `None` if the problem is in no file's text.
@@ -46,29 +54,42 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// What to do or type.
     pub helps: Vec<String>,
+    /// SQLSTATE, if the server reported the problem: `42P01`.
+    pub sqlstate: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error without a place yet.
+    /// A problem without a place yet, as bad as the table of codes says.
     #[must_use]
-    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
-            severity: Severity::Error,
+            severity: code.severity(),
             code,
             message: message.into(),
             source: None,
             labels: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
+            sqlstate: None,
+        }
+    }
+
+    /// An error without a place yet; also makes one of a warning's code, for
+    /// `--strict`.
+    #[must_use]
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            ..Self::new(code, message)
         }
     }
 
     /// A warning without a place yet.
     #[must_use]
-    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
-            ..Self::error(code, message)
+            ..Self::new(code, message)
         }
     }
 
@@ -100,6 +121,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.helps.push(help.into());
+        self
+    }
+
+    /// Says with which SQLSTATE the server reported the problem.
+    #[must_use]
+    pub fn sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
+        self.sqlstate = Some(sqlstate.into());
         self
     }
 

@@ -6,6 +6,28 @@
 //!                 database → History ─┘
 //! ```
 
-pub mod diagnostic;
-pub mod statement;
+// Pure: values in, values out.
 pub mod text;
+
+pub mod diagnostic;
+
+pub mod directive;
+
+pub mod statement;
+
+pub mod migration;
+
+pub mod history;
+
+pub mod graph;
+
+pub mod plan;
+
+pub mod procedure;
+
+// Shell: talks to the world, decides nothing.
+pub mod files;
+
+pub mod postgres;
+
+pub mod apply;

@@ -21,6 +21,22 @@ impl Span {
     }
 }
 
+/// A value and the place that it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// What was read.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// `value`, read from `span`.
+    pub const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
 /// Line and column of a byte, both from 1; the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -75,6 +91,12 @@ impl Source {
         &self.text
     }
 
+    /// Byte of the file at which [`Source::text`] begins.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// Line number of the first line of [`Source::text`], from 1.
     #[must_use]
     pub fn first_line(&self) -> usize {
@@ -96,14 +118,17 @@ impl Source {
         start..clamp(span.end).max(start)
     }
 
-    /// Line and column of byte `offset` of the file.
+    /// Line and column of byte `offset` of the file. A byte order mark takes
+    /// no column, because no editor shows it.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         let before = &self.text[..self.range(Span::new(offset, offset)).start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = &before[line_start..];
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         Position {
             line: self.first_line + before.matches('\n').count(),
-            column: before[line_start..].chars().count() + 1,
+            column: line.chars().count() + 1,
         }
     }
 }
@@ -131,6 +156,14 @@ mod tests {
         assert_eq!(source.position(102), Position { line: 7, column: 2 });
         assert_eq!(source.position(107), Position { line: 8, column: 1 });
         assert_eq!(source.position(9_999), Position { line: 9, column: 1 });
+    }
+
+    #[test]
+    fn a_byte_order_mark_takes_no_column() {
+        let source = Source::new("a.sql", "\u{feff}SELECT 1");
+        assert_eq!(source.position(0), Position { line: 1, column: 1 });
+        assert_eq!(source.position(3), Position { line: 1, column: 1 });
+        assert_eq!(source.position(4), Position { line: 1, column: 2 });
     }
 
     #[test]

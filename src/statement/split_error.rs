@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic, code};
 use crate::text::{Position, Source, Span};
 
 /// What is wrong with the text.
@@ -41,18 +41,18 @@ pub struct SplitError {
 }
 
 impl SplitErrorKind {
-    /// Code of the diagnostic, kebab-case and permanent.
+    /// Code of the diagnostic.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::MetaCommand(_) => "meta-command",
-            Self::UnterminatedString => "unterminated-string",
-            Self::UnterminatedIdentifier => "unterminated-identifier",
-            Self::UnterminatedDollarQuote(_) => "unterminated-dollar-quote",
-            Self::UnterminatedComment => "unterminated-comment",
-            Self::AroundCopyData => "statement-around-copy-data",
-            Self::InvalidUtf8 => "invalid-utf8",
-            Self::NulByte => "nul-byte",
+            Self::MetaCommand(_) => code::PSQL_META_COMMAND,
+            Self::UnterminatedString => code::UNTERMINATED_STRING,
+            Self::UnterminatedIdentifier => code::UNTERMINATED_IDENTIFIER,
+            Self::UnterminatedDollarQuote(_) => code::UNTERMINATED_DOLLAR_QUOTE,
+            Self::UnterminatedComment => code::UNTERMINATED_COMMENT,
+            Self::AroundCopyData => code::STATEMENT_AROUND_COPY_DATA,
+            Self::InvalidUtf8 => code::INVALID_UTF8,
+            Self::NulByte => code::NUL_BYTE,
         }
     }
 
@@ -137,7 +137,7 @@ impl SplitError {
     /// holds [`SplitError::span`].
     #[must_use]
     pub fn diagnostic(&self, source: &Arc<Source>) -> Diagnostic {
-        Diagnostic::error(self.kind.code(), self.kind.to_string())
+        Diagnostic::new(self.kind.code(), self.kind.to_string())
             .source(source)
             .label(self.span, self.kind.label())
             .help(self.kind.help())

@@ -1,0 +1,39 @@
+# The few commands of this repository; each first installs what it needs.
+
+# Rust's installer puts its programs here; the shell may be older, and a
+# distribution's Rust too.
+export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+.PHONY: demo test test-all bench lint docs fuzz setup
+
+setup:
+	@scripts/setup
+
+## The story of a deployment that is ready before its index is built.
+demo:
+	@scripts/setup --runtime
+	@examples/concurrent-index/demo
+
+## All tests, on one server for the whole run (SEGUE_TEST_PG_BIN chooses it).
+test: setup
+	@scripts/with-server cargo nextest run --no-fail-fast
+
+## The tests on PostgreSQL 14 to 18, with the fuzz corpus.
+test-all: setup
+	@scripts/test-all
+
+## The figures, beside psql in the same run.
+bench: setup
+	@scripts/bench
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
+
+docs: setup
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+## Looks for inputs that break the statement splitter; FUZZ_SECONDS=60.
+fuzz: setup
+	@scripts/fuzz

@@ -1,0 +1,227 @@
+//! Runs a plan and tells what happens, as [`Event`]s; decides nothing about
+//! what to run.
+//!
+//! [`up`](up::up) is the whole run; its parts are the [`batch`] before
+//! readiness, [`standalone`] migrations outside transactions, and the [`tail`]
+//! afterwards.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::diagnostic::Diagnostic;
+use crate::migration::Name;
+use crate::postgres::{self, Target};
+
+mod batch;
+mod blocker;
+pub mod event;
+mod failure;
+mod feed;
+pub mod standalone;
+pub mod survey;
+pub mod tail;
+pub mod up;
+
+pub use event::Event;
+
+/// How far `segue up` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Return when the batch is committed; somebody else runs the tail.
+    Ready,
+    /// Run the tail too.
+    Settled,
+}
+
+/// Bounds and choices of a run, from the command line.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How far to go.
+    pub until: Until,
+    /// Concurrent migrations side by side, at least 1.
+    pub jobs: usize,
+    /// Longest wait in the server's lock queue.
+    pub lock_timeout: Duration,
+    /// How long failures that a retry may cure are retried.
+    pub retry_for: Duration,
+    /// How long to wait for a concurrent migration that runs elsewhere.
+    pub concurrent_wait: Duration,
+    /// How long to wait for the answer to a COMMIT.
+    pub commit_wait: Duration,
+    /// Refuse what is told otherwise.
+    pub strict: bool,
+}
+
+/// All that a run needs.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The database.
+    pub target: Target,
+    /// How long to wait for a server that is starting.
+    pub connect_wait: Duration,
+    /// Whose migrations.
+    pub project: String,
+    /// Role that owns the ledger, as configured.
+    pub owner: Option<String>,
+    /// Bounds and choices.
+    pub settings: Settings,
+    /// Where events go.
+    pub events: Events,
+    /// Signals of the user.
+    pub interrupt: Interrupt,
+}
+
+/// Where events go; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    /// Both ends.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Tells. That nobody listens any more is no reason to stop a migration.
+    pub fn tell(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+}
+
+/// A signal that asks a run to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: exit status 130.
+    Interrupt,
+    /// SIGTERM: exit status 143.
+    Terminate,
+}
+
+/// The signals that have come so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// The first one.
+    pub first: Option<Signal>,
+    /// How many SIGINT have come.
+    pub interrupts: usize,
+}
+
+/// Signals of the user, to be awaited; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Interrupt(watch::Receiver<Signals>);
+
+impl Interrupt {
+    /// Both ends.
+    #[must_use]
+    pub fn channel() -> (watch::Sender<Signals>, Self) {
+        let (sender, receiver) = watch::channel(Signals::default());
+        (sender, Self(receiver))
+    }
+
+    /// The signals so far.
+    #[must_use]
+    pub fn signals(&self) -> Signals {
+        *self.0.borrow()
+    }
+
+    /// Waits for the first signal.
+    pub async fn first(&self) -> Signal {
+        self.until(|signals| signals.first).await
+    }
+
+    /// Waits for the second SIGINT.
+    pub async fn again(&self) {
+        self.until(|signals| (signals.interrupts >= 2).then_some(()))
+            .await;
+    }
+
+    async fn until<T>(&self, found: impl Fn(&Signals) -> Option<T>) -> T {
+        let mut receiver = self.0.clone();
+        loop {
+            if let Some(value) = found(&receiver.borrow_and_update()) {
+                return value;
+            }
+            if receiver.changed().await.is_err() {
+                // No sender, no signal: never.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// How a run ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Ready, and the tail is done (or there was none).
+    Settled,
+    /// Ready; the tail was left to somebody else, as asked.
+    Ready,
+    /// Ready; the tail is not done: failed, or goes on in the server.
+    Unsettled(tail::Report),
+}
+
+/// Why a run ended before it was ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Files or history are not such that anything may run.
+    #[error("the migrations are not valid")]
+    Invalid(Vec<Diagnostic>),
+    /// A migration failed; its block was rolled back.
+    #[error("{}", .diagnostic.message)]
+    Migration {
+        /// What, where, and the server's words.
+        diagnostic: Box<Diagnostic>,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
+    /// A wait reached its bound.
+    #[error("gave up after {} while waiting for {what}; `{option}` sets how long", human(.after))]
+    TimedOut {
+        /// What for, for people.
+        what: String,
+        /// How long.
+        after: Duration,
+        /// The option that bounds it, `--retry-for` for example.
+        option: &'static str,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
+    /// The user asked to end.
+    #[error("interrupted")]
+    Interrupted {
+        /// By which signal.
+        signal: Signal,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
+    /// Not a database that segue can work on.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+        /// What to do instead.
+        help: String,
+    },
+    /// The server or the connection failed outside of any migration.
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+}
+
+/// A duration as people write it: `50ms`, `1.5s`, `5m`.
+#[must_use]
+pub fn human(duration: &Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 1.0 {
+        format!("{}ms", duration.as_millis())
+    } else if seconds < 10.0 && duration.subsec_millis() >= 50 {
+        format!("{seconds:.1}s")
+    } else if seconds < 120.0 {
+        format!("{seconds:.0}s")
+    } else if seconds < 7200.0 {
+        format!("{:.0}m", seconds / 60.0)
+    } else {
+        format!("{:.1}h", seconds / 3600.0)
+    }
+}

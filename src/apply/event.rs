@@ -1,0 +1,205 @@
+//! What happens during a run, as values; `cli::report` turns them into text
+//! or JSON.
+
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::migration::{Kind, Name};
+use crate::plan::{Cut, Plan};
+use crate::postgres::ServerError;
+use crate::postgres::activity::Blocker;
+
+/// Something has happened, or goes on.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// This is what will be done. Comes again when the plan was made again.
+    Planned(Box<Plan>),
+    /// The ledger was made, in namespace `segue`.
+    LedgerCreated,
+    /// Another run is in its batch.
+    WaitingForBatch {
+        /// Who.
+        holder: Blocker,
+    },
+    /// The deployment has its row.
+    DeploymentBegan {
+        /// Its number.
+        deployment: i64,
+    },
+    /// A block begins.
+    BlockBegan {
+        /// Number of its migrations.
+        migrations: usize,
+        /// From 1.
+        attempt: usize,
+    },
+    /// A migration's statements have all succeeded; in a block they are not
+    /// committed yet.
+    MigrationRan {
+        /// Which.
+        name: Name,
+        /// Where.
+        kind: Kind,
+        /// How many statements.
+        statements: usize,
+        /// How long.
+        duration: Duration,
+    },
+    /// A lock is waited for, or the sessions that hold it are waited out.
+    WaitingForLock {
+        /// Which relation, for people; `None` if it is no relation.
+        relation: Option<String>,
+        /// Who holds it.
+        blockers: Vec<Blocker>,
+    },
+    /// The block was rolled back and will be tried again.
+    BlockRetried {
+        /// The try that failed, from 1.
+        attempt: usize,
+        /// The migration that failed.
+        name: Option<Name>,
+        /// The server's words.
+        cause: String,
+        /// How long until the next try.
+        pause: Duration,
+    },
+    /// The block was rolled back and will be run in two.
+    BlockCut {
+        /// Where and why.
+        cut: Cut,
+    },
+    /// The connection was lost; history is read again before anything runs.
+    ConnectionLost {
+        /// Why, as far as known.
+        reason: String,
+    },
+    /// COMMIT was sent and is not answered for a while.
+    CommitWaits {
+        /// The backend that commits.
+        pid: i32,
+        /// Its wait event, `IPC/SyncRep` for example.
+        wait_event: Option<String>,
+    },
+    /// The connection was lost at COMMIT, and now it is known.
+    CommitResolved {
+        /// Whether the transaction is committed.
+        committed: bool,
+    },
+    /// A block is committed.
+    BlockCommitted {
+        /// Number of its migrations.
+        migrations: usize,
+        /// From its BEGIN, last try.
+        duration: Duration,
+    },
+    /// The deployment is ready.
+    Ready {
+        /// Its number.
+        deployment: i64,
+        /// Since the run began.
+        after: Duration,
+        /// Whether it was so before and is only told again.
+        again: bool,
+    },
+    /// The tail begins.
+    TailBegan {
+        /// Its members.
+        names: Vec<Name>,
+    },
+    /// A standalone or concurrent migration begins.
+    MigrationBegan {
+        /// Which.
+        name: Name,
+        /// Which of both.
+        kind: Kind,
+        /// The backend that runs it.
+        pid: i32,
+    },
+    /// A statement outside a transaction begins.
+    StatementBegan {
+        /// Of which migration.
+        name: Name,
+        /// From 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+        /// Its first line.
+        sql: String,
+    },
+    /// An earlier run had done this statement already.
+    StatementSkipped {
+        /// Of which migration.
+        name: Name,
+        /// From 1.
+        number: usize,
+        /// Why it counts as done.
+        reason: String,
+    },
+    /// Something half-way was repaired.
+    Repaired {
+        /// Of which migration.
+        name: Name,
+        /// What was done, for people.
+        what: String,
+    },
+    /// A migration runs in a session that is not ours; we wait for it.
+    RunsElsewhere {
+        /// Which.
+        name: Name,
+        /// Who.
+        holder: Blocker,
+    },
+    /// How far a concurrent migration is.
+    Progress {
+        /// Which.
+        name: Name,
+        /// In PostgreSQL's words.
+        phase: String,
+        /// Units done.
+        done: Option<u64>,
+        /// Units in all.
+        total: Option<u64>,
+    },
+    /// A build waits for other sessions.
+    BuildWaits {
+        /// Which migration.
+        name: Name,
+        /// For whom.
+        blockers: Vec<Blocker>,
+        /// For how long already.
+        since: Duration,
+    },
+    /// A concurrent migration is done.
+    MigrationDone {
+        /// Which.
+        name: Name,
+        /// How long.
+        duration: Duration,
+    },
+    /// A concurrent migration failed; independent others go on.
+    MigrationFailed {
+        /// Which.
+        name: Name,
+        /// What, where, and the server's words.
+        diagnostic: Box<Diagnostic>,
+    },
+    /// The run ends, the builds go on in the server.
+    Detached {
+        /// Which, with the backends that run them.
+        builds: Vec<(Name, i32)>,
+    },
+    /// The tail is done.
+    Settled {
+        /// The deployment.
+        deployment: i64,
+        /// Since the run began.
+        after: Duration,
+    },
+    /// A message of the server: RAISE NOTICE, a warning.
+    Notice {
+        /// During which migration, as far as known.
+        name: Option<Name>,
+        /// The message.
+        notice: ServerError,
+    },
+}

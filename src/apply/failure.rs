@@ -1,0 +1,107 @@
+//! A server error inside a migration, as a diagnostic over its text.
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::files;
+use crate::graph::Graph;
+use crate::history::History;
+use crate::migration::{Kind, Migration};
+use crate::postgres::{Failure, ServerError};
+use crate::statement::digests;
+use crate::text::{Span, byte_offset};
+
+/// A statement as it was sent, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Its text.
+    pub text: std::sync::Arc<str>,
+    /// Bytes of the text in the file.
+    pub span: Span,
+    /// Line of its first byte, from 1.
+    pub line: usize,
+}
+
+/// The error as a diagnostic: the server's words at the very place.
+#[must_use]
+pub fn failure(migration: &Migration, placed: &Placed, error: &ServerError) -> Diagnostic {
+    let source = files::excerpt(migration, placed.span, placed.line);
+    let diagnostic = words(error).source(&source);
+    let at = error
+        .position
+        .and_then(|position| byte_offset(&placed.text, position));
+    if let Some(at) = at {
+        let rest = &placed.text[at..];
+        let word = rest
+            .find(|char: char| !(char.is_alphanumeric() || char == '_' || char == '.'))
+            .unwrap_or(rest.len())
+            .max(rest.chars().next().map_or(0, char::len_utf8));
+        let start = placed.span.start + at;
+        diagnostic.label(Span::new(start, start + word), "")
+    } else {
+        let first = placed.text.lines().next().unwrap_or_default();
+        let end = placed.span.start + first.len();
+        diagnostic.label(Span::new(placed.span.start, end), "this statement")
+    }
+}
+
+/// The error without a place.
+#[must_use]
+pub fn words(error: &ServerError) -> Diagnostic {
+    let mut diagnostic =
+        Diagnostic::new(code::SERVER_ERROR, &error.message).sqlstate(&error.sqlstate);
+    diagnostic = diagnostic.note(format!("SQLSTATE {}", error.sqlstate));
+    for (title, text) in [("DETAIL", &error.detail), ("CONTEXT", &error.context)] {
+        if let Some(text) = text {
+            diagnostic = diagnostic.note(format!("{title}: {text}"));
+        }
+    }
+    diagnostic.help_if(error.hint.as_ref(), |hint| {
+        format!("the server's hint: {hint}")
+    })
+}
+
+/// Adds what codd's issue 181 asks for: the missing thing may be made by a
+/// concurrent migration that has not run yet.
+#[must_use]
+pub fn explain_missing(
+    diagnostic: Diagnostic,
+    error: &ServerError,
+    placed: &Placed,
+    migration: &Migration,
+    graph: &Graph,
+    history: &History,
+    project: &str,
+) -> Diagnostic {
+    if error.failure() != Failure::Undefined {
+        return diagnostic;
+    }
+    let digest = digests(&[&placed.text]).into_iter().next().flatten();
+    let named = |name: &str| match &digest {
+        Some(digest) => digest.touches.iter().any(|relation| relation.name == name),
+        None => placed.text.contains(name),
+    } || error.message.contains(&format!("\"{name}\""));
+    let maker = graph.migrations().find_map(|concurrent| {
+        let is_open = concurrent.kind == Kind::Concurrent
+            && history.progress(project, &concurrent.name).is_open();
+        let relations = concurrent.outline.as_ref()?.relations.as_ref()?;
+        let made = relations.makes.iter().find(|name| named(name))?;
+        is_open.then_some((concurrent, made))
+    });
+    let Some((concurrent, made)) = maker else {
+        return diagnostic;
+    };
+    let diagnostic = diagnostic.note(format!(
+        "`{made}` is created by `{}`, a concurrent migration, which runs after the batch",
+        concurrent.name
+    ));
+    if concurrent.name < migration.name {
+        diagnostic.help(format!(
+            "write `-- segue: end-concurrent-migration: {}` at the top of the file: it then waits until that one is done",
+            concurrent.name
+        ))
+    } else {
+        diagnostic.help(format!(
+            "give this file a name after `{0}`, and write `-- segue: end-concurrent-migration: {0}` at its top",
+            concurrent.name
+        ))
+    }
+}

@@ -1,0 +1,122 @@
+//! Files and ledger, read together: the one preflight of every command that
+//! plans.
+
+use sha2::{Digest as _, Sha256};
+
+use super::ApplyError;
+use crate::diagnostic::{Code, Diagnostic, Severity, code};
+use crate::files::{self, Depth};
+use crate::graph::Graph;
+use crate::history::{History, State};
+use crate::migration::{Checksum, Kind, Migration, Name};
+use crate::plan::{Options, Plan};
+use crate::postgres::Session;
+use crate::postgres::ledger::Ledger;
+
+/// What is, and what is to be done.
+#[derive(Debug)]
+pub struct Survey {
+    /// The folder.
+    pub graph: Graph,
+    /// The database.
+    pub history: History,
+    /// What to do.
+    pub plan: Plan,
+    /// Fingerprint of the folder's batch migrations, `sha256:…`.
+    pub fingerprint: String,
+}
+
+impl Survey {
+    /// Name of the folder's last migration.
+    #[must_use]
+    pub fn last(&self) -> Option<&Name> {
+        self.graph
+            .migrations()
+            .next_back()
+            .map(|migration| &migration.name)
+    }
+}
+
+/// Reads the history, outlines what is pending, and plans. Writes nothing.
+///
+/// `migrations` get the outlines that they lack.
+///
+/// # Errors
+/// [`ApplyError::Invalid`] with all that is wrong in files and history;
+/// [`ApplyError::Postgres`].
+pub async fn survey(
+    session: &Session,
+    ledger: &Ledger,
+    migrations: &mut [Migration],
+    options: &Options,
+) -> Result<Survey, ApplyError> {
+    let history = ledger.history(session).await?;
+    let mut diagnostics = outline_pending(migrations, &history)?;
+    let (graph, problems) = Graph::new(migrations.to_vec(), &history);
+    diagnostics.extend(problems);
+    if has_error(&diagnostics) {
+        return Err(ApplyError::Invalid(diagnostics));
+    }
+    let plan =
+        Plan::new(&graph, &history, ledger.project(), options).map_err(ApplyError::Invalid)?;
+    let fingerprint = fingerprint(&graph);
+    Ok(Survey {
+        graph,
+        history,
+        plan,
+        fingerprint,
+    })
+}
+
+fn outline_pending(
+    migrations: &mut [Migration],
+    history: &History,
+) -> Result<Vec<Diagnostic>, ApplyError> {
+    let mut pending: Vec<&mut Migration> = migrations
+        .iter_mut()
+        .filter(|migration| {
+            migration.outline.is_none()
+                && !history
+                    .records
+                    .get(&migration.name)
+                    .is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
+        })
+        .collect();
+    let has_concurrent = pending
+        .iter()
+        .any(|migration| migration.kind == Kind::Concurrent);
+    let depth = if has_concurrent {
+        Depth::Relations
+    } else {
+        Depth::Keywords
+    };
+    files::outline(&mut pending, depth)
+        .map_err(|error| ApplyError::Invalid(vec![unreadable(code::UNREADABLE, &error)]))
+}
+
+fn unreadable(code: Code, error: &files::Error) -> Diagnostic {
+    use std::error::Error as _;
+    let diagnostic = Diagnostic::new(code, error.to_string());
+    match error.source() {
+        Some(cause) => diagnostic.note(cause.to_string()),
+        None => diagnostic,
+    }
+}
+
+fn has_error(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+fn fingerprint(graph: &Graph) -> String {
+    let mut hash = Sha256::new();
+    for migration in graph.migrations() {
+        if migration.kind != Kind::Concurrent {
+            hash.update(migration.name.as_str());
+            hash.update([0]);
+            hash.update(migration.checksum.0);
+        }
+    }
+    format!("sha256:{}", Checksum(hash.finalize().into()))
+}

@@ -1,0 +1,454 @@
+//! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
+
+use std::time::{Duration, Instant};
+
+use super::batch::{Announcement, Batch};
+use super::survey::{Survey, survey};
+use super::{ApplyError, Event, Outcome, Run, Until, standalone, tail};
+use crate::history::{DeploymentState, LockKey};
+use crate::migration::{Migration, Name};
+use crate::plan::{Options, Plan, Ready, Step};
+use crate::postgres::ledger::{Ledger, Notice};
+use crate::postgres::{Session, lock};
+
+mod block;
+mod fence;
+mod server;
+
+pub use server::{greet, reach};
+
+/// A run under way.
+struct Runner<'a> {
+    run: &'a Run,
+    migrations: Vec<Migration>,
+    ledger: Ledger,
+    /// Reads the ledger, holds the deployment's lock, looks at locks; never in
+    /// a transaction for long.
+    control: Session,
+    /// Holds the batch's lock and runs the blocks; absent while the lock is not
+    /// needed.
+    batch: Option<Session>,
+    options: Options,
+    /// Migrations before which deferred triggers have to fire.
+    fire_before: Vec<Name>,
+    deployment: Option<i64>,
+    /// What this run has committed so far.
+    committed: Vec<Name>,
+    /// Connections lost in the batch so far.
+    losses: usize,
+    began: Instant,
+}
+
+/// A batch that loses its connection again and again may be what kills the
+/// server.
+const LOSSES_MAX: usize = 5;
+
+/// Whether the rest of a plan can be trusted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Go on with the next step.
+    Step,
+    /// Read the history and plan again.
+    PlanAgain,
+}
+
+/// Applies what is pending and runs the tail.
+///
+/// # Errors
+/// [`ApplyError`], each with what stands.
+pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
+    let mut runner = Runner::new(run, migrations).await?;
+    match Box::pin(runner.up()).await {
+        Err(error) => {
+            runner.note_failure(&error).await;
+            Err(error)
+        }
+        Ok(outcome) => Ok(outcome),
+    }
+}
+
+/// Runs what the tail still has to do, whatever else is pending.
+///
+/// # Errors
+/// As [`up`].
+pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
+    let mut runner = Runner::new(run, migrations).await?;
+    let survey = runner.survey().await?;
+    run.events
+        .tell(Event::Planned(Box::new(survey.plan.clone())));
+    // A concurrent migration whose partner is pending belongs to a deployment
+    // that is still to come.
+    let open: Vec<_> = survey
+        .plan
+        .tail
+        .iter()
+        .filter(|step| {
+            let partner = survey
+                .graph
+                .get(&step.name)
+                .and_then(|migration| migration.partner.as_ref());
+            partner.is_none_or(|partner| {
+                !runner.survey_progress(&survey, &partner.name).is_open()
+                    || survey.graph.get(&partner.name).is_none()
+            })
+        })
+        .cloned()
+        .collect();
+    runner.deployment = match survey.plan.ready {
+        Ready::Already(deployment) => Some(deployment),
+        _ => survey
+            .history
+            .deployments
+            .iter()
+            .find(|deployment| deployment.ready_at.is_some())
+            .map(|deployment| deployment.id),
+    };
+    if runner.ledger.version().is_none() {
+        return Ok(Outcome::Settled);
+    }
+    runner.tail(&survey, &open).await
+}
+
+impl<'a> Runner<'a> {
+    async fn new(run: &'a Run, migrations: Vec<Migration>) -> Result<Self, ApplyError> {
+        let began = Instant::now();
+        let control = server::reach(run).await?;
+        let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
+        Ok(Self {
+            run,
+            migrations,
+            ledger,
+            control,
+            batch: None,
+            options: Options {
+                strict: run.settings.strict,
+                ..Options::default()
+            },
+            fire_before: Vec::new(),
+            deployment: None,
+            committed: Vec::new(),
+            losses: 0,
+            began,
+        })
+    }
+
+    async fn survey(&mut self) -> Result<Survey, ApplyError> {
+        survey(
+            &self.control,
+            &self.ledger,
+            &mut self.migrations,
+            &self.options,
+        )
+        .await
+    }
+
+    fn survey_progress(&self, survey: &Survey, name: &Name) -> crate::history::Progress {
+        survey.history.progress(&self.run.project, name)
+    }
+
+    async fn up(&mut self) -> Result<Outcome, ApplyError> {
+        let mut survey = self.survey().await?;
+        let mut told = survey.plan.clone();
+        self.run.events.tell(Event::Planned(Box::new(told.clone())));
+        if let Ready::Nothing = survey.plan.ready
+            && survey.plan.is_empty()
+        {
+            return Ok(Outcome::Settled);
+        }
+        while !is_ready(&survey.plan) {
+            self.ledger_ready().await?;
+            self.fence().await?;
+            survey = self.survey().await?;
+            if survey.plan != told {
+                told = survey.plan.clone();
+                self.run.events.tell(Event::Planned(Box::new(told.clone())));
+            }
+            if is_ready(&survey.plan) {
+                break;
+            }
+            if self.batch_of(&survey).await? == Next::Step {
+                break;
+            }
+            survey = self.survey().await?;
+        }
+        self.unfence().await;
+        if let Ready::Already(deployment) = survey.plan.ready
+            && self.deployment.is_none()
+        {
+            self.announce_again(&survey, deployment).await?;
+        }
+        if self.run.settings.until == Until::Ready && !survey.plan.tail.is_empty() {
+            return Ok(Outcome::Ready);
+        }
+        let steps = survey.plan.tail.clone();
+        self.tail(&survey, &steps).await
+    }
+
+    /// Makes or upgrades the ledger if that is needed.
+    async fn ledger_ready(&mut self) -> Result<(), ApplyError> {
+        let is_new = self.ledger.version().is_none();
+        self.ledger.prepare(&self.control).await?;
+        if is_new {
+            self.run.events.tell(Event::LedgerCreated);
+        }
+        Ok(())
+    }
+
+    /// Runs the steps before readiness and makes the deployment ready.
+    async fn batch_of(&mut self, survey: &Survey) -> Result<Next, ApplyError> {
+        self.begin_deployment(survey).await?;
+        for step in &survey.plan.batch {
+            let next = match step {
+                Step::Block(block) => self.block(survey, block).await?,
+                Step::Standalone(name) => self.standalone(survey, name).await?,
+                Step::Foreground { concurrent, .. } => {
+                    self.foreground(survey, concurrent).await?;
+                    Next::PlanAgain
+                }
+                Step::WaitFor {
+                    concurrent,
+                    needed_by,
+                    ..
+                } => {
+                    self.unfence().await;
+                    tail::wait_for(self.run, &self.ledger, &self.control, concurrent, needed_by)
+                        .await?;
+                    Next::PlanAgain
+                }
+            };
+            if next == Next::PlanAgain {
+                return Ok(Next::PlanAgain);
+            }
+        }
+        if survey.plan.ready == Ready::AfterBatch {
+            let announcement = self.announcement(survey);
+            self.ledger
+                .announce_ready(&self.control, &announcement.notice, &announcement.tail)
+                .await?;
+            self.tell_ready();
+        }
+        Ok(Next::Step)
+    }
+
+    /// Writes the deployment's row and takes its lock, once per run.
+    async fn begin_deployment(&mut self, survey: &Survey) -> Result<(), ApplyError> {
+        if self.deployment.is_some() {
+            return Ok(());
+        }
+        let dead: Vec<i64> = survey
+            .history
+            .deployments
+            .iter()
+            .filter(|deployment| {
+                deployment.state == DeploymentState::Running && !deployment.is_held
+            })
+            .map(|deployment| deployment.id)
+            .collect();
+        let id = self
+            .ledger
+            .begin_deployment(&self.control, survey.last(), &survey.fingerprint, &dead)
+            .await?;
+        self.deployment = Some(id);
+        self.hold_deployment().await?;
+        self.run
+            .events
+            .tell(Event::DeploymentBegan { deployment: id });
+        Ok(())
+    }
+
+    /// Takes the lock that says that this deployment has a living runner.
+    async fn hold_deployment(&self) -> Result<(), ApplyError> {
+        if let Some(id) = self.deployment {
+            let key = LockKey::deployment(&self.run.project, id);
+            lock::try_lock(&self.control, key).await?;
+        }
+        Ok(())
+    }
+
+    fn notice(&self, state: DeploymentState, survey: &Survey) -> Notice {
+        self.ledger.notice(
+            state,
+            self.deployment.unwrap_or_default(),
+            survey.last(),
+            &survey.fingerprint,
+        )
+    }
+
+    fn announcement(&self, survey: &Survey) -> Announcement {
+        Announcement {
+            notice: self.notice(DeploymentState::Ready, survey),
+            tail: survey
+                .plan
+                .tail
+                .iter()
+                .map(|step| step.name.clone())
+                .collect(),
+        }
+    }
+
+    fn tell_ready(&self) {
+        if let Some(deployment) = self.deployment {
+            self.run.events.tell(Event::Ready {
+                deployment,
+                after: self.began.elapsed(),
+                again: false,
+            });
+        }
+    }
+
+    async fn announce_again(&mut self, survey: &Survey, deployment: i64) -> Result<(), ApplyError> {
+        self.deployment = Some(deployment);
+        // A reader's role may run `up` where nothing is to be done, so nothing
+        // is written here but the notification.
+        let notice = self.notice(DeploymentState::Ready, survey);
+        self.ledger.tell(&self.control, &notice).await?;
+        self.run.events.tell(Event::Ready {
+            deployment,
+            after: self.began.elapsed(),
+            again: true,
+        });
+        Ok(())
+    }
+
+    async fn standalone(&mut self, survey: &Survey, name: &Name) -> Result<Next, ApplyError> {
+        let Some(migration) = survey.graph.get(name) else {
+            return Ok(Next::PlanAgain);
+        };
+        let run = self.run;
+        let deployment = self.deployment;
+        let Some(session) = self.batch.as_mut() else {
+            return Ok(Next::PlanAgain);
+        };
+        let key = LockKey::migration(&run.project, name);
+        // The session's lock is the fence; nobody else can hold it while we
+        // hold the batch's, unless a dead runner's backend still works.
+        if !fence::poll(run, &self.control, session, key, name.as_str()).await? {
+            return Ok(Next::PlanAgain);
+        }
+        match standalone::run(run, &self.ledger, session, migration, deployment).await {
+            Ok(_) => {
+                lock::unlock(session, key).await?;
+                self.committed.push(name.clone());
+                Ok(Next::Step)
+            }
+            Err(error) => {
+                self.batch = None;
+                Err(error.into_apply_error(&self.committed))
+            }
+        }
+    }
+
+    /// Runs a concurrent migration that the batch needs, without the batch's
+    /// lock.
+    async fn foreground(&mut self, survey: &Survey, name: &Name) -> Result<(), ApplyError> {
+        self.unfence().await;
+        let step = crate::plan::TailStep {
+            name: name.clone(),
+            after: Vec::new(),
+            snapshots: crate::migration::Snapshots::Both,
+            progress: self.survey_progress(survey, name),
+        };
+        let report = tail::run(
+            self.run,
+            &self.ledger,
+            &survey.graph,
+            &[step],
+            self.deployment,
+        )
+        .await?;
+        let is_done = report.done.contains(name);
+        report.into_result(self.run, &self.committed)?;
+        if is_done {
+            self.committed.push(name.clone());
+        }
+        Ok(())
+    }
+
+    async fn tail(
+        &mut self,
+        survey: &Survey,
+        steps: &[crate::plan::TailStep],
+    ) -> Result<Outcome, ApplyError> {
+        if !steps.is_empty() {
+            self.run.events.tell(Event::TailBegan {
+                names: steps.iter().map(|step| step.name.clone()).collect(),
+            });
+            let report = tail::run(
+                self.run,
+                &self.ledger,
+                &survey.graph,
+                steps,
+                self.deployment,
+            )
+            .await?;
+            if !report.is_done() {
+                self.note_tail_failure(survey, &report).await;
+                return Ok(Outcome::Unsettled(report));
+            }
+        }
+        self.control_again().await?;
+        for deployment in self.ledger.settle(&self.control).await? {
+            self.run.events.tell(Event::Settled {
+                deployment,
+                after: self.began.elapsed(),
+            });
+        }
+        Ok(Outcome::Settled)
+    }
+
+    async fn note_tail_failure(&mut self, survey: &Survey, report: &tail::Report) {
+        let Some(error) = report.first_failure() else {
+            return;
+        };
+        let notice = self.notice(DeploymentState::Failed, survey);
+        // The report says it anyway; the row is for those who look later.
+        if self.control_again().await.is_ok() {
+            let _ = self.ledger.fail_tail(&self.control, &notice, &error).await;
+        }
+    }
+
+    /// Marks the deployment failed, as far as the server can still be reached.
+    async fn note_failure(&mut self, error: &ApplyError) {
+        self.unfence().await;
+        if self.deployment.is_none() || self.control_again().await.is_err() {
+            return;
+        }
+        let last = self.migrations.iter().map(|one| &one.name).max().cloned();
+        let notice = self.ledger.notice(
+            DeploymentState::Failed,
+            self.deployment.unwrap_or_default(),
+            last.as_ref(),
+            "",
+        );
+        let text = error.to_string();
+        let _ = self
+            .ledger
+            .fail_deployment(&self.control, &notice, &text)
+            .await;
+    }
+
+    /// The control session, opened again if it was lost.
+    async fn control_again(&mut self) -> Result<(), ApplyError> {
+        if self.control.is_lost() {
+            self.control = server::reach_again(self.run, Duration::from_secs(30)).await?;
+            self.hold_deployment().await?;
+        }
+        Ok(())
+    }
+
+    fn batch_view<'b>(&'b self, survey: &'b Survey) -> Batch<'b> {
+        Batch {
+            run: self.run,
+            ledger: &self.ledger,
+            graph: &survey.graph,
+            history: &survey.history,
+            control: &self.control,
+            deployment: self.deployment.unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether nothing is left before readiness.
+fn is_ready(plan: &Plan) -> bool {
+    plan.batch.is_empty() && matches!(plan.ready, Ready::Already(_))
+}

@@ -1,0 +1,298 @@
+//! A block until it is committed: retries, cuts, lost connections.
+
+use std::time::{Duration, Instant};
+
+use super::{Next, Runner, server};
+use crate::apply::batch::{Ended, Try};
+use crate::apply::survey::Survey;
+use crate::apply::{ApplyError, Event};
+use crate::history::{LockKey, State};
+use crate::migration::Name;
+use crate::plan::{Block, Ready};
+use crate::postgres::activity::{self, LockWait};
+use crate::postgres::transaction::{self, Status};
+use crate::postgres::{lock, settings};
+
+/// A try is followed by a pause of so many times the lock timeout: whoever
+/// queues behind us gets through in between.
+const SPACING: u32 = 20;
+const SPACING_MIN: Duration = Duration::from_millis(200);
+
+impl Runner<'_> {
+    pub(super) async fn block(
+        &mut self,
+        survey: &Survey,
+        block: &Block,
+    ) -> Result<Next, ApplyError> {
+        let began = Instant::now();
+        let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
+        let announcement = is_last.then(|| self.announcement(survey));
+        for attempt in 1.. {
+            let Some(session) = self.batch.as_ref() else {
+                return Ok(Next::PlanAgain);
+            };
+            let lock_wait_max = settings::lock_wait_max(&self.control).await?;
+            self.refuse_long_lock_timeout(lock_wait_max).await?;
+            let cap = lock_wait_max.max(self.run.settings.lock_timeout);
+            self.run.events.tell(Event::BlockBegan {
+                migrations: block.migrations.len(),
+                attempt,
+            });
+            let tried = Instant::now();
+            let batch = self.batch_view(survey);
+            let ended = Try::run(
+                &batch,
+                session,
+                block,
+                &self.fire_before,
+                cap,
+                announcement.as_ref(),
+            )
+            .await;
+            match ended {
+                Ended::Committed => {
+                    self.committed(block, tried.elapsed());
+                    if is_last {
+                        self.tell_ready();
+                    }
+                    return Ok(Next::Step);
+                }
+                Ended::Retry { name, cause, wait } => {
+                    self.pause(began, attempt, name, cause, wait).await?;
+                }
+                Ended::FireTriggersBefore(name) => self.fire_before.push(name),
+                Ended::Cut(cut) => {
+                    self.run.events.tell(Event::BlockCut { cut: cut.clone() });
+                    self.options.cuts.insert(cut);
+                    return Ok(Next::PlanAgain);
+                }
+                Ended::Failed(diagnostic) => {
+                    return Err(ApplyError::Migration {
+                        diagnostic,
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Interrupted(signal) => {
+                    self.batch = None;
+                    return Err(ApplyError::Interrupted {
+                        signal,
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Unanswered { after } => {
+                    self.batch = None;
+                    return Err(ApplyError::TimedOut {
+                        what: "the server's answer to COMMIT; the transaction may still be committed, and the next `segue up` will know".to_owned(),
+                        after,
+                        option: "--commit-wait",
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Lost { reason, commit } => {
+                    self.batch = None;
+                    self.run.events.tell(Event::ConnectionLost {
+                        reason: reason.clone(),
+                    });
+                    let Some(id) = commit else {
+                        return self.lost(began, &reason).await;
+                    };
+                    if self.resolve(&id, block).await? {
+                        self.committed(block, tried.elapsed());
+                        if is_last {
+                            self.tell_ready();
+                        }
+                        return Ok(Next::Step);
+                    }
+                    return Ok(Next::PlanAgain);
+                }
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    fn committed(&mut self, block: &Block, duration: Duration) {
+        self.committed.extend(block.migrations.iter().cloned());
+        self.run.events.tell(Event::BlockCommitted {
+            migrations: block.migrations.len(),
+            duration,
+        });
+    }
+
+    /// A waiter on a table whose index is being built kills the build.
+    async fn refuse_long_lock_timeout(&self, lock_wait_max: Duration) -> Result<(), ApplyError> {
+        if self.run.settings.lock_timeout <= lock_wait_max
+            || !settings::is_building(&self.control).await?
+        {
+            return Ok(());
+        }
+        Err(ApplyError::Refused {
+            reason: format!(
+                "an index is being built concurrently, and `--lock-timeout {}` is longer than half of the server's `deadlock_timeout`: a lock wait as long as that would kill the build",
+                super::super::human(&self.run.settings.lock_timeout)
+            ),
+            help: format!(
+                "use `--lock-timeout {}` or less; tries are repeated for `--retry-for` anyway",
+                super::super::human(&lock_wait_max)
+            ),
+        })
+    }
+
+    /// Waits before the next try: a while in any case, and for as long as those
+    /// who held the lock still do.
+    async fn pause(
+        &mut self,
+        began: Instant,
+        attempt: usize,
+        name: Option<Name>,
+        cause: String,
+        wait: Option<LockWait>,
+    ) -> Result<(), ApplyError> {
+        let spacing = (self.run.settings.lock_timeout * SPACING).max(SPACING_MIN);
+        let pause = || spacing * fastrand::u32(100..=150) / 100;
+        let first = pause();
+        self.run.events.tell(Event::BlockRetried {
+            attempt,
+            name,
+            cause: cause.clone(),
+            pause: first,
+        });
+        let Some(wait) = wait else {
+            self.check_patience(began, &cause, None)?;
+            return self.sleep(first).await;
+        };
+        self.run.events.tell(Event::WaitingForLock {
+            relation: wait.relation_name.clone(),
+            blockers: wait.blockers.clone(),
+        });
+        let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
+        let mut next = first;
+        loop {
+            self.check_patience(began, &cause, Some(&wait))?;
+            self.sleep(next).await?;
+            let Some(relation) = wait.relation else {
+                return Ok(());
+            };
+            if activity::still_holding(&self.control, relation, &pids)
+                .await?
+                .is_empty()
+            {
+                return Ok(());
+            }
+            next = pause();
+        }
+    }
+
+    fn check_patience(
+        &self,
+        began: Instant,
+        cause: &str,
+        wait: Option<&LockWait>,
+    ) -> Result<(), ApplyError> {
+        if began.elapsed() < self.run.settings.retry_for {
+            return Ok(());
+        }
+        let what = match wait {
+            Some(wait) => {
+                let blockers: Vec<String> = wait.blockers.iter().map(ToString::to_string).collect();
+                format!(
+                    "a lock on {}, held by {}",
+                    wait.relation_name.as_deref().unwrap_or("an object"),
+                    blockers.join(", ")
+                )
+            }
+            None => format!("a try without this error: {cause}"),
+        };
+        Err(ApplyError::TimedOut {
+            what,
+            after: began.elapsed(),
+            option: "--retry-for",
+            committed: self.committed.clone(),
+        })
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            signal = self.run.interrupt.first() => Err(ApplyError::Interrupted {
+                signal,
+                committed: self.committed.clone(),
+            }),
+        }
+    }
+
+    /// The connection ended before COMMIT: nothing of the block is there, once
+    /// the old backend is gone. Its lock tells.
+    async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
+        self.check_patience(began, reason, None)?;
+        self.losses += 1;
+        if self.losses > super::LOSSES_MAX {
+            return Err(ApplyError::TimedOut {
+                what: format!("a connection that holds; the last one was lost: {reason}"),
+                after: began.elapsed(),
+                option: "--retry-for",
+                committed: self.committed.clone(),
+            });
+        }
+        self.sleep(SPACING_MIN).await?;
+        Ok(Next::PlanAgain)
+    }
+
+    /// Finds out whether a transaction whose COMMIT was sent is committed.
+    ///
+    /// The batch's lock comes first: while the old backend lives, its
+    /// transaction may still be committing, and looking once would say "not
+    /// applied" of a commit that comes later.
+    async fn resolve(&mut self, id: &str, block: &Block) -> Result<bool, ApplyError> {
+        let limit = self.run.settings.commit_wait;
+        let began = Instant::now();
+        let unknown = |committed: &[Name]| {
+            ApplyError::TimedOut {
+            what: "the old session to end after the connection was lost at COMMIT; the transaction may still be committed, and the next `segue up` will know".to_owned(),
+            after: limit,
+            option: "--commit-wait",
+            committed: committed.to_vec(),
+        }
+        };
+        let session = server::reach_again(self.run, limit).await?;
+        if self.control.is_lost() {
+            self.control = server::reach_again(self.run, limit).await?;
+            self.hold_deployment().await?;
+        }
+        let key = LockKey::batch(&self.run.project);
+        let mut told = Instant::now();
+        while !lock::try_lock(&session, key).await? {
+            if told.elapsed() > Duration::from_secs(2)
+                && let Some(pid) = lock::held(&self.control).await?.get(&key)
+            {
+                told = Instant::now();
+                let backend = activity::backend(&self.control, *pid).await?;
+                self.run.events.tell(Event::CommitWaits {
+                    pid: *pid,
+                    wait_event: backend.and_then(|backend| backend.wait_event),
+                });
+            }
+            if began.elapsed() > limit {
+                return Err(unknown(&self.committed));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        // After a fail-over the number may mean nothing, or another
+        // transaction; the ledger decides then.
+        while let Ok(Status::InProgress) = transaction::status(&session, id).await {
+            if began.elapsed() > limit {
+                return Err(unknown(&self.committed));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let history = self.ledger.history(&self.control).await?;
+        let committed = block.migrations.iter().all(|name| {
+            history
+                .records
+                .get(name)
+                .is_some_and(|record| record.state == State::Applied)
+        });
+        self.batch = Some(session);
+        self.run.events.tell(Event::CommitResolved { committed });
+        Ok(committed)
+    }
+}

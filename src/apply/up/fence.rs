@@ -1,0 +1,86 @@
+//! The batch's lock: held by the very session that runs the blocks, polled,
+//! never waited for in the server.
+
+use std::time::{Duration, Instant};
+
+use super::{Runner, server};
+use crate::apply::{ApplyError, Event, Run};
+use crate::history::LockKey;
+use crate::postgres::{Session, activity, lock};
+
+/// Pause between two tries, before jitter.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+impl Runner<'_> {
+    /// Opens the batch's session if it is not open, and takes the batch's lock.
+    pub(super) async fn fence(&mut self) -> Result<(), ApplyError> {
+        self.control_again().await?;
+        if self.batch.as_ref().is_some_and(Session::is_lost) {
+            self.batch = None;
+        }
+        if self.batch.is_some() {
+            return Ok(());
+        }
+        let patience = self.run.settings.retry_for;
+        let session = server::reach_again(self.run, patience).await?;
+        let key = LockKey::batch(&self.run.project);
+        poll(self.run, &self.control, &session, key, "the batch lock").await?;
+        self.batch = Some(session);
+        Ok(())
+    }
+
+    /// Ends the batch's session, and with it the lock.
+    pub(super) async fn unfence(&mut self) {
+        if let Some(session) = self.batch.take() {
+            session.close().await;
+        }
+    }
+}
+
+/// Polls until `session` holds `key`, telling who has it; whether it was had at
+/// once.
+///
+/// # Errors
+/// [`ApplyError::TimedOut`] after `--retry-for`, [`ApplyError::Interrupted`].
+pub(super) async fn poll(
+    run: &Run,
+    control: &Session,
+    session: &Session,
+    key: LockKey,
+    what: &str,
+) -> Result<bool, ApplyError> {
+    let began = Instant::now();
+    let mut told = None;
+    let mut pause = PAUSE;
+    while !lock::try_lock(session, key).await? {
+        let holder = lock::held(control).await?.get(&key).copied();
+        if let Some(pid) = holder
+            && told != holder
+            && let Some(backend) = activity::backend(control, pid).await?
+        {
+            told = holder;
+            run.events.tell(Event::WaitingForBatch { holder: backend });
+        }
+        if began.elapsed() > run.settings.retry_for {
+            return Err(ApplyError::TimedOut {
+                what: match holder {
+                    Some(pid) => format!("{what}, held by pid {pid}"),
+                    None => what.to_owned(),
+                },
+                after: began.elapsed(),
+                option: "--retry-for",
+                committed: Vec::new(),
+            });
+        }
+        let jitter = fastrand::u32(75..=125);
+        tokio::select! {
+            () = tokio::time::sleep(pause * jitter / 100) => {}
+            signal = run.interrupt.first() => {
+                return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
+            }
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    Ok(told.is_none())
+}

@@ -1,0 +1,66 @@
+//! The server: whether it is one that segue can work on.
+
+use std::time::{Duration, Instant};
+
+use crate::apply::{ApplyError, Run};
+use crate::postgres::{Error, Session, transaction};
+
+/// Oldest server that is supported, as `server_version_num`.
+const OLDEST: u32 = 140_000;
+
+/// Connects and looks whether this is a primary of a supported version.
+///
+/// # Errors
+/// [`ApplyError::Postgres`], [`ApplyError::Refused`].
+pub async fn reach(run: &Run) -> Result<Session, ApplyError> {
+    let session = Session::connect(&run.target, run.connect_wait).await?;
+    greet(&session).await?;
+    Ok(session)
+}
+
+/// Looks whether the session's server is a primary of a supported version.
+///
+/// # Errors
+/// [`ApplyError::Refused`].
+pub async fn greet(session: &Session) -> Result<(), ApplyError> {
+    let version = session.server_version();
+    if version < OLDEST {
+        return Err(ApplyError::Refused {
+            reason: format!("the server is PostgreSQL {}", version / 10_000),
+            help: "segue needs PostgreSQL 14 or later".to_owned(),
+        });
+    }
+    if transaction::is_standby(session).await? {
+        return Err(ApplyError::Refused {
+            reason: format!(
+                "the server at {} is a standby, which cannot be migrated",
+                session.target().hosts()
+            ),
+            help: "name the primary, or all hosts with `target_session_attrs=primary`".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Connects again after a connection was lost: to the primary, for as long as
+/// `patience`.
+///
+/// # Errors
+/// The last error, when patience ends.
+pub(super) async fn reach_again(run: &Run, patience: Duration) -> Result<Session, ApplyError> {
+    const PAUSE: Duration = Duration::from_millis(250);
+    let until = Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match reach(run).await {
+            Ok(session) => return Ok(session),
+            Err(error @ (ApplyError::Refused { .. } | ApplyError::Postgres(Error::Connect(_))))
+                if left > PAUSE =>
+            {
+                tracing::debug!(%error, "not reachable yet");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

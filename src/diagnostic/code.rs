@@ -1,0 +1,193 @@
+//! Every code that a diagnostic can carry: name, severity, explanation.
+//!
+//! A [`Code`] can only be made here, so a diagnostic cannot carry one that
+//! `segue explain` does not know. To add one, add a line to the table.
+
+use super::Severity;
+
+/// Kebab-case name of a kind of problem; permanent once released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code {
+    name: &'static str,
+    severity: Severity,
+    explanation: &'static str,
+}
+
+impl Code {
+    /// The name, for example `unknown-migration`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.name
+    }
+
+    /// How bad it is, unless `--strict` makes a warning an error.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        self.severity
+    }
+
+    /// One paragraph of Markdown: why it is a problem and what to do.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        self.explanation
+    }
+
+    /// The code of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        TABLE.iter().copied().find(|code| code.name == name)
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+macro_rules! codes {
+    ($($constant:ident $name:literal $severity:ident $explanation:literal)*) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $explanation)]
+            pub const $constant: Code = Code {
+                name: $name,
+                severity: Severity::$severity,
+                explanation: $explanation,
+            };
+        )*
+
+        /// All codes, in the order of the phases that report them.
+        pub const TABLE: &[Code] = &[$($constant),*];
+
+        #[cfg(test)]
+        const CONSTANTS: &[&str] = &[$(stringify!($constant)),*];
+    };
+}
+
+codes! {
+    // Text of a file
+    INVALID_UTF8 "invalid-utf8" Error
+        "A migration is UTF-8 text, because PostgreSQL gets it as such. Convert the file, with `iconv` for example, or write binary values as `'\\x…'::bytea`."
+    NUL_BYTE "nul-byte" Error
+        "PostgreSQL's protocol ends a text at its first zero byte, so the rest of the statement would be lost. A file with zero bytes is often UTF-16: save it as UTF-8."
+    UNTERMINATED_STRING "unterminated-string" Error
+        "A string that begins at the marked place has no closing quote, so the rest of the file is part of it."
+    UNTERMINATED_IDENTIFIER "unterminated-identifier" Error
+        "A quoted identifier that begins at the marked place has no closing double quote, so the rest of the file is part of it."
+    UNTERMINATED_DOLLAR_QUOTE "unterminated-dollar-quote" Error
+        "A dollar-quoted string ends with the very tag that began it, `$body$ … $body$`; the file ends before that."
+    UNTERMINATED_COMMENT "unterminated-comment" Error
+        "Block comments nest in SQL: each `/*` needs its own `*/`, also one inside another comment."
+    PSQL_META_COMMAND "psql-meta-command" Error
+        "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
+    STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
+        "The data of `COPY … FROM STDIN` begins on the line after the statement, so a further statement on the same line is cut in two by it. Put each on a line of its own."
+
+    // Directives
+    UNKNOWN_DIRECTIVE "unknown-directive" Error
+        "A comment that begins with `-- segue:` or `-- codd:` is a directive, and there is none of this name. Each directive has a page: `segue explain NAME`."
+    MISSPELT_DIRECTIVE "misspelt-directive" Error
+        "The comment reads as if it was meant to be a directive, but its form is not `-- segue: NAME`. It would have no effect, so it is refused. If it is prose, word it differently."
+    LATE_DIRECTIVE "late-directive" Error
+        "Directives stand in the comments before the first statement, where a reader sees them at once. Move the line to the top of the file."
+    REPEATED_DIRECTIVE "repeated-directive" Error
+        "A directive is given once. Remove one of the two lines, or merge their arguments."
+    REPEATED_MIGRATION "repeated-migration" Error
+        "The same migration is named twice by one directive. Once is enough; often another name was meant."
+    CONTRADICTING_DIRECTIVES "contradicting-directives" Error
+        "Two directives of the file demand opposite things. Remove the one that is not meant."
+    MISPLACED_DIRECTIVE "misplaced-directive" Error
+        "The directive has a meaning only together with another one, which is missing here."
+    MISSING_ARGUMENT "missing-argument" Error
+        "The directive needs an argument after its name and a colon: `-- segue: NAME: ARGUMENT`."
+    UNEXPECTED_ARGUMENT "unexpected-argument" Error
+        "The text after the directive has no meaning, and would be ignored. Put remarks on a comment line of their own."
+    MALFORMED_ARGUMENT "malformed-argument" Error
+        "The directive's argument does not have the form that the directive's page describes: `segue explain NAME`."
+    INVALID_FILE_NAME "invalid-file-name" Error
+        "A directive names another migration by its file name alone, `2026-01-31-10-00-00-add-users.sql` for example: no folder, no quotes, with the ending `.sql`."
+    MALFORMED_SCHEMA_DIFF "malformed-schema-diff" Error
+        "The lines between `schema-diff-begin` and `schema-diff-end` are written by `segue add` and are one JSON object with a key per PostgreSQL major version. They are not meant to be edited by hand."
+    UNTERMINATED_SCHEMA_DIFF "unterminated-schema-diff" Error
+        "The schema diff reaches from `-- segue: schema-diff-begin` to `-- segue: schema-diff-end`, all of it in comment lines before the first statement; the second of the two is missing."
+    NOT_AVAILABLE_YET "not-available-yet" Error
+        "The directive is well-formed, but this version of segue does not act on it yet. It is refused rather than ignored."
+    CODD_FUNCTION "codd-function" Error
+        "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
+
+    // Migrations and their graph
+    UNKNOWN_MIGRATION "unknown-migration" Error
+        "A directive names a migration that is not in any of the project's folders. Correct the name, or bring the file back."
+    LATER_MIGRATION "later-migration" Error
+        "Migrations run in the order of their file names, so a directive can only name one that comes before its own file."
+    WRONG_KIND "wrong-kind" Error
+        "`begin-concurrent-migration-with` names an ordinary migration, `end-concurrent-migration` a concurrent one; the migration that is named here is of the other kind."
+    DUPLICATE_NAME "duplicate-name" Error
+        "A migration's file name is its identity, also across folders. Rename one of the two files, unless it has been applied anywhere."
+
+    ENDED_BEFORE_DONE "ended-before-done" Error
+        "The ledger says that an ending migration is applied although the concurrent migration that it needs is not done. No run of segue leads there; somebody changed the ledger or the files."
+    ENDS_ABANDONED "ends-abandoned" Error
+        "The pending migration needs a concurrent migration that was given up by `segue abandon`, so it can never run. Delete it, or write one that does not need it."
+    PARTNER_NOT_APPLIED "partner-not-applied" Error
+        "A concurrent migration runs after the deployment that has applied its partner. Here it has run and the partner has not: the partner was renamed, or the ledger is another project's."
+    ANOTHER_PROJECT "another-project" Error
+        "The ledger knows files of the same names with other texts, and none as this folder holds it. Two services that share a database each need their own `project`."
+    OUT_OF_ORDER "out-of-order" Warning
+        "A pending migration sorts before one that is applied already, so a fresh database runs them in another order than this one does. `--strict` refuses it."
+    MODIFIED_MIGRATION "modified-migration" Warning
+        "The text of a migration has changed after it ran. Databases that ran the old text will never see the new one. `--strict` refuses it."
+    MISSING_MIGRATION "missing-migration" Warning
+        "The ledger knows applied migrations that the folder lacks: an older checkout, or deleted files. `--strict` refuses it."
+    TRANSACTION_CONTROL "transaction-control" Error
+        "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+
+    // Running
+    HALF_WAY "half-way" Error
+        "A statement that refuses a transaction block was tried before, or something stands in its way that segue did not make. What can be found out by looking is repaired; this is left to you, with what to type."
+    CHANGED_WHILE_BEGUN "changed-while-begun" Error
+        "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
+    TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error
+        "A temporary table lives as long as the session that made it. An interrupted file goes on in another session, so statements that need one made before cannot be resumed."
+    UNFINISHED_TRANSACTION "unfinished-transaction" Error
+        "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
+    UNREADABLE "unreadable" Error
+        "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
+    NOT_FINISHED "not-finished" Error
+        "A concurrent migration ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
+    SERVER_ERROR "server-error" Error
+        "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_named_for_their_codes() {
+        for (code, constant) in TABLE.iter().zip(CONSTANTS) {
+            assert_eq!(
+                code.as_str().replace('-', "_").to_uppercase(),
+                constant.to_owned()
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_kebab_case() {
+        let mut names: Vec<_> = TABLE.iter().map(|code| code.as_str()).collect();
+        assert!(names.iter().all(|name| {
+            name.bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        }));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TABLE.len());
+    }
+
+    #[test]
+    fn a_code_is_found_by_its_name() {
+        assert_eq!(Code::named("server-error"), Some(SERVER_ERROR));
+        assert_eq!(Code::named("server"), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! Migration folders, read: the only place that opens the user's files.
+//!
+//! Every file's header and checksum are read at each start; the statements of
+//! pending ones are outlined, never kept: a file may be larger than memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::migration::{Migration, Name};
+use crate::statement::Statements;
+use crate::text::{Source, Span};
+
+mod header;
+mod outline;
+
+pub use outline::{Depth, outline};
+
+/// A folder or file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {what} `{}`", .path.display())]
+pub struct Error {
+    what: &'static str,
+    /// Which.
+    pub path: PathBuf,
+    source: io::Error,
+}
+
+impl Error {
+    /// Whether it does not exist.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// Headers and checksums of all migrations of `folders`, by name, unique.
+///
+/// A migration is a file whose name ends in `.sql`, directly in the folder;
+/// names that begin with a dot are editors' and passed over.
+///
+/// # Errors
+/// The first folder or file that cannot be read.
+pub fn read(folders: &[PathBuf]) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
+    let mut diagnostics = Vec::new();
+    let mut paths: BTreeMap<Name, PathBuf> = BTreeMap::new();
+    for folder in folders {
+        for path in list(folder)? {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                diagnostics.push(Diagnostic::new(
+                    code::INVALID_FILE_NAME,
+                    format!("the name of `{}` is not UTF-8", path.display()),
+                ));
+                continue;
+            };
+            if name.ends_with(".revert.sql") {
+                diagnostics.push(
+                    Diagnostic::new(
+                        code::NOT_AVAILABLE_YET,
+                        "files that revert a migration are not available yet",
+                    )
+                    .source(&Arc::new(Source::new(path.display().to_string(), "")))
+                    .label(Span::new(0, 0), "would be applied as a migration")
+                    .help("move it out of the folder"),
+                );
+                continue;
+            }
+            if let Some(first) = paths.insert(Name::new(name), path.clone()) {
+                diagnostics.push(
+                    Diagnostic::new(
+                        code::DUPLICATE_NAME,
+                        format!("`{name}` is in two folders"),
+                    )
+                    .note(format!("`{}`", first.display()))
+                    .note(format!("`{}`", path.display()))
+                    .help("a migration's file name is its identity: rename the one that has not been applied anywhere"),
+                );
+            }
+        }
+    }
+    let paths: Vec<(Name, PathBuf)> = paths.into_iter().collect();
+    let mut migrations = Vec::with_capacity(paths.len());
+    for result in in_parallel(&paths, |(name, path)| header::read(name, path)) {
+        let (migration, problems) = result?;
+        migrations.extend(migration);
+        diagnostics.extend(problems);
+    }
+    Ok((migrations, diagnostics))
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let fail = |source| Error {
+        what: "the folder",
+        path: folder.to_owned(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".sql") && !bytes.starts_with(b".") {
+            let kind = entry.file_type().map_err(fail)?;
+            if kind.is_file() || kind.is_symlink() && entry.path().is_file() {
+                paths.push(entry.path());
+            }
+        }
+    }
+    Ok(paths)
+}
+
+/// Applies `work` to each item on all cores; results in the order of `items`.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(1);
+    if items.len() < 32 || threads == 1 {
+        return items.iter().map(work).collect();
+    }
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = items
+            .chunks(share)
+            .map(|chunk| scope.spawn(|| chunk.iter().map(&work).collect::<Vec<R>>()))
+            .collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| match handle.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
+/// The statements of a migration, read and cut as they are asked for. Blocks.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub fn statements(migration: &Migration) -> Result<Statements<File>, Error> {
+    Ok(Statements::new(open(&migration.path)?))
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|source| unreadable(path, source))
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Error {
+    Error {
+        what: "the migration",
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Longest stretch that a diagnostic reads around its place.
+const EXCERPT_BYTES_MAX: u64 = 1 << 20;
+
+/// The lines of a migration that `span` touches, for a diagnostic; `line` is
+/// the line of `span.start`, from 1. Empty if the file is gone.
+#[must_use]
+pub fn excerpt(migration: &Migration, span: Span, line: usize) -> Arc<Source> {
+    let name = migration.source.name();
+    let window = read_lines(&migration.path, span).map_or_else(
+        |_| Source::window(name, "", span.start, line),
+        |(start, text)| Source::window(name, text, start, line),
+    );
+    Arc::new(window)
+}
+
+/// Whole lines around `span`, and the byte that they begin at.
+fn read_lines(path: &Path, span: Span) -> io::Result<(usize, String)> {
+    const BEFORE: usize = 4096;
+    let from = span.start.saturating_sub(BEFORE);
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from as u64))?;
+    let mut bytes = Vec::new();
+    let wanted = (span.end.max(span.start) - from + BEFORE) as u64;
+    file.take(wanted.min(EXCERPT_BYTES_MAX))
+        .read_to_end(&mut bytes)?;
+    let at = (span.start - from).min(bytes.len());
+    let start = bytes[..at]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |newline| newline + 1);
+    let after = (span.end - from).min(bytes.len());
+    let end = memchr::memchr(b'\n', &bytes[after..]).map_or(bytes.len(), |newline| after + newline);
+    let text = String::from_utf8_lossy(&bytes[start..end]).into_owned();
+    Ok((from + start, text))
+}

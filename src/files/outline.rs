@@ -1,0 +1,275 @@
+//! The statements of a pending migration, read once before anything runs:
+//! what they are, and what can be refused beforehand.
+
+use std::collections::VecDeque;
+use std::io::{Read, Seek, SeekFrom};
+
+use memchr::memmem;
+
+use super::{Error, excerpt, in_parallel, open, unreadable};
+use crate::diagnostic::{Diagnostic, code};
+use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
+use crate::migration::{Item, Kind, Migration, Outline, Relations};
+use crate::statement::{
+    Class, Digest, Fingerprint, Piece, SplitError, Splitter, Statement, TransactionControl, digests,
+};
+use crate::text::Span;
+
+/// How closely batch migrations are looked at; the statements of standalone
+/// and concurrent ones are always parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// By their keywords.
+    Keywords,
+    /// Parsed, to know what they touch.
+    Relations,
+}
+
+/// Files above this are not parsed for what they touch: that is not known.
+const PARSED_BYTES_MAX: usize = 4 << 20;
+
+/// Fills in the outlines of `migrations` and reports what cannot run.
+///
+/// # Errors
+/// The first file that cannot be read.
+pub fn outline(migrations: &mut [&mut Migration], depth: Depth) -> Result<Vec<Diagnostic>, Error> {
+    let read: Vec<&Migration> = migrations.iter().map(|migration| &**migration).collect();
+    let results = in_parallel(&read, |migration| read_one(migration, depth));
+    let mut all = Vec::new();
+    for (migration, result) in migrations.iter_mut().zip(results) {
+        let (outline, diagnostics) = result?;
+        migration.outline = Some(outline);
+        all.extend(diagnostics);
+    }
+    Ok(all)
+}
+
+/// Words by which a comment may be a directive.
+const WORDS: [&[u8]; 3] = [b"segue", b"codd", b"seque"];
+
+struct Reading<'a> {
+    migration: &'a Migration,
+    parses: bool,
+    outline: Outline,
+    diagnostics: Vec<Diagnostic>,
+    /// Statements that are parsed at the end, together.
+    texts: Vec<String>,
+    bytes: usize,
+    /// Where one of [`WORDS`] stands, still to be looked at.
+    words: VecDeque<usize>,
+    /// Stretches outside of COPY data that hold one of [`WORDS`].
+    suspects: Vec<Span>,
+    end: usize,
+}
+
+fn read_one(migration: &Migration, depth: Depth) -> Result<(Outline, Vec<Diagnostic>), Error> {
+    let mut file = open(&migration.path)?;
+    let mut reading = Reading {
+        migration,
+        parses: migration.kind != Kind::Batch || depth == Depth::Relations,
+        outline: Outline::default(),
+        diagnostics: Vec::new(),
+        texts: Vec::new(),
+        bytes: 0,
+        words: VecDeque::new(),
+        suspects: Vec::new(),
+        end: 0,
+    };
+    let mut splitter = Splitter::new();
+    let mut chunk = vec![0; 64 * 1024];
+    let mut at = 0;
+    let split = loop {
+        let length = file
+            .read(&mut chunk)
+            .map_err(|error| unreadable(&migration.path, error))?;
+        if length == 0 {
+            break splitter.finish(&mut |piece| {
+                reading.take(piece);
+                Ok::<_, SplitError>(())
+            });
+        }
+        reading.find_words(&chunk[..length], at);
+        at += length;
+        let result = splitter.push(&chunk[..length], &mut |piece| {
+            reading.take(piece);
+            Ok::<_, SplitError>(())
+        });
+        if result.is_err() {
+            break result;
+        }
+    };
+    if let Err(error) = split {
+        let source = excerpt(migration, error.span, error.position.line);
+        reading.diagnostics.push(error.diagnostic(&source));
+        return Ok((reading.outline, reading.diagnostics));
+    }
+    if !reading.words.is_empty() {
+        reading.suspects.push(Span::new(reading.end, at));
+    }
+    for span in std::mem::take(&mut reading.suspects) {
+        reading.look_for_directives(span)?;
+    }
+    reading.parse();
+    Ok((reading.outline, reading.diagnostics))
+}
+
+impl Reading<'_> {
+    /// Notes where a word of interest stands, overlapping chunks included in
+    /// neither: a word cut in two is an editor's accident, not a directive.
+    fn find_words(&mut self, chunk: &[u8], at: usize) {
+        const WORDS_MAX: usize = 100_000;
+        for word in WORDS {
+            for found in memmem::find_iter(chunk, word) {
+                if self.words.len() < WORDS_MAX {
+                    self.words.push_back(at + found);
+                }
+            }
+        }
+        self.words.make_contiguous().sort_unstable();
+    }
+
+    fn take(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Statement(statement) => self.statement(statement),
+            Piece::CopyData(_) => {}
+            Piece::CopyEnd { raw } => {
+                while self.words.front().is_some_and(|word| *word < raw.start) {
+                    self.words.pop_front();
+                }
+            }
+        }
+    }
+
+    fn statement(&mut self, statement: Statement) {
+        let line = statement.position.line;
+        let mut has_word = false;
+        while self
+            .words
+            .front()
+            .is_some_and(|word| *word < statement.raw.end)
+        {
+            let word = self.words.pop_front();
+            has_word |= word >= Some(statement.raw.start);
+        }
+        if has_word {
+            self.suspects.push(statement.raw);
+        }
+        self.end = statement.raw.end;
+        self.outline.statements += 1;
+
+        let class = Class::of(&statement.text);
+        self.outline.adds_enum_value |= class.adds_enum_value;
+        if self.migration.kind == Kind::Batch {
+            self.refuse_control(&statement, &class);
+        }
+        if let Some((range, name)) = codd_function_call(&statement.text) {
+            let span = Span::new(
+                statement.span.start + range.start,
+                statement.span.start + range.end,
+            );
+            let source = excerpt(self.migration, statement.span, line);
+            self.diagnostics
+                .push(codd_function_diagnostic(span, &name).source(&source));
+        }
+        self.bytes += statement.text.len();
+        if self.migration.kind != Kind::Batch {
+            self.outline.items.push(Item {
+                fingerprint: Fingerprint::of(&statement.text),
+                span: statement.span,
+                line,
+                digest: None,
+            });
+        }
+        if self.parses && self.bytes <= PARSED_BYTES_MAX {
+            self.texts.push(statement.text);
+        }
+    }
+
+    /// A transactional file must leave its transaction alone.
+    fn refuse_control(&mut self, statement: &Statement, class: &Class) {
+        use TransactionControl as Control;
+        let word = match class.control {
+            None
+            | Some(Control::Begin | Control::Savepoint | Control::Release | Control::RollbackTo) => {
+                return;
+            }
+            Some(_) => statement
+                .text
+                .split(|char: char| !char.is_ascii_alphabetic())
+                .next()
+                .unwrap_or_default()
+                .to_ascii_uppercase(),
+        };
+        let source = excerpt(self.migration, statement.span, statement.position.line);
+        self.diagnostics.push(
+            Diagnostic::new(
+                code::TRANSACTION_CONTROL,
+                format!("`{word}` in a migration that runs inside a transaction block"),
+            )
+            .source(&source)
+            .label(statement.span, "would end the transaction of the whole batch")
+            .help("remove it, or write `-- segue: no-txn` at the top of the file: its statements then run outside of the batch's transaction"),
+        );
+    }
+
+    fn look_for_directives(&mut self, span: Span) -> Result<(), Error> {
+        let header = self.migration.source.text().len();
+        let start = span.start.max(header);
+        if start >= span.end {
+            return Ok(());
+        }
+        let mut bytes = vec![0; span.end - start];
+        let mut file = open(&self.migration.path)?;
+        file.seek(SeekFrom::Start(start as u64))
+            .and_then(|_| file.read_exact(&mut bytes))
+            .map_err(|error| unreadable(&self.migration.path, error))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let found = late_directives(&text, start, || {
+            let line = line_of(self.migration, start).unwrap_or(1);
+            excerpt(self.migration, Span::new(start, span.end), line)
+        });
+        self.diagnostics.extend(found);
+        Ok(())
+    }
+
+    fn parse(&mut self) {
+        if !self.parses {
+            return;
+        }
+        let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
+        let digests = digests(&texts);
+        let is_whole = texts.len() == self.outline.statements;
+        if is_whole && digests.iter().all(Option::is_some) {
+            let mut relations = Relations::default();
+            for digest in digests.iter().flatten() {
+                relations.add(digest);
+            }
+            self.outline.relations = Some(relations);
+        }
+        for (item, digest) in self.outline.items.iter_mut().zip(digests) {
+            item.digest = digest;
+        }
+    }
+}
+
+/// Line of byte `offset`, from 1.
+fn line_of(migration: &Migration, offset: usize) -> Option<usize> {
+    let mut file = open(&migration.path).ok()?.take(offset as u64);
+    let mut chunk = vec![0; 64 * 1024];
+    let mut line = 1;
+    loop {
+        match file.read(&mut chunk).ok()? {
+            0 => return Some(line),
+            length => line += memchr::memchr_iter(b'\n', &chunk[..length]).count(),
+        }
+    }
+}
+
+impl Relations {
+    fn add(&mut self, digest: &Digest) {
+        self.touches
+            .extend(digest.touches.iter().map(|relation| relation.name.clone()));
+        self.makes
+            .extend(digest.makes.iter().map(|relation| relation.name.clone()));
+    }
+}

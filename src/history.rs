@@ -1,0 +1,240 @@
+//! What a database says about a project: what has been applied, what runs now.
+//!
+//! Values only; [`crate::postgres::ledger`] reads them.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::migration::{Checksum, Kind, Migration, Name};
+
+/// What the ledger says of one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Of the text that was applied, or tried last.
+    pub checksum: Checksum,
+    /// How far it is.
+    pub state: State,
+    /// The half of the deployment that it ran in.
+    pub kind: Kind,
+    /// The deployment that applied or tried it last.
+    pub deployment: Option<i64>,
+    /// RFC 3339 time of application or of the last try, UTC.
+    pub at: String,
+}
+
+/// How far a migration is, by the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Done.
+    Applied,
+    /// Begun outside a transaction, not ended: it runs, or its runner died.
+    Begun,
+    /// Ended with this error.
+    Failed(String),
+    /// Given up by `segue abandon`.
+    Abandoned,
+}
+
+/// State of a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeploymentState {
+    /// Its batch is under way, or its runner died in it.
+    Running,
+    /// Batch committed.
+    Ready,
+    /// Tail done too.
+    Settled,
+    /// Ended before it was ready.
+    Failed,
+}
+
+impl DeploymentState {
+    /// As stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Settled => "settled",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One run of `segue up` with something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// Counts up.
+    pub id: i64,
+    /// How far it is.
+    pub state: DeploymentState,
+    /// Name of the last migration of its folder.
+    pub migration: Option<Name>,
+    /// Fingerprint of all batch migrations that it stands for.
+    pub fingerprint: String,
+    /// Concurrent migrations that were left when it became ready.
+    pub tail: Vec<Name>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC.
+    pub ready_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub settled_at: Option<String>,
+    /// Why it failed, or how its tail did.
+    pub error: Option<String>,
+    /// Whether a runner holds its lock, that is: works on it now.
+    pub is_held: bool,
+}
+
+/// Key of an advisory lock, as `pg_try_advisory_lock(bigint)` takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LockKey(pub i64);
+
+impl LockKey {
+    /// Creation and upgrades of the ledger itself, all projects.
+    #[must_use]
+    pub fn ledger() -> Self {
+        Self::of(&["ledger"])
+    }
+
+    /// The batch of a project.
+    #[must_use]
+    pub fn batch(project: &str) -> Self {
+        Self::of(&["batch", project])
+    }
+
+    /// A standalone or concurrent migration.
+    #[must_use]
+    pub fn migration(project: &str, name: &Name) -> Self {
+        Self::of(&["migration", project, name.as_str()])
+    }
+
+    /// A deployment's runner.
+    #[must_use]
+    pub fn deployment(project: &str, id: i64) -> Self {
+        Self::of(&["deployment", project, &id.to_string()])
+    }
+
+    fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update("segue");
+        for part in parts {
+            hash.update([0]);
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let first = digest.first_chunk().expect("32 bytes hold 8");
+        Self(i64::from_be_bytes(*first))
+    }
+
+    /// `classid` and `objid` of this lock in `pg_locks` (`objsubid` is 1).
+    #[must_use]
+    pub fn halves(self) -> (u32, u32) {
+        let bytes = self.0.to_be_bytes();
+        let half = |at| u32::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
+        (half(0), half(4))
+    }
+
+    /// The key that `pg_locks` shows as these halves.
+    #[must_use]
+    pub fn from_halves(classid: u32, objid: u32) -> Self {
+        let (high, low) = (classid.to_be_bytes(), objid.to_be_bytes());
+        Self(i64::from_be_bytes([
+            high[0], high[1], high[2], high[3], low[0], low[1], low[2], low[3],
+        ]))
+    }
+}
+
+/// All that a plan needs to know of a database.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Version of the ledger; `None` where it has never been made.
+    pub ledger: Option<u32>,
+    /// By name, those that the ledger knows.
+    pub records: BTreeMap<Name, Record>,
+    /// Advisory locks that are held in the database, with the pid of the
+    /// backend that holds each.
+    pub locks: BTreeMap<LockKey, i32>,
+    /// The deployments that matter, newest first: the newest, the newest that
+    /// became ready, and all that are ready but not settled.
+    pub deployments: Vec<Deployment>,
+    /// Whether the database holds relations that are not the system's or
+    /// segue's.
+    pub has_user_relations: bool,
+}
+
+/// How far a migration is, locks included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not begun.
+    Pending,
+    /// The session with this pid works on it now.
+    Running(i32),
+    /// Begun outside a transaction by a runner that is gone.
+    Interrupted,
+    /// Ended with this error.
+    Failed(String),
+    /// Done.
+    Applied,
+    /// Given up.
+    Abandoned,
+}
+
+impl Progress {
+    /// Whether there is something left to do.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !matches!(self, Self::Applied | Self::Abandoned)
+    }
+}
+
+impl History {
+    /// How far `name` is.
+    #[must_use]
+    pub fn progress(&self, project: &str, name: &Name) -> Progress {
+        let state = self.records.get(name).map(|record| &record.state);
+        match state {
+            Some(State::Applied) => return Progress::Applied,
+            Some(State::Abandoned) => return Progress::Abandoned,
+            Some(State::Begun | State::Failed(_)) | None => {}
+        }
+        if let Some(pid) = self.locks.get(&LockKey::migration(project, name)) {
+            return Progress::Running(*pid);
+        }
+        match state {
+            Some(State::Begun) => Progress::Interrupted,
+            Some(State::Failed(error)) => Progress::Failed(error.clone()),
+            _ => Progress::Pending,
+        }
+    }
+
+    /// Whether a deployment at or after those that applied `migrations` has
+    /// become ready.
+    #[must_use]
+    pub fn ready_deployment<'a>(
+        &self,
+        migrations: impl Iterator<Item = &'a Migration>,
+    ) -> Option<&Deployment> {
+        let last = migrations
+            .filter(|migration| migration.kind != Kind::Concurrent)
+            .filter_map(|migration| self.records.get(&migration.name)?.deployment)
+            .max();
+        self.deployments
+            .iter()
+            .find(|deployment| deployment.ready_at.is_some() && Some(deployment.id) >= last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_key_survives_the_halves_of_pg_locks() {
+        let key = LockKey::batch("main");
+        let (classid, objid) = key.halves();
+        assert_eq!(LockKey::from_halves(classid, objid), key);
+        assert_ne!(key, LockKey::batch("other"));
+    }
+}

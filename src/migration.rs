@@ -1,0 +1,259 @@
+//! A migration: one `.sql` file, its directives checked and its statements
+//! outlined.
+//!
+//! Whether the files that it names exist is asked by [`crate::graph`]; whether
+//! it has been applied by [`crate::plan`].
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::statement::{Digest, Fingerprint, Kind as StatementKind};
+use crate::text::{Source, Span};
+
+/// Name of a migration's file, without its folder; names order migrations, by
+/// bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The file name as it is.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The file name, for example `2026-01-01-00-00-00-add-col.sql`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// SHA-256 of a migration's text: BOM removed, CRLF as LF, without the
+/// schema-diff block, before `env-vars`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Checksum(pub [u8; 32]);
+
+impl std::fmt::Display for Checksum {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Checksum {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl std::str::FromStr for Checksum {
+    type Err = ();
+
+    fn from_str(hex: &str) -> Result<Self, ()> {
+        let mut bytes = [0; 32];
+        if hex.len() != 64 || !hex.is_ascii() {
+            return Err(());
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).map_err(|_| ())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// In which half of a deployment a migration runs, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// In the batch, inside a transaction block.
+    Batch,
+    /// In the batch, outside a transaction block (`no-txn`).
+    Standalone,
+    /// In the tail (`begin-concurrent-migration-with`).
+    Concurrent,
+}
+
+/// Another migration, named in a directive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which.
+    pub name: Name,
+    /// Where it is named, in bytes of the file.
+    pub span: Span,
+}
+
+/// One migration file.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// Its identity within the project.
+    pub name: Name,
+    /// Where to read it again.
+    pub path: PathBuf,
+    /// Its header: the text up to the first statement.
+    pub source: Arc<Source>,
+    /// Of its text.
+    pub checksum: Checksum,
+    /// Where it runs.
+    pub kind: Kind,
+    /// The partner, of a concurrent migration.
+    pub partner: Option<Named>,
+    /// The concurrent migrations that have to be done first.
+    pub ends: Vec<Named>,
+    /// Where it says that an interrupted statement may simply run again.
+    pub rerunnable: bool,
+    /// JSON text of the stored schema diff, of a concurrent migration.
+    pub schema_diff: Option<String>,
+    /// What its statements told; read for pending migrations only.
+    pub outline: Option<Outline>,
+}
+
+/// What one reading of a migration's statements told.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// Number of statements.
+    pub statements: usize,
+    /// Whether one of them adds a value to an enum type, which cannot be used
+    /// before it is committed.
+    pub adds_enum_value: bool,
+    /// One per statement, of standalone and concurrent migrations; empty for
+    /// the others, whose statements may be very many.
+    pub items: Vec<Item>,
+    /// What the statements name; `None` if it was not asked for or a statement
+    /// could not be parsed.
+    pub relations: Option<Relations>,
+}
+
+/// A statement of a standalone or concurrent migration.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Of its text.
+    pub fingerprint: Fingerprint,
+    /// Where it stands, in bytes of the file.
+    pub span: Span,
+    /// Line of its first token, from 1.
+    pub line: usize,
+    /// What it does; `None` if the parser does not know it.
+    pub digest: Option<Digest>,
+}
+
+/// Relations that statements name, without their namespaces: two namespaces
+/// may hold one name, so equal names may be different relations, never the
+/// other way round.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relations {
+    /// All that are named.
+    pub touches: BTreeSet<String>,
+    /// Those that come into being, indexes included.
+    pub makes: BTreeSet<String>,
+}
+
+impl Relations {
+    /// Whether one may need or disturb the other.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let all = |relations: &Self| -> BTreeSet<String> {
+            relations.touches.union(&relations.makes).cloned().collect()
+        };
+        !all(self).is_disjoint(&all(other))
+    }
+}
+
+/// How the statements of a tail migration treat snapshots; the two kinds never
+/// run side by side in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshots {
+    /// Some wait until older snapshots are gone (`CREATE INDEX CONCURRENTLY`).
+    Waits,
+    /// Some hold one for long (`REFRESH`, `VALIDATE CONSTRAINT`, `CALL`).
+    Holds,
+    /// Some of each, or not known: such a migration runs alone.
+    Both,
+}
+
+impl Migration {
+    /// How its statements treat snapshots, for the schedule of the tail.
+    #[must_use]
+    pub fn snapshots(&self) -> Snapshots {
+        let Some(outline) = &self.outline else {
+            return Snapshots::Both;
+        };
+        let (mut waits, mut holds) = (false, false);
+        for item in &outline.items {
+            let Some(digest) = &item.digest else {
+                return Snapshots::Both;
+            };
+            waits |= waits_for_snapshots(&digest.kind);
+            holds |= holds_snapshot(&digest.kind);
+        }
+        match (waits, holds) {
+            (true, false) => Snapshots::Waits,
+            (false, _) => Snapshots::Holds,
+            (true, true) => Snapshots::Both,
+        }
+    }
+
+    /// Whether it may need or disturb what `other` works on. What is not known
+    /// counts as yes.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let relations = |migration: &Self| migration.outline.as_ref()?.relations.clone();
+        match (relations(self), relations(other)) {
+            (Some(ours), Some(theirs)) => ours.meets(&theirs),
+            _ => true,
+        }
+    }
+}
+
+/// Whether the statement waits until every older snapshot is gone.
+fn waits_for_snapshots(kind: &StatementKind) -> bool {
+    matches!(
+        kind,
+        StatementKind::CreateIndexConcurrently { .. }
+            | StatementKind::DropIndexConcurrently { .. }
+            | StatementKind::Reindex {
+                concurrently: true,
+                ..
+            }
+            | StatementKind::DetachPartitionConcurrently {
+                finalize: false,
+                ..
+            }
+    )
+}
+
+/// Whether the statement may hold a snapshot for long.
+fn holds_snapshot(kind: &StatementKind) -> bool {
+    match kind {
+        StatementKind::CreateIndexConcurrently {
+            snapshot_holder, ..
+        } => *snapshot_holder,
+        // Others know that a plain VACUUM needs no snapshot, and do not wait.
+        StatementKind::Vacuum { full, analyze, .. } => *full || *analyze,
+        StatementKind::Set { .. }
+        | StatementKind::Transaction(_)
+        | StatementKind::Discard { .. } => false,
+        kind => !waits_for_snapshots(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_survives_its_text() {
+        let checksum = Checksum(std::array::from_fn(|index| {
+            u8::try_from(index * 7).expect("below 256")
+        }));
+        assert_eq!(checksum.to_string().parse(), Ok(checksum));
+        assert_eq!("é".repeat(32).parse::<Checksum>(), Err(()));
+    }
+}

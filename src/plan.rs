@@ -1,0 +1,358 @@
+//! Graph and history to a [`Plan`]: what `segue up` will do, as a value.
+//!
+//! Pure and total: each state of partner, concurrent and ending migration has
+//! an answer here, a plan or a named error. Execution chooses nothing; where
+//! the world has to be read again first, the step says so
+//! ([`Step::plans_again`]).
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::graph::{Edge, Graph};
+use crate::history::{DeploymentState, History, Progress};
+use crate::migration::{Kind, Migration, Name, Snapshots};
+
+mod batch;
+mod fact;
+
+pub use fact::{Fact, Place};
+
+/// Where a block had to end before its time, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cut {
+    /// The first migration after the cut.
+    pub before: Name,
+    /// Why.
+    pub reason: CutReason,
+}
+
+/// Why a block ends before a migration that could have been in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CutReason {
+    /// A migration before it adds an enum value, which cannot be used before
+    /// it is committed (55P04).
+    EnumValue,
+    /// A table has pending deferred triggers (55006).
+    PendingTriggers,
+    /// The server's lock table is full (53200).
+    LockMemory,
+}
+
+/// What was found out while running, or asked for by the user.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Refuse what is told otherwise.
+    pub strict: bool,
+    /// Cuts that earlier tries of this run found necessary.
+    pub cuts: BTreeSet<Cut>,
+}
+
+/// A maximal run of batch migrations that share one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// In order; never empty.
+    pub migrations: Vec<Name>,
+    /// Why it ends where it does, if a longer one was possible.
+    pub cut: Option<Cut>,
+    /// Whether its COMMIT makes the deployment ready.
+    pub is_last: bool,
+}
+
+/// One step of the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Apply these in one transaction.
+    Block(Block),
+    /// Apply this one outside a transaction block.
+    Standalone(Name),
+    /// Run this concurrent migration before the deployment is ready, because
+    /// a pending migration needs it.
+    Foreground {
+        /// The concurrent migration.
+        concurrent: Name,
+        /// The first pending ending migration that needs it.
+        needed_by: Name,
+    },
+    /// Wait for a concurrent migration that runs elsewhere.
+    WaitFor {
+        /// The concurrent migration.
+        concurrent: Name,
+        /// The first pending ending migration that needs it.
+        needed_by: Name,
+        /// The backend that runs it.
+        pid: i32,
+    },
+}
+
+impl Step {
+    /// Whether the world has changed so much after this step that history is
+    /// read and the plan made again.
+    #[must_use]
+    pub fn plans_again(&self) -> bool {
+        matches!(self, Self::Foreground { .. } | Self::WaitFor { .. })
+    }
+}
+
+/// A concurrent migration that runs after the deployment is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TailStep {
+    /// Which.
+    pub name: Name,
+    /// Other members of the tail that end before this one begins.
+    pub after: Vec<Name>,
+    /// With which others it may overlap.
+    pub snapshots: Snapshots,
+    /// Where it stands now.
+    pub progress: Progress,
+}
+
+/// How the deployment becomes ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// By the COMMIT of the last block.
+    WithLastBlock,
+    /// By a small transaction after the last step.
+    AfterBatch,
+    /// It is already, by this deployment: announced again.
+    Already(i64),
+    /// There is nothing in folder or ledger to be ready.
+    Nothing,
+}
+
+/// What `segue up` will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Whose migrations.
+    pub project: String,
+    /// Where the database stands against the folder.
+    pub place: Place,
+    /// What has to be told.
+    pub facts: Vec<Fact>,
+    /// Steps before readiness, in order.
+    pub batch: Vec<Step>,
+    /// How it becomes ready.
+    pub ready: Ready,
+    /// What runs afterwards, by name.
+    pub tail: Vec<TailStep>,
+}
+
+impl Plan {
+    /// Decides what to do. All errors are reported at once; with one of them
+    /// nothing may run.
+    ///
+    /// # Errors
+    /// Diagnostics, sorted by file: at least one is an error.
+    pub fn new(
+        graph: &Graph,
+        history: &History,
+        project: &str,
+        options: &Options,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let (place, facts, mut diagnostics) = fact::survey(graph, history, options.strict);
+        let view = View {
+            graph,
+            history,
+            project,
+        };
+        diagnostics.extend(view.contradictions());
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
+        }
+        let batch = batch::steps(&view, &options.cuts);
+        let foreground: BTreeSet<&Name> = batch
+            .iter()
+            .filter_map(|step| match step {
+                Step::Foreground { concurrent, .. } | Step::WaitFor { concurrent, .. } => {
+                    Some(concurrent)
+                }
+                _ => None,
+            })
+            .collect();
+        let tail = view.tail(&foreground);
+        let ready = match batch.last() {
+            Some(Step::Block(_)) => Ready::WithLastBlock,
+            Some(_) => Ready::AfterBatch,
+            None => view.ready_now(&tail),
+        };
+        Ok(Self {
+            project: project.to_owned(),
+            place,
+            facts,
+            batch,
+            ready,
+            tail,
+        })
+    }
+
+    /// Whether nothing is left to do but to announce again.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+            && self.tail.is_empty()
+            && matches!(self.ready, Ready::Already(_) | Ready::Nothing)
+    }
+
+    /// The concurrent migrations that must be done before readiness, with the
+    /// migration that needs each: the first line of `plan` and `up`.
+    pub fn not_ready_before(&self) -> impl Iterator<Item = (&Name, &Name)> {
+        self.batch.iter().filter_map(|step| match step {
+            Step::Foreground {
+                concurrent,
+                needed_by,
+            }
+            | Step::WaitFor {
+                concurrent,
+                needed_by,
+                ..
+            } => Some((concurrent, needed_by)),
+            Step::Block(_) | Step::Standalone(_) => None,
+        })
+    }
+
+    /// Whether the whole batch is one transaction.
+    #[must_use]
+    pub fn is_one_block(&self) -> bool {
+        matches!(self.batch.as_slice(), [Step::Block(_)])
+    }
+}
+
+/// Graph and history, seen together.
+struct View<'a> {
+    graph: &'a Graph,
+    history: &'a History,
+    project: &'a str,
+}
+
+impl<'a> View<'a> {
+    fn progress(&self, name: &Name) -> Progress {
+        self.history.progress(self.project, name)
+    }
+
+    /// Open migrations of the batch, by name.
+    fn pending_batch(&self) -> impl DoubleEndedIterator<Item = &'a Migration> {
+        self.graph.migrations().filter(|migration| {
+            migration.kind != Kind::Concurrent && self.progress(&migration.name).is_open()
+        })
+    }
+
+    /// States of triples that no run can have led to, or that nobody can go on
+    /// from.
+    fn contradictions(&self) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        for ending in self.graph.migrations().filter(|one| !one.ends.is_empty()) {
+            let ending_progress = self.progress(&ending.name);
+            for ended in &ending.ends {
+                let progress = self.progress(&ended.name);
+                let known = self.graph.get(&ended.name).is_some();
+                if ending_progress == Progress::Applied && known && progress.is_open() {
+                    diagnostics.push(
+                        Diagnostic::new(code::ENDED_BEFORE_DONE,
+                            format!(
+                                "`{}` is applied, but the concurrent migration that it ends, `{}`, is not",
+                                ending.name, ended.name
+                            ),
+                        )
+                        .source(&ending.source)
+                        .label(ended.span, "not done")
+                        .help(format!(
+                            "if its work is in the database by other means, `segue abandon {}` takes it out of the plan",
+                            ended.name
+                        )),
+                    );
+                } else if ending_progress.is_open() && progress == Progress::Abandoned {
+                    diagnostics.push(
+                        Diagnostic::new(
+                            code::ENDS_ABANDONED,
+                            format!(
+                                "`{}` needs `{}`, which was abandoned",
+                                ending.name, ended.name
+                            ),
+                        )
+                        .source(&ending.source)
+                        .label(ended.span, "given up by `segue abandon`")
+                        .help("delete this migration, or write one that does not need it"),
+                    );
+                }
+            }
+        }
+        for concurrent in self.graph.migrations() {
+            let Some(partner) = &concurrent.partner else {
+                continue;
+            };
+            let is_ahead = matches!(
+                self.progress(&concurrent.name),
+                Progress::Applied | Progress::Running(_)
+            );
+            if is_ahead
+                && self.graph.get(&partner.name).is_some()
+                && self.progress(&partner.name).is_open()
+            {
+                diagnostics.push(
+                    Diagnostic::new(code::PARTNER_NOT_APPLIED,
+                        format!(
+                            "`{}` has run, but its partner, `{}`, is not applied",
+                            concurrent.name, partner.name
+                        ),
+                    )
+                    .source(&concurrent.source)
+                    .label(partner.span, "not applied")
+                    .note("a concurrent migration runs after the deployment that has applied its partner")
+                    .help("is this another project's database, or was the partner renamed?"),
+                );
+            }
+        }
+        diagnostics
+    }
+
+    /// Open concurrent migrations that do not run before readiness.
+    fn tail(&self, foreground: &BTreeSet<&Name>) -> Vec<TailStep> {
+        let open: Vec<&Migration> = self
+            .graph
+            .migrations()
+            .filter(|migration| {
+                migration.kind == Kind::Concurrent
+                    && self.progress(&migration.name).is_open()
+                    && !foreground.contains(&migration.name)
+            })
+            .collect();
+        let names: BTreeSet<&Name> = open.iter().map(|migration| &migration.name).collect();
+        open.iter()
+            .map(|migration| TailStep {
+                name: migration.name.clone(),
+                after: self
+                    .graph
+                    .before(&migration.name, Edge::Meets)
+                    .into_iter()
+                    .map(|before| before.name.clone())
+                    .filter(|before| names.contains(before))
+                    .collect(),
+                snapshots: migration.snapshots(),
+                progress: self.progress(&migration.name),
+            })
+            .collect()
+    }
+
+    /// How a folder without pending batch migrations is or becomes ready.
+    fn ready_now(&self, tail: &[TailStep]) -> Ready {
+        let batch = self
+            .graph
+            .migrations()
+            .filter(|migration| migration.kind != Kind::Concurrent);
+        match self.history.ready_deployment(batch) {
+            // A tail that nobody works on is taken up under the deployment
+            // that is waiting for it, if there is one.
+            Some(deployment)
+                if tail.is_empty()
+                    || (deployment.state == DeploymentState::Ready
+                        && tail.iter().all(|step| deployment.tail.contains(&step.name))) =>
+            {
+                Ready::Already(deployment.id)
+            }
+            None if self.graph.is_empty() => Ready::Nothing,
+            _ => Ready::AfterBatch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The steps before readiness: blocks, standalone migrations, and concurrent
+//! ones that a pending migration needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Block, Cut, CutReason, Step, View};
+use crate::history::Progress;
+use crate::migration::{Kind, Migration, Name};
+
+/// What has to be done before readiness, in order.
+pub(super) fn steps(view: &View<'_>, cuts: &BTreeSet<Cut>) -> Vec<Step> {
+    let pending: Vec<&Migration> = view.pending_batch().collect();
+    let needed = needed(view, &pending);
+    let mut steps = Vec::new();
+    // Waiting comes first: nothing is committed meanwhile, and the rest is
+    // planned again afterwards.
+    for (concurrent, needed_by) in &needed {
+        if let Progress::Running(pid) = view.progress(concurrent) {
+            steps.push(Step::WaitFor {
+                concurrent: (*concurrent).clone(),
+                needed_by: (*needed_by).clone(),
+                pid,
+            });
+        }
+    }
+    let mut rest = pending.as_slice();
+    for (concurrent, needed_by) in &needed {
+        if matches!(view.progress(concurrent), Progress::Running(_)) {
+            continue;
+        }
+        let Some(migration) = view.graph.get(concurrent) else {
+            continue;
+        };
+        let (first, after) = rest.split_at(prefix(rest, migration));
+        blocks(first, cuts, &mut steps);
+        rest = after;
+        steps.push(Step::Foreground {
+            concurrent: (*concurrent).clone(),
+            needed_by: (*needed_by).clone(),
+        });
+    }
+    blocks(rest, cuts, &mut steps);
+    if let Some(Step::Block(block)) = steps.last_mut() {
+        block.is_last = true;
+    }
+    steps
+}
+
+/// Open concurrent migrations that a pending migration needs, by name, each
+/// with the first one that needs it.
+fn needed<'a>(view: &View<'a>, pending: &[&'a Migration]) -> BTreeMap<&'a Name, &'a Name> {
+    let mut needed = BTreeMap::new();
+    for migration in pending {
+        for ended in &migration.ends {
+            if view.progress(&ended.name).is_open() {
+                needed.entry(&ended.name).or_insert(&migration.name);
+            }
+        }
+    }
+    needed
+}
+
+/// How many of `rest` must be committed before `concurrent` can run: all up to
+/// its partner, and up to the last of those before it by name that touches
+/// what it touches. What is not known counts as touching.
+fn prefix(rest: &[&Migration], concurrent: &Migration) -> usize {
+    let is_partner = |migration: &Migration| {
+        concurrent
+            .partner
+            .as_ref()
+            .is_some_and(|partner| partner.name == migration.name)
+    };
+    rest.iter()
+        .rposition(|migration| {
+            migration.name < concurrent.name
+                && (is_partner(migration) || migration.meets(concurrent))
+        })
+        .map_or(0, |last| last + 1)
+}
+
+/// Consecutive migrations as blocks and standalone steps.
+fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>) {
+    let mut block: Vec<&Migration> = Vec::new();
+    let end = |block: &mut Vec<&Migration>, cut: Option<Cut>, steps: &mut Vec<Step>| {
+        if !block.is_empty() {
+            steps.push(Step::Block(Block {
+                migrations: block.drain(..).map(|one| one.name.clone()).collect(),
+                cut,
+                is_last: false,
+            }));
+        }
+    };
+    for migration in migrations {
+        if migration.kind == Kind::Standalone {
+            end(&mut block, None, steps);
+            steps.push(Step::Standalone(migration.name.clone()));
+            continue;
+        }
+        let adds_enum_value = |one: &&Migration| {
+            one.outline
+                .as_ref()
+                .is_some_and(|outline| outline.adds_enum_value)
+        };
+        let cut = if block.last().is_some_and(adds_enum_value) {
+            Some(Cut {
+                before: migration.name.clone(),
+                reason: CutReason::EnumValue,
+            })
+        } else {
+            cuts.iter()
+                .find(|cut| cut.before == migration.name)
+                .cloned()
+        };
+        if cut.is_some() {
+            end(&mut block, cut, steps);
+        }
+        block.push(migration);
+    }
+    end(&mut block, None, steps);
+}

@@ -1,0 +1,383 @@
+//! The one place that talks to PostgreSQL: sessions, transactions and errors
+//! here, each protocol or catalog concept in a child module.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, SimpleQueryMessage};
+
+pub mod activity;
+pub mod connect;
+pub mod error;
+pub mod index;
+pub mod ledger;
+pub mod lock;
+pub mod progress;
+pub mod scratch;
+pub mod settings;
+pub mod target;
+pub mod throwaway;
+pub mod timeouts;
+pub mod tls;
+pub mod transaction;
+
+pub use error::{Error, Failure, ServerError};
+pub use target::Target;
+
+/// The process behind a session, as `pg_stat_activity` knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// Process id in the server.
+    pub pid: i32,
+    /// `backend_start` as text, microseconds included: pids come again.
+    pub start: String,
+}
+
+/// What the server said outside of any reply.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A NOTICE, WARNING, INFO or LOG.
+    Notice(ServerError),
+    /// A notification on a channel that this session listens on.
+    Notification {
+        /// Channel name.
+        channel: String,
+        /// Payload.
+        payload: String,
+    },
+}
+
+/// Rows of a simple query, as text; `None` is NULL.
+pub type TextRow = Vec<Option<String>>;
+
+/// One connection to one server.
+///
+/// Everything goes over the simple protocol (`COPY FROM STDIN` apart): an
+/// extended-protocol portal pins a snapshot that a concurrent build elsewhere
+/// would wait for, and `DEALLOCATE ALL` in a migration would pull prepared
+/// statements away from under us.
+#[derive(Debug)]
+pub struct Session {
+    client: tokio_postgres::Client,
+    messages: mpsc::UnboundedReceiver<Message>,
+    driver: tokio::task::JoinHandle<()>,
+    canceller: connect::Canceller,
+    target: Target,
+    backend: Backend,
+    server_version: u32,
+}
+
+impl Session {
+    /// Connects; keeps trying for `wait` while the server is only starting.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] when no server can be had.
+    pub async fn connect(target: &Target, wait: Duration) -> Result<Self, Error> {
+        // Boxed: the state of a TLS handshake is large, and callers hold it.
+        let connected = Box::pin(connect::connect(target, wait)).await?;
+        let (sender, messages) = mpsc::unbounded_channel();
+        let mut connection = connected.connection;
+        let driver = tokio::spawn(async move {
+            while let Some(Ok(message)) = connection.next().await {
+                let message = match message {
+                    AsyncMessage::Notice(notice) => Message::Notice(ServerError::from(&notice)),
+                    AsyncMessage::Notification(notification) => Message::Notification {
+                        channel: notification.channel().to_owned(),
+                        payload: notification.payload().to_owned(),
+                    },
+                    _ => continue,
+                };
+                // Nobody listens any more once the session is dropped; the
+                // connection itself is still driven to its end.
+                let _ = sender.send(message);
+            }
+        });
+        let mut session = Self {
+            client: connected.client,
+            messages,
+            driver,
+            canceller: connected.canceller,
+            target: target.clone(),
+            backend: Backend {
+                pid: 0,
+                start: String::new(),
+            },
+            server_version: 0,
+        };
+        let rows = session.query(include_str!("postgres/hello.sql")).await?;
+        let row = rows.first().ok_or_else(|| Error::protocol("no greeting"))?;
+        session.backend.pid = column(row, 0)?;
+        session.backend.start = column(row, 1)?;
+        session.server_version = column(row, 2)?;
+        Ok(session)
+    }
+
+    /// Another session to the same place.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] when no server can be had.
+    pub async fn sibling(&self, wait: Duration) -> Result<Self, Error> {
+        Self::connect(&self.target, wait).await
+    }
+
+    /// The process behind this session.
+    #[must_use]
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// `server_version_num`, for example 150018.
+    #[must_use]
+    pub fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// Where this session is connected to.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs one statement and discards its rows as they stream in.
+    ///
+    /// # Errors
+    /// [`Error::Server`] as the server said it, [`Error::Lost`] when the
+    /// connection ended and the outcome is unknown.
+    pub async fn execute(&self, sql: &str) -> Result<(), Error> {
+        Ok(self.client.batch_execute(sql).await?)
+    }
+
+    /// Runs one statement and collects its rows as text.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn query(&self, sql: &str) -> Result<Vec<TextRow>, Error> {
+        let messages = self.client.simple_query(sql).await?;
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(
+                    (0..row.len())
+                        .map(|index| row.get(index).map(ToOwned::to_owned))
+                        .collect(),
+                ),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The first column of the first row; `None` if there is no row or it is
+    /// NULL.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn value(&self, sql: &str) -> Result<Option<String>, Error> {
+        let rows = self.query(sql).await?;
+        Ok(rows
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next())
+            .flatten())
+    }
+
+    /// Sends `COPY … FROM STDIN` and returns the way to send its data.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn copy_in(&self, sql: &str) -> Result<CopyIn, Error> {
+        Ok(CopyIn {
+            sink: Box::pin(self.client.copy_in(sql).await?),
+        })
+    }
+
+    /// Starts a pipeline: statements are sent before the replies of earlier
+    /// ones have come.
+    #[must_use]
+    pub fn pipeline<T>(&self) -> Pipeline<'_, T> {
+        Pipeline {
+            session: self,
+            flights: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Asks the server to cancel what this session runs now.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] when the request could not be delivered.
+    pub async fn cancel(&self) -> Result<(), Error> {
+        Ok(self.canceller.cancel().await?)
+    }
+
+    /// A handle that can cancel while a statement borrows the session.
+    #[must_use]
+    pub fn canceller(&self) -> connect::Canceller {
+        self.canceller.clone()
+    }
+
+    /// What the server said since the last call, without waiting.
+    pub fn messages(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
+    }
+
+    /// Waits for the server to say something; `None` when the connection has
+    /// ended.
+    pub async fn message(&mut self) -> Option<Message> {
+        self.messages.recv().await
+    }
+
+    /// Ends the session and waits until the server has let go of its locks,
+    /// or for five seconds.
+    pub async fn close(self) {
+        drop(self.client);
+        // An abandoned driver still ends by itself: the goodbye is sent.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.driver).await;
+    }
+}
+
+/// Sends the data of a `COPY … FROM STDIN`.
+pub struct CopyIn {
+    sink: Pin<Box<tokio_postgres::CopyInSink<bytes::Bytes>>>,
+}
+
+impl std::fmt::Debug for CopyIn {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CopyIn").finish_non_exhaustive()
+    }
+}
+
+impl CopyIn {
+    /// Sends a chunk; waits while the server is behind.
+    ///
+    /// # Errors
+    /// [`Error::Server`] when the server has already refused a row.
+    pub async fn send(&mut self, chunk: bytes::Bytes) -> Result<(), Error> {
+        Ok(self.sink.send(chunk).await?)
+    }
+
+    /// Ends the data; the number of rows.
+    ///
+    /// # Errors
+    /// [`Error::Server`] when the server refuses a row.
+    pub async fn finish(mut self) -> Result<u64, Error> {
+        Ok(self.sink.as_mut().finish().await?)
+    }
+}
+
+type Reply<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+struct Flight<'a, T> {
+    reply: Reply<'a>,
+    bytes: usize,
+    tag: T,
+}
+
+/// Statements under way, each one a message of its own, with a tag `T` that
+/// says whose it is.
+pub struct Pipeline<'a, T> {
+    session: &'a Session,
+    flights: VecDeque<Flight<'a, T>>,
+    bytes: usize,
+}
+
+/// Bounds of what is under way: enough to hide any round trip, little enough
+/// to stay small in memory and to find an error soon.
+const FLIGHTS_MAX: usize = 512;
+const FLIGHT_BYTES_MAX: usize = 1 << 20;
+
+impl<T> std::fmt::Debug for Pipeline<'_, T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Pipeline")
+            .field("flights", &self.flights.len())
+            .field("bytes", &self.bytes)
+            .finish()
+    }
+}
+
+impl<T> Pipeline<'_, T> {
+    /// Sends a statement without waiting for anything.
+    pub fn push(&mut self, sql: &Arc<str>, tag: T) {
+        let session = self.session;
+        let (bytes, sql) = (sql.len(), Arc::clone(sql));
+        let mut reply: Reply<'_> =
+            Box::pin(async move { Ok(session.client.batch_execute(&sql).await?) });
+        // The first poll puts the message on the wire, so that messages go
+        // out in the order of the calls.
+        if let Some(result) = reply.as_mut().now_or_never() {
+            reply = Box::pin(std::future::ready(result));
+        }
+        self.bytes += bytes;
+        self.flights.push_back(Flight { reply, bytes, tag });
+    }
+
+    /// Whether a reply should be awaited before the next push.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.flights.len() >= FLIGHTS_MAX || self.bytes >= FLIGHT_BYTES_MAX
+    }
+
+    /// Whether no reply is outstanding.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// The reply to the oldest statement; `None` if there is none. Nothing is
+    /// lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<(T, Result<(), Error>)> {
+        let flight = self.flights.front_mut()?;
+        let result = flight.reply.as_mut().await;
+        Some((self.pop(), result))
+    }
+
+    /// The reply to the oldest statement if it has come already.
+    pub fn try_next(&mut self) -> Option<(T, Result<(), Error>)> {
+        let flight = self.flights.front_mut()?;
+        let mut context = Context::from_waker(Waker::noop());
+        match flight.reply.as_mut().poll(&mut context) {
+            Poll::Ready(result) => Some((self.pop(), result)),
+            Poll::Pending => None,
+        }
+    }
+
+    fn pop(&mut self) -> T {
+        let flight = self.flights.pop_front().expect("front was just seen");
+        self.bytes -= flight.bytes;
+        flight.tag
+    }
+}
+
+/// Column `index` of `row`, parsed.
+///
+/// # Errors
+/// [`Error::Protocol`] if it is NULL, missing or not of that type.
+pub fn column<T: std::str::FromStr>(row: &TextRow, index: usize) -> Result<T, Error> {
+    row.get(index)
+        .and_then(Option::as_deref)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Error::protocol("a catalog column is missing or of another type"))
+}
+
+/// `text` as an SQL literal, whatever `standard_conforming_strings` says.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    postgres_protocol::escape::escape_literal(text)
+}
+
+/// `text` as an SQL identifier, always quoted.
+#[must_use]
+pub fn ident(text: &str) -> String {
+    postgres_protocol::escape::escape_identifier(text)
+}

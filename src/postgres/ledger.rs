@@ -1,0 +1,249 @@
+//! The ledger: namespace `segue`, which says what has been applied.
+//!
+//! Reading and creating are here; what a run writes is in [`write`](self::write),
+//! statements run outside transactions in [`intent`](self::intent). Everything
+//! is keyed by project.
+
+use std::time::Duration;
+
+use super::{Error, Session, column, ident, literal};
+use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
+use crate::migration::{Kind, Name};
+
+mod done;
+mod intent;
+mod progress;
+mod write;
+
+pub use intent::{Intent, IntentState, NewIntent};
+pub use write::{Applied, Notice, ProgressRow};
+
+/// Each upgrade takes the ledger from the version of its index to the next.
+const UPGRADES: [&str; 1] = [include_str!("ledger/0001.sql")];
+
+/// The version that this program writes: one per upgrade.
+const VERSION: u32 = 1;
+const _: () = assert!(UPGRADES.len() == VERSION as usize);
+
+/// Access to one project's part of the ledger.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    project: String,
+    owner: Option<String>,
+    version: Option<u32>,
+}
+
+impl Ledger {
+    /// Looks for the ledger; writes nothing.
+    ///
+    /// `owner` is the role that owns it, as configured. Without one, the role
+    /// that owns namespace `segue` is taken if we are a member of it.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if a newer segue has upgraded it.
+    pub async fn find(
+        session: &Session,
+        project: &str,
+        owner: Option<&str>,
+    ) -> Result<Self, Error> {
+        let rows = session.query(include_str!("ledger/find.sql")).await?;
+        let row = rows.first();
+        let has_tables = row.is_some_and(|row| row[2].as_deref() == Some("t"));
+        let found = row.and_then(|row| {
+            (row[1].as_deref() == Some("t"))
+                .then(|| row[0].clone())
+                .flatten()
+        });
+        let mut ledger = Self {
+            project: project.to_owned(),
+            owner: owner.map(ToOwned::to_owned).or(found),
+            version: None,
+        };
+        if has_tables {
+            let text = session
+                .value("SELECT pg_catalog.max(version) FROM segue.ledger")
+                .await?;
+            ledger.version = text.and_then(|text| text.parse().ok());
+        }
+        if ledger.version > Some(VERSION) {
+            return Err(Error::Protocol(format!(
+                "the ledger in namespace segue has version {}, this segue knows {}: a newer segue has upgraded it, use that one",
+                ledger.version.unwrap_or_default(),
+                VERSION,
+            )));
+        }
+        Ok(ledger)
+    }
+
+    /// Whose part.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// Version found; `None` if there is no ledger.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// Creates or upgrades the ledger if that is needed, in one transaction.
+    /// Two that come at once both end well.
+    ///
+    /// # Errors
+    /// [`Error::Server`] with 42501 if the role may not.
+    pub async fn prepare(&mut self, session: &Session) -> Result<(), Error> {
+        if self.version == Some(VERSION) {
+            return Ok(());
+        }
+        let key = LockKey::ledger();
+        // Creation takes milliseconds, so whoever holds this lock is soon done.
+        while !super::lock::try_lock(session, key).await? {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let result = self.upgrade(session).await;
+        if result.is_err() && !session.is_lost() {
+            session.execute("ROLLBACK").await?;
+        }
+        super::lock::unlock(session, key).await?;
+        result
+    }
+
+    async fn upgrade(&mut self, session: &Session) -> Result<(), Error> {
+        // Somebody else may have done it while we waited for the lock.
+        *self = Self::find(session, &self.project, self.owner.as_deref()).await?;
+        let from = self.version.unwrap_or(0);
+        if from == VERSION {
+            return Ok(());
+        }
+        session.execute("BEGIN").await?;
+        self.become_owner(session).await?;
+        // Looked up first: CREATE SCHEMA IF NOT EXISTS fails without the right
+        // to create even where it exists.
+        let exists = session
+            .value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'segue'")
+            .await?;
+        if exists.is_none() {
+            session.execute("CREATE SCHEMA segue").await?;
+        }
+        let first = usize::try_from(from).expect("few upgrades");
+        for upgrade in &UPGRADES[first..] {
+            session.execute(upgrade).await?;
+        }
+        session.execute("COMMIT").await?;
+        self.version = Some(VERSION);
+        Ok(())
+    }
+
+    /// `SET LOCAL ROLE` to the owner, inside a transaction block.
+    async fn become_owner(&self, session: &Session) -> Result<(), Error> {
+        match self.owner_sql() {
+            Some(sql) => session.execute(&sql).await,
+            None => Ok(()),
+        }
+    }
+
+    fn owner_sql(&self) -> Option<String> {
+        self.owner
+            .as_ref()
+            .map(|owner| format!("SET LOCAL ROLE {}", ident(owner)))
+    }
+
+    /// Runs `statements` in one transaction of their own, as the owner; the
+    /// rows of the last one.
+    async fn transact(
+        &self,
+        session: &Session,
+        statements: &[String],
+    ) -> Result<Vec<super::TextRow>, Error> {
+        let mut sql = String::from("BEGIN;\n");
+        if let Some(owner) = self.owner_sql() {
+            sql.push_str(&owner);
+            sql.push_str(";\n");
+        }
+        for statement in statements {
+            sql.push_str(statement);
+            sql.push_str(";\n");
+        }
+        // One message, one round trip; its own BEGIN makes the COMMIT
+        // explicit, and a failing statement leaves the block open.
+        sql.push_str("COMMIT");
+        let result = session.query(&sql).await;
+        if result.is_err() && !session.is_lost() {
+            session.execute("ROLLBACK").await?;
+        }
+        result
+    }
+
+    /// Reads all that a plan needs. Writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Server`] if the role may not read it.
+    pub async fn history(&self, session: &Session) -> Result<History, Error> {
+        let has_user_relations = session
+            .value(include_str!("ledger/user_relations.sql"))
+            .await?
+            .is_some();
+        let mut history = History {
+            ledger: self.version,
+            locks: super::lock::held(session).await?,
+            has_user_relations,
+            ..History::default()
+        };
+        if self.version.is_none() {
+            return Ok(history);
+        }
+        let project = literal(&self.project);
+        let sql = include_str!("ledger/migrations.sql").replace(":project", &project);
+        for row in session.query(&sql).await? {
+            let name: String = column(&row, 0)?;
+            history.records.insert(
+                Name::new(&name),
+                Record {
+                    checksum: column::<String>(&row, 1)?
+                        .parse()
+                        .map_err(|()| Error::protocol("a checksum in the ledger is malformed"))?,
+                    kind: match row[2].as_deref() {
+                        Some("concurrent") => Kind::Concurrent,
+                        Some("standalone") => Kind::Standalone,
+                        _ => Kind::Batch,
+                    },
+                    state: match row[3].as_deref() {
+                        Some("applied") => State::Applied,
+                        Some("abandoned") => State::Abandoned,
+                        Some("failed") => State::Failed(row[6].clone().unwrap_or_default()),
+                        _ => State::Begun,
+                    },
+                    deployment: row[4].as_deref().and_then(|id| id.parse().ok()),
+                    at: column(&row, 5)?,
+                },
+            );
+        }
+        let sql = include_str!("ledger/deployments.sql").replace(":project", &project);
+        for row in session.query(&sql).await? {
+            let id = column(&row, 0)?;
+            let tail: Vec<String> = serde_json::from_str(&column::<String>(&row, 4)?)
+                .map_err(|_| Error::protocol("the tail of a deployment is malformed"))?;
+            history.deployments.push(Deployment {
+                id,
+                state: match row[1].as_deref() {
+                    Some("ready") => DeploymentState::Ready,
+                    Some("settled") => DeploymentState::Settled,
+                    Some("failed") => DeploymentState::Failed,
+                    _ => DeploymentState::Running,
+                },
+                migration: row[2].as_deref().map(Name::new),
+                fingerprint: column(&row, 3)?,
+                tail: tail.iter().map(|name| Name::new(name)).collect(),
+                started_at: column(&row, 5)?,
+                ready_at: row[6].clone(),
+                settled_at: row[7].clone(),
+                error: row[8].clone(),
+                is_held: history
+                    .locks
+                    .contains_key(&LockKey::deployment(&self.project, id)),
+            });
+        }
+        Ok(history)
+    }
+}

@@ -1,0 +1,6 @@
+SELECT file, checksum, kind, state, deployment,
+       pg_catalog.to_char(coalesce(ended_at, began_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       error
+  FROM segue.migration
+ WHERE project = :project
+ ORDER BY file

@@ -1,0 +1,444 @@
+//! What a run writes: migrations applied, deployments and their states, and
+//! the notification that goes with a change of state.
+//!
+//! Functions that return SQL are for the caller's own transaction, so that the
+//! row, the notification and the work are one COMMIT.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Ledger;
+use crate::history::DeploymentState;
+use crate::migration::{Checksum, Kind, Name};
+use crate::postgres::{Error, Session, ident, literal};
+
+/// Channel of all notifications.
+const CHANNEL: &str = "segue";
+
+/// A migration that has just been applied, or given up.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Which.
+    pub name: Name,
+    /// Of the text that ran.
+    pub checksum: Checksum,
+    /// How it ran.
+    pub kind: Kind,
+    /// Number of its statements.
+    pub statements: usize,
+    /// How long it took.
+    pub duration: Duration,
+    /// Its stored schema diff, JSON text.
+    pub schema_diff: Option<String>,
+}
+
+/// A change of state, as told on channel `segue`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Version of this format.
+    pub version: u32,
+    /// Whose migrations.
+    pub project: String,
+    /// `ready`, `settled` or `failed`.
+    pub event: &'static str,
+    /// The deployment.
+    pub deployment: i64,
+    /// Name of the last migration of its folder.
+    pub migration: Option<String>,
+    /// Version of the schema, where the folder says one.
+    pub schema_version: Option<String>,
+    /// Fingerprint of the folder's batch migrations.
+    pub fingerprint: String,
+}
+
+impl Notice {
+    /// The statement that tells it when its transaction commits.
+    fn sql(&self) -> String {
+        let payload = serde_json::to_string(self).expect("strings and numbers only");
+        format!(
+            "SELECT pg_catalog.pg_notify({}, {})",
+            literal(CHANNEL),
+            literal(&payload)
+        )
+    }
+}
+
+fn kind_text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Batch => "batch",
+        Kind::Standalone => "standalone",
+        Kind::Concurrent => "concurrent",
+    }
+}
+
+fn name_or_null(name: Option<&str>) -> String {
+    name.map_or_else(|| "NULL".to_owned(), literal)
+}
+
+fn text_array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    let names: Vec<String> = names
+        .into_iter()
+        .map(|name| literal(name.as_str()))
+        .collect();
+    format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
+}
+
+/// Rows of one INSERT: few enough that the statement stays small.
+const ROWS_MAX: usize = 500;
+
+impl Ledger {
+    /// Statements that record migrations as applied, for the transaction that
+    /// applied them. `SET LOCAL ROLE` of the owner comes first.
+    ///
+    /// A row that is applied or abandoned already violates a NOT NULL
+    /// constraint on purpose: whatever let two runners come so far, the second
+    /// one's transaction cannot commit.
+    #[must_use]
+    pub fn applied_sql(&self, deployment: i64, applied: &[Applied]) -> Vec<String> {
+        let mut statements: Vec<String> = self.owner_sql().into_iter().collect();
+        for chunk in applied.chunks(ROWS_MAX) {
+            let rows: Vec<String> = chunk
+                .iter()
+                .map(|one| {
+                    format!(
+                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - interval '{micros} us', pg_catalog.clock_timestamp(), interval '{micros} us', {})",
+                        literal(&self.project),
+                        literal(one.name.as_str()),
+                        one.checksum,
+                        kind_text(one.kind),
+                        one.statements,
+                        name_or_null(one.schema_diff.as_deref()),
+                        micros = one.duration.as_micros(),
+                    )
+                })
+                .collect();
+            statements.push(format!(
+                "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, schema_diff)\nVALUES {}\nON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = CASE WHEN m.state IN ('applied', 'abandoned') THEN NULL ELSE excluded.state END, deployment = excluded.deployment, statements = excluded.statements, ended_at = excluded.ended_at, duration = excluded.ended_at - m.began_at, schema_diff = excluded.schema_diff, error = NULL",
+                rows.join(",\n")
+            ));
+        }
+        statements
+    }
+
+    /// Statements that mark the deployment ready and tell it.
+    #[must_use]
+    pub fn ready_sql(&self, notice: &Notice, tail: &[Name]) -> Vec<String> {
+        let mut statements: Vec<String> = self.owner_sql().into_iter().collect();
+        statements.push(format!(
+            "UPDATE segue.deployment SET state = 'ready', ready_at = pg_catalog.clock_timestamp(), fingerprint = {}, tail = {} WHERE id = {} AND project = {}",
+            literal(&notice.fingerprint),
+            text_array(tail),
+            notice.deployment,
+            literal(&self.project),
+        ));
+        statements.push(notice.sql());
+        statements
+    }
+
+    /// A change of state of this project, ready to be told.
+    #[must_use]
+    pub fn notice(
+        &self,
+        state: DeploymentState,
+        deployment: i64,
+        migration: Option<&Name>,
+        fingerprint: &str,
+    ) -> Notice {
+        Notice {
+            version: 1,
+            project: self.project.clone(),
+            event: state.as_str(),
+            deployment,
+            migration: migration.map(ToString::to_string),
+            schema_version: None,
+            fingerprint: fingerprint.to_owned(),
+        }
+    }
+
+    /// Adds the deployment's row; its id. Deployments that say running
+    /// although nobody holds their lock are marked failed.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn begin_deployment(
+        &self,
+        session: &Session,
+        migration: Option<&Name>,
+        fingerprint: &str,
+        dead: &[i64],
+    ) -> Result<i64, Error> {
+        let mut statements = Vec::new();
+        if !dead.is_empty() {
+            let ids: Vec<String> = dead.iter().map(ToString::to_string).collect();
+            statements.push(format!(
+                "UPDATE segue.deployment SET state = 'failed', failed_at = pg_catalog.clock_timestamp(), error = 'its runner died' WHERE state = 'running' AND id IN ({})",
+                ids.join(", ")
+            ));
+        }
+        let backend = session.backend();
+        statements.push(format!(
+            "INSERT INTO segue.deployment (project, state, migration, fingerprint, runner) VALUES ({}, 'running', {}, {}, {}) RETURNING id",
+            literal(&self.project),
+            name_or_null(migration.map(Name::as_str)),
+            literal(fingerprint),
+            literal(&format!("pid {} since {}", backend.pid, backend.start)),
+        ));
+        let rows = self.transact(session, &statements).await?;
+        let row = rows
+            .last()
+            .ok_or_else(|| Error::protocol("no id for the deployment"))?;
+        super::column(row, 0)
+    }
+
+    /// Marks a deployment failed before it was ready, and tells it.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn fail_deployment(
+        &self,
+        session: &Session,
+        notice: &Notice,
+        error: &str,
+    ) -> Result<(), Error> {
+        let update = format!(
+            "UPDATE segue.deployment SET state = 'failed', failed_at = pg_catalog.clock_timestamp(), error = {} WHERE id = {} AND state = 'running'",
+            literal(error),
+            notice.deployment,
+        );
+        self.transact(session, &[update, notice.sql()]).await?;
+        Ok(())
+    }
+
+    /// Marks the deployment ready and tells it, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn announce_ready(
+        &self,
+        session: &Session,
+        notice: &Notice,
+        tail: &[Name],
+    ) -> Result<(), Error> {
+        self.transact(session, &self.ready_sql(notice, tail))
+            .await?;
+        Ok(())
+    }
+
+    /// Tells a state again that the table already says.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn tell(&self, session: &Session, notice: &Notice) -> Result<(), Error> {
+        session.execute(&notice.sql()).await
+    }
+
+    /// Marks each ready deployment whose tail is done as settled and tells it;
+    /// their ids, newest first.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn settle(&self, session: &Session) -> Result<Vec<i64>, Error> {
+        let sql = include_str!("settle.sql").replace(":project", &literal(&self.project));
+        let rows = self.transact(session, &[sql]).await?;
+        rows.iter().map(|row| super::column(row, 0)).collect()
+    }
+
+    /// Notes why the tail of a ready deployment is not done; it stays ready.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn fail_tail(
+        &self,
+        session: &Session,
+        notice: &Notice,
+        error: &str,
+    ) -> Result<(), Error> {
+        let update = format!(
+            "UPDATE segue.deployment SET error = {} WHERE id = {} AND state = 'ready'",
+            literal(error),
+            notice.deployment,
+        );
+        self.transact(session, &[update, notice.sql()]).await?;
+        Ok(())
+    }
+
+    /// Records that a standalone or concurrent migration begins. One that is
+    /// applied or abandoned stays so: false then, and it must not run.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn begin_migration(
+        &self,
+        session: &Session,
+        migration: &Applied,
+        deployment: Option<i64>,
+    ) -> Result<bool, Error> {
+        let sql = format!(
+            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
+            literal(&self.project),
+            literal(migration.name.as_str()),
+            migration.checksum,
+            kind_text(migration.kind),
+            deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
+            name_or_null(migration.schema_diff.as_deref()),
+        );
+        Ok(!self.transact(session, &[sql]).await?.is_empty())
+    }
+
+    /// Records that a begun migration ended with an error.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn fail_migration(
+        &self,
+        session: &Session,
+        name: &Name,
+        error: &str,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE segue.migration SET state = 'failed', ended_at = pg_catalog.clock_timestamp(), error = {} WHERE project = {} AND file = {} AND state = 'begun'",
+            literal(error),
+            literal(&self.project),
+            literal(name.as_str()),
+        );
+        self.transact(session, &[sql]).await?;
+        Ok(())
+    }
+
+    /// Records a begun migration as applied, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn finish_migration(
+        &self,
+        session: &Session,
+        applied: &Applied,
+        deployment: i64,
+    ) -> Result<(), Error> {
+        let statements = self.applied_sql(deployment, std::slice::from_ref(applied));
+        self.transact(session, &statements).await?;
+        self.clear_progress(session, &applied.name).await
+    }
+
+    /// Records a concurrent migration as given up.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn abandon_migration(
+        &self,
+        session: &Session,
+        migration: &Applied,
+    ) -> Result<(), Error> {
+        let project = literal(&self.project);
+        let file = literal(migration.name.as_str());
+        let sql = format!(
+            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, ended_at, schema_diff) VALUES ({project}, {file}, '{}', '{}', 'abandoned', pg_catalog.clock_timestamp(), {}) ON CONFLICT (project, file) DO UPDATE SET state = 'abandoned', ended_at = excluded.ended_at, error = NULL WHERE m.state <> 'applied'",
+            migration.checksum,
+            kind_text(migration.kind),
+            name_or_null(migration.schema_diff.as_deref()),
+        );
+        self.transact(session, &[sql]).await?;
+        self.clear_progress(session, &migration.name).await
+    }
+
+    /// Tells everyone how far a concurrent migration is.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn write_progress(
+        &self,
+        session: &Session,
+        name: &Name,
+        progress: &ProgressRow,
+    ) -> Result<(), Error> {
+        let number =
+            |value: Option<u64>| value.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
+        let sql = format!(
+            "INSERT INTO segue.progress (project, file, pid, phase, done, total, waits_for, updated_at) VALUES ({}, {}, {}, {}, {}, {}, {}, pg_catalog.clock_timestamp()) ON CONFLICT (project, file) DO UPDATE SET pid = excluded.pid, phase = excluded.phase, done = excluded.done, total = excluded.total, waits_for = excluded.waits_for, updated_at = excluded.updated_at",
+            literal(&self.project),
+            literal(name.as_str()),
+            progress.pid,
+            literal(&progress.phase),
+            number(progress.done),
+            number(progress.total),
+            name_or_null(progress.waits_for.as_deref()),
+        );
+        self.transact(session, &[sql]).await?;
+        Ok(())
+    }
+
+    /// Removes what was told of how far a concurrent migration is.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn clear_progress(&self, session: &Session, name: &Name) -> Result<(), Error> {
+        let sql = format!(
+            "DELETE FROM segue.progress WHERE project = {} AND file = {}",
+            literal(&self.project),
+            literal(name.as_str()),
+        );
+        self.transact(session, &[sql]).await?;
+        Ok(())
+    }
+
+    /// Statements that make the ledger for a DBA to run, rights included.
+    #[must_use]
+    pub fn script(owner: Option<&str>, readers: &[String]) -> String {
+        let mut script = match owner {
+            Some(owner) => format!(
+                "CREATE SCHEMA segue AUTHORIZATION {0};\nSET ROLE {0};\n",
+                ident(owner)
+            ),
+            None => "CREATE SCHEMA segue;\n".to_owned(),
+        };
+        for upgrade in super::UPGRADES {
+            script.push_str(upgrade);
+        }
+        script.push_str(&grants(readers));
+        if owner.is_some() {
+            script.push_str("RESET ROLE;\n");
+        }
+        script
+    }
+
+    /// Lets `readers` see the ledger.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn grant(&self, session: &Session, readers: &[String]) -> Result<(), Error> {
+        let grants = grants(readers);
+        let statements: Vec<String> = grants
+            .lines()
+            .map(|line| line.trim_end_matches(';').to_owned())
+            .collect();
+        self.transact(session, &statements).await?;
+        Ok(())
+    }
+}
+
+fn grants(readers: &[String]) -> String {
+    if readers.is_empty() {
+        return String::new();
+    }
+    let readers: Vec<String> = readers.iter().map(|reader| ident(reader)).collect();
+    let readers = readers.join(", ");
+    format!(
+        "GRANT USAGE ON SCHEMA segue TO {readers};\nGRANT SELECT ON ALL TABLES IN SCHEMA segue TO {readers};\nALTER DEFAULT PRIVILEGES IN SCHEMA segue GRANT SELECT ON TABLES TO {readers};\n"
+    )
+}
+
+/// How far a concurrent migration is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressRow {
+    /// The backend that works on it.
+    pub pid: i32,
+    /// In PostgreSQL's words, `building index: scanning table` for example.
+    pub phase: String,
+    /// Units done, blocks mostly.
+    pub done: Option<u64>,
+    /// Units in all.
+    pub total: Option<u64>,
+    /// Whom it waits for, for people.
+    pub waits_for: Option<String>,
+}

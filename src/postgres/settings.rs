@@ -1,0 +1,110 @@
+//! What a session is set to, and how it gets clean again.
+
+use std::time::Duration;
+
+use super::{Error, Session, ident};
+
+/// Back to what a session is at its start. `RESET ALL` alone is not that, and
+/// `DISCARD ALL` would free our advisory locks and is refused in a transaction.
+const CLEAN: &str = "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES";
+
+/// How long the server lets a silent runner hold the batch's locks.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+
+/// Statements, one message, that clean the session of a batch and set it up.
+#[must_use]
+pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
+    let mut sql = format!(
+        "{CLEAN};SET lock_timeout = {};SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = {};SET client_encoding = 'UTF8'",
+        lock_timeout.as_millis(),
+        IDLE_IN_TRANSACTION.as_millis(),
+    );
+    // Where the server can see a dead connection during a statement, let it.
+    if cfg!(target_os = "linux") {
+        sql.push_str(";SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%'");
+    }
+    if server_version >= 170_000 {
+        sql.push_str(";SET transaction_timeout = 0");
+    }
+    sql
+}
+
+/// Statements, one message, that clean a session that runs statements outside
+/// of transactions: no timeout of any kind.
+#[must_use]
+pub fn clean_builder(server_version: u32) -> String {
+    let mut sql = format!(
+        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;SET client_connection_check_interval = 0;SET client_encoding = 'UTF8'"
+    );
+    if server_version >= 170_000 {
+        sql.push_str(";SET transaction_timeout = 0");
+    }
+    sql
+}
+
+/// Whether `sql` may change `lock_timeout`.
+#[must_use]
+pub fn may_set_lock_timeout(sql: &str) -> bool {
+    const WORD: &[u8] = b"lock_timeout";
+    sql.as_bytes()
+        .windows(WORD.len())
+        .any(|window| window.eq_ignore_ascii_case(WORD))
+}
+
+/// A statement that lowers `lock_timeout` to `cap` if it is longer or off.
+///
+/// A waiter on a table whose index is being built kills the build by deadlock
+/// once it has waited longer than `deadlock_timeout`.
+#[must_use]
+pub fn cap_lock_timeout(cap: Duration) -> String {
+    let millis = cap.as_millis();
+    format!(
+        "SELECT pg_catalog.set_config('lock_timeout', '{millis}', false) FROM pg_catalog.pg_settings WHERE name = 'lock_timeout' AND (setting::pg_catalog.int8 = 0 OR setting::pg_catalog.int8 > {millis})"
+    )
+}
+
+/// Half of the server's `deadlock_timeout`.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn lock_wait_max(session: &Session) -> Result<Duration, Error> {
+    let millis = session
+        .value("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'")
+        .await?;
+    let millis: u64 = millis.and_then(|text| text.parse().ok()).unwrap_or(1000);
+    Ok(Duration::from_millis((millis / 2).max(1)))
+}
+
+/// Whether an index is being built concurrently in this database, as far as
+/// our rights let us see: what cannot be seen counts as yes.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn is_building(session: &Session) -> Result<bool, Error> {
+    Ok(session
+        .value(include_str!("settings/is_building.sql"))
+        .await?
+        .is_some())
+}
+
+/// The statement that makes the initially deferred constraints deferred again;
+/// `None` if there is none.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn initially_deferred(session: &Session) -> Result<Option<String>, Error> {
+    let rows = session
+        .query(include_str!("settings/initially_deferred.sql"))
+        .await?;
+    let names: Vec<String> = rows
+        .iter()
+        .filter_map(|row| {
+            Some(format!(
+                "{}.{}",
+                ident(row[0].as_deref()?),
+                ident(row[1].as_deref()?)
+            ))
+        })
+        .collect();
+    Ok((!names.is_empty()).then(|| format!("SET CONSTRAINTS {} DEFERRED", names.join(", "))))
+}

@@ -1,0 +1,11 @@
+//! Tests against a real PostgreSQL, one database per test.
+
+mod activity;
+mod fresh_database;
+mod project;
+mod proxy;
+mod scratch;
+mod throwaway;
+
+#[path = "../support/support.rs"]
+mod support;

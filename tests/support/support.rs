@@ -1,0 +1,37 @@
+//! What the tests share. A test binary has it by
+//! `#[path = "../support/support.rs"] mod support;`.
+//!
+//! - [`Project`]: a folder of migrations, and the real program run in it
+//! - [`Server`], [`TestDatabase`], [`TestSession`]: a real PostgreSQL, with one
+//!   fresh database per test
+//! - [`Proxy`]: a connection that fails when told to
+//! - [`wait_until`]: polls with a bound, in place of sleeping
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary compiles all of it and uses its part"
+)]
+
+mod background;
+mod database;
+mod expected;
+mod library;
+mod project;
+mod proxy;
+mod server;
+mod session;
+mod wait;
+
+pub use background::Background;
+pub use database::TestDatabase;
+pub use expected::{assert_file, assert_text, dedent};
+pub use library::{LibrarySession, target};
+pub use project::{Project, Run};
+pub use proxy::{Action, At, Proxy};
+pub use server::{Server, options as server_options};
+pub use session::{Pending, TestSession};
+pub use wait::{PATIENCE, wait_for, wait_until};
+
+/// The program under test.
+pub const SEGUE: &str = env!("CARGO_BIN_EXE_segue");
