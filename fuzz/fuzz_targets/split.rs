@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../tests/statement/laws.rs"]
+#[path = "../../tests/offline/laws.rs"]
 mod laws;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {

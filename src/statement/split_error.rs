@@ -158,7 +158,7 @@ mod tests {
         let diagnostic = error.diagnostic(&source);
         assert_eq!(diagnostic.position(), Some(error.position));
         let shown = [
-            diagnostic.code,
+            diagnostic.code.as_str(),
             &diagnostic.message,
             &source.text()[source.range(diagnostic.labels[0].span)],
             &diagnostic.helps[0],
@@ -171,7 +171,7 @@ mod tests {
         check(
             "SELECT 1;\n  \\copy t FROM 'a'\n",
             [
-                "meta-command",
+                "psql-meta-command",
                 "psql meta-command `\\copy` is not SQL",
                 "\\copy",
                 "write `COPY … FROM STDIN;`, the data below it, and `\\.`",
@@ -180,7 +180,7 @@ mod tests {
         check(
             "SELECT 1;\n\\.\n",
             [
-                "meta-command",
+                "psql-meta-command",
                 "psql meta-command `\\.` is not SQL",
                 "\\.",
                 "`\\.` ends the data of `COPY … FROM STDIN;`, and none is open here",
@@ -189,7 +189,7 @@ mod tests {
         check(
             "SELECT 1;\n\\timing\n",
             [
-                "meta-command",
+                "psql-meta-command",
                 "psql meta-command `\\timing` is not SQL",
                 "\\timing",
                 "remove the line: segue sends SQL only",

@@ -5,6 +5,7 @@ mod fresh_database;
 mod project;
 mod proxy;
 mod scratch;
+mod statement;
 mod throwaway;
 
 #[path = "../support/support.rs"]

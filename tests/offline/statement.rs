@@ -1,10 +1,8 @@
-//! Statements against the laws of splitting, psql and the server.
-
-mod judged;
-mod laws;
-mod server;
+//! The laws of splitting, over files made at random.
 
 use proptest::prelude::*;
+
+use crate::laws;
 
 /// Pieces of files for which the splitter has rules.
 fn fragment() -> impl Strategy<Value = String> {
