@@ -6,6 +6,7 @@ mod project;
 mod proxy;
 mod scratch;
 mod standalone;
+mod statement;
 mod throwaway;
 
 #[path = "../support/support.rs"]
