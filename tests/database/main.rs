@@ -7,6 +7,7 @@ mod proxy;
 mod scratch;
 mod standalone;
 mod statement;
+mod tail;
 mod throwaway;
 
 #[path = "../support/support.rs"]

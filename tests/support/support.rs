@@ -21,6 +21,7 @@ mod project;
 mod proxy;
 mod server;
 mod session;
+mod up;
 mod wait;
 
 pub use background::Background;
@@ -31,6 +32,7 @@ pub use project::{Project, Run};
 pub use proxy::{Action, At, Heard, Proxy};
 pub use server::{Server, options as server_options};
 pub use session::{Pending, TestSession};
+pub use up::{Up, settings};
 pub use wait::{PATIENCE, wait_for, wait_until};
 
 /// The program under test.
