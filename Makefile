@@ -32,7 +32,7 @@ lint: setup
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 ## Looks for inputs that break the statement splitter; FUZZ_SECONDS=60.
 fuzz: setup

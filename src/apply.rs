@@ -1,7 +1,7 @@
 //! Runs a plan and tells what happens, as [`Event`]s; decides nothing about
 //! what to run.
 //!
-//! [`up`](up::up) is the whole run; its parts are the [`batch`] before
+//! [`up`](up::up) is the whole run; its parts are the `batch` before
 //! readiness, [`standalone`] migrations outside transactions, and the [`tail`]
 //! afterwards.
 
@@ -14,6 +14,7 @@ use crate::migration::Name;
 use crate::postgres::{self, Target};
 
 mod batch;
+mod blocker;
 pub mod event;
 mod failure;
 mod feed;

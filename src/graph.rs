@@ -51,10 +51,10 @@ impl Graph {
         let mut previous = None;
         for index in by_name.values().copied() {
             let migration = &graph[index];
-            if migration.kind != Kind::Concurrent {
-                if let Some(previous) = previous.replace(index) {
-                    edges.push((previous, index, Edge::Order));
-                }
+            if migration.kind != Kind::Concurrent
+                && let Some(previous) = previous.replace(index)
+            {
+                edges.push((previous, index, Edge::Order));
             }
             let is_done = is_done(history, &migration.name);
             let named = migration
@@ -83,6 +83,7 @@ impl Graph {
     }
 
     /// All migrations, by name.
+    #[must_use]
     pub fn migrations(&self) -> impl DoubleEndedIterator<Item = &Migration> {
         self.by_name.values().map(|index| &self.graph[*index])
     }

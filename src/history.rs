@@ -131,11 +131,9 @@ impl LockKey {
     /// `classid` and `objid` of this lock in `pg_locks` (`objsubid` is 1).
     #[must_use]
     pub fn halves(self) -> (u32, u32) {
-        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
-        (
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-        )
+        let bytes = self.0.to_be_bytes();
+        let half = |at| u32::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
+        (half(0), half(4))
     }
 
     /// The key that `pg_locks` shows as these halves.

@@ -23,6 +23,8 @@ pub mod graph;
 
 pub mod plan;
 
+pub mod procedure;
+
 // Shell: talks to the world, decides nothing.
 pub mod files;
 

@@ -14,14 +14,18 @@ use tokio_postgres::{AsyncMessage, SimpleQueryMessage};
 pub mod activity;
 pub mod connect;
 pub mod error;
+pub mod index;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
+pub mod progress;
 pub mod scratch;
 pub mod settings;
 pub mod target;
 pub mod throwaway;
+pub mod timeouts;
 pub mod tls;
+pub mod transaction;
 
 pub use error::{Error, Failure, ServerError};
 pub use target::Target;
@@ -75,7 +79,8 @@ impl Session {
     /// # Errors
     /// [`Error::Connect`] when no server can be had.
     pub async fn connect(target: &Target, wait: Duration) -> Result<Self, Error> {
-        let connected = connect::connect(target, wait).await?;
+        // Boxed: the state of a TLS handshake is large, and callers hold it.
+        let connected = Box::pin(connect::connect(target, wait)).await?;
         let (sender, messages) = mpsc::unbounded_channel();
         let mut connection = connected.connection;
         let driver = tokio::spawn(async move {

@@ -1,29 +1,25 @@
 //! Layering and wording: what `docs/ARCHITECTURE.md` promises of the sources,
 //! checked by reading them.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Top-level modules in reading order; a module may use what stands before it.
-const PURE: [&str; 12] = [
-    "text",
-    "diagnostic",
-    "directive",
-    "statement",
-    "schema",
-    "migration",
-    "history",
-    "graph",
-    "plan",
-    "procedure",
-    "lint",
-    "verify",
-];
-const SHELL: [&str; 5] = ["files", "postgres", "apply", "serve", "cli"];
+/// The first module of the shell in `src/lib.rs`: what stands before it is pure.
+const SHELL_BEGINS: &str = "files";
+
+/// Top-level modules in the order of `src/lib.rs`; a module may use what stands
+/// before it.
+fn order() -> Vec<String> {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");
+    let declared = lib.lines().filter_map(|line| {
+        let name = line.trim_start_matches("pub ").strip_prefix("mod ")?;
+        name.strip_suffix(';').map(str::to_owned)
+    });
+    declared.collect()
+}
 
 /// What only some places may name.
 struct Reserved {
@@ -33,13 +29,19 @@ struct Reserved {
     places: &'static [&'static str],
 }
 
-const RESERVED: [Reserved; 7] = [
+const RESERVED: [Reserved; 9] = [
     Reserved {
         name: r"\bpg_query\b",
         places: &["statement", "procedure", "lint"],
     },
     Reserved {
-        name: r"\btokio_postgres\b|\bpostgres_protocol\b|\brustls\b|\bpg_catalog\b",
+        name: r"\btokio_postgres\b|\bpostgres_protocol\b|\brustls\b",
+        places: &["postgres"],
+    },
+    Reserved {
+        name: r"\bpg_catalog\b",
+        // The batch asks a word or two of the server's functions in its own
+        // transaction.
         places: &["postgres"],
     },
     Reserved {
@@ -68,8 +70,20 @@ const RESERVED: [Reserved; 7] = [
         ],
     },
     Reserved {
-        name: r"\btokio::|\bSystemTime::now\b|\bInstant::now\b|\bTimestamp::now\b|\bstd::(process|net|thread)\b|\.await\b",
+        name: r"\btokio::|\bSystemTime::now\b|\bInstant::now\b|\bTimestamp::now\b|\bstd::(process|net)\b|\.await\b",
         places: &["files", "postgres", "apply", "serve", "cli", "main"],
+    },
+    Reserved {
+        name: r"\bstd::thread\b",
+        // The parser recurses, and needs a larger stack than others have.
+        places: &[
+            "statement/parse",
+            "files",
+            "postgres",
+            "apply",
+            "serve",
+            "cli",
+        ],
     },
 ];
 
@@ -170,8 +184,8 @@ fn assert_none(problems: &[String]) {
 
 #[test]
 fn modules_use_only_what_stands_above_them() {
-    let order: Vec<_> = PURE.iter().chain(&SHELL).copied().collect();
-    let rank = |module: &str| order.iter().position(|name| *name == module);
+    let order = order();
+    let rank = |module: &str| order.iter().position(|name| name == module);
     let mut problems = Vec::new();
     for file in sources() {
         if ["lib", "main"].contains(&file.top()) {
@@ -345,23 +359,16 @@ fn code_fences_say_what_they_hold() {
 }
 
 #[test]
-fn the_order_of_modules_is_that_of_lib() {
-    let lib = fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");
-    let declared: BTreeSet<_> = lib
-        .lines()
-        .filter_map(|line| {
-            line.trim_start_matches("pub ")
-                .strip_prefix("mod ")?
-                .strip_suffix(';')
-        })
-        .collect();
-    let unknown: Vec<_> = declared
-        .iter()
-        .filter(|module| !PURE.contains(module) && !SHELL.contains(module))
-        .map(|module| format!("`{module}` has no place in the order of tests/tidy.rs"))
-        .collect();
-    assert!(!declared.is_empty());
-    assert_none(&unknown);
+fn the_shell_stands_after_what_is_pure() {
+    let order = order();
+    let begins = order.iter().position(|module| module == SHELL_BEGINS);
+    let shell = &order[begins.expect("the shell")..];
+    for module in shell {
+        assert!(
+            ["files", "postgres", "apply", "serve", "cli"].contains(&&**module),
+            "`{module}`"
+        );
+    }
 }
 
 #[test]

@@ -149,13 +149,13 @@ impl<'a> Try<'a> {
         let applied: Vec<Applied> = self
             .migrations
             .iter()
-            .zip(&self.ran)
-            .map(|(migration, ran)| Applied {
+            .zip(self.ran.iter().zip(durations(&self.ran)))
+            .map(|(migration, (ran, duration))| Applied {
                 name: migration.name.clone(),
                 checksum: migration.checksum,
                 kind: migration.kind,
                 statements: ran.statements,
-                duration: ran.duration(),
+                duration,
                 schema_diff: migration.schema_diff.clone(),
             })
             .collect();
@@ -453,24 +453,32 @@ impl<'a> Try<'a> {
 
     /// Tells each migration once its statements are through.
     fn tell_ran(&self) {
-        for (migration, ran) in self.migrations.iter().zip(&self.ran) {
+        let ran = self.ran.iter().zip(durations(&self.ran));
+        for (migration, (ran, duration)) in self.migrations.iter().zip(ran) {
             self.batch.run.events.tell(Event::MigrationRan {
                 name: migration.name.clone(),
                 kind: migration.kind,
                 statements: ran.statements,
-                duration: ran.duration(),
+                duration,
             });
         }
     }
 }
 
-impl Ran {
-    fn duration(&self) -> Duration {
-        match (self.began, self.ended) {
-            (Some(began), Some(ended)) => ended.saturating_duration_since(began),
-            _ => Duration::ZERO,
-        }
-    }
+/// How long each migration took. Statements are sent ahead, so one begins, for
+/// the server, when the one before has ended.
+fn durations(ran: &[Ran]) -> Vec<Duration> {
+    let mut before = None;
+    ran.iter()
+        .map(|ran| {
+            let duration = match (before.max(ran.began), ran.ended) {
+                (Some(began), Some(ended)) => ended.saturating_duration_since(began),
+                _ => Duration::ZERO,
+            };
+            before = before.max(ran.ended);
+            duration
+        })
+        .collect()
 }
 
 impl Placed {

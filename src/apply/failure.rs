@@ -28,21 +28,18 @@ pub fn failure(migration: &Migration, placed: &Placed, error: &ServerError) -> D
     let at = error
         .position
         .and_then(|position| byte_offset(&placed.text, position));
-    match at {
-        Some(at) => {
-            let rest = &placed.text[at..];
-            let word = rest
-                .find(|char: char| !(char.is_alphanumeric() || char == '_' || char == '.'))
-                .unwrap_or(rest.len())
-                .max(rest.chars().next().map_or(0, char::len_utf8));
-            let start = placed.span.start + at;
-            diagnostic.label(Span::new(start, start + word), "")
-        }
-        None => {
-            let first = placed.text.lines().next().unwrap_or_default();
-            let end = placed.span.start + first.len();
-            diagnostic.label(Span::new(placed.span.start, end), "this statement")
-        }
+    if let Some(at) = at {
+        let rest = &placed.text[at..];
+        let word = rest
+            .find(|char: char| !(char.is_alphanumeric() || char == '_' || char == '.'))
+            .unwrap_or(rest.len())
+            .max(rest.chars().next().map_or(0, char::len_utf8));
+        let start = placed.span.start + at;
+        diagnostic.label(Span::new(start, start + word), "")
+    } else {
+        let first = placed.text.lines().next().unwrap_or_default();
+        let end = placed.span.start + first.len();
+        diagnostic.label(Span::new(placed.span.start, end), "this statement")
     }
 }
 

@@ -1,31 +1,442 @@
-//! One migration outside a transaction block.
+//! One standalone or concurrent migration, statement by statement, on the
+//! session that holds its lock.
+//!
+//! Whatever PostgreSQL allows in a transaction runs `inside` one, together
+//! with the row that says so: exactly once, whatever dies. What refuses runs
+//! `outside`, after an intent, and what its death leaves behind is decided
+//! by [`crate::procedure`]. An interrupted file is taken up by `resume`.
+//!
+//! The future may be dropped at any point: the server goes on with the
+//! statement at hand, and a later run finds out how it ended.
 
-use super::{ApplyError, Run};
-use crate::migration::{Migration, Name};
-use crate::postgres::Session;
-use crate::postgres::ledger::Ledger;
+use std::time::{Duration, Instant};
 
-/// How it went.
-#[derive(Debug)]
-pub struct Report;
+use super::failure::{Placed, failure};
+use super::{ApplyError, Event, Run, Signal};
+use crate::diagnostic::{Diagnostic, code};
+use crate::files;
+use crate::history::LockKey;
+use crate::migration::{Item, Migration, Name};
+use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
+use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
+use crate::statement::{Class, Digest, Fingerprint, Statement};
 
-/// Why it did not.
-#[derive(Debug)]
-pub struct StandaloneError;
+mod inside;
+mod outside;
+mod reader;
+mod resume;
+mod watch;
 
-impl StandaloneError {
-    pub(super) fn into_apply_error(self, _: &[Name]) -> ApplyError {
-        ApplyError::Invalid(Vec::new())
+pub(super) use outside::clean_up;
+use reader::Reader;
+use watch::Watch;
+
+/// What running one migration came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many statements it has.
+    pub statements: usize,
+    /// How many of them an earlier run had done.
+    pub skipped: usize,
+    /// How long this run took.
+    pub duration: Duration,
+    /// Somebody else had applied or abandoned it meanwhile; nothing was run.
+    pub was_over: bool,
+}
+
+/// Why a migration is not done. What was committed stays and is not run again.
+#[derive(Debug, thiserror::Error)]
+pub enum StandaloneError {
+    /// A statement failed, or the file cannot be taken up again.
+    #[error("{}", .0.message)]
+    Failed(Box<Diagnostic>),
+    /// A statement was cancelled by somebody; what it left has been removed,
+    /// as far as that could be done.
+    #[error("{}", .0.message)]
+    Cancelled(Box<Diagnostic>),
+    /// The user asked to end while a standalone migration ran.
+    #[error("interrupted")]
+    Interrupted(Signal),
+    /// The connection ended. The next run finds out what was done.
+    #[error("the connection to the server was lost: {0}")]
+    ConnectionLost(String),
+    /// A wait reached its bound.
+    #[error("gave up after {} while waiting for {what}; `{option}` sets how long", super::human(.after))]
+    TimedOut {
+        /// What for, for people.
+        what: String,
+        /// How long.
+        after: Duration,
+        /// The option that bounds it.
+        option: &'static str,
+    },
+    /// A statement freed the migration's lock, and another session took it.
+    #[error(
+        "the lock of the migration was freed by one of its statements and taken by another run"
+    )]
+    LockLost,
+    /// The server refused one of our own statements.
+    #[error(transparent)]
+    Postgres(postgres::Error),
+}
+
+impl From<postgres::Error> for StandaloneError {
+    fn from(error: postgres::Error) -> Self {
+        match error {
+            postgres::Error::Lost(reason) => Self::ConnectionLost(reason),
+            postgres::Error::Server(server) if server.failure().is_connection_lost() => {
+                Self::ConnectionLost(server.message)
+            }
+            error => Self::Postgres(error),
+        }
     }
 }
 
-#[expect(clippy::unused_async, reason = "comes with the next merge")]
+impl StandaloneError {
+    /// As an error of the run.
+    pub(super) fn into_apply_error(self, committed: &[Name]) -> ApplyError {
+        let committed = committed.to_vec();
+        match self {
+            Self::ConnectionLost(reason) => ApplyError::Postgres(postgres::Error::Lost(reason)),
+            Self::Failed(diagnostic) | Self::Cancelled(diagnostic) => ApplyError::Migration {
+                diagnostic,
+                committed,
+            },
+            Self::Interrupted(signal) => ApplyError::Interrupted { signal, committed },
+            Self::TimedOut {
+                what,
+                after,
+                option,
+            } => ApplyError::TimedOut {
+                what,
+                after,
+                option,
+                committed,
+            },
+            Self::LockLost => ApplyError::Refused {
+                reason: self.to_string(),
+                help: "remove `DISCARD ALL` or `pg_advisory_unlock_all()` from the file".to_owned(),
+            },
+            Self::Postgres(error) => ApplyError::Postgres(error),
+        }
+    }
+}
+
+/// Runs `migration` on `session`, which holds its lock. What the ledger says
+/// is done is not run again.
+///
+/// # Errors
+/// [`StandaloneError`]; after [`StandaloneError::ConnectionLost`] and
+/// [`StandaloneError::Interrupted`] the session is of no use any more.
 pub(super) async fn run(
-    _: &Run,
-    _: &Ledger,
-    _: &mut Session,
-    _: &Migration,
-    _: Option<i64>,
+    run: &Run,
+    ledger: &Ledger,
+    session: &mut Session,
+    migration: &Migration,
+    deployment: Option<i64>,
 ) -> Result<Report, StandaloneError> {
-    Err(StandaloneError)
+    let outlined;
+    let items = match &migration.outline {
+        Some(outline) => &outline.items,
+        None => {
+            outlined = outline(migration)?;
+            &outlined
+        }
+    };
+    let began = Instant::now();
+    let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
+    let result = standalone.all().await;
+    standalone.tell_notices();
+    match result {
+        Ok(report) => Ok(Report {
+            duration: began.elapsed(),
+            ..report
+        }),
+        Err(error) => {
+            standalone.note_failure(&error).await;
+            Err(error)
+        }
+    }
+}
+
+/// The statements of a file that nobody has outlined yet.
+fn outline(migration: &Migration) -> Result<Vec<Item>, StandaloneError> {
+    let mut copy = migration.clone();
+    let diagnostics =
+        files::outline(&mut [&mut copy], files::Depth::Keywords).map_err(|error| {
+            let diagnostic = Diagnostic::new(code::UNREADABLE, error.to_string());
+            StandaloneError::Failed(Box::new(diagnostic.source(&migration.source)))
+        })?;
+    if let Some(diagnostic) = diagnostics.into_iter().next() {
+        return Err(StandaloneError::Failed(Box::new(diagnostic)));
+    }
+    Ok(copy
+        .outline
+        .map(|outline| outline.items)
+        .unwrap_or_default())
+}
+
+/// A migration under way.
+struct Standalone<'a> {
+    run: &'a Run,
+    ledger: &'a Ledger,
+    session: &'a mut Session,
+    migration: &'a Migration,
+    items: &'a [Item],
+    deployment: Option<i64>,
+    key: LockKey,
+    watch: Watch<'a>,
+    /// Whether the file has chosen its own `lock_timeout`.
+    owns_lock_timeout: bool,
+    /// Whether the COMMIT of the last statement has recorded the migration.
+    is_recorded: bool,
+}
+
+/// A statement that is about to run.
+struct Piece {
+    /// Which statement of the file, from 0.
+    index: usize,
+    placed: Placed,
+    class: Class,
+    is_copy: bool,
+}
+
+/// How far one step came.
+enum Step {
+    /// So many statements are done.
+    Done(usize),
+    /// Rolled back, and paused: read it again and run it again.
+    Again,
+}
+
+impl<'a> Standalone<'a> {
+    fn new(
+        run: &'a Run,
+        ledger: &'a Ledger,
+        session: &'a mut Session,
+        migration: &'a Migration,
+        items: &'a [Item],
+        deployment: Option<i64>,
+    ) -> Self {
+        let watch = Watch::new(run, session, true);
+        Self {
+            run,
+            ledger,
+            session,
+            migration,
+            items,
+            deployment,
+            key: LockKey::migration(ledger.project(), &migration.name),
+            watch,
+            owns_lock_timeout: false,
+            is_recorded: false,
+        }
+    }
+
+    async fn all(&mut self) -> Result<Report, StandaloneError> {
+        self.clean().await?;
+        let applied = self.applied();
+        let begins = self
+            .ledger
+            .begin_migration(self.session, &applied, self.deployment);
+        if !begins.await? {
+            return Ok(Report {
+                was_over: true,
+                ..Report::default()
+            });
+        }
+        self.run.events.tell(Event::MigrationBegan {
+            name: self.migration.name.clone(),
+            kind: self.migration.kind,
+            pid: self.session.backend().pid,
+        });
+        let intents = self
+            .ledger
+            .intents(self.session, &self.migration.name)
+            .await?;
+        let resume = resume::resume(self.items, &intents)
+            .map_err(|difference| self.refuse_difference(&difference))?;
+        for intent in &resume.stale {
+            outside::clean_up_intent(self, intent).await?;
+        }
+        self.statements(resume.next, resume.open).await?;
+        self.clean().await?;
+        if !self.is_recorded {
+            let sql = self.ledger.end_begun_sql(&applied);
+            self.ledger
+                .transact_as_ourselves(self.session, &sql)
+                .await?;
+        }
+        Ok(Report {
+            statements: self.items.len(),
+            skipped: resume.next,
+            ..Report::default()
+        })
+    }
+
+    /// Runs the statements from `next` on.
+    async fn statements(
+        &mut self,
+        mut next: usize,
+        mut open: Option<Intent>,
+    ) -> Result<(), StandaloneError> {
+        let mut reader = Reader::open(self.migration);
+        let mut is_chained = self.skip(&mut reader, next).await?;
+        loop {
+            let Some(statement) = reader.statement().await? else {
+                return Ok(());
+            };
+            let piece = self.piece(next, statement)?;
+            self.run.events.tell(Event::StatementBegan {
+                name: self.migration.name.clone(),
+                number: next + 1,
+                of: self.items.len(),
+                sql: first_line(&piece.placed.text),
+            });
+            let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
+            self.tell_notices();
+            match step {
+                Step::Done(count) => {
+                    next += count;
+                    is_chained = false;
+                    self.watch.forget();
+                    self.hold_lock().await?;
+                }
+                Step::Again => {
+                    reader = Reader::open(self.migration);
+                    for _ in 0..next {
+                        reader.statement().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
+        let fingerprint = Fingerprint::of(&statement.text);
+        let is_copy = statement.copy_from_stdin;
+        let class = Class::of(&statement.text);
+        let placed = Placed {
+            text: statement.text.into(),
+            span: statement.span,
+            line: statement.position.line,
+        };
+        if self.items.get(index).map(|item| item.fingerprint) != Some(fingerprint) {
+            let diagnostic = Diagnostic::new(
+                code::CHANGED_WHILE_BEGUN,
+                format!("`{}` has been changed while it runs", self.migration.name),
+            )
+            .source(&files::excerpt(self.migration, placed.span, placed.line))
+            .label(placed.span, "was another statement when the run began");
+            return Err(StandaloneError::Failed(Box::new(diagnostic)));
+        }
+        Ok(Piece {
+            index,
+            placed,
+            class,
+            is_copy,
+        })
+    }
+
+    fn digest(&self, piece: &Piece) -> Option<&'a Digest> {
+        self.items[piece.index].digest.as_ref()
+    }
+
+    fn is_last(&self, index: usize) -> bool {
+        index + 1 == self.items.len()
+    }
+
+    fn applied(&self) -> Applied {
+        Applied {
+            name: self.migration.name.clone(),
+            checksum: self.migration.checksum,
+            kind: self.migration.kind,
+            statements: self.items.len(),
+            duration: Duration::ZERO,
+            schema_diff: self.migration.schema_diff.clone(),
+        }
+    }
+
+    /// A row of the ledger about a statement.
+    fn record<'b>(&'b self, index: usize, sql: &'b str) -> NewIntent<'b> {
+        NewIntent {
+            name: &self.migration.name,
+            checksum: self.migration.checksum,
+            statement: index,
+            fingerprint: self.items[index].fingerprint,
+            sql,
+            relation: None,
+            indexes_before: &[],
+            target: None,
+            deployment: self.deployment,
+        }
+    }
+
+    /// Back to a session as it is at its start, without any timeout.
+    async fn clean(&mut self) -> Result<(), StandaloneError> {
+        let sql = settings::clean_builder(self.session.server_version());
+        Ok(self.session.execute(&sql).await?)
+    }
+
+    /// `DISCARD ALL` in a file frees the lock that keeps others away.
+    async fn hold_lock(&mut self) -> Result<(), StandaloneError> {
+        if lock::is_mine(self.session, self.key).await?
+            || lock::try_lock(self.session, self.key).await?
+        {
+            return Ok(());
+        }
+        Err(StandaloneError::LockLost)
+    }
+
+    fn tell_notices(&mut self) {
+        for message in self.session.messages() {
+            if let Message::Notice(notice) = message {
+                self.run.events.tell(Event::Notice {
+                    name: Some(self.migration.name.clone()),
+                    notice,
+                });
+            }
+        }
+    }
+
+    /// The server's error at its statement.
+    fn diagnostic(&self, placed: &Placed, error: &ServerError) -> Diagnostic {
+        failure(self.migration, placed, error)
+    }
+
+    /// The error that ends the migration.
+    fn failed(&self, placed: &Placed, error: &ServerError) -> StandaloneError {
+        self.ended_by(error, self.diagnostic(placed, error))
+    }
+
+    fn ended_by(&self, error: &ServerError, diagnostic: Diagnostic) -> StandaloneError {
+        match error.failure() {
+            Failure::Cancelled => StandaloneError::Cancelled(Box::new(diagnostic)),
+            _ => StandaloneError::Failed(Box::new(diagnostic)),
+        }
+    }
+
+    async fn note_failure(&mut self, error: &StandaloneError) {
+        let told = matches!(
+            error,
+            StandaloneError::Failed(_)
+                | StandaloneError::Cancelled(_)
+                | StandaloneError::TimedOut { .. }
+                | StandaloneError::LockLost
+                | StandaloneError::Postgres(_)
+        );
+        if !told || self.session.is_lost() || self.clean().await.is_err() {
+            return;
+        }
+        // Not noted, it counts as interrupted, which is just as true.
+        let _ = self
+            .ledger
+            .fail_migration(self.session, &self.migration.name, &error.to_string())
+            .await;
+    }
+}
+
+/// The first line of a statement.
+fn first_line(sql: &str) -> String {
+    sql.lines().next().unwrap_or_default().to_owned()
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Severity, code};
 use crate::files::{self, Depth};
 use crate::graph::Graph;
 use crate::history::{History, State};
-use crate::migration::{Kind, Migration, Name};
+use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::plan::{Options, Plan};
 use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
@@ -118,10 +118,5 @@ fn fingerprint(graph: &Graph) -> String {
             hash.update(migration.checksum.0);
         }
     }
-    let hex: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", Checksum(hash.finalize().into()))
 }

@@ -58,7 +58,7 @@ enum Next {
 /// [`ApplyError`], each with what stands.
 pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
-    match runner.up().await {
+    match Box::pin(runner.up()).await {
         Err(error) => {
             runner.note_failure(&error).await;
             Err(error)
@@ -356,11 +356,12 @@ impl<'a> Runner<'a> {
             self.deployment,
         )
         .await?;
-        if report.done.contains(name) {
+        let is_done = report.done.contains(name);
+        report.into_result(self.run, &self.committed)?;
+        if is_done {
             self.committed.push(name.clone());
-            return Ok(());
         }
-        Err(report.into_error(&self.committed))
+        Ok(())
     }
 
     async fn tail(

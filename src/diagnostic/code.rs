@@ -147,8 +147,18 @@ codes! {
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
 
     // Running
+    HALF_WAY "half-way" Error
+        "A statement that refuses a transaction block was tried before, or something stands in its way that segue did not make. What can be found out by looking is repaired; this is left to you, with what to type."
+    CHANGED_WHILE_BEGUN "changed-while-begun" Error
+        "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
+    TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error
+        "A temporary table lives as long as the session that made it. An interrupted file goes on in another session, so statements that need one made before cannot be resumed."
+    UNFINISHED_TRANSACTION "unfinished-transaction" Error
+        "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
     UNREADABLE "unreadable" Error
         "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
+    NOT_FINISHED "not-finished" Error
+        "A concurrent migration ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
     SERVER_ERROR "server-error" Error
         "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."
 }

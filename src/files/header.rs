@@ -149,17 +149,10 @@ impl Normal {
             if std::mem::take(&mut self.carriage_return) && bytes[0] != b'\n' {
                 self.hash.update(b"\r");
             }
-            match memchr::memchr(b'\r', bytes) {
-                Some(at) => {
-                    self.hash.update(&bytes[..at]);
-                    self.carriage_return = true;
-                    bytes = &bytes[at + 1..];
-                }
-                None => {
-                    self.hash.update(bytes);
-                    bytes = &[];
-                }
-            }
+            let line_end = memchr::memchr(b'\r', bytes);
+            self.hash.update(&bytes[..line_end.unwrap_or(bytes.len())]);
+            self.carriage_return = line_end.is_some();
+            bytes = line_end.map_or(&[], |at| &bytes[at + 1..]);
         }
     }
 

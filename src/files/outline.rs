@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Arc;
 
 use memchr::memmem;
 
@@ -14,7 +13,7 @@ use crate::migration::{Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
     Class, Digest, Fingerprint, Piece, SplitError, Splitter, Statement, TransactionControl, digests,
 };
-use crate::text::{Source, Span};
+use crate::text::Span;
 
 /// How closely batch migrations are looked at; the statements of standalone
 /// and concurrent ones are always parsed.
@@ -226,13 +225,8 @@ impl Reading<'_> {
             .map_err(|error| unreadable(&self.migration.path, error))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let found = late_directives(&text, start, || {
-            let first_line = line_of(self.migration, start).unwrap_or(1);
-            Arc::new(Source::window(
-                self.migration.source.name(),
-                text.clone(),
-                start,
-                first_line,
-            ))
+            let line = line_of(self.migration, start).unwrap_or(1);
+            excerpt(self.migration, Span::new(start, span.end), line)
         });
         self.diagnostics.extend(found);
         Ok(())

@@ -100,10 +100,10 @@ pub(super) fn survey(
             }
             _ => {}
         }
-        if let Some(record) = history.records.get(&migration.name) {
-            if record.checksum != migration.checksum {
-                facts.push(Fact::Edited(migration.name.clone()));
-            }
+        if let Some(record) = history.records.get(&migration.name)
+            && record.checksum != migration.checksum
+        {
+            facts.push(Fact::Edited(migration.name.clone()));
         }
     }
     let mut same = 0_usize;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{Error, Session, TextRow, column};
+use crate::history::LockKey;
 
 /// A session that holds up another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,11 +15,12 @@ pub struct Blocker {
     pub pid: i32,
     /// Role.
     pub user: Option<String>,
-    /// `application_name`.
+    /// `application_name`, or what kind of process it is if it is no client:
+    /// `autovacuum worker`.
     pub application: Option<String>,
     /// `active`, `idle in transaction`…
     pub state: Option<String>,
-    /// Age of its transaction.
+    /// Age of its transaction; of a prepared one, since it was prepared.
     pub transaction_age: Option<Duration>,
     /// Age of its last statement.
     pub query_age: Option<Duration>,
@@ -37,11 +39,16 @@ pub struct LockWait {
     pub relation: Option<u32>,
     /// Its name, qualified as `search_path` needs it.
     pub relation_name: Option<String>,
-    /// Those before it.
+    /// For how long already, in this one wait.
+    pub age: Duration,
+    /// Those before it, by pid; may be empty when the wait was just over.
     pub blockers: Vec<Blocker>,
 }
 
 /// What `pid` waits for in the lock queue; `None` if it does not.
+///
+/// A concurrent build that waits for others' snapshots is in that queue too,
+/// behind their virtual transactions.
 ///
 /// # Errors
 /// As [`Session::execute`].
@@ -54,6 +61,7 @@ pub async fn lock_wait(session: &Session, pid: i32) -> Result<Option<LockWait>, 
     Ok(Some(LockWait {
         relation: first[9].as_deref().and_then(|oid| oid.parse().ok()),
         relation_name: first[10].clone(),
+        age: seconds(first, 11).unwrap_or_default(),
         blockers: rows
             .iter()
             .filter(|row| row[0].is_some())
@@ -69,6 +77,32 @@ pub async fn lock_wait(session: &Session, pid: i32) -> Result<Option<LockWait>, 
 pub async fn backend(session: &Session, pid: i32) -> Result<Option<Blocker>, Error> {
     let sql = include_str!("activity/backend.sql").replace(":pid", &pid.to_string());
     session.query(&sql).await?.first().map(blocker).transpose()
+}
+
+/// The session that holds an advisory lock; `None` when it is free.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn holder(session: &Session, key: LockKey) -> Result<Option<Blocker>, Error> {
+    let Some(pid) = super::lock::held(session).await?.get(&key).copied() else {
+        return Ok(None);
+    };
+    // Gone between the two looks, it held the lock a moment ago all the same.
+    Ok(Some(backend(session, pid).await?.unwrap_or(Blocker {
+        pid,
+        ..Blocker::default()
+    })))
+}
+
+/// Sessions and prepared transactions of this database that are older than
+/// what `pid` runs and may hold a snapshot that it waits for, by pid. As far
+/// as our rights go, so a guess: [`lock_wait`] knows better when it knows.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn old_snapshots(session: &Session, pid: i32) -> Result<Vec<Blocker>, Error> {
+    let sql = include_str!("activity/old_snapshots.sql").replace(":pid", &pid.to_string());
+    session.query(&sql).await?.iter().map(blocker).collect()
 }
 
 /// Which of `pids` still hold a lock on `relation`.
@@ -92,28 +126,21 @@ pub async fn still_holding(
         .collect()
 }
 
+fn seconds(row: &TextRow, index: usize) -> Option<Duration> {
+    let seconds = row[index].as_deref()?.parse::<f64>().ok()?;
+    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+}
+
 fn blocker(row: &TextRow) -> Result<Blocker, Error> {
-    let age = |index: usize| {
-        row[index]
-            .as_deref()
-            .and_then(|text| text.parse::<f64>().ok())
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())
-    };
     Ok(Blocker {
         pid: column(row, 0)?,
         user: row[1].clone(),
         application: row[2].clone().filter(|name| !name.is_empty()),
         state: row[3].clone(),
-        transaction_age: age(4),
-        query_age: age(5),
+        transaction_age: seconds(row, 4),
+        query_age: seconds(row, 5),
         wait_event: row[6].clone(),
-        query: row[7].clone(),
+        query: row[7].clone().filter(|query| !query.trim().is_empty()),
         prepared: row[8].clone(),
     })
-}
-
-impl std::fmt::Display for Blocker {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "pid {}", self.pid)
-    }
 }

@@ -1,7 +1,7 @@
 //! The ledger: namespace `segue`, which says what has been applied.
 //!
-//! Reading and creating are here; what a run writes is in [`write`](self::write),
-//! statements run outside transactions in [`intent`](self::intent). Everything
+//! Reading and creating are here; what a run writes is in `write`,
+//! statements run outside transactions in `intent`. Everything
 //! is keyed by project.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
 
+mod done;
 mod intent;
 mod progress;
 mod write;
@@ -20,11 +21,9 @@ pub use write::{Applied, Notice, ProgressRow};
 /// Each upgrade takes the ledger from the version of its index to the next.
 const UPGRADES: [&str; 1] = [include_str!("ledger/0001.sql")];
 
-/// The version that this program writes.
-#[must_use]
-pub fn version() -> u32 {
-    u32::try_from(UPGRADES.len()).expect("few upgrades")
-}
+/// The version that this program writes: one per upgrade.
+const VERSION: u32 = 1;
+const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Access to one project's part of the ledger.
 #[derive(Clone, Debug)]
@@ -66,11 +65,11 @@ impl Ledger {
                 .await?;
             ledger.version = text.and_then(|text| text.parse().ok());
         }
-        if ledger.version > Some(version()) {
+        if ledger.version > Some(VERSION) {
             return Err(Error::Protocol(format!(
                 "the ledger in namespace segue has version {}, this segue knows {}: a newer segue has upgraded it, use that one",
                 ledger.version.unwrap_or_default(),
-                version(),
+                VERSION,
             )));
         }
         Ok(ledger)
@@ -94,7 +93,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Server`] with 42501 if the role may not.
     pub async fn prepare(&mut self, session: &Session) -> Result<(), Error> {
-        if self.version == Some(version()) {
+        if self.version == Some(VERSION) {
             return Ok(());
         }
         let key = LockKey::ledger();
@@ -114,7 +113,7 @@ impl Ledger {
         // Somebody else may have done it while we waited for the lock.
         *self = Self::find(session, &self.project, self.owner.as_deref()).await?;
         let from = self.version.unwrap_or(0);
-        if from == version() {
+        if from == VERSION {
             return Ok(());
         }
         session.execute("BEGIN").await?;
@@ -132,7 +131,7 @@ impl Ledger {
             session.execute(upgrade).await?;
         }
         session.execute("COMMIT").await?;
-        self.version = Some(version());
+        self.version = Some(VERSION);
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! in it, and stops and removes both as soon as the pipe closes: the kernel
 //! closes it however this process ends, `kill -9` included. Each server folder
 //! holds a lock that its supervisor and its user share, so that a later start
-//! can tell what dead ones left from what is in use ([`sweep`]).
+//! can tell what dead ones left from what is in use (`throwaway/sweep.rs`).
 //!
 //! The server listens on a Unix socket alone, in a folder that only the user
 //! it runs as (and root) can enter; hence `trust` needs no password.
@@ -149,7 +149,7 @@ fn versions(found: &[Installation]) -> String {
 }
 
 /// A running private server. Dropping it stops the server and removes its
-/// folder, waiting for that for at most [`STOP_TIMEOUT`].
+/// folder, waiting for that for at most three seconds.
 #[derive(Debug)]
 pub struct Throwaway {
     supervisor: Child,

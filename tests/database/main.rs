@@ -1,6 +1,8 @@
 //! Tests against a real PostgreSQL, one database per test.
 
+mod activity;
 mod fresh_database;
+mod project;
 mod proxy;
 mod scratch;
 mod throwaway;

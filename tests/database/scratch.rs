@@ -1,124 +1,142 @@
 //! Scratch databases on a server of the user's (`--on URL`).
 
-use segue::postgres::scratch::{Error, PREFIX, Scratch};
-use tokio_postgres::{Client, NoTls};
+#![expect(
+    clippy::large_futures,
+    reason = "connecting is large, and done a few times"
+)]
 
-use crate::support::{Server, TestDatabase};
+use std::time::Duration;
 
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
-        .await
-        .expect("a session");
-    tokio::spawn(connection);
-    client
+use segue::postgres::scratch::{PREFIX, Scratch};
+use segue::postgres::target::Environment;
+use segue::postgres::{Error, Session, Target};
+
+use crate::support::{PATIENCE, Server, TestDatabase};
+
+fn target(url: &str) -> Target {
+    Target::resolve(Some(url), &Environment::default()).expect("a URL")
 }
 
-async fn scratch_databases(client: &Client) -> Vec<String> {
-    let sql = "SELECT datname::text FROM pg_database WHERE starts_with(datname::text, $1)";
-    let rows = client.query(sql, &[&PREFIX]).await.expect("rows");
-    rows.iter().map(|row| row.get(0)).collect()
+/// Where scratch databases are made; a server without other tests' ones.
+struct Place {
+    server: Server,
 }
 
-/// A server without other tests' scratch databases.
-fn server() -> Server {
-    Server::start(&[])
+impl Place {
+    fn new() -> Self {
+        Self {
+            server: Server::start(&[]),
+        }
+    }
+
+    async fn session(&self, database: &str) -> Session {
+        let target = target(&self.server.url(database));
+        Session::connect(&target, Duration::ZERO)
+            .await
+            .expect("a session")
+    }
+
+    async fn create(&self, database: &str) -> Scratch {
+        let target = target(&self.server.url(database));
+        Scratch::create(&target, Duration::ZERO)
+            .await
+            .expect("a database")
+    }
+
+    /// Names of what looks like one, in order.
+    async fn databases(&self) -> Vec<String> {
+        let sql = format!(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, '{PREFIX}') \
+             ORDER BY datname COLLATE \"C\""
+        );
+        let session = self.session("postgres").await;
+        let rows = session.query(&sql).await.expect("rows");
+        rows.into_iter().flatten().flatten().collect()
+    }
+
+    /// Waits until so many keepers are left.
+    async fn keepers(&self, count: &str) {
+        let session = self.session("postgres").await;
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+        let wait = async {
+            while session.value(sql).await.expect("a count").as_deref() != Some(count) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .expect("the keepers' end");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_there_until_it_is_dropped() {
-    let server = server();
-    let keeper = connect(&server.url("postgres")).await;
-    let scratch = Scratch::create(&keeper).await.expect("a database");
-    assert_eq!(scratch_databases(&keeper).await, [scratch.name()]);
+    let place = Place::new();
+    let scratch = place.create("postgres").await;
+    assert_eq!(place.databases().await, [scratch.name()]);
     // Whoever is still connected does not hold up its end.
-    let user = connect(&server.url(scratch.name())).await;
-    user.batch_execute("BEGIN; CREATE TABLE t (a int)")
+    let user = Session::connect(&scratch.target(), Duration::ZERO)
         .await
-        .expect("a transaction");
-    scratch.drop(&keeper).await.expect("no more of it");
-    assert_eq!(scratch_databases(&keeper).await, [""; 0]);
-    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
-    let locks: i64 = keeper.query_one(locks, &[]).await.expect("a row").get(0);
-    assert_eq!(locks, 0);
+        .expect("a session");
+    let database = user
+        .value("SELECT current_database()")
+        .await
+        .expect("a name");
+    assert_eq!(database.as_deref(), Some(scratch.name()));
+    user.execute("BEGIN").await.expect("a transaction");
+    scratch.drop().await.expect("no more of it");
+    assert_eq!(place.databases().await, [""; 0]);
+    place.keepers("0").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_run_drops_what_a_dead_one_left_and_nothing_in_use() {
-    let server = server();
-    let watcher = connect(&server.url("postgres")).await;
-    watcher
-        .batch_execute("CREATE DATABASE elsewhere")
-        .await
-        .expect("a database");
-    let (first, dying) = (
-        connect(&server.url("postgres")).await,
-        // Another database: its lock counts all the same.
-        connect(&server.url("elsewhere")).await,
-    );
-    let in_use = Scratch::create(&first).await.expect("a database");
-    let left = Scratch::create(&dying).await.expect("a database");
-    let in_use_elsewhere = {
-        let keeper = connect(&server.url("postgres")).await;
-        let scratch = Scratch::create(&keeper).await.expect("a database");
-        (keeper, scratch)
-    };
-    // Somebody looks into what a dead run left.
-    let watched = Scratch::create(&dying).await.expect("a database");
-    let person = connect(&server.url(watched.name())).await;
-    drop(dying);
-    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
-    while watcher
-        .query_one(sql, &[])
-        .await
-        .expect("a row")
-        .get::<_, i64>(0)
-        != 2
-    {
-        tokio::task::yield_now().await;
+    let place = Place::new();
+    let session = place.session("postgres").await;
+    for name in ["elsewhere", "segue_scratch_of_mine"] {
+        session
+            .execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database");
     }
-    watcher
-        .batch_execute("CREATE DATABASE segue_scratch_of_mine")
-        .await
-        .expect("a database");
-
-    let next = Scratch::create(&watcher).await.expect("a database");
+    let in_use = place.create("postgres").await;
+    // A keeper in another database counts all the same.
+    let in_use_elsewhere = place.create("elsewhere").await;
+    let left = place.create("postgres").await;
+    let left_but_looked_into = place.create("postgres").await;
+    let person = Session::connect(&left_but_looked_into.target(), Duration::ZERO).await;
+    // Dropping the values, not the databases, is what a run's death does.
+    let left_name = left.name().to_owned();
     let mut expected = vec![
-        in_use.name().to_owned(),
-        in_use_elsewhere.1.name().to_owned(),
-        next.name().to_owned(),
-        watched.name().to_owned(),
         "segue_scratch_of_mine".to_owned(),
+        in_use.name().to_owned(),
+        in_use_elsewhere.name().to_owned(),
+        left_but_looked_into.name().to_owned(),
     ];
+    drop((left, left_but_looked_into));
+    place.keepers("2").await;
+
+    let next = place.create("elsewhere").await;
+    expected.push(next.name().to_owned());
     expected.sort();
-    let mut there = scratch_databases(&watcher).await;
-    there.sort();
-    assert_eq!(there, expected);
-    assert!(!there.contains(&left.name().to_owned()));
-    drop(person);
+    assert_eq!(place.databases().await, expected);
+    assert!(!expected.contains(&left_name));
+    person.expect("a session").close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_create_databases_is_told() {
-    let database = tokio::task::spawn_blocking(TestDatabase::new)
-        .await
-        .expect("a database");
-    let (database, url) = tokio::task::spawn_blocking(move || {
-        let role = database.role("poor", "LOGIN");
-        let url = database.url_as(&role);
-        (database, url)
-    })
-    .await
-    .expect("a role");
-    {
-        let keeper = connect(&url).await;
-        let Error::Create { source, .. } = Scratch::create(&keeper).await.expect_err("an error")
-        else {
-            panic!("another error");
-        };
-        let error = source.as_db_error().expect("the server's");
-        assert_eq!(error.message(), "permission denied to create database");
-    }
-    tokio::task::spawn_blocking(move || drop(database))
-        .await
-        .expect("no panic");
+#[test]
+fn a_role_that_may_not_create_databases_is_told() {
+    let database = TestDatabase::new();
+    let target = target(&database.url_as(&database.role("poor", "LOGIN")));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let error = runtime
+        .block_on(Scratch::create(&target, Duration::ZERO))
+        .expect_err("an error");
+    let Error::Server(error) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        (error.sqlstate.as_str(), error.message.as_str()),
+        ("42501", "permission denied to create database")
+    );
 }

@@ -67,6 +67,12 @@ impl Project {
         let mut project = Self::new();
         project.env("DATABASE_URL", database.url());
         project.redact(&regex::escape(&database.url()), "[url]");
+        let config: tokio_postgres::Config = database.url().parse().expect("a URL");
+        for host in config.get_hosts() {
+            if let tokio_postgres::config::Host::Unix(folder) = host {
+                project.redact(&regex::escape(&folder.display().to_string()), "[socket]");
+            }
+        }
         project.redact(database.name(), "[database]");
         project
     }
@@ -113,13 +119,25 @@ impl Project {
     /// Runs the program to its end.
     #[track_caller]
     pub fn segue(&self, arguments: &[&str]) -> Run {
-        let output = self.command(arguments).output().expect("the program");
+        self.output_of(&mut self.command(arguments))
+    }
+
+    /// Runs a command line to its end, one changed from [`Project::command`]
+    /// for example.
+    #[track_caller]
+    pub fn output_of(&self, command: &mut Command) -> Run {
+        let output = command.output().expect("the program");
         self.run(output.status, &output.stdout, &output.stderr)
     }
 
     /// Runs the program in the background.
     pub fn spawn(&self, arguments: &[&str]) -> Background<'_> {
-        Background::spawn(self, self.command(arguments))
+        self.spawn_command(self.command(arguments))
+    }
+
+    /// Runs a command line in the background.
+    pub fn spawn_command(&self, command: Command) -> Background<'_> {
+        Background::spawn(self, command)
     }
 
     /// The command line, to be changed before it runs.

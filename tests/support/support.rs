@@ -16,6 +16,7 @@
 mod background;
 mod database;
 mod expected;
+mod library;
 mod project;
 mod proxy;
 mod server;
@@ -25,6 +26,7 @@ mod wait;
 pub use background::Background;
 pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
+pub use library::{LibrarySession, target};
 pub use project::{Project, Run};
 pub use proxy::{Action, At, Proxy};
 pub use server::{Server, options as server_options};

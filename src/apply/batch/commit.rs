@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Announcement, Ended, Flight, Try, words};
 use crate::apply::Event;
 use crate::postgres::ledger::Applied;
+use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, Pipeline, activity};
 
 /// Silence after COMMIT before it is looked at why.
@@ -39,13 +40,12 @@ impl Try<'_> {
         }
         self.drain(pipeline).await?;
         let session = self.session;
-        let transaction = self
-            .guard(session.value("SELECT pg_catalog.pg_current_xact_id()"))
+        let id = self
+            .guard(transaction::current_id(session))
             .await?
-            .map_err(|error| self.judge(error, None))?
-            .unwrap_or_default();
+            .map_err(|error| self.judge(error, None))?;
         self.tell_ran();
-        self.send_commit(&transaction).await
+        self.send_commit(&id).await
     }
 
     /// As `drain`, but an error is one of COMMIT.
@@ -70,12 +70,12 @@ impl Try<'_> {
         Ok(())
     }
 
-    async fn send_commit(&mut self, transaction: &str) -> Result<(), Ended> {
+    async fn send_commit(&mut self, id: &str) -> Result<(), Ended> {
         let session = self.session;
         let limit = self.batch.run.settings.commit_wait;
         let lost = |reason: String| Ended::Lost {
             reason,
-            commit: Some(transaction.to_owned()),
+            commit: Some(id.to_owned()),
         };
         let commit = session.execute("COMMIT");
         tokio::pin!(commit);
@@ -103,13 +103,11 @@ impl Try<'_> {
             Err(error) => return Err(self.judge(error, None)),
         }
         // COMMIT of a transaction that has failed answers without an error.
-        let sql = format!("SELECT pg_catalog.pg_xact_status('{transaction}')");
-        match session.value(&sql).await {
-            Ok(Some(status)) if status == "committed" => Ok(()),
+        match transaction::status(session, id).await {
+            Ok(Status::Committed) => Ok(()),
             Ok(status) => Err(self.judge(
                 Error::Protocol(format!(
-                    "the server ended the transaction without an error, but it is {}",
-                    status.as_deref().unwrap_or("unknown")
+                    "the server answered COMMIT without an error, but the transaction is {status:?}"
                 )),
                 None,
             )),

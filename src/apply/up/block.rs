@@ -10,6 +10,7 @@ use crate::history::{LockKey, State};
 use crate::migration::Name;
 use crate::plan::{Block, Ready};
 use crate::postgres::activity::{self, LockWait};
+use crate::postgres::transaction::{self, Status};
 use crate::postgres::{lock, settings};
 
 /// A try is followed by a pause of so many times the lock timeout: whoever
@@ -92,10 +93,10 @@ impl Runner<'_> {
                     self.run.events.tell(Event::ConnectionLost {
                         reason: reason.clone(),
                     });
-                    let Some(transaction) = commit else {
+                    let Some(id) = commit else {
                         return self.lost(began, &reason).await;
                     };
-                    if self.resolve(&transaction, block).await? {
+                    if self.resolve(&id, block).await? {
                         self.committed(block, tried.elapsed());
                         if is_last {
                             self.tell_ready();
@@ -241,7 +242,7 @@ impl Runner<'_> {
     /// The batch's lock comes first: while the old backend lives, its
     /// transaction may still be committing, and looking once would say "not
     /// applied" of a commit that comes later.
-    async fn resolve(&mut self, transaction: &str, block: &Block) -> Result<bool, ApplyError> {
+    async fn resolve(&mut self, id: &str, block: &Block) -> Result<bool, ApplyError> {
         let limit = self.run.settings.commit_wait;
         let began = Instant::now();
         let unknown = |committed: &[Name]| {
@@ -275,12 +276,9 @@ impl Runner<'_> {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let sql = format!("SELECT pg_catalog.pg_xact_status('{transaction}')");
         // After a fail-over the number may mean nothing, or another
         // transaction; the ledger decides then.
-        while let Ok(Some(status)) = session.value(&sql).await
-            && status == "in progress"
-        {
+        while let Ok(Status::InProgress) = transaction::status(&session, id).await {
             if began.elapsed() > limit {
                 return Err(unknown(&self.committed));
             }

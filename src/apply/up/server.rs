@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::apply::{ApplyError, Run};
-use crate::postgres::{Error, Session};
+use crate::postgres::{Error, Session, transaction};
 
 /// Oldest server that is supported, as `server_version_num`.
 const OLDEST: u32 = 140_000;
@@ -30,10 +30,7 @@ pub async fn greet(session: &Session) -> Result<(), ApplyError> {
             help: "segue needs PostgreSQL 14 or later".to_owned(),
         });
     }
-    let standby = session
-        .value("SELECT 1 WHERE pg_catalog.pg_is_in_recovery()")
-        .await?;
-    if standby.is_some() {
+    if transaction::is_standby(session).await? {
         return Err(ApplyError::Refused {
             reason: format!(
                 "the server at {} is a standby, which cannot be migrated",

@@ -69,7 +69,8 @@ pub struct NewIntent<'a> {
 
 impl Ledger {
     /// Writes an intent, committed before the statement runs; its id. The
-    /// session must be the one that runs the statement.
+    /// session must be the one that runs the statement. It takes the place of
+    /// earlier tries of the same statement, which must have left nothing.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -102,7 +103,13 @@ impl Ledger {
                 .deployment
                 .map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
         );
-        let rows = self.transact(session, &[sql]).await?;
+        let older = format!(
+            "UPDATE segue.intent SET state = 'given up' WHERE project = {} AND file = {} AND statement = {} AND state IN ('begun', 'failed')",
+            literal(&self.project),
+            literal(intent.name.as_str()),
+            intent.statement,
+        );
+        let rows = self.transact_as_ourselves(session, &[older, sql]).await?;
         let row = rows
             .last()
             .ok_or_else(|| Error::protocol("no id for the intent"))?;
@@ -135,7 +142,7 @@ impl Ledger {
         state: &IntentState,
     ) -> Result<(), Error> {
         let sql = self.end_intent_sql(id, state);
-        self.transact(session, &[sql]).await?;
+        self.transact_as_ourselves(session, &[sql]).await?;
         Ok(())
     }
 

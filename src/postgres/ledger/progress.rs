@@ -1,21 +1,25 @@
-//! How far the concurrent migrations are that run now, as told to everyone.
+//! How far concurrent migrations are, as their runners write it down, and how
+//! one of them stands by the ledger.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Ledger, ProgressRow};
+use crate::history::State;
 use crate::migration::Name;
 use crate::postgres::{Error, Session, column, literal};
 
 impl Ledger {
-    /// What the runners have written, by migration. A row may have outlived its
-    /// runner: only the lock tells who works.
+    /// What the runners of this project's concurrent migrations wrote last,
+    /// with its age. A runner that died leaves its row: only the lock says
+    /// who runs.
     ///
     /// # Errors
     /// As [`Session::execute`].
-    pub async fn progress(&self, session: &Session) -> Result<BTreeMap<Name, ProgressRow>, Error> {
-        if self.version.is_none() {
-            return Ok(BTreeMap::new());
-        }
+    pub async fn progress(
+        &self,
+        session: &Session,
+    ) -> Result<BTreeMap<Name, (ProgressRow, Duration)>, Error> {
         let sql = include_str!("progress.sql").replace(":project", &literal(&self.project));
         let rows = session.query(&sql).await?;
         rows.iter()
@@ -30,8 +34,29 @@ impl Ledger {
                     total: number(4),
                     waits_for: row[5].clone(),
                 };
-                Ok((Name::new(&name), progress))
+                let seconds: f64 = column(row, 6)?;
+                let age = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
+                Ok((Name::new(&name), (progress, age)))
             })
             .collect()
+    }
+
+    /// How far one migration is; `None` if the ledger does not know it.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn state(&self, session: &Session, name: &Name) -> Result<Option<State>, Error> {
+        let sql = format!(
+            "SELECT state, error FROM segue.migration WHERE project = {} AND file = {}",
+            literal(&self.project),
+            literal(name.as_str()),
+        );
+        let rows = session.query(&sql).await?;
+        Ok(rows.first().map(|row| match row[0].as_deref() {
+            Some("applied") => State::Applied,
+            Some("abandoned") => State::Abandoned,
+            Some("failed") => State::Failed(row[1].clone().unwrap_or_default()),
+            _ => State::Begun,
+        }))
     }
 }

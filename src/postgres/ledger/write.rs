@@ -368,7 +368,11 @@ impl Ledger {
         Ok(())
     }
 
-    async fn clear_progress(&self, session: &Session, name: &Name) -> Result<(), Error> {
+    /// Removes what was told of how far a concurrent migration is.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn clear_progress(&self, session: &Session, name: &Name) -> Result<(), Error> {
         let sql = format!(
             "DELETE FROM segue.progress WHERE project = {} AND file = {}",
             literal(&self.project),

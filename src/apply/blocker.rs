@@ -1,0 +1,182 @@
+//! Whoever is in the way, in one line for people, and what would end it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::human;
+use crate::postgres::activity::Blocker;
+
+/// One line: ``pid 4711 (alice, `psql`), idle in transaction for 3m: SELECT …``.
+/// What our rights do not show is left out.
+impl fmt::Display for Blocker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(gid) = &self.prepared {
+            write!(formatter, "prepared transaction `{gid}`")?;
+            if let Some(user) = &self.user {
+                write!(formatter, " ({user})")?;
+            }
+            return match &self.transaction_age {
+                Some(age) => write!(formatter, ", prepared {} ago", human(age)),
+                None => Ok(()),
+            };
+        }
+        write!(formatter, "pid {}", self.pid)?;
+        match (&self.user, &self.application) {
+            (Some(user), Some(application)) => write!(formatter, " ({user}, `{application}`)")?,
+            (Some(user), None) => write!(formatter, " ({user})")?,
+            (None, Some(application)) => write!(formatter, " (`{application}`)")?,
+            (None, None) => {}
+        }
+        if let Some(state) = &self.state {
+            write!(formatter, ", {state}")?;
+            let age = if self.is_active() {
+                self.query_age
+            } else {
+                self.transaction_age
+            };
+            if let Some(age) = age {
+                write!(formatter, " for {}", human(&age))?;
+            }
+            // A quick statement in an old transaction: the age that hurts is
+            // the transaction's.
+            if let (true, Some(query_age), Some(age)) =
+                (self.is_active(), self.query_age, self.transaction_age)
+                && age > query_age + Duration::from_secs(1)
+            {
+                write!(formatter, ", in a transaction open for {}", human(&age))?;
+            }
+        }
+        match &self.query {
+            Some(query) => write!(formatter, ": {query}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Blocker {
+    /// What ends it, for people: ``ended by `SELECT pg_terminate_backend(4711)` ``.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let pid = self.pid;
+        if let Some(gid) = &self.prepared {
+            let gid = gid.replace('\'', "''");
+            format!("ended by `COMMIT PREPARED '{gid}'` or `ROLLBACK PREPARED '{gid}'`")
+        } else if self.is_segue() {
+            "a segue at work, which ends by itself".to_owned()
+        } else if self.is_active() {
+            format!("ends with its statement, or by `SELECT pg_cancel_backend({pid})`")
+        } else {
+            format!("ended by its own COMMIT, or by `SELECT pg_terminate_backend({pid})`")
+        }
+    }
+
+    fn is_active(&self) -> bool {
+        self.state.as_deref() == Some("active")
+    }
+
+    /// Whether it says of itself that it is a segue.
+    fn is_segue(&self) -> bool {
+        self.application
+            .as_deref()
+            .is_some_and(|name| name == "segue" || name.starts_with("segue:"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(blocker: &Blocker, line: &str, remedy: &str) {
+        assert_eq!(blocker.to_string(), line);
+        assert_eq!(blocker.remedy(), remedy);
+    }
+
+    fn alice() -> Blocker {
+        Blocker {
+            pid: 4711,
+            user: Some("alice".to_owned()),
+            application: Some("psql".to_owned()),
+            state: Some("idle in transaction".to_owned()),
+            transaction_age: Some(Duration::from_secs(180)),
+            query_age: Some(Duration::from_secs(179)),
+            wait_event: Some("Client/ClientRead".to_owned()),
+            query: Some("SELECT 1".to_owned()),
+            prepared: None,
+        }
+    }
+
+    #[test]
+    fn an_idle_transaction_shows_its_age() {
+        check(
+            &alice(),
+            "pid 4711 (alice, `psql`), idle in transaction for 3m: SELECT 1",
+            "ended by its own COMMIT, or by `SELECT pg_terminate_backend(4711)`",
+        );
+    }
+
+    #[test]
+    fn a_statement_shows_its_own_age_and_that_of_an_older_transaction() {
+        let active = Blocker {
+            state: Some("active".to_owned()),
+            query_age: Some(Duration::from_secs(2)),
+            ..alice()
+        };
+        check(
+            &active,
+            "pid 4711 (alice, `psql`), active for 2s, in a transaction open for 3m: SELECT 1",
+            "ends with its statement, or by `SELECT pg_cancel_backend(4711)`",
+        );
+        check(
+            &Blocker {
+                transaction_age: Some(Duration::from_millis(2100)),
+                ..active
+            },
+            "pid 4711 (alice, `psql`), active for 2s: SELECT 1",
+            "ends with its statement, or by `SELECT pg_cancel_backend(4711)`",
+        );
+    }
+
+    #[test]
+    fn what_rights_hide_is_left_out() {
+        check(
+            &Blocker {
+                pid: 12,
+                user: Some("bob".to_owned()),
+                ..Blocker::default()
+            },
+            "pid 12 (bob)",
+            "ended by its own COMMIT, or by `SELECT pg_terminate_backend(12)`",
+        );
+    }
+
+    #[test]
+    fn a_prepared_transaction_is_named_by_its_identifier() {
+        check(
+            &Blocker {
+                user: Some("alice".to_owned()),
+                transaction_age: Some(Duration::from_secs(3 * 3600)),
+                prepared: Some("it's".to_owned()),
+                ..Blocker::default()
+            },
+            "prepared transaction `it's` (alice), prepared 3.0h ago",
+            "ended by `COMMIT PREPARED 'it''s'` or `ROLLBACK PREPARED 'it''s'`",
+        );
+    }
+
+    #[test]
+    fn a_segue_is_left_alone() {
+        check(
+            &Blocker {
+                application: Some("segue: main/index.sql".to_owned()),
+                state: Some("active".to_owned()),
+                query_age: Some(Duration::from_secs(2)),
+                query: None,
+                transaction_age: None,
+                ..alice()
+            },
+            "pid 4711 (alice, `segue: main/index.sql`), active for 2s",
+            "a segue at work, which ends by itself",
+        );
+    }
+}

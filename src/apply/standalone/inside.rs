@@ -1,0 +1,369 @@
+//! What PostgreSQL allows in a transaction: run in one, with the row that says
+//! so, and thus exactly once, whatever dies.
+
+use bytes::Bytes;
+
+use super::reader::Reader;
+use super::resume::chains;
+use super::{Piece, Standalone, StandaloneError, Step, first_line};
+use crate::apply::failure::Placed;
+use crate::diagnostic::{Diagnostic, code};
+use crate::files;
+use crate::postgres::ledger::{Intent, NewIntent};
+use crate::postgres::{Error, Failure, settings};
+use crate::statement::{Digest, TransactionControl};
+
+/// How a statement in a transaction of its own ended.
+enum Tried {
+    Done,
+    /// Rolled back, and paused.
+    Again,
+    /// The server refuses it in a transaction block; rolled back.
+    Refused,
+}
+
+/// A statement of the file's own transaction.
+struct Ran {
+    index: usize,
+    sql: String,
+}
+
+impl Standalone<'_> {
+    /// Runs the next statement, or the transaction that it begins.
+    pub(super) async fn step(
+        &mut self,
+        reader: &mut Reader,
+        piece: Piece,
+        is_chained: bool,
+        open: &mut Option<Intent>,
+    ) -> Result<Step, StandaloneError> {
+        let open = open.take();
+        self.note_lock_timeout(&piece.placed.text);
+        let refuses = self
+            .digest(&piece)
+            .is_some_and(Digest::refuses_transaction_block);
+        match piece.class.control {
+            _ if is_chained => return self.block(reader, piece, true).await,
+            Some(TransactionControl::Begin) => return self.block(reader, piece, false).await,
+            Some(TransactionControl::CommitPrepared | TransactionControl::RollbackPrepared) => {}
+            // Without a transaction these are warnings or errors, and nothing
+            // else: the server's words.
+            Some(_) => {
+                self.autocommit(&piece).await?;
+                return Ok(Step::Done(1));
+            }
+            // An earlier try has found out that it refuses.
+            None if refuses || open.is_some() => {}
+            None => match self.transaction(reader, &piece).await? {
+                Tried::Done => return Ok(Step::Done(1)),
+                Tried::Again => return Ok(Step::Again),
+                Tried::Refused => {}
+            },
+        }
+        self.outside(&piece, open).await?;
+        Ok(Step::Done(1))
+    }
+
+    /// A file's own choice of `lock_timeout` holds until it is reset.
+    pub(super) fn note_lock_timeout(&mut self, sql: &str) {
+        if settings::may_set_lock_timeout(sql) {
+            self.owns_lock_timeout = true;
+        }
+    }
+
+    /// The longest that `piece` may wait in a lock queue, where others would
+    /// queue behind it; `None` if the file or the server decides.
+    fn short_lock_timeout(&self, piece: &Piece) -> Option<String> {
+        const ROWS_ONLY: [&str; 10] = [
+            "CALL", "COPY", "DELETE", "EXECUTE", "INSERT", "MERGE", "SELECT", "UPDATE", "VALUES",
+            "WITH",
+        ];
+        let word = piece.class.keywords.split(' ').next().unwrap_or_default();
+        if self.owns_lock_timeout || ROWS_ONLY.contains(&word) {
+            return None;
+        }
+        Some(format!(
+            "SET LOCAL lock_timeout = {}",
+            self.run.settings.lock_timeout.as_millis()
+        ))
+    }
+
+    /// `BEGIN; statement; ledger; COMMIT`
+    async fn transaction(
+        &mut self,
+        reader: &mut Reader,
+        piece: &Piece,
+    ) -> Result<Tried, StandaloneError> {
+        let mut begin = "BEGIN READ WRITE".to_owned();
+        if let Some(timeout) = self.short_lock_timeout(piece) {
+            begin.push(';');
+            begin.push_str(&timeout);
+        }
+        self.session.execute(&begin).await?;
+        let result = match self.send(reader, piece).await? {
+            Ok(()) => {
+                let sql = first_line(&piece.placed.text);
+                let done = [self.record(piece.index, &sql)];
+                let statements = self.commit_sql(&done, self.is_last(piece.index));
+                match self.fire_constraints(piece).await {
+                    Ok(()) => self.session.execute(&statements.join(";\n")).await,
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => {
+                let refuses = matches!(
+                    error.failure(),
+                    Failure::ActiveTransaction | Failure::InvalidTermination
+                );
+                if refuses && !piece.is_copy {
+                    self.session.execute("ROLLBACK").await?;
+                    return Ok(Tried::Refused);
+                }
+                Err(error)
+            }
+        };
+        match result {
+            Ok(()) => {
+                self.is_recorded |= self.is_last(piece.index);
+                Ok(Tried::Done)
+            }
+            Err(error) => {
+                self.roll_back(&piece.placed, error).await?;
+                Ok(Tried::Again)
+            }
+        }
+    }
+
+    /// What ends a transaction that ran `done`: rows, and COMMIT.
+    fn commit_sql(&self, done: &[NewIntent<'_>], is_last: bool) -> Vec<String> {
+        let mut statements = self.ledger.done_sql(self.session, done);
+        if is_last {
+            statements.extend(self.ledger.end_begun_sql(&self.applied()));
+        }
+        statements.push("COMMIT".to_owned());
+        statements
+    }
+
+    /// Deferred constraints fail as an error of the statement, and their
+    /// triggers run as the role that caused them.
+    async fn fire_constraints(&mut self, piece: &Piece) -> Result<(), Error> {
+        // A transaction that was ended by the statement itself, a procedure
+        // with its own COMMIT perhaps, would make this a mere warning.
+        let sql = "SET CONSTRAINTS ALL IMMEDIATE";
+        self.session.execute(sql).await.map_err(|error| {
+            tracing::debug!(statement = piece.index, "a deferred constraint failed");
+            without_position(error)
+        })
+    }
+
+    /// Sends a statement, its data if it is a COPY; the server's answer.
+    async fn send(
+        &mut self,
+        reader: &mut Reader,
+        piece: &Piece,
+    ) -> Result<Result<(), Error>, StandaloneError> {
+        let session = &*self.session;
+        let text = &piece.placed.text;
+        if !piece.is_copy {
+            return self.watch.guard(session, session.execute(text)).await;
+        }
+        let mut copy = match self.watch.guard(session, session.copy_in(text)).await? {
+            Ok(copy) => copy,
+            Err(error) => return Ok(Err(error)),
+        };
+        while let Some(data) = reader.data().await? {
+            let sent = self
+                .watch
+                .guard(session, copy.send(Bytes::from(data)))
+                .await?;
+            if sent.is_err() {
+                // The server's own reason comes with the end of the data.
+                break;
+            }
+        }
+        let finished = self.watch.guard(session, copy.finish()).await?;
+        Ok(finished.map(|_| ()))
+    }
+
+    /// Rolls back after an error and pauses, if another try may cure it.
+    async fn roll_back(&mut self, placed: &Placed, error: Error) -> Result<(), StandaloneError> {
+        let Error::Server(server) = error else {
+            return Err(error.into());
+        };
+        if server.failure().is_connection_lost() {
+            return Err(StandaloneError::ConnectionLost(server.message));
+        }
+        self.session.execute("ROLLBACK").await?;
+        if server.failure().is_transient() {
+            let cause = server.to_string();
+            return self.watch.pause(self.session, &cause).await;
+        }
+        Err(self.failed(placed, &server))
+    }
+
+    /// Runs a statement as it is, then records it.
+    async fn autocommit(&mut self, piece: &Piece) -> Result<(), StandaloneError> {
+        let session = &*self.session;
+        let text = &piece.placed.text;
+        match self.watch.guard(session, session.execute(text)).await? {
+            Ok(()) => {}
+            Err(Error::Server(error)) if !error.failure().is_connection_lost() => {
+                return Err(self.failed(&piece.placed, &error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let ran = Ran {
+            index: piece.index,
+            sql: first_line(text),
+        };
+        self.record_ran(&[ran]).await
+    }
+
+    /// Records statements in a transaction of its own.
+    async fn record_ran(&mut self, ran: &[Ran]) -> Result<(), StandaloneError> {
+        let is_last = ran.last().is_some_and(|last| self.is_last(last.index));
+        let mut statements = self.ledger.done_sql(self.session, &self.records(ran));
+        if is_last {
+            statements.extend(self.ledger.end_begun_sql(&self.applied()));
+        }
+        self.ledger
+            .transact_as_ourselves(self.session, &statements)
+            .await?;
+        self.is_recorded |= is_last;
+        Ok(())
+    }
+
+    fn records<'b>(&'b self, ran: &'b [Ran]) -> Vec<NewIntent<'b>> {
+        ran.iter()
+            .map(|one| self.record(one.index, &one.sql))
+            .collect()
+    }
+
+    /// The file's own transaction, from `first` to its end: the ledger's rows
+    /// are written before its COMMIT.
+    async fn block(
+        &mut self,
+        reader: &mut Reader,
+        first: Piece,
+        is_chained: bool,
+    ) -> Result<Step, StandaloneError> {
+        let began_at = first.index;
+        if is_chained {
+            self.session.execute("BEGIN READ WRITE").await?;
+        }
+        let mut ran: Vec<Ran> = Vec::new();
+        let mut recorded = 0;
+        let mut piece = first;
+        loop {
+            match self.block_statement(reader, &piece, &mut ran).await? {
+                Ok(ended) => {
+                    if ended {
+                        recorded = piece.index + 1 - began_at;
+                        ran.clear();
+                        if !chains(&piece.placed.text) {
+                            return Ok(Step::Done(recorded));
+                        }
+                    }
+                }
+                Err(error) => {
+                    self.roll_back(&piece.placed, error).await?;
+                    // What a chained COMMIT has kept is not run again.
+                    return Ok(match recorded {
+                        0 => Step::Again,
+                        recorded => Step::Done(recorded),
+                    });
+                }
+            }
+            let index = piece.index + 1;
+            piece = match reader.statement().await? {
+                Some(statement) => self.piece(index, statement)?,
+                None => return Err(self.refuse_unfinished(&piece).await?),
+            };
+            self.note_lock_timeout(&piece.placed.text);
+        }
+    }
+
+    /// One statement of the file's own transaction; whether it has ended it.
+    async fn block_statement(
+        &mut self,
+        reader: &mut Reader,
+        piece: &Piece,
+        ran: &mut Vec<Ran>,
+    ) -> Result<Result<bool, Error>, StandaloneError> {
+        ran.push(Ran {
+            index: piece.index,
+            sql: first_line(&piece.placed.text),
+        });
+        let control = piece.class.control;
+        if control == Some(TransactionControl::Commit) {
+            return Ok(self.commit_block(piece, ran).await);
+        }
+        if let Err(error) = self.send(reader, piece).await? {
+            return Ok(Err(error));
+        }
+        match control {
+            Some(TransactionControl::Begin) => {
+                if let Some(timeout) = self.short_lock_timeout(piece) {
+                    self.session.execute(&timeout).await?;
+                }
+                Ok(Ok(false))
+            }
+            Some(TransactionControl::Rollback | TransactionControl::Prepare) => {
+                if chains(&piece.placed.text) {
+                    // The rows need a transaction of their own.
+                    self.session.execute("ROLLBACK").await?;
+                    self.record_ran(ran).await?;
+                    self.session.execute("BEGIN READ WRITE").await?;
+                } else {
+                    self.record_ran(ran).await?;
+                }
+                Ok(Ok(true))
+            }
+            _ => Ok(Ok(false)),
+        }
+    }
+
+    /// The file's COMMIT, with the ledger's rows before it.
+    async fn commit_block(&mut self, piece: &Piece, ran: &[Ran]) -> Result<bool, Error> {
+        self.fire_constraints(piece).await?;
+        let is_last = self.is_last(piece.index);
+        let mut statements = self.commit_sql(&self.records(ran), is_last);
+        statements.pop();
+        self.session.execute(&statements.join(";\n")).await?;
+        self.session.execute(&piece.placed.text).await?;
+        self.is_recorded |= is_last;
+        Ok(true)
+    }
+
+    /// The file ends inside its own transaction.
+    async fn refuse_unfinished(
+        &mut self,
+        last: &Piece,
+    ) -> Result<StandaloneError, StandaloneError> {
+        self.session.execute("ROLLBACK").await?;
+        let diagnostic = Diagnostic::new(
+            code::UNFINISHED_TRANSACTION,
+            format!("`{}` ends inside its own transaction", self.migration.name),
+        )
+        .source(&files::excerpt(
+            self.migration,
+            last.placed.span,
+            last.placed.line,
+        ))
+        .label(last.placed.span, "the last statement")
+        .note("that transaction was rolled back")
+        .help("end it with COMMIT");
+        Ok(StandaloneError::Failed(Box::new(diagnostic)))
+    }
+}
+
+/// A position counts in what was sent, which here is no text of the file.
+fn without_position(error: Error) -> Error {
+    match error {
+        Error::Server(mut server) => {
+            server.position = None;
+            Error::Server(server)
+        }
+        error => error,
+    }
+}

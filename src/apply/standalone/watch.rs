@@ -1,0 +1,211 @@
+//! Statements awaited: who is in their way is told, and waited out.
+
+use std::time::{Duration, Instant};
+
+use super::StandaloneError;
+use crate::apply::{Event, Run, Signal};
+use crate::postgres::activity::{self, Blocker, LockWait};
+use crate::postgres::connect::Canceller;
+use crate::postgres::{Error, Session};
+
+/// Silence of the server after which the lock queue is looked at.
+const SILENCE: Duration = Duration::from_millis(15);
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// A try is followed by a pause of so many times the lock timeout.
+const SPACING: u32 = 20;
+const SPACING_MIN: Duration = Duration::from_millis(200);
+
+/// Watches one session from a second one.
+pub(super) struct Watch<'a> {
+    run: &'a Run,
+    pid: i32,
+    canceller: Canceller,
+    /// Whether signals end the run; else that is left to the caller.
+    heeds_signals: bool,
+    second: Option<Session>,
+    /// The last lock that was waited for.
+    wait: Option<LockWait>,
+    /// Who was told last.
+    told: Vec<i32>,
+    /// Since when the statement at hand has been failing or waited for.
+    since: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(run: &'a Run, session: &Session, heeds_signals: bool) -> Self {
+        Self {
+            run,
+            pid: session.backend().pid,
+            canceller: session.canceller(),
+            heeds_signals,
+            second: None,
+            wait: None,
+            told: Vec::new(),
+            since: None,
+        }
+    }
+
+    /// The statement at hand is done.
+    pub(super) fn forget(&mut self) {
+        self.wait = None;
+        self.since = None;
+        self.told.clear();
+    }
+
+    /// Awaits `work`, a statement of the session, while watching the lock queue.
+    pub(super) async fn guard<T>(
+        &mut self,
+        session: &Session,
+        work: impl Future<Output = T>,
+    ) -> Result<T, StandaloneError> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        tokio::pin!(work);
+        let mut silence = SILENCE;
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut work => return Ok(result),
+                signal = self.signal() => {
+                    // What cannot be cancelled ends with the connection, which
+                    // the caller drops.
+                    let _ = self.canceller.cancel().await;
+                    let _ = tokio::time::timeout(PATIENCE, &mut work).await;
+                    return Err(StandaloneError::Interrupted(signal));
+                }
+                () = tokio::time::sleep(silence) => {}
+            }
+            silence = (silence * 2).min(SILENCE_MAX);
+            // What cannot be looked at is only not told.
+            if let Ok(wait) = self.look(session).await {
+                self.note(wait);
+            }
+        }
+    }
+
+    async fn signal(&self) -> Signal {
+        if self.heeds_signals {
+            self.run.interrupt.first().await
+        } else {
+            std::future::pending().await
+        }
+    }
+
+    async fn look(&mut self, session: &Session) -> Result<Option<LockWait>, Error> {
+        if self.second.as_ref().is_none_or(Session::is_lost) {
+            self.second = Some(session.sibling(Duration::ZERO).await?);
+        }
+        match &self.second {
+            Some(second) => activity::lock_wait(second, self.pid).await,
+            None => Ok(None),
+        }
+    }
+
+    fn note(&mut self, wait: Option<LockWait>) {
+        let Some(wait) = wait else { return };
+        self.tell(wait.relation_name.clone(), wait.blockers.clone());
+        self.wait = Some(wait);
+    }
+
+    /// Tells who is in the way, once.
+    fn tell(&mut self, relation: Option<String>, blockers: Vec<Blocker>) {
+        let pids: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
+        if pids.is_empty() || pids == self.told {
+            return;
+        }
+        self.told = pids;
+        self.run
+            .events
+            .tell(Event::WaitingForLock { relation, blockers });
+    }
+
+    /// Waits before the next try: a while in any case, and for as long as those
+    /// who held the lock still do.
+    pub(super) async fn pause(
+        &mut self,
+        session: &Session,
+        cause: &str,
+    ) -> Result<(), StandaloneError> {
+        let spacing = (self.run.settings.lock_timeout * SPACING).max(SPACING_MIN);
+        let wait = self.wait.take();
+        loop {
+            let what = match &wait {
+                Some(wait) => format!(
+                    "a lock on {}, held by {}",
+                    wait.relation_name.as_deref().unwrap_or("an object"),
+                    list(wait.blockers.iter().map(|blocker| blocker.pid))
+                ),
+                None => format!("a try without this error: {cause}"),
+            };
+            self.check(what, self.run.settings.retry_for, "--retry-for")?;
+            self.sleep(spacing * fastrand::u32(100..=150) / 100).await?;
+            let Some((relation, wait)) =
+                wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
+            else {
+                return Ok(());
+            };
+            let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
+            let holding = activity::still_holding(session, relation, &pids).await?;
+            if holding.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits a little for sessions that hold a table, and tells them.
+    pub(super) async fn wait_for(
+        &mut self,
+        session: &Session,
+        relation: &str,
+        pids: &[i32],
+    ) -> Result<(), StandaloneError> {
+        const POLL: Duration = Duration::from_millis(250);
+        let what = format!("{} to let go of `{relation}`", list(pids.iter().copied()));
+        self.check(what, self.run.settings.concurrent_wait, "--concurrent-wait")?;
+        if pids != self.told {
+            let mut blockers = Vec::new();
+            for pid in pids {
+                let known = activity::backend(session, *pid).await?;
+                blockers.push(known.unwrap_or_else(|| Blocker {
+                    pid: *pid,
+                    ..Blocker::default()
+                }));
+            }
+            self.tell(Some(relation.to_owned()), blockers);
+        }
+        self.sleep(POLL * fastrand::u32(75..=125) / 100).await
+    }
+
+    fn check(
+        &mut self,
+        what: String,
+        bound: Duration,
+        option: &'static str,
+    ) -> Result<(), StandaloneError> {
+        let after = self.since.get_or_insert_with(Instant::now).elapsed();
+        if after < bound {
+            return Ok(());
+        }
+        Err(StandaloneError::TimedOut {
+            what,
+            after,
+            option,
+        })
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), StandaloneError> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            signal = self.signal() => Err(StandaloneError::Interrupted(signal)),
+        }
+    }
+}
+
+fn list(pids: impl Iterator<Item = i32>) -> String {
+    let names: Vec<String> = pids
+        .map(|pid| match pid {
+            0 => "a prepared transaction".to_owned(),
+            pid => format!("pid {pid}"),
+        })
+        .collect();
+    names.join(", ")
+}

@@ -1,0 +1,212 @@
+//! One member of the tail: its own session, its lock, its statements.
+
+use std::time::{Duration, Instant};
+
+use super::Tail;
+use super::control::{application_name, connect, is_transient, jittered};
+use super::watch::Whose;
+use crate::apply::standalone::{self, StandaloneError};
+use crate::apply::{ApplyError, Event, Interrupt, Run};
+use crate::diagnostic::{Diagnostic, code};
+use crate::history::{LockKey, State};
+use crate::migration::{Migration, Name};
+use crate::postgres::{self, Session, activity, lock};
+
+/// Pause between two tries at a lock that another session holds.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// How work on a member, or waiting for it, ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It is in the ledger.
+    Done(Duration),
+    /// It was given up by `segue abandon`: nothing is left to do.
+    Abandoned,
+    /// It failed.
+    Failed(Box<Diagnostic>),
+    /// Another session holds its lock.
+    RunsElsewhere,
+    /// Nobody holds its lock any more, and it is not done.
+    Free,
+    /// The session was lost; the backend may still be at work.
+    Lost {
+        /// Why, as far as known.
+        reason: String,
+        /// How long the session had been at work.
+        after: Duration,
+    },
+    /// Whoever runs it has made no visible progress for too long.
+    TimedOut(i32),
+    /// The user asked to end; what it was doing goes on in this session.
+    Held(Option<Box<Session>>),
+}
+
+impl From<postgres::Error> for End {
+    fn from(error: postgres::Error) -> Self {
+        if is_transient(&error) {
+            return Self::Lost {
+                reason: error.to_string(),
+                after: Duration::ZERO,
+            };
+        }
+        Self::Failed(Box::new(Diagnostic::error(
+            code::SERVER_ERROR,
+            error.to_string(),
+        )))
+    }
+}
+
+impl Tail<'_> {
+    /// Runs a member of the tail in a session of its own, whose lock is the
+    /// fence.
+    pub(super) async fn work(&self, migration: &Migration) -> End {
+        let mut interrupt = std::pin::pin!(self.run.interrupt.first());
+        let application = application_name(&self.run.project, &migration.name);
+        let connecting = async {
+            let session = connect(self.run, &application).await?;
+            // The server goes on with a build whose client is gone; that is
+            // what lets a run detach.
+            session
+                .execute("SET client_connection_check_interval = 0")
+                .await?;
+            let key = LockKey::migration(&self.run.project, &migration.name);
+            let is_ours = lock::try_lock(&session, key).await?;
+            // Read under the lock: whoever held it before may have done it.
+            let state = self.ledger.state(&session, &migration.name).await?;
+            Ok::<_, postgres::Error>((session, is_ours, state))
+        };
+        let connected = tokio::select! {
+            connected = connecting => connected,
+            _ = &mut interrupt => return End::Held(None),
+        };
+        let (mut session, is_ours, state) = match connected {
+            Ok(connected) => connected,
+            Err(error) => return End::from(error),
+        };
+        let over = match state {
+            _ if !is_ours => Some(End::RunsElsewhere),
+            Some(State::Applied) => Some(End::Done(Duration::ZERO)),
+            Some(State::Abandoned) => Some(End::Abandoned),
+            _ => None,
+        };
+        if let Some(end) = over {
+            session.close().await;
+            return end;
+        }
+        let pid = session.backend().pid;
+        self.watch.begin(&migration.name, pid, Whose::Ours);
+        let began = Instant::now();
+        // Signals are ours to answer: a build that goes on in the server is
+        // not to be cancelled by the first one.
+        let deaf = Run {
+            interrupt: Interrupt::channel().1,
+            ..self.run.clone()
+        };
+        let result = tokio::select! {
+            biased;
+            result = standalone::run(&deaf, self.ledger, &mut session, migration, self.deployment) => result,
+            _ = &mut interrupt => return End::Held(Some(Box::new(session))),
+        };
+        let end = match result {
+            Ok(_) => End::Done(began.elapsed()),
+            Err(error) => failed(error, &session, began.elapsed()),
+        };
+        if let End::Failed(diagnostic) = &end {
+            // Under the lock: the next runner may have begun a moment later.
+            let name = &migration.name;
+            if let Err(error) = self
+                .ledger
+                .fail_migration(&session, name, &diagnostic.message)
+                .await
+            {
+                tracing::warn!(migration = %name, %error, "the ledger could not be told of the failure");
+            }
+        }
+        self.watch.end(&migration.name);
+        session.close().await;
+        if !matches!(end, End::Lost { .. }) {
+            self.clear_progress(&migration.name).await;
+        }
+        end
+    }
+
+    /// Waits until nobody else works on a member, or until whoever does has
+    /// made no visible progress for `--concurrent-wait`.
+    pub(super) async fn wait(&self, name: &Name) -> End {
+        let began = Instant::now();
+        let end = tokio::select! {
+            end = self.poll(name, began) => end.unwrap_or_else(End::from),
+            _ = self.run.interrupt.first() => End::Held(None),
+        };
+        // Held, its pid is still of interest for the report.
+        if !matches!(end, End::Held(_)) {
+            self.watch.end(name);
+        }
+        end
+    }
+
+    async fn poll(&self, name: &Name, began: Instant) -> Result<End, postgres::Error> {
+        let key = LockKey::migration(&self.run.project, name);
+        loop {
+            let result = async {
+                let session = self.control.session().await?;
+                let Some(holder) = activity::holder(&session, key).await? else {
+                    return Ok(Some(match self.ledger.state(&session, name).await? {
+                        Some(State::Applied) => End::Done(began.elapsed()),
+                        Some(State::Abandoned) => End::Abandoned,
+                        _ => End::Free,
+                    }));
+                };
+                let pid = holder.pid;
+                if self.watch.begin(name, pid, Whose::Elsewhere) {
+                    self.run.events.tell(Event::RunsElsewhere {
+                        name: name.clone(),
+                        holder,
+                    });
+                }
+                let is_quiet = self.watch.quiet(name) >= self.run.settings.concurrent_wait;
+                Ok(is_quiet.then_some(End::TimedOut(pid)))
+            };
+            match result.await {
+                Ok(Some(end)) => return Ok(end),
+                Ok(None) => {}
+                // The next look connects again, for as long as it may.
+                Err(postgres::Error::Lost(_)) => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(jittered(TRY_AGAIN)).await;
+        }
+    }
+
+    /// Removes the row that says how far a member is; that it stays for once
+    /// hurts nobody.
+    pub(super) async fn clear_progress(&self, name: &Name) {
+        let cleared = async {
+            let session = self.control.session().await?;
+            self.ledger.clear_progress(&session, name).await
+        };
+        if let Err(error) = cleared.await {
+            tracing::debug!(migration = %name, %error, "progress could not be cleared");
+        }
+    }
+}
+
+/// What the failure of a member means for the tail.
+fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
+    match error.into_apply_error(&[]) {
+        ApplyError::Migration { diagnostic, .. } => End::Failed(diagnostic),
+        ApplyError::Postgres(error) if session.is_lost() || is_transient(&error) => End::Lost {
+            reason: error.to_string(),
+            after,
+        },
+        ApplyError::Postgres(error) => End::from(error),
+        ApplyError::Refused { reason, help } => {
+            let diagnostic = Diagnostic::error(code::NOT_FINISHED, reason).help(help);
+            End::Failed(Box::new(diagnostic))
+        }
+        error => {
+            let diagnostic = Diagnostic::error(code::NOT_FINISHED, error.to_string());
+            End::Failed(Box::new(diagnostic))
+        }
+    }
+}

@@ -1,0 +1,22 @@
+-- Without pg_read_all_stats backend_xmin of other roles' sessions is NULL.
+SELECT a.pid, a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backend_type, 'client backend')), a.state,
+       extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start),
+       extract(epoch FROM pg_catalog.clock_timestamp() - a.query_start),
+       a.wait_event_type || '/' || a.wait_event,
+       pg_catalog.left(pg_catalog.regexp_replace(a.query, '\s+', ' ', 'g'), 120),
+       NULL AS gid
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.datname = pg_catalog.current_database()
+   AND a.backend_xmin IS NOT NULL
+   AND a.pid NOT IN (:pid, pg_catalog.pg_backend_pid())
+   -- Workers of the build itself.
+   AND a.leader_pid IS DISTINCT FROM :pid
+   AND a.xact_start < (SELECT xact_start FROM pg_catalog.pg_stat_activity WHERE pid = :pid)
+UNION ALL
+SELECT 0, p.owner, NULL, NULL,
+       extract(epoch FROM pg_catalog.clock_timestamp() - p.prepared),
+       NULL, NULL, NULL, p.gid
+  FROM pg_catalog.pg_prepared_xacts p
+ WHERE p.database = pg_catalog.current_database()
+   AND p.prepared < (SELECT xact_start FROM pg_catalog.pg_stat_activity WHERE pid = :pid)
+ ORDER BY 1, 9

@@ -1,0 +1,53 @@
+//! The fate of a transaction, and of the server that it ran on.
+
+use super::{Error, Session, literal};
+
+/// What the server says of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It is committed.
+    Committed,
+    /// It is rolled back.
+    Aborted,
+    /// It may still be either.
+    InProgress,
+    /// Too old to be known, or of another server.
+    Unknown,
+}
+
+/// Id of the session's transaction, assigned if it had none.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn current_id(session: &Session) -> Result<String, Error> {
+    session
+        .value("SELECT pg_catalog.pg_current_xact_id()")
+        .await?
+        .ok_or_else(|| Error::protocol("no transaction id"))
+}
+
+/// What became of the transaction with this id.
+///
+/// # Errors
+/// As [`Session::execute`]; [`Error::Server`] if the id lies in the future of
+/// this server, after a fail-over for example.
+pub async fn status(session: &Session, id: &str) -> Result<Status, Error> {
+    let sql = format!("SELECT pg_catalog.pg_xact_status({})", literal(id));
+    Ok(match session.value(&sql).await?.as_deref() {
+        Some("committed") => Status::Committed,
+        Some("aborted") => Status::Aborted,
+        Some("in progress") => Status::InProgress,
+        _ => Status::Unknown,
+    })
+}
+
+/// Whether the server replays another one's log.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn is_standby(session: &Session) -> Result<bool, Error> {
+    let value = session
+        .value("SELECT pg_catalog.pg_is_in_recovery()")
+        .await?;
+    Ok(value.as_deref() == Some("t"))
+}
