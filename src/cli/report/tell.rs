@@ -503,3 +503,6 @@ fn detached(builds: &[(Name, i32)]) -> Vec<Line> {
 fn first_line(sql: &str) -> &str {
     sql.trim().lines().next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
