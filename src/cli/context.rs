@@ -186,6 +186,14 @@ impl Context {
         Ok(target)
     }
 
+    /// The database that `url` names, in these surroundings.
+    ///
+    /// # Errors
+    /// A connection string that cannot be understood.
+    pub fn resolve(&self, url: &str) -> Result<Target, Error> {
+        Ok(Target::resolve(Some(url), &self.environment)?)
+    }
+
     /// Which throwaway server to start.
     #[must_use]
     pub fn throwaway(&self) -> throwaway::Options {

@@ -61,10 +61,12 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
     let settings = args
         .bounds
         .settings(&context.config().up, until, args.strict);
-    let server = args.server.start(context, report)?;
     let migrations = context.migrations(report)?;
-    run::run(context, report, server.target(), settings, async |run| {
+    let server = args.server.start(context, report).await?;
+    let ended = run::run(context, report, server.target(), settings, async |run| {
         Box::pin(apply::up::up(run, migrations)).await
     })
-    .await
+    .await;
+    server.stop(report).await;
+    ended
 }

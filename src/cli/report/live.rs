@@ -8,7 +8,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::line::{Tone, VERB_WIDTH};
 use super::pace::Pace;
-use super::phrase::{session, sessions};
 use super::tell::rest;
 use crate::apply::{Event, human};
 use crate::diagnostic::render::Style;
@@ -77,16 +76,16 @@ impl Live {
                 blockers,
                 since,
             } => {
+                let pids: Vec<_> = blockers.iter().map(|one| one.pid.to_string()).collect();
                 self.bar(name).set_message(format!(
-                    "waits {} for {}",
+                    "has waited {} for pid {}",
                     human(since),
-                    sessions(blockers)
+                    pids.join(", ")
                 ));
                 false
             }
             Event::RunsElsewhere { name, holder } => {
-                self.bar(name)
-                    .set_message(format!("runs in {}", session(holder)));
+                self.bar(name).set_message(format!("runs in {holder}"));
                 false
             }
             Event::MigrationDone { name, .. } | Event::MigrationFailed { name, .. } => {
