@@ -48,7 +48,6 @@ pub fn failure(migration: &Migration, placed: &Placed, error: &ServerError) -> D
 pub fn words(error: &ServerError) -> Diagnostic {
     let mut diagnostic =
         Diagnostic::new(code::SERVER_ERROR, &error.message).sqlstate(&error.sqlstate);
-    diagnostic = diagnostic.note(format!("SQLSTATE {}", error.sqlstate));
     for (title, text) in [("DETAIL", &error.detail), ("CONTEXT", &error.context)] {
         if let Some(text) = text {
             diagnostic = diagnostic.note(format!("{title}: {text}"));

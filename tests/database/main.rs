@@ -5,6 +5,7 @@ mod fresh_database;
 mod project;
 mod proxy;
 mod scratch;
+mod standalone;
 mod throwaway;
 
 #[path = "../support/support.rs"]
