@@ -13,7 +13,7 @@ use crate::postgres::{Session, lock};
 
 mod block;
 mod fence;
-mod server;
+pub(super) mod server;
 
 pub use server::{greet, reach};
 

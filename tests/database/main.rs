@@ -6,6 +6,7 @@ mod project;
 mod proxy;
 mod scratch;
 mod standalone;
+mod statement;
 mod tail;
 mod throwaway;
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use segue::apply::abandon::{Abandoned, abandon};
 use segue::apply::{ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Until, up};
 use segue::diagnostic::render::{Style, render};
 use segue::files;
+use segue::migration::Name;
 use segue::postgres::Target;
 use segue::postgres::target::Environment;
 
@@ -139,6 +141,31 @@ impl Case {
 
     fn up(&self) -> String {
         self.start().wait()
+    }
+
+    /// `segue abandon`, in the same words.
+    fn abandon(&self, name: &str) -> String {
+        let folder = self.project.path().join("migrations");
+        let (migrations, _) = files::read(&[folder]).expect("a folder");
+        let (run, mut events) = self.run();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let result = runtime.block_on(Box::pin(abandon(&run, &migrations, &Name::new(name))));
+        let mut text = String::new();
+        while let Ok(event) = events.try_recv() {
+            text.push_str(&tell(&event));
+            if let Event::Settled { .. } = event {
+                text.push_str("the deployment is settled\n");
+            }
+        }
+        text + &match result {
+            Ok(Abandoned::Now) => "abandoned\n".to_owned(),
+            Ok(Abandoned::Already) => "abandoned already\n".to_owned(),
+            Err(error) => format!("error: {error}\n"),
+        }
     }
 
     /// Name and validity of the indexes of `t`.
@@ -676,13 +703,17 @@ fn a_short_lock_timeout_is_retried_until_the_lock_is_free() {
     let writer = case.writer();
     let running = case.start();
     running.wait_until_told("waits for 1 session on t");
+    let watch = case.database.session();
+    wait_until("the first try to end", || {
+        let rolled_back = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query = 'ROLLBACK'";
+        !watch.query(rolled_back).is_empty()
+    });
     writer.run("COMMIT");
     check(
         &running.wait(),
         "
         statement 1 of 1
         waits for 1 session on t
-        statement 1 of 1
         settled
         ",
     );
@@ -750,5 +781,53 @@ fn a_partitioned_table_is_refused_in_advance() {
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ PostgreSQL refuses this on a partitioned table
           = help: build it with `CREATE INDEX … ON ONLY public.p`, then `CREATE INDEX CONCURRENTLY` on each partition and `ALTER INDEX … ATTACH PARTITION`
         ",
+    );
+}
+
+#[test]
+fn abandoning_cancels_drops_what_was_left_and_settles() {
+    let case = Case::new();
+    case.concurrent(INDEX);
+    assert_eq!(
+        case.abandon("1-table.sql"),
+        "error: `1-table.sql` is applied\n"
+    );
+    let writer = case.writer();
+    let running = case.start();
+    let pid = case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    running.kill();
+    // The builder lives on, as nobody has told it; the first writer ends it.
+    let abandoning = std::thread::scope(|scope| {
+        let abandoning = scope.spawn(|| case.abandon("2-tail.sql"));
+        case.wait_until_gone(pid);
+        writer.run("COMMIT");
+        abandoning.join().expect("no panic")
+    });
+    check(
+        &abandoning,
+        "
+        2-tail.sql runs elsewhere
+        repaired: dropped `public.i`, which a try that did not end well had left invalid
+        the deployment is settled
+        abandoned
+        ",
+    );
+    assert_eq!(case.indexes(), "");
+    assert_eq!(case.abandon("2-tail.sql"), "abandoned already\n");
+    check(&case.up(), "settled\n");
+    assert_eq!(case.indexes(), "");
+}
+
+#[test]
+fn what_has_not_begun_in_the_batch_is_not_abandoned() {
+    let case = Case::new();
+    case.standalone("VACUUM t;\n");
+    assert_eq!(
+        case.abandon("2-alone.sql"),
+        "error: `2-alone.sql` has not begun\n"
+    );
+    assert_eq!(
+        case.abandon("3-none.sql"),
+        "error: there is no migration `3-none.sql`, in the folder or in the ledger\n"
     );
 }

@@ -29,7 +29,7 @@ pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
 pub use library::{LibrarySession, target};
 pub use project::{Project, Run};
-pub use proxy::{Action, At, Proxy};
+pub use proxy::{Action, At, Heard, Proxy};
 pub use server::{Server, options as server_options};
 pub use session::{Pending, TestSession};
 pub use up::{Up, settings};
