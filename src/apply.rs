@@ -210,6 +210,21 @@ pub enum ApplyError {
     Postgres(#[from] postgres::Error),
 }
 
+impl ApplyError {
+    /// The error, saying what this run has committed all the same.
+    #[must_use]
+    fn standing(mut self, names: &[Name]) -> Self {
+        if let Self::Migration { committed, .. }
+        | Self::TimedOut { committed, .. }
+        | Self::Interrupted { committed, .. } = &mut self
+            && committed.is_empty()
+        {
+            names.clone_into(committed);
+        }
+        self
+    }
+}
+
 /// A duration as people write it: `50ms`, `1.5s`, `5m`.
 #[must_use]
 pub fn human(duration: &Duration) -> String {

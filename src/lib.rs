@@ -31,3 +31,5 @@ pub mod files;
 pub mod postgres;
 
 pub mod apply;
+
+pub mod cli;

@@ -16,6 +16,7 @@ pub mod connect;
 pub mod error;
 pub mod index;
 pub mod ledger;
+pub mod listen;
 pub mod lock;
 pub mod progress;
 pub mod scratch;

@@ -65,6 +65,10 @@ macro_rules! codes {
 }
 
 codes! {
+    // segue.toml
+    INVALID_CONFIGURATION "invalid-configuration" Error
+        "`segue.toml` is not TOML, or says something that segue does not know. Nothing in it is ignored, since a misspelt key would be an option that is not set."
+
     // Text of a file
     INVALID_UTF8 "invalid-utf8" Error
         "A migration is UTF-8 text, because PostgreSQL gets it as such. Convert the file, with `iconv` for example, or write binary values as `'\\x…'::bytea`."

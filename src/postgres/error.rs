@@ -130,6 +130,12 @@ impl Error {
 }
 
 impl ServerError {
+    /// Whether it is a warning, class 01; `severity` is localized.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        self.sqlstate.starts_with("01")
+    }
+
     /// What this error means to us.
     #[must_use]
     pub fn failure(&self) -> Failure {

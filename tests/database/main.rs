@@ -6,6 +6,8 @@ mod project;
 mod proxy;
 mod scratch;
 mod standalone;
+mod statement;
+mod tail;
 mod throwaway;
 
 #[path = "../support/support.rs"]

@@ -1,0 +1,141 @@
+//! The command line: arguments → a command → its exit status.
+//!
+//! Each command has a file with its arguments and one `run`; [`report`] turns
+//! events, plans and problems into text or JSON. Only here the environment is
+//! read and something is printed.
+
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
+
+mod bounds;
+mod completions;
+mod config;
+mod context;
+mod duration;
+mod error;
+mod explain;
+mod global;
+mod init;
+mod outcome;
+mod panic;
+mod plan;
+mod project;
+mod reference;
+mod report;
+mod run;
+mod server;
+mod settle;
+mod signal;
+mod status;
+mod up;
+mod wait;
+
+pub use error::Error;
+pub use outcome::Outcome;
+pub use reference::reference;
+
+use context::Context;
+use global::Global;
+use report::Report;
+
+/// Colours of the help, as cargo's.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Widest line of the help.
+const HELP_WIDTH: usize = 100;
+
+/// Apply SQL migrations to PostgreSQL without stopping the application
+///
+/// A deployment has two halves: the batch, in one transaction whose COMMIT makes it ready, and the
+/// tail, slow migrations that run while the new code already serves.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "segue",
+    version,
+    styles = STYLES,
+    max_term_width = HELP_WIDTH,
+    disable_help_subcommand = false,
+    after_help = "Durations (D) are written 500ms, 10s, 5m, 2h, 7d. `segue explain` lists exit \
+                  statuses, directives and codes of problems."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    Up(up::UpArgs),
+    Settle(settle::SettleArgs),
+    Plan(plan::PlanArgs),
+    Status(status::StatusArgs),
+    Wait(wait::WaitArgs),
+    Init(init::InitArgs),
+    Explain(explain::ExplainArgs),
+    Completions(completions::CompletionsArgs),
+    /// Keep a throwaway server for another segue
+    #[command(name = crate::postgres::throwaway::SUPERVISE, hide = true)]
+    Supervise,
+}
+
+/// Runs the program; its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    panic::install();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version end here too, with status 0; nobody may read it.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    if matches!(cli.command, Command::Supervise) {
+        return crate::postgres::throwaway::supervise();
+    }
+    let mut report = Report::new(&cli.global);
+    let outcome = match dispatch(&cli, &mut report) {
+        Ok(outcome) => outcome,
+        Err(error) => report.error(&error),
+    };
+    outcome.into()
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
+    // These need neither configuration nor a server.
+    match &cli.command {
+        Command::Explain(args) => return explain::run(args),
+        Command::Completions(args) => return completions::run(*args),
+        _ => {}
+    }
+    let context = Context::new(&cli.global)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Outcome::Failed, format!("cannot start threads: {error}")))?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
+            Command::Settle(args) => Box::pin(settle::run(args, &context, report)).await,
+            Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
+            Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
+            Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
+            Command::Explain(_) | Command::Completions(_) | Command::Supervise => Ok(Outcome::Done),
+        }
+    })
+}

@@ -1,0 +1,69 @@
+//! Options that bound what `up` and `settle` do.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::config;
+use super::duration::HumanDuration;
+use crate::apply::{Settings, Until};
+
+/// Bounds of a run; `[up]` in segue.toml sets other defaults.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Bounds {
+    /// Concurrent migrations side by side [default: 2]
+    ///
+    /// Two that work on one table never run side by side, nor does one that waits for snapshots
+    /// (CREATE INDEX CONCURRENTLY) beside one that holds a snapshot for long (REFRESH, VALIDATE).
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+
+    /// Longest wait in the server's lock queue [default: 50ms]
+    ///
+    /// While a statement of ours waits for a lock, everybody behind it waits too, so segue gives
+    /// up early, lets them pass, and tries again: see --retry-for.
+    #[arg(long, value_name = "D")]
+    pub lock_timeout: Option<HumanDuration>,
+
+    /// How long to try again after a lock timeout, deadlock or serialization failure [default: 5m]
+    #[arg(long, value_name = "D")]
+    pub retry_for: Option<HumanDuration>,
+
+    /// How long to wait for another run, or a concurrent migration that runs elsewhere [default:
+    /// 10m]
+    #[arg(long, value_name = "D")]
+    pub concurrent_wait: Option<HumanDuration>,
+
+    /// How long to wait for the answer to a COMMIT [default: 10m]
+    ///
+    /// A synchronous standby that does not answer holds it up, for example.
+    #[arg(long, value_name = "D")]
+    pub commit_wait: Option<HumanDuration>,
+}
+
+impl Bounds {
+    /// With the defaults of `config` and our own.
+    #[must_use]
+    pub fn settings(&self, config: &config::Up, until: Until, strict: bool) -> Settings {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let bound = |argument: Option<HumanDuration>,
+                     configured: Option<HumanDuration>,
+                     default: Duration| {
+            argument.or(configured).map_or(default, |bound| bound.0)
+        };
+        Settings {
+            until,
+            jobs: self.jobs.or(config.jobs).map_or(2, NonZeroUsize::get),
+            lock_timeout: bound(
+                self.lock_timeout,
+                config.lock_timeout,
+                Duration::from_millis(50),
+            ),
+            retry_for: bound(self.retry_for, config.retry_for, minutes(5)),
+            concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
+            commit_wait: bound(self.commit_wait, config.commit_wait, minutes(10)),
+            strict: strict || config.strict.unwrap_or(false),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `segue.toml` → [`Config`]; reading the file is left to
+//! [`super::context`].
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::duration::HumanDuration;
+use super::project::Project;
+use crate::diagnostic::{Diagnostic, code};
+use crate::directive::nearest;
+use crate::text::{Source, Span};
+
+/// The file that is read where `--config` names no other.
+pub const FILE: &str = "segue.toml";
+
+/// What `segue.toml` says; each field may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Config {
+    /// Whose migrations.
+    pub project: Option<Project>,
+    /// Folders of migrations, from the folder of `segue.toml`.
+    pub migrations: Option<Folders>,
+    /// How long to wait for a server that is starting.
+    pub connect_wait: Option<HumanDuration>,
+    /// `[ledger]`
+    pub ledger: Ledger,
+    /// `[up]`, which `settle` reads too.
+    pub up: Up,
+    /// `[throwaway]`
+    pub throwaway: Throwaway,
+}
+
+/// One folder or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a folder or a list of folders")]
+pub enum Folders {
+    /// `migrations = "db"`
+    One(String),
+    /// `migrations = ["db", "shared"]`
+    Several(Vec<String>),
+}
+
+/// Where segue keeps its own tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Ledger {
+    /// Role that owns them: segue does `SET ROLE`, so that several deploy
+    /// roles share one ledger.
+    pub owner: Option<String>,
+}
+
+/// Defaults of `segue up`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Up {
+    /// `--jobs`
+    pub jobs: Option<NonZeroUsize>,
+    /// `--lock-timeout`
+    pub lock_timeout: Option<HumanDuration>,
+    /// `--retry-for`
+    pub retry_for: Option<HumanDuration>,
+    /// `--concurrent-wait`
+    pub concurrent_wait: Option<HumanDuration>,
+    /// `--commit-wait`
+    pub commit_wait: Option<HumanDuration>,
+    /// `--strict`
+    pub strict: Option<bool>,
+}
+
+/// The server of `--throwaway`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Throwaway {
+    /// Major version, for example 17; otherwise the newest installed.
+    pub major: Option<u32>,
+    /// Server settings, for example `max_connections = 300`.
+    pub settings: BTreeMap<String, Setting>,
+}
+
+/// Value of a server setting.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a string, an integer or a boolean")]
+pub enum Setting {
+    /// `work_mem = "64MB"`
+    Text(String),
+    /// `max_connections = 300`
+    Number(i64),
+    /// `fsync = false`
+    Switch(bool),
+}
+
+impl Folders {
+    /// All of them, in order.
+    #[must_use]
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(folder) => std::slice::from_ref(folder),
+            Self::Several(folders) => folders,
+        }
+    }
+}
+
+impl Setting {
+    /// As PostgreSQL reads it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+            Self::Switch(on) => if *on { "on" } else { "off" }.to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the text of the file.
+    ///
+    /// # Errors
+    /// What is wrong and where, with a suggestion for a misspelt key.
+    pub fn parse(source: &Arc<Source>) -> Result<Self, Box<Diagnostic>> {
+        toml::from_str(source.text()).map_err(|error| Box::new(diagnostic(source, &error)))
+    }
+}
+
+fn diagnostic(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
+    // serde's sentence is the only place where a misspelt key and the known
+    // ones are told; where its form is another one, it is shown as it is.
+    let unknown = error.message().strip_prefix("unknown field `");
+    let unknown = unknown.and_then(|rest| rest.split_once('`'));
+    let message = match unknown {
+        Some((key, _)) => format!("unknown key `{key}`"),
+        None => error.message().lines().collect::<Vec<_>>().join(": "),
+    };
+    let mut diagnostic = Diagnostic::new(code::INVALID_CONFIGURATION, message);
+    if let Some(span) = error.span() {
+        let line = source.position(span.start).line;
+        let shown = source.text().lines().nth(line - 1).unwrap_or_default();
+        // A line with a connection is not shown: it may hold a password.
+        diagnostic = if shown.contains("://") || shown.contains("password") {
+            diagnostic.note(format!("in `{}`, line {line}", source.name()))
+        } else {
+            let label = if unknown.is_some() {
+                "not known here"
+            } else {
+                "here"
+            };
+            diagnostic
+                .source(source)
+                .label(Span::new(span.start, span.end), label)
+        };
+    }
+    if let Some((key, rest)) = unknown {
+        let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        diagnostic = match nearest(&key.replace('_', "-"), known.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None if known.is_empty() => diagnostic,
+            None => {
+                let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
+                diagnostic.help(format!("known here: {}", known.join(", ")))
+            }
+        };
+        if matches!(key, "database-url" | "database_url" | "url") {
+            diagnostic = diagnostic.note(
+                "a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`",
+            );
+        }
+    }
+    diagnostic
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use super::*;
+use crate::diagnostic::render::{Style, render};
+
+#[track_caller]
+fn check_error(text: &str, expected: &str) {
+    let source = Arc::new(Source::new("segue.toml", text));
+    let diagnostic = Config::parse(&source).expect_err("an error");
+    let rendered = render(&diagnostic, Style::Plain);
+    assert!(
+        rendered == expected,
+        "expected:\n{expected}\nactual:\n{rendered}"
+    );
+}
+
+#[test]
+fn all_keys_are_read() {
+    let text = r#"
+project = "billing"
+migrations = ["db", "shared"]
+connect-wait = "30s"
+
+[ledger]
+owner = "segue_owner"
+
+[up]
+jobs = 3
+lock-timeout = "20ms"
+retry-for = "1m"
+concurrent-wait = "2h"
+commit-wait = "5m"
+strict = true
+
+[throwaway]
+major = 15
+settings = { max_connections = 300, work_mem = "64MB", fsync = false }
+"#;
+    let config = Config::parse(&Arc::new(Source::new("segue.toml", text))).expect("valid");
+    let settings: Vec<_> = config
+        .throwaway
+        .settings
+        .values()
+        .map(Setting::text)
+        .collect();
+    assert_eq!(settings, ["off", "300", "64MB"]);
+    assert_eq!(config.migrations.expect("given").list(), ["db", "shared"]);
+    assert_eq!(config.project.expect("given").to_string(), "billing");
+    assert_eq!(config.up.lock_timeout.expect("given").to_string(), "20ms");
+    assert_eq!(config.up.jobs.map(NonZeroUsize::get), Some(3));
+}
+
+#[test]
+fn an_empty_file_says_nothing() {
+    let config = Config::parse(&Arc::new(Source::new("segue.toml", ""))).expect("valid");
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn a_misspelt_key_is_located() {
+    check_error(
+        "project = \"main\"\n\n[up]\nlock_timeout = \"50ms\"\n",
+        "\
+error[invalid-configuration]: unknown key `lock_timeout`
+  --> segue.toml:4:1
+  |
+4 | lock_timeout = \"50ms\"
+  | ^^^^^^^^^^^^ not known here
+  = help: did you mean `lock-timeout`?
+",
+    );
+}
+
+#[test]
+fn a_key_of_nobody_names_the_known_ones() {
+    check_error(
+        "[ledger]\ncolour = \"red\"\n",
+        "\
+error[invalid-configuration]: unknown key `colour`
+  --> segue.toml:2:1
+  |
+2 | colour = \"red\"
+  | ^^^^^^ not known here
+  = help: known here: `owner`
+",
+    );
+}
+
+#[test]
+fn a_database_is_not_named_in_a_shared_file() {
+    // Nor is the line shown: it may hold a password.
+    check_error(
+        "project = \"main\"\ndatabase-url = \"postgres://me:secret@localhost\"\n",
+        "\
+error[invalid-configuration]: unknown key `database-url`
+  = note: in `segue.toml`, line 2
+  = note: a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`
+  = help: known here: `project`, `migrations`, `connect-wait`, `ledger`, `up`, `throwaway`
+",
+    );
+}
+
+#[test]
+fn a_wrong_value_is_located() {
+    check_error(
+        "connect-wait = \"10\"\n",
+        "\
+error[invalid-configuration]: `10` has no unit: did you mean `10s`?
+  --> segue.toml:1:16
+  |
+1 | connect-wait = \"10\"
+  |                ^^^^ here
+",
+    );
+    check_error(
+        "project = \"a b\"\n",
+        "\
+error[invalid-configuration]: ` ` cannot be in the name of a project: letters, digits, `_`, `.` and `-` can
+  --> segue.toml:1:11
+  |
+1 | project = \"a b\"
+  |           ^^^^^ here
+",
+    );
+    check_error(
+        "migrations = 3\n",
+        "\
+error[invalid-configuration]: expected a folder or a list of folders
+  --> segue.toml:1:14
+  |
+1 | migrations = 3
+  |              ^ here
+",
+    );
+}

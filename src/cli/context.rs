@@ -1,0 +1,329 @@
+//! Command line, environment and `segue.toml` → what a command works with.
+//!
+//! The command line comes before the environment, the environment before the
+//! file. Here is the one place that reads environment variables.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{self, Config};
+use super::error::Error;
+use super::global::Global;
+use super::outcome::Outcome;
+use super::report::Report;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::files;
+use crate::migration::Migration;
+use crate::postgres::Target;
+use crate::postgres::target::Environment;
+use crate::postgres::throwaway;
+use crate::text::Source;
+
+/// How long to wait for a server that is starting.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// The folder of migrations where nobody names one.
+const MIGRATIONS: &str = "migrations";
+
+/// Everything around a command.
+pub struct Context {
+    global: Global,
+    environment: Environment,
+    config: Config,
+    /// Folder of `segue.toml`, from which its paths count.
+    base: PathBuf,
+}
+
+/// Tells warnings.
+///
+/// # Errors
+/// All of them, if one is an error.
+fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+    if diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error)
+    {
+        return Err(Error::diagnostics(Outcome::Invalid, diagnostics));
+    }
+    for diagnostic in &diagnostics {
+        report.diagnostic(diagnostic);
+    }
+    Ok(())
+}
+
+/// A value with what has to be told about where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Chosen<T> {
+    /// The value.
+    value: T,
+    /// A line for people, if it came from somewhere unexpected.
+    notice: Option<String>,
+}
+
+impl<T> Chosen<T> {
+    fn silent(value: T) -> Self {
+        Self {
+            value,
+            notice: None,
+        }
+    }
+}
+
+impl Context {
+    /// Reads environment and `segue.toml`.
+    ///
+    /// # Errors
+    /// A variable that is not UTF-8, a configuration that cannot be read or
+    /// understood.
+    pub fn new(global: &Global) -> Result<Self, Error> {
+        let mut variables = BTreeMap::new();
+        for (name, value) in std::env::vars_os() {
+            // What is not ours may be whatever it likes.
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => {
+                    variables.insert(name, value);
+                }
+                Err(_) if is_ours(&name) => {
+                    return Err(Error::usage(format!("the value of {name} is not UTF-8")));
+                }
+                Err(_) => {}
+            }
+        }
+        let environment = Environment::new(variables, std::env::home_dir());
+        let (config, base) = read_config(global.config.as_deref())?;
+        Ok(Self {
+            global: global.clone(),
+            environment,
+            config,
+            base,
+        })
+    }
+
+    /// What `segue.toml` says.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whose migrations.
+    #[must_use]
+    pub fn project(&self) -> String {
+        self.global
+            .project
+            .clone()
+            .or_else(|| self.config.project.clone())
+            .unwrap_or_default()
+            .to_string()
+    }
+
+    /// Role that owns the ledger, as configured.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        self.config.ledger.owner.clone()
+    }
+
+    /// How long to wait for a server that is starting.
+    #[must_use]
+    pub fn connect_wait(&self) -> Duration {
+        self.global
+            .connect_wait
+            .or(self.config.connect_wait)
+            .map_or(CONNECT_WAIT, |wait| wait.0)
+    }
+
+    /// The folders of migrations.
+    fn folders(&self) -> Chosen<Vec<PathBuf>> {
+        folders(
+            &self.global.migrations,
+            &self.environment.variables,
+            &self.config,
+            &self.base,
+        )
+    }
+
+    /// Headers of all migrations, by name, valid every one.
+    ///
+    /// # Errors
+    /// A folder that cannot be read; files with errors, all of them.
+    pub fn valid_migrations(&self, report: &mut Report) -> Result<Vec<Migration>, Error> {
+        let migrations = self.migrations(report)?;
+        let problems: Vec<_> = migrations
+            .iter()
+            .flat_map(|migration| migration.problems.clone())
+            .collect();
+        told(report, problems)?;
+        Ok(migrations)
+    }
+
+    /// Headers of all migrations, by name; what is wrong with one of them is
+    /// left to whoever plans.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, or holds what cannot be a migration.
+    pub fn migrations(&self, report: &mut Report) -> Result<Vec<Migration>, Error> {
+        let folders = self.folders();
+        report.notes(folders.notice.as_slice());
+        let (migrations, diagnostics) = files::read(&folders.value)?;
+        told(report, diagnostics)?;
+        Ok(migrations)
+    }
+
+    /// The database to work on; what is odd about it is told.
+    ///
+    /// # Errors
+    /// A connection string that cannot be understood.
+    pub fn target(&self, report: &mut Report) -> Result<Target, Error> {
+        let url = database_url(&self.global, &self.environment.variables);
+        let target = Target::resolve(url.value.as_deref(), &self.environment)?;
+        report.notes(url.notice.as_slice());
+        report.notes(target.warnings());
+        Ok(target)
+    }
+
+    /// The database that `url` names, in these surroundings.
+    ///
+    /// # Errors
+    /// A connection string that cannot be understood.
+    pub fn resolve(&self, url: &str) -> Result<Target, Error> {
+        Ok(Target::resolve(Some(url), &self.environment)?)
+    }
+
+    /// Which throwaway server to start.
+    #[must_use]
+    pub fn throwaway(&self) -> throwaway::Options {
+        let variable = |name| variable(&self.environment.variables, name);
+        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
+            let home = self.environment.home.as_ref()?;
+            Some(home.join(".cache"))
+        });
+        let settings = &self.config.throwaway.settings;
+        throwaway::Options {
+            bin: variable("SEGUE_PG_BIN").map(PathBuf::from),
+            major: self.config.throwaway.major,
+            settings: settings
+                .iter()
+                .map(|(name, setting)| (name.clone(), setting.text()))
+                .collect(),
+            path: variable("PATH").map(Into::into),
+            temp_dir: variable("TMPDIR").map(PathBuf::from),
+            cache_dir: cache,
+            program: None,
+        }
+    }
+}
+
+/// Whether segue reads this environment variable.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("SEGUE_")
+        || name.starts_with("PG")
+        || matches!(
+            name,
+            "DATABASE_URL" | "CODD_CONNECTION" | "CODD_MIGRATION_DIRS"
+        )
+}
+
+/// A variable's value; an empty one is none, as libpq has it.
+fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    variables
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+}
+
+/// The connection string, if one is given at all.
+fn database_url(global: &Global, variables: &BTreeMap<String, String>) -> Chosen<Option<String>> {
+    let variable = |name| variable(variables, name).map(ToOwned::to_owned);
+    // SEGUE_DIRECT_URL comes after --database-url: who names a database on the
+    // command line must not get another one because of a variable.
+    let url = global
+        .direct_url
+        .clone()
+        .or_else(|| global.database_url.clone())
+        .or_else(|| variable("SEGUE_DIRECT_URL"))
+        .or_else(|| variable("SEGUE_DATABASE_URL"))
+        .or_else(|| variable("DATABASE_URL"));
+    if url.is_some() {
+        return Chosen::silent(url);
+    }
+    match variable("CODD_CONNECTION") {
+        Some(url) => Chosen {
+            value: Some(url),
+            notice: Some(
+                "the database is the one of CODD_CONNECTION; set SEGUE_DATABASE_URL to be exact"
+                    .to_owned(),
+            ),
+        },
+        None => Chosen::silent(None),
+    }
+}
+
+/// The folders of migrations, in the order given.
+fn folders(
+    arguments: &[PathBuf],
+    variables: &BTreeMap<String, String>,
+    config: &Config,
+    base: &Path,
+) -> Chosen<Vec<PathBuf>> {
+    let split = |list: &str| -> Vec<PathBuf> {
+        list.split(':')
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from)
+            .collect()
+    };
+    if !arguments.is_empty() {
+        return Chosen::silent(arguments.to_vec());
+    }
+    if let Some(list) = variable(variables, "SEGUE_MIGRATIONS") {
+        return Chosen::silent(split(list));
+    }
+    if let Some(list) = variable(variables, "CODD_MIGRATION_DIRS") {
+        return Chosen {
+            value: split(list),
+            notice: Some(
+                "the folders are those of CODD_MIGRATION_DIRS; set SEGUE_MIGRATIONS to be exact"
+                    .to_owned(),
+            ),
+        };
+    }
+    let folders = match &config.migrations {
+        Some(folders) => folders
+            .list()
+            .iter()
+            .map(|folder| base.join(folder))
+            .collect(),
+        None => vec![base.join(MIGRATIONS)],
+    };
+    Chosen::silent(folders)
+}
+
+/// The configuration and its folder.
+fn read_config(path: Option<&Path>) -> Result<(Config, PathBuf), Error> {
+    let file = path.unwrap_or(Path::new(config::FILE));
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        // Only the file that nobody asked for may be missing.
+        Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => {
+            return Ok((Config::default(), PathBuf::new()));
+        }
+        Err(error) => {
+            return Err(Error::usage(format!(
+                "cannot read the configuration `{}`: {error}",
+                file.display()
+            )));
+        }
+    };
+    let source = Arc::new(Source::new(file.display().to_string(), text));
+    let config = Config::parse(&source)
+        .map_err(|diagnostic| Error::diagnostics(Outcome::Usage, vec![*diagnostic]))?;
+    let base = file.parent().map(Path::to_owned).unwrap_or_default();
+    Ok((config, base))
+}
+
+#[cfg(test)]
+mod tests;

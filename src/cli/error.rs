@@ -1,0 +1,213 @@
+//! Why a command ends without having done what was asked for.
+
+use super::outcome::Outcome;
+use crate::apply::{ApplyError, human};
+use crate::diagnostic::Diagnostic;
+use crate::files;
+use crate::migration::Name;
+use crate::postgres;
+use crate::postgres::connect::ConnectError;
+use crate::postgres::target::TargetError;
+use crate::postgres::throwaway;
+
+/// What is told, and the exit status that goes with it.
+#[derive(Debug)]
+pub struct Error {
+    /// The exit status.
+    pub outcome: Outcome,
+    /// Problems in files; may be empty.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Lower case, no final period; `None` if the diagnostics say it all.
+    pub message: Option<String>,
+    /// Further facts: what stands.
+    pub notes: Vec<String>,
+    /// What to do or type, and what running again will do.
+    pub helps: Vec<String>,
+}
+
+impl Error {
+    /// A problem outside of any file.
+    #[must_use]
+    pub fn new(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            diagnostics: Vec::new(),
+            message: Some(message.into()),
+            notes: Vec::new(),
+            helps: Vec::new(),
+        }
+    }
+
+    /// Usage or configuration.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Usage, message)
+    }
+
+    /// Problems in files.
+    #[must_use]
+    pub fn diagnostics(outcome: Outcome, diagnostics: Vec<Diagnostic>) -> Self {
+        Self {
+            outcome,
+            diagnostics,
+            message: None,
+            notes: Vec::new(),
+            helps: Vec::new(),
+        }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(help.into());
+        self
+    }
+
+    /// Says what stands of a run that ended before it was ready.
+    fn stands(self, committed: &[Name]) -> Self {
+        match committed {
+            [] => self.note("nothing was committed: the database is as it was"),
+            [one] => self.note(format!("committed before this: `{one}`")),
+            [first, .., last] => self.note(format!(
+                "committed before this: {} migrations, `{first}` to `{last}`",
+                committed.len()
+            )),
+        }
+    }
+}
+
+/// What running again does, given what stands.
+fn again(committed: &[Name]) -> &'static str {
+    if committed.is_empty() {
+        "`segue up` starts afresh"
+    } else {
+        "`segue up` goes on after what is committed"
+    }
+}
+
+impl From<ApplyError> for Error {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Invalid(diagnostics) => Self::diagnostics(Outcome::Invalid, diagnostics),
+            ApplyError::Migration {
+                diagnostic,
+                committed,
+            } => Self::diagnostics(Outcome::Failed, vec![*diagnostic])
+                .stands(&committed)
+                .help(format!("correct the migration, then {}", again(&committed))),
+            ApplyError::TimedOut {
+                what,
+                after,
+                option,
+                committed,
+            } => Self::new(
+                Outcome::TimedOut,
+                format!("gave up after {} while waiting for {what}", human(&after)),
+            )
+            .stands(&committed)
+            .help(format!(
+                "{}; `{option}` sets how long to wait",
+                again(&committed)
+            )),
+            ApplyError::Interrupted { signal, committed } => {
+                // 130 and 143 promise that nothing has changed.
+                let outcome = if committed.is_empty() {
+                    signal.into()
+                } else {
+                    Outcome::Failed
+                };
+                Self::new(outcome, format!("ended by {}", signal_name(signal)))
+                    .stands(&committed)
+                    .help(again(&committed))
+            }
+            ApplyError::Refused { reason, help } => Self::usage(reason).help(help),
+            ApplyError::Postgres(error) => error.into(),
+        }
+    }
+}
+
+fn signal_name(signal: crate::apply::Signal) -> &'static str {
+    match signal {
+        crate::apply::Signal::Interrupt => "SIGINT",
+        crate::apply::Signal::Terminate => "SIGTERM",
+    }
+}
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        match error {
+            postgres::Error::Connect(error) => error.into(),
+            postgres::Error::Server(server) => {
+                let mut problem = Self::new(Outcome::Failed, server.to_string());
+                problem.notes.extend(server.detail.clone());
+                problem.helps.extend(server.hint.clone());
+                problem
+            }
+            error @ (postgres::Error::Lost(_) | postgres::Error::Protocol(_)) => {
+                Self::new(Outcome::Failed, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let mut problem = Self::new(Outcome::Failed, error.to_string());
+        problem.helps.extend(error.help());
+        problem
+    }
+}
+
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        let is_missing = error.is_missing();
+        let problem = Self::usage(with_causes(&error));
+        if is_missing {
+            problem.help("`--migrations DIR` or SEGUE_MIGRATIONS names another folder")
+        } else {
+            problem
+        }
+    }
+}
+
+/// An error and its causes in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
+impl From<TargetError> for Error {
+    fn from(error: TargetError) -> Self {
+        let mut problem = Self::usage(error.to_string());
+        problem.helps.extend(error.help());
+        problem
+    }
+}
+
+impl From<throwaway::Error> for Error {
+    fn from(error: throwaway::Error) -> Self {
+        let outcome = match &error {
+            throwaway::Error::NoServer { .. }
+            | throwaway::Error::WrongBin { .. }
+            | throwaway::Error::NoMajor { .. }
+            | throwaway::Error::ReservedSetting { .. } => Outcome::Usage,
+            throwaway::Error::Supervisor { .. }
+            | throwaway::Error::SupervisorEnded { .. }
+            | throwaway::Error::Start(_) => Outcome::Failed,
+        };
+        Self::new(outcome, with_causes(&error))
+    }
+}

@@ -1,0 +1,86 @@
+//! `segue explain`
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::error::Error;
+use super::outcome::Outcome;
+use super::report;
+use crate::diagnostic::Code;
+use crate::diagnostic::code;
+use crate::directive::{self, nearest};
+
+/// Explain a directive, the code of a problem, or an exit status
+///
+/// Without an argument, lists all of them.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// `no-txn`, `unknown-migration` or `6`, for example
+    #[arg(value_name = "DIRECTIVE|CODE|STATUS")]
+    pub subject: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A subject that nobody knows.
+pub fn run(args: &ExplainArgs) -> Result<Outcome, Error> {
+    let text = match &args.subject {
+        None => list(),
+        Some(subject) => explain(subject)?,
+    };
+    report::result(&text)?;
+    Ok(Outcome::Done)
+}
+
+/// The page of a directive, else the paragraph of a code or a status.
+fn explain(subject: &str) -> Result<String, Error> {
+    if let Some(page) = directive::page(subject) {
+        return Ok(page.to_owned());
+    }
+    if let Some(found) = Code::named(subject) {
+        return Ok(format!("# {subject}\n\n{}\n", found.explanation()));
+    }
+    let status = subject.parse().ok().and_then(Outcome::with_status);
+    if let Some(outcome) = status {
+        return Ok(format!(
+            "# Exit status {subject}: {}\n\n{}\n",
+            outcome.summary(),
+            outcome.explanation()
+        ));
+    }
+    let names = directive::TABLE
+        .iter()
+        .map(|entry| entry.name)
+        .chain(code::TABLE.iter().map(|code| code.as_str()));
+    let error = Error::usage(format!(
+        "`{subject}` is neither a directive nor a code nor an exit status"
+    ));
+    Err(match nearest(subject, names) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("`segue explain` lists all of them"),
+    })
+}
+
+fn list() -> String {
+    let mut text = String::from("Directives\n");
+    for entry in directive::TABLE {
+        // Writing into a string cannot fail, here and below.
+        let _ = match entry.availability {
+            directive::Availability::Now => writeln!(text, "  {}", entry.name),
+            directive::Availability::Later { .. } => {
+                writeln!(text, "  {} (not available yet)", entry.name)
+            }
+        };
+    }
+    text.push_str("\nCodes of problems\n");
+    for code in code::TABLE {
+        let _ = writeln!(text, "  {code}");
+    }
+    text.push_str("\nExit statuses\n");
+    for outcome in Outcome::ALL {
+        let _ = writeln!(text, "  {:<4} {}", outcome.status(), outcome.summary());
+    }
+    text
+}

@@ -1,0 +1,282 @@
+//! What is told, as JSON: one object per event. The shapes
+//! are those of `docs/json/event.schema.json`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::plan_json;
+use crate::apply::Event;
+use crate::cli::error::Error;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::to_json;
+use crate::migration::{Kind, Name};
+use crate::plan::Cut;
+use crate::postgres::ServerError;
+use crate::postgres::activity::Blocker;
+
+/// Version of everything that segue writes as JSON.
+pub(crate) const VERSION: u32 = 1;
+
+/// An event, without its time.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm per event, each a few fields: a table"
+)]
+pub(crate) fn event(event: &Event) -> Value {
+    match event {
+        Event::Planned(plan) => json!({
+            "event": "planned",
+            "plan": plan_json::plan(plan, &[]),
+        }),
+        Event::LedgerCreated => json!({ "event": "ledger-created" }),
+        Event::WaitingForBatch { holder } => json!({
+            "event": "waiting-for-batch",
+            "holder": blocker(holder),
+        }),
+        Event::DeploymentBegan { deployment } => json!({
+            "event": "deployment-began",
+            "deployment": deployment,
+        }),
+        Event::BlockBegan {
+            migrations,
+            attempt,
+        } => json!({
+            "event": "block-began",
+            "migrations": migrations,
+            "attempt": attempt,
+        }),
+        Event::MigrationRan {
+            name,
+            kind: ran,
+            statements,
+            duration,
+        } => json!({
+            "event": "migration-ran",
+            "migration": name.as_str(),
+            "kind": kind(*ran),
+            "statements": statements,
+            "duration_ms": milliseconds(*duration),
+        }),
+        Event::WaitingForLock { relation, blockers } => json!({
+            "event": "waiting-for-lock",
+            "relation": relation,
+            "blockers": list(blockers),
+        }),
+        Event::BlockRetried {
+            attempt,
+            name,
+            cause,
+            pause,
+        } => json!({
+            "event": "block-retried",
+            "attempt": attempt,
+            "migration": name.as_ref().map(Name::as_str),
+            "cause": cause,
+            "pause_ms": milliseconds(*pause),
+        }),
+        Event::BlockCut { cut: found } => json!({
+            "event": "block-cut",
+            "cut": cut(found),
+        }),
+        Event::ConnectionLost { reason } => json!({
+            "event": "connection-lost",
+            "reason": reason,
+        }),
+        Event::CommitWaits { pid, wait_event } => json!({
+            "event": "commit-waits",
+            "pid": pid,
+            "wait_event": wait_event,
+        }),
+        Event::CommitResolved { committed } => json!({
+            "event": "commit-resolved",
+            "committed": committed,
+        }),
+        Event::BlockCommitted {
+            migrations,
+            duration,
+        } => json!({
+            "event": "block-committed",
+            "migrations": migrations,
+            "duration_ms": milliseconds(*duration),
+        }),
+        Event::Ready {
+            deployment,
+            after,
+            again,
+        } => json!({
+            "event": "ready",
+            "deployment": deployment,
+            "after_ms": milliseconds(*after),
+            "again": again,
+        }),
+        Event::TailBegan { names } => json!({
+            "event": "tail-began",
+            "migrations": names.iter().map(Name::as_str).collect::<Vec<_>>(),
+        }),
+        Event::MigrationBegan {
+            name,
+            kind: begun,
+            pid,
+        } => json!({
+            "event": "migration-began",
+            "migration": name.as_str(),
+            "kind": kind(*begun),
+            "pid": pid,
+        }),
+        Event::StatementBegan {
+            name,
+            number,
+            of,
+            sql,
+        } => json!({
+            "event": "statement-began",
+            "migration": name.as_str(),
+            "number": number,
+            "of": of,
+            "sql": sql,
+        }),
+        Event::StatementSkipped {
+            name,
+            number,
+            reason,
+        } => json!({
+            "event": "statement-skipped",
+            "migration": name.as_str(),
+            "number": number,
+            "reason": reason,
+        }),
+        Event::Repaired { name, what } => json!({
+            "event": "repaired",
+            "migration": name.as_str(),
+            "what": what,
+        }),
+        Event::RunsElsewhere { name, holder } => json!({
+            "event": "runs-elsewhere",
+            "migration": name.as_str(),
+            "holder": blocker(holder),
+        }),
+        Event::Progress {
+            name,
+            phase,
+            done,
+            total,
+        } => json!({
+            "event": "progress",
+            "migration": name.as_str(),
+            "phase": phase,
+            "done": done,
+            "total": total,
+        }),
+        Event::BuildWaits {
+            name,
+            blockers,
+            since,
+        } => json!({
+            "event": "build-waits",
+            "migration": name.as_str(),
+            "blockers": list(blockers),
+            "since_ms": milliseconds(*since),
+        }),
+        Event::MigrationDone { name, duration } => json!({
+            "event": "migration-done",
+            "migration": name.as_str(),
+            "duration_ms": milliseconds(*duration),
+        }),
+        Event::MigrationFailed { name, diagnostic } => json!({
+            "event": "migration-failed",
+            "migration": name.as_str(),
+            "diagnostic": to_json(diagnostic),
+        }),
+        Event::Detached { builds } => json!({
+            "event": "detached",
+            "builds": builds
+                .iter()
+                .map(|(name, pid)| json!({ "migration": name.as_str(), "pid": pid }))
+                .collect::<Vec<_>>(),
+        }),
+        Event::Settled { deployment, after } => json!({
+            "event": "settled",
+            "deployment": deployment,
+            "after_ms": milliseconds(*after),
+        }),
+        Event::Notice { name, notice } => json!({
+            "event": "notice",
+            "migration": name.as_ref().map(Name::as_str),
+            "notice": server_message(notice),
+        }),
+    }
+}
+
+/// A problem in a file, as an event.
+pub(crate) fn diagnostic(diagnostic: &Diagnostic) -> Value {
+    json!({ "event": "diagnostic", "diagnostic": to_json(diagnostic) })
+}
+
+/// Why the command ends, as an event; its diagnostics are events of their own.
+pub(crate) fn error(error: &Error) -> Value {
+    json!({
+        "event": "error",
+        "message": error.message,
+        "notes": error.notes,
+        "helps": error.helps,
+        "outcome": error.outcome.name(),
+        "status": error.outcome.status(),
+    })
+}
+
+/// Something that people should know, as an event.
+pub(crate) fn note(text: &str) -> Value {
+    json!({ "event": "note", "message": text })
+}
+
+/// A cut of the batch.
+pub(crate) fn cut(cut: &Cut) -> Value {
+    json!({ "before": cut.before.as_str(), "reason": plan_json::cut_reason(cut.reason) })
+}
+
+/// `batch`, `standalone` or `concurrent`.
+pub(crate) fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Batch => "batch",
+        Kind::Standalone => "standalone",
+        Kind::Concurrent => "concurrent",
+    }
+}
+
+fn list(blockers: &[Blocker]) -> Vec<Value> {
+    blockers.iter().map(blocker).collect()
+}
+
+fn blocker(blocker: &Blocker) -> Value {
+    json!({
+        "pid": blocker.pid,
+        "user": blocker.user,
+        "application": blocker.application,
+        "state": blocker.state,
+        "transaction_age_ms": blocker.transaction_age.map(milliseconds),
+        "query_age_ms": blocker.query_age.map(milliseconds),
+        "wait_event": blocker.wait_event,
+        "query": blocker.query,
+        "prepared": blocker.prepared,
+    })
+}
+
+fn server_message(message: &ServerError) -> Value {
+    json!({
+        "severity": message.severity,
+        "sqlstate": message.sqlstate,
+        "message": message.message,
+        "detail": message.detail,
+        "hint": message.hint,
+    })
+}
+
+/// Milliseconds, exact to the microsecond.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    // Rounded, so that 0.1 + 0.2 does not show.
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests;

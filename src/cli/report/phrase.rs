@@ -1,0 +1,119 @@
+//! Pieces of sentences: counts, names, sessions.
+
+use std::time::Duration;
+
+use crate::migration::Name;
+use crate::plan::{Cut, CutReason};
+use crate::postgres::activity::Blocker;
+
+/// `1 migration`, `3 migrations`, `12,000 migrations`
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(number as u64))
+}
+
+/// `12,345,678`
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `` `a.sql`, `b.sql` and 7 more ``
+pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    const SHOWN_MAX: usize = 5;
+    let names: Vec<&Name> = names.into_iter().collect();
+    // To leave out a single one saves nothing.
+    let shown = if names.len() <= SHOWN_MAX + 1 {
+        names.len()
+    } else {
+        SHOWN_MAX
+    };
+    let quoted: Vec<_> = names[..shown]
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match (quoted.as_slice(), names.len() - shown) {
+        ([], _) => String::new(),
+        ([one], 0) => one.clone(),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (_, more) => format!("{} and {more} more", quoted.join(", ")),
+    }
+}
+
+/// Sessions, joined by `and`; if it is a single one, with what ends it on a
+/// line of its own.
+pub(crate) fn sessions(blockers: &[Blocker]) -> String {
+    match blockers {
+        [] => "a session that is gone already".to_owned(),
+        [one] => format!("{one}\n{}", one.remedy()),
+        several => several
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\nand "),
+    }
+}
+
+/// Why a block ends where it does.
+pub(crate) fn cut(cut: &Cut) -> String {
+    let Cut { before, reason } = cut;
+    match reason {
+        CutReason::EnumValue => format!(
+            "cut before `{before}`: an enum value that was added cannot be used before it is committed"
+        ),
+        CutReason::PendingTriggers => format!(
+            "cut before `{before}`: a table with pending deferred triggers cannot be altered before they have fired"
+        ),
+        CutReason::LockMemory => format!(
+            "cut before `{before}`: the server's lock table is full; a higher `max_locks_per_transaction` would keep it one transaction"
+        ),
+    }
+}
+
+/// `43s`, `5m 20s`, `2h 5m`: time left, which is never exact.
+pub(crate) fn left(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{}s", seconds.max(1)),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_separators() {
+        assert_eq!(count(1, "migration"), "1 migration");
+        assert_eq!(count(0, "migration"), "0 migrations");
+        assert_eq!(count(10_000, "migration"), "10,000 migrations");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(100), "100");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let all: Vec<Name> = ["a", "b", "c", "d", "e", "f", "g"].map(Name::new).into();
+        assert_eq!(names(&all[..1]), "`a`");
+        assert_eq!(names(&all[..2]), "`a` and `b`");
+        assert_eq!(names(&all[..6]), "`a`, `b`, `c`, `d`, `e` and `f`");
+        assert_eq!(names(&all), "`a`, `b`, `c`, `d`, `e` and 2 more");
+        assert_eq!(names(&[]), "");
+    }
+
+    #[test]
+    fn time_left_is_rough() {
+        assert_eq!(left(Duration::from_millis(200)), "1s");
+        assert_eq!(left(Duration::from_secs(320)), "5m 20s");
+        assert_eq!(left(Duration::from_mins(125)), "2h 5m");
+    }
+}

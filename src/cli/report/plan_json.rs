@@ -1,0 +1,137 @@
+//! A [`Plan`] as JSON, by `docs/json/plan.schema.json`.
+
+use serde_json::{Value, json};
+
+use super::json::{VERSION, cut};
+use super::plan_graph::Link;
+use crate::history::Progress;
+use crate::migration::{Name, Snapshots};
+use crate::plan::{CutReason, Fact, Plan, Ready, Step, TailStep};
+
+/// The plan; `edges` are those that touch it.
+pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
+    let not_ready_before: Vec<Value> = plan
+        .not_ready_before()
+        .map(|(concurrent, needed_by)| {
+            json!({ "migration": concurrent.as_str(), "needed_by": needed_by.as_str() })
+        })
+        .collect();
+    let edges: Vec<Value> = links
+        .iter()
+        .map(|link| {
+            json!({
+                "before": link.before.as_str(),
+                "after": link.after.as_str(),
+                "why": link.why(),
+            })
+        })
+        .collect();
+    json!({
+        "version": VERSION,
+        "project": plan.project,
+        "place": {
+            "state": plan.place.as_str(),
+            "missing": names(plan.place.missing()),
+        },
+        "facts": plan.facts.iter().map(fact).collect::<Vec<_>>(),
+        "not_ready_before": not_ready_before,
+        "batch": plan.batch.iter().map(step).collect::<Vec<_>>(),
+        "ready": ready(plan.ready),
+        "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
+        "edges": edges,
+    })
+}
+
+fn names(names: &[Name]) -> Vec<&str> {
+    names.iter().map(Name::as_str).collect()
+}
+
+fn fact(fact: &Fact) -> Value {
+    let (code, migrations): (_, Vec<&str>) = match fact {
+        Fact::OutOfOrder { pending, .. } => ("out-of-order", vec![pending.as_str()]),
+        Fact::Modified(name) => ("modified", vec![name.as_str()]),
+        Fact::Missing(missing) => ("missing", names(missing)),
+        Fact::Edited(name) => ("edited", vec![name.as_str()]),
+    };
+    json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
+}
+
+/// Name of a reason for a cut.
+pub(super) fn cut_reason(reason: CutReason) -> &'static str {
+    match reason {
+        CutReason::EnumValue => "enum-value",
+        CutReason::PendingTriggers => "pending-triggers",
+        CutReason::LockMemory => "lock-memory",
+    }
+}
+
+fn step(step: &Step) -> Value {
+    match step {
+        Step::Block(block) => json!({
+            "step": "block",
+            "migrations": names(&block.migrations),
+            "cut": block.cut.as_ref().map(cut),
+        }),
+        Step::Standalone(name) => json!({
+            "step": "standalone",
+            "migration": name.as_str(),
+        }),
+        Step::Foreground {
+            concurrent,
+            needed_by,
+        } => json!({
+            "step": "concurrent",
+            "migration": concurrent.as_str(),
+            "needed_by": needed_by.as_str(),
+        }),
+        Step::WaitFor {
+            concurrent,
+            needed_by,
+            pid,
+        } => json!({
+            "step": "wait",
+            "migration": concurrent.as_str(),
+            "needed_by": needed_by.as_str(),
+            "pid": pid,
+        }),
+    }
+}
+
+fn ready(ready: Ready) -> Value {
+    let (by, deployment) = match ready {
+        Ready::WithLastBlock => ("last-block", None),
+        Ready::AfterBatch => ("own-transaction", None),
+        Ready::Already(deployment) => ("already", Some(deployment)),
+        Ready::Nothing => ("nothing", None),
+    };
+    json!({ "by": by, "deployment": deployment })
+}
+
+fn tail_step(step: &TailStep) -> Value {
+    let mut value = json!({
+        "migration": step.name.as_str(),
+        "after": names(&step.after),
+        "snapshots": match step.snapshots {
+            Snapshots::Waits => "waits",
+            Snapshots::Holds => "holds",
+            Snapshots::Both => "both",
+        },
+    });
+    let (state, pid, error) = progress(&step.progress);
+    value["state"] = json!(state);
+    value["pid"] = json!(pid);
+    value["error"] = json!(error);
+    value
+}
+
+/// State, pid of the backend that works on it, error.
+pub(super) fn progress(progress: &Progress) -> (&'static str, Option<i32>, Option<&str>) {
+    match progress {
+        Progress::Pending => ("pending", None, None),
+        Progress::Running(pid) => ("running", Some(*pid), None),
+        Progress::Interrupted => ("interrupted", None, None),
+        Progress::Failed(error) => ("failed", None, Some(error)),
+        Progress::Applied => ("applied", None, None),
+        Progress::Abandoned => ("abandoned", None, None),
+    }
+}

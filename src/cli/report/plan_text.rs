@@ -1,0 +1,140 @@
+//! A [`Plan`] as text.
+
+use std::fmt::Write as _;
+
+use super::phrase::{count, cut, names};
+use crate::history::Progress;
+use crate::migration::Name;
+use crate::plan::{Fact, Place, Plan, Ready, Step, TailStep};
+
+/// The plan, line by line.
+pub(crate) fn plan(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (concurrent, needed_by) in plan.not_ready_before() {
+        // Writing into a string cannot fail, here and below.
+        let _ = writeln!(
+            text,
+            "Not ready before `{concurrent}` is done, because `{needed_by}` needs it."
+        );
+    }
+    let _ = writeln!(text, "{}", place(plan));
+    for fact in &plan.facts {
+        // The line above has named them.
+        if matches!(fact, Fact::Missing(_)) {
+            continue;
+        }
+        let _ = writeln!(text, "Note: {fact}.");
+    }
+    if !plan.batch.is_empty() {
+        text.push_str("\nBatch\n");
+        for (index, step) in plan.batch.iter().enumerate() {
+            self::step(&mut text, index + 1, step);
+        }
+    }
+    let ready = match plan.ready {
+        Ready::WithLastBlock if plan.batch.len() > 1 => {
+            format!("Ready by the COMMIT of step {}.", plan.batch.len())
+        }
+        Ready::WithLastBlock => "Ready by its COMMIT.".to_owned(),
+        Ready::AfterBatch if plan.batch.is_empty() => {
+            "Ready at once, by a deployment of its own.".to_owned()
+        }
+        Ready::AfterBatch => "Ready when its last step is done.".to_owned(),
+        Ready::Already(deployment) => format!("Ready already, since deployment {deployment}."),
+        Ready::Nothing => "There is nothing to apply.".to_owned(),
+    };
+    let _ = writeln!(text, "\n{ready}");
+    if !plan.tail.is_empty() {
+        text.push_str("\nTail\n");
+        for step in &plan.tail {
+            let _ = writeln!(text, "  {}", tail_step(step));
+        }
+    }
+    text
+}
+
+fn place(plan: &Plan) -> String {
+    let project = &plan.project;
+    let pending = |pending: usize| format!("{} pending", count(pending, "migration"));
+    let lacks = |missing: &[Name]| {
+        format!(
+            "{} that this folder lacks: {}",
+            count(missing.len(), "migration"),
+            names(missing)
+        )
+    };
+    match &plan.place {
+        Place::Equal => format!("Project `{project}`: nothing pending."),
+        Place::Behind { pending: number } => format!("Project `{project}`: {}.", pending(*number)),
+        Place::Ahead { missing } => format!(
+            "Project `{project}`: nothing pending; the database is ahead by {}.",
+            lacks(missing)
+        ),
+        Place::Diverged {
+            pending: number,
+            missing,
+        } => format!(
+            "Project `{project}`: {}, and the database has {}.",
+            pending(*number),
+            lacks(missing)
+        ),
+    }
+}
+
+fn step(text: &mut String, number: usize, step: &Step) {
+    let _ = match step {
+        Step::Block(block) => {
+            let size = match block.migrations.len() {
+                1 => String::new(),
+                several => format!(", {}", count(several, "migration")),
+            };
+            let _ = writeln!(text, "  {number}. one transaction{size}");
+            for name in &block.migrations {
+                let _ = writeln!(text, "       {name}");
+            }
+            match &block.cut {
+                Some(found) => writeln!(text, "     {}", cut(found)),
+                None => Ok(()),
+            }
+        }
+        Step::Standalone(name) => {
+            writeln!(text, "  {number}. outside a transaction\n       {name}")
+        }
+        Step::Foreground {
+            concurrent,
+            needed_by,
+        } => writeln!(
+            text,
+            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}"
+        ),
+        Step::WaitFor {
+            concurrent,
+            needed_by,
+            pid,
+        } => writeln!(
+            text,
+            "  {number}. wait for pid {pid} to finish it, because `{needed_by}` needs it; then plan again\n       {concurrent}"
+        ),
+    };
+}
+
+fn tail_step(step: &TailStep) -> String {
+    let mut text = step.name.to_string();
+    if !step.after.is_empty() {
+        let _ = write!(text, ", after {}", names(&step.after));
+    }
+    match &step.progress {
+        Progress::Running(pid) => {
+            let _ = write!(text, ", runs as pid {pid}");
+        }
+        Progress::Interrupted => text.push_str(", was interrupted"),
+        Progress::Failed(error) => {
+            let _ = write!(text, ", failed: {error}");
+        }
+        Progress::Pending | Progress::Applied | Progress::Abandoned => {}
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! [`Status`] as text.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::pace::Pace;
+use super::phrase::{count, names};
+use super::tell::progress;
+use crate::cli::status::{Entry, EntryState, Status};
+use crate::history::{Deployment, DeploymentState};
+use crate::migration::Name;
+use crate::postgres::ledger::ProgressRow;
+
+/// Where the project stands; `all` lists each migration.
+pub(crate) fn status(status: &Status, all: bool) -> String {
+    let mut text = format!("Project `{}`\n", status.project);
+    let counted = |text: &mut String, word: &str, is: &dyn Fn(&Entry) -> bool, list: bool| {
+        let found: Vec<&Name> = status
+            .entries
+            .iter()
+            .filter(|entry| is(entry))
+            .map(|entry| &entry.name)
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        // Writing into a string cannot fail, here and below.
+        let _ = write!(text, "  {word:<12}{}", count(found.len(), "migration"));
+        if list {
+            let _ = write!(text, ": {}", names(found));
+        }
+        text.push('\n');
+    };
+    let is = |entry: &Entry, state: &EntryState| entry.state == *state;
+    counted(
+        &mut text,
+        "applied",
+        &|one| is(one, &EntryState::Applied),
+        false,
+    );
+    counted(
+        &mut text,
+        "abandoned",
+        &|one| is(one, &EntryState::Abandoned),
+        true,
+    );
+    counted(&mut text, "modified", &|one| one.is_modified, true);
+    counted(&mut text, "missing", &|one| one.is_missing, true);
+    counted(
+        &mut text,
+        "pending",
+        &|one| is(one, &EntryState::Pending),
+        true,
+    );
+    for entry in &status.entries {
+        let _ = match &entry.state {
+            EntryState::Running(pid, row) => writeln!(
+                text,
+                "  {:<12}`{}`{}{}",
+                "running",
+                entry.name,
+                pid.map_or_else(String::new, |pid| format!(" (pid {pid})")),
+                row.as_ref()
+                    .map_or_else(String::new, |row| format!(": {}", phase(row)))
+            ),
+            EntryState::Interrupted => writeln!(
+                text,
+                "  {:<12}`{}`: its runner is gone; `segue settle` goes on",
+                "interrupted", entry.name
+            ),
+            EntryState::Failed(error) => {
+                writeln!(text, "  {:<12}`{}`: {error}", "failed", entry.name)
+            }
+            EntryState::Pending | EntryState::Applied | EntryState::Abandoned => Ok(()),
+        };
+    }
+    if status.entries.is_empty() {
+        text.push_str("  no migrations, in the folder or applied\n");
+    }
+    for deployment in &status.deployments {
+        let _ = writeln!(text, "{}", self::deployment(status, deployment));
+    }
+    if all && !status.entries.is_empty() {
+        text.push('\n');
+        for entry in &status.entries {
+            let at = entry.at.as_deref().map_or_else(|| "-".to_owned(), short);
+            let _ = writeln!(text, "{:<12}{at:<22}{}", entry.state.as_str(), entry.name);
+        }
+    }
+    text
+}
+
+fn phase(row: &ProgressRow) -> String {
+    // One look has no rate.
+    let reading = Pace::default().read(
+        &Name::new(""),
+        &row.phase,
+        row.done,
+        row.total,
+        Duration::ZERO,
+    );
+    let text = progress(&row.phase, row.done, row.total, &reading);
+    match &row.waits_for {
+        Some(whom) => format!("{text}, waits for {whom}"),
+        None => text,
+    }
+}
+
+fn deployment(status: &Status, deployment: &Deployment) -> String {
+    let mut text = format!("Deployment {}: ", deployment.id);
+    let since = |at: &Option<String>| {
+        at.as_deref()
+            .map_or_else(String::new, |at| format!(" since {}", short(at)))
+    };
+    match deployment.state {
+        DeploymentState::Running if status.is_abandoned(deployment) => {
+            text.push_str("abandoned: it began ");
+            text.push_str(&short(&deployment.started_at));
+            text.push_str(" and its runner is gone; `segue up` starts afresh");
+        }
+        DeploymentState::Running => {
+            let _ = write!(text, "running since {}", short(&deployment.started_at));
+        }
+        DeploymentState::Ready => {
+            let _ = write!(text, "ready{}", since(&deployment.ready_at));
+            if !deployment.tail.is_empty() {
+                let _ = write!(text, ", not settled; tail: {}", names(&deployment.tail));
+            }
+        }
+        DeploymentState::Settled => {
+            let _ = write!(text, "settled{}", since(&deployment.settled_at));
+        }
+        DeploymentState::Failed => text.push_str("failed before it was ready"),
+    }
+    if let Some(error) = &deployment.error
+        && deployment.state != DeploymentState::Settled
+    {
+        let _ = write!(
+            text,
+            "\n  {}",
+            error.lines().collect::<Vec<_>>().join("\n  ")
+        );
+    }
+    text
+}
+
+/// `2026-01-31 10:00:00Z` of `2026-01-31T10:00:00.123456Z`: readers want no
+/// fractions.
+fn short(at: &str) -> String {
+    let whole = at
+        .split_once('.')
+        .map_or(at.trim_end_matches('Z'), |(whole, _)| whole);
+    format!("{}Z", whole.replacen('T', " ", 1))
+}

@@ -1,0 +1,100 @@
+//! A database of its own for one command.
+
+use clap::Args;
+
+use super::context::Context;
+use super::error::Error;
+use super::report::Report;
+use crate::postgres::Target;
+use crate::postgres::scratch::Scratch;
+use crate::postgres::target::Environment;
+use crate::postgres::throwaway::Throwaway;
+
+/// Where a command runs that can do without a database of the user's.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerArgs {
+    /// Start a PostgreSQL server for this command and remove it afterwards
+    ///
+    /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
+    /// in segue.toml chooses a major version and settings.
+    #[arg(long, conflicts_with_all = ["database_url", "direct_url"])]
+    pub throwaway: bool,
+
+    /// Make a database on this server for this command and drop it afterwards
+    ///
+    /// For servers with extensions or settings that are not installed here. The role needs
+    /// CREATEDB; the database in the URL is only connected to.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["throwaway", "database_url", "direct_url"])]
+    pub on: Option<String>,
+}
+
+/// The database that a command works on.
+pub(super) struct Server {
+    target: Target,
+    own: Own,
+}
+
+/// What was made for the command.
+enum Own {
+    Nothing,
+    /// Stops when it is dropped.
+    Throwaway(Throwaway),
+    /// Belongs to nobody once its session ends.
+    Scratch(Scratch),
+}
+
+/// Name of the database on a throwaway server.
+const DATABASE: &str = "postgres";
+
+impl ServerArgs {
+    /// Starts the server or makes the database, if one is wanted. Blocks.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn start(
+        &self,
+        context: &Context,
+        report: &mut Report,
+    ) -> Result<Server, Error> {
+        if self.throwaway {
+            let throwaway = Throwaway::start(&context.throwaway())?;
+            return Ok(Server {
+                // Whatever the environment says is of other servers.
+                target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
+                own: Own::Throwaway(throwaway),
+            });
+        }
+        let Some(url) = &self.on else {
+            return Ok(Server {
+                target: context.target(report)?,
+                own: Own::Nothing,
+            });
+        };
+        let target = context.resolve(url)?;
+        let scratch = Scratch::create(&target, context.connect_wait()).await?;
+        Ok(Server {
+            target: scratch.target(),
+            own: Own::Scratch(scratch),
+        })
+    }
+}
+
+impl Server {
+    /// Its database.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Removes what was made; tells if that could not be done.
+    pub(super) async fn stop(self, report: &mut Report) {
+        match self.own {
+            Own::Nothing => {}
+            Own::Throwaway(throwaway) => drop(throwaway),
+            Own::Scratch(scratch) => {
+                if let Err(error) = scratch.drop().await {
+                    report.note(&format!("a scratch database was not dropped: {error}"));
+                }
+            }
+        }
+    }
+}

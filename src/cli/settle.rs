@@ -1,0 +1,44 @@
+//! `segue settle`
+
+use clap::Args;
+
+use super::bounds::Bounds;
+use super::context::Context;
+use super::error::Error;
+use super::outcome::Outcome;
+use super::report::Report;
+use super::run;
+use crate::apply::{self, Until};
+
+/// Run what the tail still has to do
+///
+/// For a job or a sidecar after `segue up --until ready`, and after a tail that failed or was
+/// detached. Batch migrations that are pending stay so. What is already built, by whoever, is
+/// found and not built again; what a dead run left half-way is cleaned up first.
+///
+/// Exit statuses: 0 settled, 6 the tail is not done, others as `segue up`.
+#[derive(Args, Clone, Debug)]
+pub struct SettleArgs {
+    #[command(flatten)]
+    pub bounds: Bounds,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(
+    args: &SettleArgs,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Outcome, Error> {
+    let settings = args
+        .bounds
+        .settings(&context.config().up, Until::Settled, false);
+    let target = context.target(report)?;
+    let migrations = context.migrations(report)?;
+    run::run(context, report, &target, settings, async |run| {
+        Box::pin(apply::up::settle(run, migrations)).await
+    })
+    .await
+}

@@ -1,0 +1,105 @@
+//! `segue status`
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::context::Context;
+use super::error::Error;
+use super::outcome::Outcome;
+use super::report::{self, Report, status_text};
+use super::signal;
+use crate::migration::Migration;
+use crate::postgres::ledger::Ledger;
+use crate::postgres::{Session, listen};
+
+mod state;
+
+pub use state::{Entry, EntryState, Status};
+
+/// Show files against ledger, the deployment's state and the tail's progress
+///
+/// Reads only. A migration is pending, running, interrupted, failed, applied or abandoned; applied
+/// ones may be modified (their text has changed) or missing (their file is gone).
+#[derive(Args, Clone, Copy, Debug)]
+pub struct StatusArgs {
+    /// Print JSON, by docs/json/status.schema.json
+    #[arg(long)]
+    pub json: bool,
+
+    /// Go on until interrupted, and print again whenever something changes
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Pause between two looks of `--watch`.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(
+    args: StatusArgs,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Outcome, Error> {
+    let target = context.target(report)?;
+    let migrations = context.valid_migrations(report)?;
+    let session = Session::connect(&target, context.connect_wait()).await?;
+    let mut status = read(&session, context, &migrations).await?;
+    print(args, report, &status)?;
+    if args.watch {
+        let interrupt = signal::listen()?;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                signal = interrupt.first() => return Ok(signal.into()),
+            }
+            let next = read(&session, context, &migrations).await?;
+            if next != status {
+                status = next;
+                print(args, report, &status)?;
+            }
+        }
+    }
+    session.close().await;
+    Ok(Outcome::Done)
+}
+
+async fn read(
+    session: &Session,
+    context: &Context,
+    migrations: &[Migration],
+) -> Result<Status, Error> {
+    let owner = context.owner();
+    let project = context.project();
+    let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
+    let history = ledger.history(session).await?;
+    let progress = match ledger.version() {
+        Some(_) => ledger.progress(session).await?,
+        None => BTreeMap::new(),
+    };
+    let progress = progress
+        .into_iter()
+        .map(|(name, (row, _))| (name, row))
+        .collect();
+    let is_standby = listen::is_standby(session).await?;
+    Ok(Status::new(
+        &project, migrations, &history, &progress, is_standby,
+    ))
+}
+
+fn print(args: StatusArgs, report: &Report, status: &Status) -> Result<(), Error> {
+    match (args.json, args.watch) {
+        // One line each, so that a reader can tell where one ends.
+        (true, true) => report::result(&format!("{}\n", status.to_json())),
+        (true, false) => report::result_json(&status.to_json()),
+        (false, true) => report::result(&format!(
+            "{}\n",
+            status_text::status(status, report.is_verbose())
+        )),
+        (false, false) => report::result(&status_text::status(status, report.is_verbose())),
+    }
+}

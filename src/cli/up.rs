@@ -1,0 +1,72 @@
+//! `segue up`
+
+use clap::{Args, ValueEnum};
+
+use super::bounds::Bounds;
+use super::context::Context;
+use super::error::Error;
+use super::outcome::Outcome;
+use super::report::Report;
+use super::run;
+use super::server::ServerArgs;
+use crate::apply::{self, Until};
+
+/// Apply what is pending, announce readiness, run the tail
+///
+/// The batch, all pending migrations that are quick, runs in one transaction where it can. Its
+/// COMMIT makes the deployment ready: the row in segue.deployment and the notification on channel
+/// segue are part of it, so nobody can see one without the other. The tail, the migrations with
+/// `begin-concurrent-migration-with`, runs afterwards, while the new code already serves.
+///
+/// Whatever happens, running it again is right: it finishes what is left, or says why it cannot.
+/// With nothing to do it announces the deployment once more that made this folder ready.
+///
+/// Exit statuses: 0 done, 2 usage, 3 invalid files, 4 failed before ready, 5 timed out, 6 ready but
+/// the tail is not done, 130 and 143 by signal with nothing changed. `segue explain 4` says more.
+#[derive(Args, Clone, Debug)]
+pub struct UpArgs {
+    /// How far to go
+    #[arg(long, value_name = "STATE", default_value = "settled")]
+    pub until: UntilArg,
+
+    #[command(flatten)]
+    pub bounds: Bounds,
+
+    /// Refuse pending files older than applied ones, and applied ones that were changed or are gone
+    #[arg(long)]
+    pub strict: bool,
+
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// How far `up` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UntilArg {
+    /// Return when the batch is committed; `segue settle` runs the tail
+    Ready,
+    /// Run the tail too
+    Settled,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Result<Outcome, Error> {
+    let until = match args.until {
+        UntilArg::Ready => Until::Ready,
+        UntilArg::Settled => Until::Settled,
+    };
+    let settings = args
+        .bounds
+        .settings(&context.config().up, until, args.strict);
+    let migrations = context.migrations(report)?;
+    let server = args.server.start(context, report).await?;
+    let ended = run::run(context, report, server.target(), settings, async |run| {
+        Box::pin(apply::up::up(run, migrations)).await
+    })
+    .await;
+    server.stop(report).await;
+    ended
+}

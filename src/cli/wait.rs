@@ -1,0 +1,312 @@
+//! `segue wait`
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::duration::HumanDuration;
+use super::error::Error;
+use super::outcome::Outcome;
+use super::report::json::VERSION;
+use super::report::{self, Line, Report};
+use super::signal;
+use crate::history::Deployment;
+use crate::migration::Migration;
+use crate::postgres::connect::ConnectError;
+use crate::postgres::ledger::Ledger;
+use crate::postgres::{self, Session, Target, listen};
+
+mod verdict;
+
+pub use verdict::{Looker, Verdict};
+
+/// Wait until this folder is ready, or settled
+///
+/// Ready: all batch migrations of the folder are applied and the deployment that applied the last
+/// of them is marked ready. Settled: its concurrent migrations are done too. It listens on channel
+/// segue and reads the tables, which alone decide, after each notification and every 2 seconds. A
+/// server that is down, a database that does not exist yet, and a standby are all waited out.
+///
+/// Prints the deployment and ends with 0; with 5 when the time is over. It ends with 1 when a
+/// deployment of this folder fails while it waits and nobody else works on it. One that had failed
+/// before is told and waited past, since the next one is still to come; so is one whose runner has
+/// died.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct WaitArgs {
+    /// What to wait for
+    #[arg(value_name = "STATE", default_value = "ready")]
+    pub goal: Goal,
+
+    /// How long
+    #[arg(long, value_name = "D", default_value = "10m")]
+    pub timeout: HumanDuration,
+
+    /// Print the result as JSON, by docs/json/wait.schema.json
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Goal {
+    /// The batch is committed: new code may serve
+    Ready,
+    /// The concurrent migrations are done too
+    Settled,
+}
+
+impl Goal {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Settled => "settled",
+        }
+    }
+}
+
+/// A notification may be lost, or never be sent through a pooler: read again
+/// after this long in any case.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Pause between two tries to connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// A server that does not answer for so long is as good as gone.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Result<Outcome, Error> {
+    let target = context.target(report)?;
+    let migrations = context.valid_migrations(report)?;
+    let interrupt = signal::listen()?;
+    let mut wait = Wait {
+        args,
+        context,
+        looker: Looker::new(&context.project(), args.goal),
+        until: Instant::now() + args.timeout.0,
+        last: None,
+    };
+    tokio::select! {
+        ended = wait.run(&target, &migrations, report) => ended,
+        signal = interrupt.first() => Ok(signal.into()),
+    }
+}
+
+struct Wait<'a> {
+    args: WaitArgs,
+    context: &'a Context,
+    looker: Looker,
+    until: Instant,
+    /// What was missing when we looked last.
+    last: Option<String>,
+}
+
+/// Why a session is of no more use.
+enum Broken {
+    /// Begin anew.
+    Lost(String),
+    /// Give up.
+    Fatal(Error),
+}
+
+impl Wait<'_> {
+    async fn run(
+        &mut self,
+        target: &Target,
+        migrations: &[Migration],
+        report: &mut Report,
+    ) -> Result<Outcome, Error> {
+        loop {
+            let session = match self.connect(target).await {
+                Ok(session) => session,
+                Err(Broken::Fatal(error)) => return Err(error),
+                Err(Broken::Lost(reason)) => {
+                    self.tell(report, reason)?;
+                    self.sleep(CONNECT_PAUSE).await?;
+                    continue;
+                }
+            };
+            match self.watch(session, migrations, report).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(Broken::Fatal(error)) => return Err(error),
+                Err(Broken::Lost(reason)) => {
+                    self.tell(report, reason)?;
+                    self.sleep(CONNECT_PAUSE).await?;
+                }
+            }
+        }
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Session, Broken> {
+        let patience = self.left().min(ANSWER_MAX);
+        let connecting = Session::connect(target, Duration::ZERO);
+        match tokio::time::timeout(patience, connecting).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => Err(broken(error)),
+            Err(_) => Err(Broken::Lost(format!("no answer from {target}"))),
+        }
+    }
+
+    /// Looks at the state whenever something may have changed.
+    async fn watch(
+        &mut self,
+        mut session: Session,
+        migrations: &[Migration],
+        report: &mut Report,
+    ) -> Result<Outcome, Broken> {
+        // LISTEN before reading: a NOTIFY between the two would be lost.
+        let is_listening = self.answer(listen::listen(&session)).await?;
+        let is_standby = self.answer(listen::is_standby(&session)).await?;
+        loop {
+            match self.look(&session, migrations, is_standby).await? {
+                Verdict::Reached(deployment) => {
+                    self.reached(deployment.as_deref()).map_err(Broken::Fatal)?;
+                    session.close().await;
+                    return Ok(Outcome::Done);
+                }
+                Verdict::Failed { reason } => {
+                    return Err(Broken::Fatal(
+                        Error::new(Outcome::No, reason)
+                            .help("`segue status` says what stands; `segue up` tries again"),
+                    ));
+                }
+                Verdict::NotYet { missing } => self.tell(report, missing).map_err(Broken::Fatal)?,
+            }
+            let pause = PAUSE.min(self.left());
+            if is_listening {
+                match tokio::time::timeout(pause, listen::notified(&mut session)).await {
+                    // The state has changed, or it is time to look again.
+                    Ok(true) | Err(_) => {}
+                    Ok(false) => return Err(Broken::Lost("the connection was lost".to_owned())),
+                }
+            } else {
+                tokio::time::sleep(pause).await;
+            }
+            self.check_time().map_err(Broken::Fatal)?;
+        }
+    }
+
+    async fn look(
+        &mut self,
+        session: &Session,
+        migrations: &[Migration],
+        is_standby: bool,
+    ) -> Result<Verdict, Broken> {
+        let owner = self.context.owner();
+        let project = self.context.project();
+        let reading = async {
+            // It may have been made meanwhile.
+            let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
+            ledger.history(session).await
+        };
+        let history = self.answer(reading).await?;
+        Ok(self
+            .looker
+            .look(migrations, &history, is_standby, Instant::now()))
+    }
+
+    /// An answer of the server, unless it takes too long.
+    async fn answer<T>(
+        &self,
+        asking: impl Future<Output = Result<T, postgres::Error>>,
+    ) -> Result<T, Broken> {
+        match tokio::time::timeout(ANSWER_MAX, asking).await {
+            Ok(answer) => answer.map_err(broken),
+            Err(_) => Err(Broken::Lost("the server does not answer".to_owned())),
+        }
+    }
+
+    /// Tells what is missing, once.
+    fn tell(&mut self, report: &mut Report, missing: String) -> Result<(), Error> {
+        if self.last.as_ref() != Some(&missing) {
+            report.line_unless_quiet(&Line::notable("Waiting", missing.clone()));
+            self.last = Some(missing);
+        }
+        self.check_time()
+    }
+
+    fn check_time(&self) -> Result<(), Error> {
+        if self.left() > Duration::ZERO {
+            return Ok(());
+        }
+        let Self { args, last, .. } = self;
+        let mut error = Error::new(
+            Outcome::TimedOut,
+            format!("not {} after {}", args.goal.as_str(), args.timeout),
+        )
+        .help("`--timeout` sets how long to wait");
+        error.notes.extend(last.clone());
+        Err(error)
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), Error> {
+        tokio::time::sleep(pause.min(self.left())).await;
+        self.check_time()
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    fn reached(&self, deployment: Option<&Deployment>) -> Result<(), Error> {
+        let goal = self.args.goal.as_str();
+        if self.args.json {
+            return report::result_json(&to_json(
+                &self.context.project(),
+                self.args.goal,
+                deployment,
+            ));
+        }
+        report::result(&match deployment {
+            Some(deployment) => format!("{goal}: deployment {}\n", deployment.id),
+            None => format!("{goal}: the folder has no migrations\n"),
+        })
+    }
+}
+
+/// By `docs/json/wait.schema.json`.
+fn to_json(project: &str, goal: Goal, deployment: Option<&Deployment>) -> Value {
+    json!({
+        "version": VERSION,
+        "project": project,
+        "state": goal.as_str(),
+        "deployment": deployment.map(|deployment| deployment.id),
+        "ready_at": deployment.and_then(|deployment| deployment.ready_at.as_ref()),
+        "settled_at": deployment.and_then(|deployment| deployment.settled_at.as_ref()),
+    })
+}
+
+/// Whether a later try may go better.
+fn broken(error: postgres::Error) -> Broken {
+    match error {
+        postgres::Error::Connect(
+            error @ (ConnectError::NotAccepting { .. }
+            | ConnectError::Unreachable { .. }
+            | ConnectError::WrongKind { .. }
+            | ConnectError::NoDatabase { .. }
+            | ConnectError::TooManyConnections { .. }
+            | ConnectError::Refused { .. }),
+        ) => Broken::Lost(error.to_string()),
+        postgres::Error::Lost(reason) => Broken::Lost(reason),
+        error if error.failure() == postgres::Failure::ConnectionLost => {
+            Broken::Lost(error.to_string())
+        }
+        error => Broken::Fatal(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::report::schema;
+
+    #[test]
+    fn json_follows_its_schema() {
+        schema::check("wait", &to_json("main", Goal::Ready, None));
+    }
+}
