@@ -49,3 +49,42 @@ fn what_has_not_begun_in_the_batch_is_not_abandoned() {
         "error: there is no migration `3-none.sql`, in the folder or in the ledger\n"
     );
 }
+
+#[test]
+fn abandoning_what_runs_elsewhere_cancels_it_once_and_lets_it_clean_up() {
+    let case = Case::new();
+    case.concurrent(INDEX);
+    let writer = case.writer();
+    let running = case.start();
+    case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    let abandoning = std::thread::scope(|scope| {
+        let abandoning = scope.spawn(|| case.abandon("2-tail.sql"));
+        case.wait_for_statement("DROP INDEX CONCURRENTLY");
+        writer.run("COMMIT");
+        abandoning.join().expect("no panic")
+    });
+    check(
+        &abandoning,
+        "
+        2-tail.sql runs elsewhere
+        the deployment is settled
+        abandoned
+        ",
+    );
+    check(
+        &running.wait(),
+        "
+        statement 1 of 1
+        repaired: dropped `public.i`, which a try that did not end well had left invalid
+        error[server-error]: canceling statement due to user request
+          --> migrations/2-tail.sql:2:1
+          |
+        2 | CREATE INDEX CONCURRENTLY i ON t (a);
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ this statement
+          = note: SQLSTATE 57014
+        not settled
+        ",
+    );
+    assert_eq!(case.indexes(), "");
+    check(&case.up(), "settled\n");
+}

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use segue::apply::abandon::{Abandoned, abandon};
-use segue::apply::{ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Until, up};
+use segue::apply::{
+    ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until, up,
+};
 use segue::diagnostic::render::{Style, render};
 use segue::files;
 use segue::migration::Name;
@@ -24,6 +26,7 @@ pub struct Case {
 pub struct Running {
     runtime: tokio::runtime::Runtime,
     told: Arc<Mutex<String>>,
+    signals: tokio::sync::watch::Sender<Signals>,
     result: mpsc::Receiver<String>,
 }
 
@@ -33,6 +36,14 @@ impl Running {
         wait_until(line, || {
             let told = self.told.lock().expect("not poisoned");
             told.lines().any(|told| told == line)
+        });
+    }
+
+    /// As Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.signals.send_replace(Signals {
+            first: Some(Signal::Interrupt),
+            interrupts: 1,
         });
     }
 
@@ -77,10 +88,9 @@ impl Case {
             .file("2-alone.sql", &format!("-- segue: no-txn\n{sql}"));
     }
 
-    fn run(&self) -> (Run, tokio::sync::mpsc::UnboundedReceiver<Event>) {
+    fn run(&self, interrupt: Interrupt) -> (Run, tokio::sync::mpsc::UnboundedReceiver<Event>) {
         let environment = Environment::new(BTreeMap::new(), None);
         let (events, receiver) = Events::channel();
-        let (_, interrupt) = Interrupt::channel();
         let run = Run {
             target: Target::resolve(Some(&self.database.url()), &environment).expect("a target"),
             connect_wait: Duration::from_secs(5),
@@ -109,7 +119,8 @@ impl Case {
             .expect("a runtime");
         let (sender, result) = mpsc::channel();
         let folder = self.project.path().join("migrations");
-        let (run, mut events) = self.run();
+        let (signals, interrupt) = Interrupt::channel();
+        let (run, mut events) = self.run(interrupt);
         let told = Arc::new(Mutex::new(String::new()));
         let telling = Arc::clone(&told);
         runtime.spawn(async move {
@@ -134,6 +145,7 @@ impl Case {
         Running {
             runtime,
             told,
+            signals,
             result,
         }
     }
@@ -146,7 +158,8 @@ impl Case {
     pub fn abandon(&self, name: &str) -> String {
         let folder = self.project.path().join("migrations");
         let (migrations, _) = files::read(&[folder]).expect("a folder");
-        let (run, mut events) = self.run();
+        let (_, interrupt) = Interrupt::channel();
+        let (run, mut events) = self.run(interrupt);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -238,3 +238,81 @@ fn a_partitioned_table_is_refused_in_advance() {
         ",
     );
 }
+
+#[test]
+fn a_signal_cancels_a_standalone_build_and_drops_what_it_left() {
+    let case = Case::new();
+    case.standalone(INDEX);
+    let writer = case.writer();
+    let running = case.start();
+    running.wait_until_told("waits for 1 session on ?");
+    running.interrupt();
+    case.wait_for_statement("DROP INDEX CONCURRENTLY");
+    writer.run("COMMIT");
+    check(
+        &running.wait(),
+        "
+        statement 1 of 1
+        waits for 1 session on ?
+        repaired: dropped `public.i`, which a try that did not end well had left invalid
+        error: interrupted
+        ",
+    );
+    assert_eq!(case.indexes(), "");
+    check(&case.up(), "statement 1 of 1\nsettled\n");
+    assert_eq!(case.indexes(), "i|t");
+}
+
+#[test]
+fn an_index_that_nobody_can_tell_apart_is_decided_by_its_name() {
+    let case = Case::new();
+    // The server adds casts: the text does not decide.
+    case.concurrent("CREATE INDEX CONCURRENTLY i ON t ((b::text || 'x')) WHERE a > 0;\n");
+    let writer = case.writer();
+    let running = case.start();
+    let pid = case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    running.kill();
+    writer.run("COMMIT");
+    case.wait_until_gone(pid);
+    check(
+        &case.up(),
+        "
+        statement 1 of 1
+        statement 1 is done: `public.i` has been built since an earlier try began
+        2-tail.sql is done
+        settled
+        ",
+    );
+}
+
+#[test]
+fn another_index_of_that_name_is_an_error_that_shows_both() {
+    let case = Case::new();
+    case.database.run("CREATE INDEX i ON t (b)");
+    case.concurrent(INDEX);
+    check(
+        &case.up(),
+        "
+        statement 1 of 1
+        error[half-way]: there is another index named `public.i` on this table
+          --> migrations/2-tail.sql:2:1
+          |
+        2 | CREATE INDEX CONCURRENTLY i ON t (a);
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ this one is wanted
+          = note: there is: CREATE INDEX i ON public.t USING btree (b)
+          = note: wanted: CREATE INDEX CONCURRENTLY i ON t (a)
+          = help: give this one another name, or drop or rename the one that is there; if it is meant to be taken as it is, write `IF NOT EXISTS`
+        not settled
+        ",
+    );
+    case.concurrent("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);\n");
+    check(
+        &case.up(),
+        "
+        statement 1 of 1
+        statement 1 is done: `IF NOT EXISTS`, and there is: CREATE INDEX i ON public.t USING btree (b)
+        2-tail.sql is done
+        settled
+        ",
+    );
+}
