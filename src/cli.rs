@@ -36,6 +36,7 @@ pub use error::Error;
 pub use outcome::Outcome;
 pub use reference::reference;
 
+use crate::postgres::throwaway;
 use context::Context;
 use global::Global;
 use report::Report;
@@ -82,15 +83,19 @@ enum Command {
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
-    /// Keep a throwaway server for another segue
-    #[command(name = crate::postgres::throwaway::SUPERVISE, hide = true)]
-    Supervise,
 }
 
 /// Runs the program; its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
     panic::install();
+    // Not one of clap's commands: those, even hidden ones, are in completions.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == throwaway::SUPERVISE)
+    {
+        return throwaway::supervise();
+    }
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -99,9 +104,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    if matches!(cli.command, Command::Supervise) {
-        return crate::postgres::throwaway::supervise();
-    }
     let mut report = Report::new(&cli.global);
     let outcome = match dispatch(&cli, &mut report) {
         Ok(outcome) => outcome,
@@ -135,7 +137,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
-            Command::Explain(_) | Command::Completions(_) | Command::Supervise => Ok(Outcome::Done),
+            Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
         }
     })
 }
