@@ -13,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::{self, Target};
 
+pub mod abandon;
 mod batch;
 mod blocker;
 pub mod event;
@@ -207,6 +208,21 @@ pub enum ApplyError {
     /// The server or the connection failed outside of any migration.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
+}
+
+impl ApplyError {
+    /// The error, saying what this run has committed all the same.
+    #[must_use]
+    fn standing(mut self, names: &[Name]) -> Self {
+        if let Self::Migration { committed, .. }
+        | Self::TimedOut { committed, .. }
+        | Self::Interrupted { committed, .. } = &mut self
+            && committed.is_empty()
+        {
+            names.clone_into(committed);
+        }
+        self
+    }
 }
 
 /// A duration as people write it: `50ms`, `1.5s`, `5m`.

@@ -27,7 +27,7 @@ mod reader;
 mod resume;
 mod watch;
 
-pub(super) use outside::clean_up;
+pub(super) use outside::{CLEAN_UP_MARK, clean_up, clean_up_by_name};
 use reader::Reader;
 use watch::Watch;
 
@@ -282,17 +282,20 @@ impl<'a> Standalone<'a> {
     ) -> Result<(), StandaloneError> {
         let mut reader = Reader::open(self.migration);
         let mut is_chained = self.skip(&mut reader, next).await?;
+        let mut told = None;
         loop {
             let Some(statement) = reader.statement().await? else {
                 return Ok(());
             };
             let piece = self.piece(next, statement)?;
-            self.run.events.tell(Event::StatementBegan {
-                name: self.migration.name.clone(),
-                number: next + 1,
-                of: self.items.len(),
-                sql: first_line(&piece.placed.text),
-            });
+            if told.replace(next) != Some(next) {
+                self.run.events.tell(Event::StatementBegan {
+                    name: self.migration.name.clone(),
+                    number: next + 1,
+                    of: self.items.len(),
+                    sql: first_line(&piece.placed.text),
+                });
+            }
             let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
             self.tell_notices();
             match step {

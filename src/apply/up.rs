@@ -13,7 +13,7 @@ use crate::postgres::{Session, lock};
 
 mod block;
 mod fence;
-mod server;
+pub(super) mod server;
 
 pub use server::{greet, reach};
 
@@ -34,6 +34,8 @@ struct Runner<'a> {
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
+    /// Whether that deployment has been made ready.
+    is_announced: bool,
     /// Connections lost in the batch so far.
     losses: usize,
     began: Instant,
@@ -60,7 +62,8 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
     let mut runner = Runner::new(run, migrations).await?;
     match Box::pin(runner.up()).await {
         Err(error) => {
-            runner.note_failure(&error).await;
+            let error = error.standing(&runner.committed);
+            Box::pin(runner.note_failure(&error)).await;
             Err(error)
         }
         Ok(outcome) => Ok(outcome),
@@ -127,6 +130,7 @@ impl<'a> Runner<'a> {
             fire_before: Vec::new(),
             deployment: None,
             committed: Vec::new(),
+            is_announced: false,
             losses: 0,
             began,
         })
@@ -172,10 +176,13 @@ impl<'a> Runner<'a> {
             survey = self.survey().await?;
         }
         self.unfence().await;
-        if let Ready::Already(deployment) = survey.plan.ready
-            && self.deployment.is_none()
-        {
-            self.announce_again(&survey, deployment).await?;
+        match (self.deployment, survey.plan.ready) {
+            (None, Ready::Already(deployment)) => {
+                self.announce_again(&survey, deployment).await?;
+            }
+            // While this run waited, somebody else did all of its work.
+            (Some(_), _) if !self.is_announced => self.announce(&survey).await?,
+            _ => {}
         }
         if self.run.settings.until == Until::Ready && !survey.plan.tail.is_empty() {
             return Ok(Outcome::Ready);
@@ -221,11 +228,7 @@ impl<'a> Runner<'a> {
             }
         }
         if survey.plan.ready == Ready::AfterBatch {
-            let announcement = self.announcement(survey);
-            self.ledger
-                .announce_ready(&self.control, &announcement.notice, &announcement.tail)
-                .await?;
-            self.tell_ready();
+            self.announce(survey).await?;
         }
         Ok(Next::Step)
     }
@@ -286,7 +289,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn tell_ready(&self) {
+    fn tell_ready(&mut self) {
+        self.is_announced = true;
         if let Some(deployment) = self.deployment {
             self.run.events.tell(Event::Ready {
                 deployment,
@@ -294,6 +298,17 @@ impl<'a> Runner<'a> {
                 again: false,
             });
         }
+    }
+
+    /// Makes the deployment ready by a small transaction of its own.
+    async fn announce(&mut self, survey: &Survey) -> Result<(), ApplyError> {
+        self.control_again().await?;
+        let announcement = self.announcement(survey);
+        self.ledger
+            .announce_ready(&self.control, &announcement.notice, &announcement.tail)
+            .await?;
+        self.tell_ready();
+        Ok(())
     }
 
     async fn announce_again(&mut self, survey: &Survey, deployment: i64) -> Result<(), ApplyError> {

@@ -46,7 +46,7 @@ pub async fn run(
     report: &mut Report,
 ) -> Result<Outcome, Error> {
     let target = context.target(report)?;
-    let migrations = context.migrations(report)?;
+    let migrations = context.valid_migrations(report)?;
     let session = Session::connect(&target, context.connect_wait()).await?;
     let mut status = read(&session, context, &migrations).await?;
     print(args, report, &status)?;

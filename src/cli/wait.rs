@@ -82,7 +82,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// See [`Error`].
 pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Result<Outcome, Error> {
     let target = context.target(report)?;
-    let migrations = context.migrations(report)?;
+    let migrations = context.valid_migrations(report)?;
     let interrupt = signal::listen()?;
     let mut wait = Wait {
         args,

@@ -22,7 +22,7 @@ pub use write::{Applied, Notice, ProgressRow};
 const UPGRADES: [&str; 1] = [include_str!("ledger/0001.sql")];
 
 /// The version that this program writes: one per upgrade.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Access to one project's part of the ledger.

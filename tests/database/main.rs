@@ -5,6 +5,9 @@ mod fresh_database;
 mod project;
 mod proxy;
 mod scratch;
+mod standalone;
+mod statement;
+mod tail;
 mod throwaway;
 
 #[path = "../support/support.rs"]

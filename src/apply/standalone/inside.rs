@@ -43,8 +43,10 @@ impl Standalone<'_> {
             .digest(&piece)
             .is_some_and(Digest::refuses_transaction_block);
         match piece.class.control {
-            _ if is_chained => return self.block(reader, piece, true).await,
-            Some(TransactionControl::Begin) => return self.block(reader, piece, false).await,
+            _ if is_chained => return Box::pin(self.block(reader, piece, true)).await,
+            Some(TransactionControl::Begin) => {
+                return Box::pin(self.block(reader, piece, false)).await;
+            }
             Some(TransactionControl::CommitPrepared | TransactionControl::RollbackPrepared) => {}
             // Without a transaction these are warnings or errors, and nothing
             // else: the server's words.

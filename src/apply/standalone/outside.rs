@@ -1,16 +1,19 @@
 //! What refuses a transaction block: intent, statement, mark; before and after
 //! it the catalogs are looked at.
 
+use std::sync::Arc;
+
 use super::watch::Watch;
 use super::{Piece, Standalone, StandaloneError};
 use crate::apply::{Event, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
-use crate::migration::{Kind as MigrationKind, Migration};
+use crate::migration::{Kind as MigrationKind, Migration, Name};
 use crate::postgres::ledger::{Intent, IntentState, Ledger, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, Session, ident, index, timeouts};
+use crate::postgres::{Error, Failure, ServerError, Session, ident, index, settings, timeouts};
 use crate::procedure::{CreateIndex, Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::{Digest, Kind, RelationName, digest, same_index};
+use crate::text::Source;
 
 /// The last try of a statement, ours or an earlier run's.
 struct Try {
@@ -261,7 +264,7 @@ impl Standalone<'_> {
             self.run,
             self.session,
             &mut self.watch,
-            self.migration,
+            &self.migration.name,
             name,
         )
         .await
@@ -348,7 +351,7 @@ async fn drop_index(
     run: &Run,
     session: &Session,
     watch: &mut Watch<'_>,
-    migration: &Migration,
+    migration: &Name,
     name: &str,
 ) -> Result<Result<(), String>, StandaloneError> {
     let before = timeouts::replace(session, None).await?;
@@ -366,7 +369,7 @@ async fn drop_index(
     before.restore(session).await?;
     if result.is_ok() {
         run.events.tell(Event::Repaired {
-            name: migration.name.clone(),
+            name: migration.clone(),
             what: format!("dropped `{name}`, which a try that did not end well had left invalid"),
         });
     }
@@ -387,7 +390,8 @@ pub(super) async fn clean_up_intent(
         standalone.ledger,
         standalone.session,
         &mut standalone.watch,
-        standalone.migration,
+        &standalone.migration.name,
+        Some(&standalone.migration.source),
         intent,
     )
     .await
@@ -405,10 +409,34 @@ pub(in crate::apply) async fn clean_up(
     session: &mut Session,
     migration: &Migration,
 ) -> Result<(), StandaloneError> {
+    clean_up_by_name(
+        run,
+        ledger,
+        session,
+        &migration.name,
+        Some(&migration.source),
+    )
+    .await
+}
+
+/// As [`clean_up`], where the file may be gone.
+///
+/// # Errors
+/// [`StandaloneError`]
+pub(in crate::apply) async fn clean_up_by_name(
+    run: &Run,
+    ledger: &Ledger,
+    session: &mut Session,
+    name: &Name,
+    source: Option<&Arc<Source>>,
+) -> Result<(), StandaloneError> {
+    // The file may have left it with another role and another search_path.
+    let clean = settings::clean_builder(session.server_version());
+    session.execute(&clean).await?;
     let mut watch = Watch::new(run, session, false);
-    for intent in ledger.intents(session, &migration.name).await? {
+    for intent in ledger.intents(session, name).await? {
         if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
-            clean_up_one(run, ledger, session, &mut watch, migration, &intent).await?;
+            clean_up_one(run, ledger, session, &mut watch, name, source, &intent).await?;
             watch.forget();
         }
     }
@@ -420,7 +448,8 @@ async fn clean_up_one(
     ledger: &Ledger,
     session: &Session,
     watch: &mut Watch<'_>,
-    migration: &Migration,
+    migration: &Name,
+    source: Option<&Arc<Source>>,
     intent: &Intent,
 ) -> Result<(), StandaloneError> {
     let digest = digest(&intent.sql);
@@ -446,18 +475,21 @@ async fn clean_up_one(
                             "`{name}`, which an earlier try has left invalid, could not be dropped"
                         ),
                     )
-                    .source(&migration.source)
                     .note(why)
                     .help(format!(
                         "`DROP INDEX CONCURRENTLY {name};`, then run segue again"
                     ));
+                    let diagnostic = match source {
+                        Some(source) => diagnostic.source(source),
+                        None => diagnostic,
+                    };
                     return Err(StandaloneError::Failed(Box::new(diagnostic)));
                 }
             }
             Next::Done { reason } => {
                 if let Some(what) = reason {
                     run.events.tell(Event::Repaired {
-                        name: migration.name.clone(),
+                        name: migration.clone(),
                         what,
                     });
                 }

@@ -74,8 +74,8 @@ pub(super) fn resume(items: &[Item], intents: &[Intent]) -> Result<Resume, Diffe
 impl Standalone<'_> {
     pub(super) fn refuse_difference(&self, difference: &Difference) -> StandaloneError {
         let done = match difference.done {
-            1 => "its first statement is done".to_owned(),
-            done => format!("its first {done} statements are done"),
+            1 => "its first statement is done, and is not run again".to_owned(),
+            done => format!("its first {done} statements are done, and are not run again"),
         };
         let diagnostic = Diagnostic::new(
             code::CHANGED_WHILE_BEGUN,
@@ -92,7 +92,7 @@ impl Standalone<'_> {
         };
         StandaloneError::Failed(Box::new(
             diagnostic
-                .note(format!("{done}, and are not run again"))
+                .note(done)
                 .note(format!(
                     "statement {} was: {}",
                     difference.statement + 1,

@@ -20,6 +20,9 @@ impl Ledger {
         &self,
         session: &Session,
     ) -> Result<BTreeMap<Name, (ProgressRow, Duration)>, Error> {
+        if self.version.is_none() {
+            return Ok(BTreeMap::new());
+        }
         let sql = include_str!("progress.sql").replace(":project", &literal(&self.project));
         let rows = session.query(&sql).await?;
         rows.iter()

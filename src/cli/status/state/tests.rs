@@ -21,6 +21,7 @@ fn file(name: &str, kind: Kind) -> Migration {
         rerunnable: false,
         schema_diff: None,
         outline: None,
+        problems: Vec::new(),
     }
 }
 

@@ -23,6 +23,7 @@ fn migration(name: &str, kind: Kind) -> Migration {
         rerunnable: false,
         schema_diff: None,
         outline: None,
+        problems: Vec::new(),
     }
 }
 
