@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
+mod abandon;
 mod bounds;
 mod completions;
 mod config;
@@ -77,6 +78,7 @@ pub struct Cli {
 enum Command {
     Up(up::UpArgs),
     Settle(settle::SettleArgs),
+    Abandon(abandon::AbandonArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
@@ -133,6 +135,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         match &cli.command {
             Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
             Command::Settle(args) => Box::pin(settle::run(args, &context, report)).await,
+            Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,

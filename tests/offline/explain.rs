@@ -61,7 +61,9 @@ fn a_misspelt_subject_is_corrected() {
 fn completions_know_the_commands() {
     let run = Project::new().segue(&["completions", "bash"]);
     run.expect_success();
-    for command in ["up", "settle", "plan", "status", "wait", "init", "explain"] {
+    for command in [
+        "up", "settle", "abandon", "plan", "status", "wait", "init", "explain",
+    ] {
         assert!(
             run.stdout.contains(&format!("segue,{command})")),
             "{command}"
