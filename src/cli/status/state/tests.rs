@@ -20,6 +20,7 @@ fn file(name: &str, kind: Kind) -> Migration {
         ends: Vec::new(),
         rerunnable: false,
         schema_diff: None,
+        problems: Vec::new(),
         outline: None,
         problems: Vec::new(),
     }

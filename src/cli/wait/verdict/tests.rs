@@ -22,6 +22,7 @@ fn migration(name: &str, kind: Kind) -> Migration {
         ends: Vec::new(),
         rerunnable: false,
         schema_diff: None,
+        problems: Vec::new(),
         outline: None,
         problems: Vec::new(),
     }
