@@ -24,6 +24,7 @@ fn migration(name: &str, kind: Kind) -> Migration {
         schema_diff: None,
         problems: Vec::new(),
         outline: None,
+        problems: Vec::new(),
     }
 }
 
