@@ -82,7 +82,7 @@ impl Try<'_> {
                 .as_ref()
                 .is_some_and(|outline| outline.adds_enum_value)
         };
-        adds(&self.migrations[index]) && !self.migrations[..index].iter().any(|one| adds(one))
+        adds(&self.migrations[index]) && !self.migrations[..index].iter().any(adds)
     }
 
     fn diagnostic(
