@@ -186,6 +186,16 @@ impl Context {
         Ok(target)
     }
 
+    /// The option of the command line that names a database.
+    #[must_use]
+    pub fn database_option(&self) -> Option<&'static str> {
+        match (&self.global.direct_url, &self.global.database_url) {
+            (Some(_), _) => Some("--direct-url"),
+            (None, Some(_)) => Some("--database-url"),
+            (None, None) => None,
+        }
+    }
+
     /// The database that `url` names, in these surroundings.
     ///
     /// # Errors

@@ -21,6 +21,27 @@ pub(super) async fn run(
     settings: Settings,
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
+    match tell(context, report, target, settings, work).await? {
+        apply::Outcome::Settled => Ok(Outcome::Done),
+        apply::Outcome::Ready => {
+            report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
+            Ok(Outcome::Done)
+        }
+        apply::Outcome::Unsettled(left) => Err(unsettled(&left)),
+    }
+}
+
+/// Does `work` with all that it needs, and tells its events.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn tell<T>(
+    context: &Context,
+    report: &mut Report,
+    target: &Target,
+    settings: Settings,
+    work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
+) -> Result<T, Error> {
     let (events, receiver) = Events::channel();
     let run = Run {
         target: target.clone(),
@@ -38,14 +59,7 @@ pub(super) async fn run(
         ended
     };
     let (ended, ()) = tokio::join!(working, report.follow(receiver));
-    match ended? {
-        apply::Outcome::Settled => Ok(Outcome::Done),
-        apply::Outcome::Ready => {
-            report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
-            Ok(Outcome::Done)
-        }
-        apply::Outcome::Unsettled(left) => Err(unsettled(&left)),
-    }
+    Ok(ended?)
 }
 
 /// A tail that is not done: what stands, and what running again will do. The

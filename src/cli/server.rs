@@ -17,14 +17,14 @@ pub struct ServerArgs {
     ///
     /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
     /// in segue.toml chooses a major version and settings.
-    #[arg(long, conflicts_with_all = ["database_url", "direct_url"])]
+    #[arg(long)]
     pub throwaway: bool,
 
     /// Make a database on this server for this command and drop it afterwards
     ///
     /// For servers with extensions or settings that are not installed here. The role needs
     /// CREATEDB; the database in the URL is only connected to.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["throwaway", "database_url", "direct_url"])]
+    #[arg(long, value_name = "URL", conflicts_with = "throwaway")]
     pub on: Option<String>,
 }
 
@@ -56,6 +56,13 @@ impl ServerArgs {
         context: &Context,
         report: &mut Report,
     ) -> Result<Server, Error> {
+        // clap sees no conflict with a global option before the command's name.
+        let own = [("--throwaway", self.throwaway), ("--on", self.on.is_some())];
+        let own = own.iter().find(|(_, is_given)| *is_given);
+        if let (Some((own, _)), Some(other)) = (own, context.database_option()) {
+            return Err(Error::usage(format!("`{own}` is in place of `{other}`"))
+                .help("leave out one of the two"));
+        }
         if self.throwaway {
             let throwaway = Throwaway::start(&context.throwaway())?;
             return Ok(Server {
