@@ -145,7 +145,8 @@ pub(super) async fn run(
     };
     let began = Instant::now();
     let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
-    let result = standalone.all().await;
+    // Large: the state of every kind of statement is in it.
+    let result = Box::pin(standalone.all()).await;
     standalone.tell_notices();
     match result {
         Ok(report) => Ok(Report {

@@ -231,11 +231,12 @@ fn tell(event: &Event) -> String {
             format!("statement {number} is done: {reason}\n")
         }
         Event::Repaired { what, .. } => format!("repaired: {what}\n"),
-        Event::WaitingForLock { relation, blockers } => format!(
-            "waits for {} session on {}\n",
-            blockers.len(),
-            relation.as_deref().unwrap_or("?")
-        ),
+        // Waits for another transaction to end are seen or not, as it happens;
+        // those for a relation are what is tested.
+        Event::WaitingForLock {
+            relation: Some(relation),
+            blockers,
+        } => format!("waits for {} session on {relation}\n", blockers.len()),
         Event::RunsElsewhere { name, .. } => format!("{name} runs elsewhere\n"),
         Event::MigrationDone { name, .. } => format!("{name} is done\n"),
         Event::MigrationFailed { diagnostic, .. } => render(diagnostic, Style::Plain),

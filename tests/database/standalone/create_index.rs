@@ -245,7 +245,7 @@ fn a_signal_cancels_a_standalone_build_and_drops_what_it_left() {
     case.standalone(INDEX);
     let writer = case.writer();
     let running = case.start();
-    running.wait_until_told("waits for 1 session on ?");
+    case.wait_for_statement("CREATE INDEX CONCURRENTLY");
     running.interrupt();
     case.wait_for_statement("DROP INDEX CONCURRENTLY");
     writer.run("COMMIT");
@@ -253,7 +253,6 @@ fn a_signal_cancels_a_standalone_build_and_drops_what_it_left() {
         &running.wait(),
         "
         statement 1 of 1
-        waits for 1 session on ?
         repaired: dropped `public.i`, which a try that did not end well had left invalid
         error: interrupted
         ",
