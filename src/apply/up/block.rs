@@ -230,7 +230,7 @@ impl Runner<'_> {
 
     /// The connection ended before COMMIT: nothing of the block is there, once
     /// the old backend is gone. Its lock tells.
-    async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
+    pub(super) async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
         self.check_patience(began, reason, None)?;
         self.losses += 1;
         if self.losses > super::LOSSES_MAX {

@@ -184,7 +184,7 @@ async fn what_is_set_reaches_the_session() {
     let connected = connect(&target.with_database("app"), Duration::ZERO)
         .await
         .unwrap();
-    assert_eq!(connected.server_version / 10_000, 15);
+    assert!(connected.server_version >= 140_000);
     assert_eq!(
         ask(
             connected,

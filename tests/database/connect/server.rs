@@ -17,11 +17,15 @@ pub struct Server {
 /// A program of the server that the other tests use, too.
 fn bin(program: &str) -> PathBuf {
     let bin = std::env::var_os("SEGUE_TEST_PG_BIN");
-    bin.map_or_else(
-        || PathBuf::from("/usr/lib/postgresql/15/bin"),
-        PathBuf::from,
-    )
-    .join(program)
+    let newest = || {
+        let options = segue::postgres::throwaway::Options::default();
+        let servers = segue::postgres::throwaway::find_servers(&options);
+        let newest = servers.into_iter().next();
+        newest
+            .expect("no PostgreSQL server binaries: run scripts/setup")
+            .bin
+    };
+    bin.map_or_else(newest, PathBuf::from).join(program)
 }
 
 /// The program, as `postgres` where the tests run as root, which it refuses.
