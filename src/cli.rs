@@ -62,7 +62,6 @@ const HELP_WIDTH: usize = 100;
     version,
     styles = STYLES,
     max_term_width = HELP_WIDTH,
-    disable_help_subcommand = false,
     after_help = "Durations (D) are written 500ms, 10s, 5m, 2h, 7d. `segue explain` lists exit \
                   statuses, directives and codes of problems."
 )]

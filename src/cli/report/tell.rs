@@ -62,7 +62,7 @@ impl Teller {
             Event::Planned(plan) => return self.planned(plan),
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
             Event::WaitingForBatch { holder } => {
-                let text = format!("for another run to end its batch: {}", holder);
+                let text = format!("for another run to end its batch: {holder}");
                 return self.once(
                     format!("batch {}", holder.pid),
                     Line::notable("Waiting", text),
@@ -216,7 +216,7 @@ impl Teller {
                 Line::notable("Repaired", format!("`{name}`: {what}"))
             }
             Event::RunsElsewhere { name, holder } => {
-                let text = format!("for `{name}`, which {} runs", holder);
+                let text = format!("for `{name}`, which {holder} runs");
                 return self.once(
                     format!("elsewhere {name} {}", holder.pid),
                     Line::notable("Waiting", text),

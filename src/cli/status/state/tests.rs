@@ -22,7 +22,6 @@ fn file(name: &str, kind: Kind) -> Migration {
         schema_diff: None,
         problems: Vec::new(),
         outline: None,
-        problems: Vec::new(),
     }
 }
 

@@ -24,7 +24,6 @@ fn migration(name: &str, kind: Kind) -> Migration {
         schema_diff: None,
         problems: Vec::new(),
         outline: None,
-        problems: Vec::new(),
     }
 }
 
