@@ -189,6 +189,14 @@ pub enum ApplyError {
         /// Migrations of this run that are committed all the same.
         committed: Vec<Name>,
     },
+    /// COMMIT was sent, and whether it happened could not be found out in time.
+    #[error("gave up after {} while waiting for the outcome of a COMMIT", human(.after))]
+    CommitUnknown {
+        /// How long; `--commit-wait` bounds it.
+        after: Duration,
+        /// Migrations of this run that are committed for certain.
+        committed: Vec<Name>,
+    },
     /// The user asked to end.
     #[error("interrupted")]
     Interrupted {
@@ -216,6 +224,7 @@ impl ApplyError {
     fn standing(mut self, names: &[Name]) -> Self {
         if let Self::Migration { committed, .. }
         | Self::TimedOut { committed, .. }
+        | Self::CommitUnknown { committed, .. }
         | Self::Interrupted { committed, .. } = &mut self
             && committed.is_empty()
         {

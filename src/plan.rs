@@ -32,8 +32,6 @@ pub enum CutReason {
     /// A migration before it adds an enum value, which cannot be used before
     /// it is committed (55P04).
     EnumValue,
-    /// A table has pending deferred triggers (55006).
-    PendingTriggers,
     /// The server's lock table is full (53200).
     LockMemory,
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ pub type TextRow = Vec<Option<String>>;
 #[derive(Debug)]
 pub struct Session {
     client: tokio_postgres::Client,
-    messages: mpsc::UnboundedReceiver<Message>,
+    messages: Mutex<mpsc::UnboundedReceiver<Message>>,
     driver: tokio::task::JoinHandle<()>,
     canceller: connect::Canceller,
     target: Target,
@@ -100,7 +100,7 @@ impl Session {
         });
         let mut session = Self {
             client: connected.client,
-            messages,
+            messages: Mutex::new(messages),
             driver,
             canceller: connected.canceller,
             target: target.clone(),
@@ -228,14 +228,17 @@ impl Session {
     }
 
     /// What the server said since the last call, without waiting.
-    pub fn messages(&mut self) -> Vec<Message> {
-        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
+    pub fn messages(&self) -> Vec<Message> {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::from_fn(|| messages.try_recv().ok()).collect()
     }
 
     /// Waits for the server to say something; `None` when the connection has
     /// ended.
     pub async fn message(&mut self) -> Option<Message> {
-        self.messages.recv().await
+        let messages = self.messages.get_mut();
+        let messages = messages.unwrap_or_else(PoisonError::into_inner);
+        messages.recv().await
     }
 
     /// Ends the session and waits until the server has let go of its locks,

@@ -7,20 +7,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::failure::{Placed, explain_missing, failure, words};
+use super::failure::{Placed, words};
 use super::feed::{Feed, feed};
 use super::{Event, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Migration, Name};
-use crate::plan::{Block, Cut, CutReason};
+use crate::plan::{Block, Cut};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::{Applied, Ledger, Notice};
-use crate::postgres::{Error, Failure, Pipeline, ServerError, Session, settings};
+use crate::postgres::{Error, Message, Pipeline, Session, settings};
 use crate::statement::{Class, OwnedPiece, Statement, TransactionControl};
 
 mod commit;
+mod judge;
 
 /// What a block needs besides its own migrations.
 pub(super) struct Batch<'a> {
@@ -28,6 +29,8 @@ pub(super) struct Batch<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) graph: &'a Graph,
     pub(super) history: &'a History,
+    /// Whether the database held no relations of its own when the run began.
+    pub(super) was_empty: bool,
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
     pub(super) deployment: i64,
@@ -88,6 +91,8 @@ pub(super) struct Try<'a> {
     /// The last lock that was waited for.
     wait: Option<LockWait>,
     ran: Vec<Ran>,
+    /// The migration whose statements are being sent.
+    sending: usize,
     /// Migrations before which deferred triggers fire.
     fire_before: &'a [Name],
     cap: Duration,
@@ -103,6 +108,12 @@ struct Ran {
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// A look that takes longer is given up: the other connection may be dead.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
+const SAVEPOINT: &str = "SAVEPOINT segue_of_one_migration";
+const RELEASE: &str = "RELEASE SAVEPOINT segue_of_one_migration";
 
 impl<'a> Try<'a> {
     /// One try of `block` on `session`, which holds the batch's lock.
@@ -126,6 +137,7 @@ impl<'a> Try<'a> {
             session,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
+            sending: 0,
             wait: None,
             fire_before,
             cap,
@@ -141,9 +153,10 @@ impl<'a> Try<'a> {
 
     async fn transaction(&mut self, announcement: Option<&Announcement>) -> Result<(), Ended> {
         let session = self.session;
-        let begin: Arc<str> = format!("{};BEGIN READ WRITE", self.clean()).into();
         let mut pipeline = session.pipeline();
-        pipeline.push(&begin, Flight::Ours { migration: 0 });
+        for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
+            pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
+        }
         self.statements(&mut pipeline).await?;
         self.drain(&mut pipeline).await?;
         let applied: Vec<Applied> = self
@@ -174,13 +187,19 @@ impl<'a> Try<'a> {
         let mut current = 0;
         let mut is_dirty = false;
         let mut sets_constraints = false;
+        let mut has_savepoint = false;
         while let Some(next) = feed.recv().await {
+            // A server that is quicker than we are leaves nothing to wait for.
+            if let Some(signal) = self.batch.run.interrupt.signals().first {
+                return Err(Ended::Interrupted(signal));
+            }
             while let Some((flight, result)) = pipeline.try_next() {
                 self.land(flight, result)?;
             }
             match next {
                 Feed::Begin(index) => {
                     current = index;
+                    self.sending = index;
                     if std::mem::take(&mut sets_constraints) {
                         self.fire_triggers(pipeline, index - 1).await?;
                     }
@@ -202,6 +221,13 @@ impl<'a> Try<'a> {
                     let class = Class::of(&statement.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
+                    // Around the savepoints of a file, so that those left open
+                    // end with it: the next file must not roll back to them.
+                    if class.control == Some(TransactionControl::Savepoint)
+                        && !std::mem::replace(&mut has_savepoint, true)
+                    {
+                        pipeline.push(&SAVEPOINT.into(), Flight::Ours { migration: current });
+                    }
                     self.ran[current].statements += 1;
                     if statement.copy_from_stdin {
                         self.drain(pipeline).await?;
@@ -213,6 +239,9 @@ impl<'a> Try<'a> {
                 // Data without its COPY cannot come out of the splitter.
                 Feed::Piece(OwnedPiece::CopyData(_) | OwnedPiece::CopyEnd { .. }) => {}
                 Feed::End => {
+                    if std::mem::take(&mut has_savepoint) {
+                        pipeline.push(&RELEASE.into(), Flight::Ours { migration: current });
+                    }
                     let ran = &mut self.ran[current];
                     ran.ended.get_or_insert_with(Instant::now);
                 }
@@ -239,11 +268,11 @@ impl<'a> Try<'a> {
             self.drain(pipeline).await?;
         }
         let text = Arc::clone(&placed.text);
-        let caps = settings::may_set_lock_timeout(&text);
+        let leaves_bounds = class.may_change_session && settings::may_leave_bounds(&text);
         pipeline.push(&text, Flight::Statement { migration, placed });
-        if caps {
-            let cap = settings::cap_lock_timeout(self.cap).into();
-            pipeline.push(&cap, Flight::Ours { migration });
+        if leaves_bounds {
+            let bounds = settings::bounds(self.cap).into();
+            pipeline.push(&bounds, Flight::Ours { migration });
         }
         Ok(())
     }
@@ -328,8 +357,31 @@ impl<'a> Try<'a> {
 
     fn land(&mut self, flight: Flight, result: Result<(), Error>) -> Result<(), Ended> {
         let (Flight::Statement { migration, .. } | Flight::Ours { migration }) = &flight;
-        self.ran[*migration].ended = Some(Instant::now());
-        result.map_err(|error| self.judge(error, Some(flight)))
+        let migration = *migration;
+        self.ran[migration].ended = Some(Instant::now());
+        self.tell_notices(migration);
+        match result {
+            Ok(()) => {
+                // What this statement waited for, it has got.
+                self.wait = None;
+                Ok(())
+            }
+            Err(error) => Err(self.judge(error, Some(flight))),
+        }
+    }
+
+    /// Tells what the server said besides its replies. It may be ahead of the
+    /// reply at hand, so the migration is known only if no other is under way.
+    fn tell_notices(&self, migration: usize) {
+        for message in self.session.messages() {
+            if let Message::Notice(notice) = message {
+                let is_certain = migration == self.sending;
+                self.batch.run.events.tell(Event::Notice {
+                    name: is_certain.then(|| self.migrations[migration].name.clone()),
+                    notice,
+                });
+            }
+        }
     }
 
     /// Awaits `work` while watching for signals and for the lock queue.
@@ -342,96 +394,19 @@ impl<'a> Try<'a> {
                 biased;
                 result = &mut work => return Ok(result),
                 signal = run.interrupt.first() => return Err(Ended::Interrupted(signal)),
-                () = tokio::time::sleep(silence) => {
-                    silence = (silence * 2).min(SILENCE_MAX);
-                    // What cannot be looked at is only not told.
-                    let wait = activity::lock_wait(self.batch.control, self.session.backend().pid);
-                    if let Ok(Some(wait)) = wait.await {
+                () = tokio::time::sleep(silence) => {}
+            }
+            silence = (silence * 2).min(SILENCE_MAX);
+            let look = activity::lock_wait(self.batch.control, self.session.backend().pid);
+            tokio::select! {
+                // What cannot be looked at is only not told.
+                look = tokio::time::timeout(LOOK_MAX, look) => {
+                    if let Ok(Ok(Some(wait))) = look {
                         self.wait = Some(wait);
                     }
                 }
+                signal = run.interrupt.first() => return Err(Ended::Interrupted(signal)),
             }
-        }
-    }
-
-    /// What an error means for the block.
-    fn judge(&mut self, error: Error, flight: Option<Flight>) -> Ended {
-        let server = match error {
-            Error::Server(server) => server,
-            Error::Lost(reason) => {
-                return Ended::Lost {
-                    reason,
-                    commit: None,
-                };
-            }
-            other => return Ended::Failed(Box::new(unexpected(&other))),
-        };
-        let (index, placed) = match flight {
-            Some(Flight::Statement { migration, placed }) => (migration, Some(placed)),
-            Some(Flight::Ours { migration }) => (migration, None),
-            None => (0, None),
-        };
-        let migration = self.migrations[index];
-        let cut = |reason| Cut {
-            before: migration.name.clone(),
-            reason,
-        };
-        match server.failure() {
-            Failure::LockTimeout | Failure::Deadlock | Failure::Serialization => Ended::Retry {
-                name: Some(migration.name.clone()),
-                cause: server.to_string(),
-                wait: self.wait.take(),
-            },
-            Failure::ConnectionLost => Ended::Lost {
-                reason: server.message,
-                commit: None,
-            },
-            Failure::EnumValueUnusable if index > 0 => Ended::Cut(cut(CutReason::EnumValue)),
-            Failure::ObjectInUse if index > 0 && !self.fire_before.contains(&migration.name) => {
-                Ended::FireTriggersBefore(migration.name.clone())
-            }
-            Failure::ObjectInUse if index > 0 => Ended::Cut(cut(CutReason::PendingTriggers)),
-            Failure::OutOfMemory if index > 0 && !self.batch.history.has_user_relations => {
-                Ended::Cut(cut(CutReason::LockMemory))
-            }
-            _ => Ended::Failed(Box::new(self.diagnostic(migration, placed, &server))),
-        }
-    }
-
-    fn diagnostic(
-        &self,
-        migration: &Migration,
-        placed: Option<Placed>,
-        error: &ServerError,
-    ) -> Diagnostic {
-        let Some(placed) = placed else {
-            return words(error).source(&migration.source);
-        };
-        let diagnostic = failure(migration, &placed, error);
-        let batch = self.batch;
-        let diagnostic = explain_missing(
-            diagnostic,
-            error,
-            &placed,
-            migration,
-            batch.graph,
-            batch.history,
-            &batch.run.project,
-        );
-        match error.failure() {
-            Failure::EnumValueUnusable => diagnostic.help(
-                "an enum value cannot be used by the transaction that adds it: write `-- segue: no-txn` at the top of the file that adds it, or add it in a file of its own before this one",
-            ),
-            Failure::ObjectInUse => diagnostic.help(
-                "if triggers are deferred, `SET CONSTRAINTS ALL IMMEDIATE;` before this statement fires them",
-            ),
-            Failure::OutOfMemory => diagnostic.help(
-                "each table, index and sequence that a transaction touches takes a slot in the server's lock table: raise `max_locks_per_transaction` and restart the server, or deploy in smaller steps",
-            ),
-            Failure::ActiveTransaction | Failure::InvalidTermination => diagnostic.help(
-                "write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`",
-            ),
-            _ => diagnostic,
         }
     }
 
@@ -490,8 +465,4 @@ impl Placed {
             line: statement.position.line,
         }
     }
-}
-
-fn unexpected(error: &Error) -> Diagnostic {
-    Diagnostic::new(crate::diagnostic::code::SERVER_ERROR, error.to_string())
 }

@@ -190,7 +190,8 @@ pub(super) async fn run(
     };
     report.not_started.extend(schedule.left().cloned());
     if let Some(signal) = run.interrupt.signals().first {
-        tail.detach(graph, signal, held, &mut report).await;
+        // Boxed: it is large, and rare.
+        Box::pin(tail.detach(graph, signal, held, &mut report)).await;
     }
     tail.control.close().await;
     report.sort();

@@ -1,11 +1,11 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::batch::{Announcement, Batch};
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, standalone, tail};
-use crate::history::{DeploymentState, LockKey};
+use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Ledger, Notice};
@@ -15,6 +15,7 @@ mod block;
 mod fence;
 pub(super) mod server;
 
+use server::Heeds;
 pub use server::{greet, reach};
 
 /// A run under way.
@@ -31,6 +32,8 @@ struct Runner<'a> {
     options: Options,
     /// Migrations before which deferred triggers have to fire.
     fire_before: Vec<Name>,
+    /// Whether the database held no relations of its own at the beginning.
+    was_empty: Option<bool>,
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
@@ -128,6 +131,7 @@ impl<'a> Runner<'a> {
                 ..Options::default()
             },
             fire_before: Vec::new(),
+            was_empty: None,
             deployment: None,
             committed: Vec::new(),
             is_announced: false,
@@ -137,13 +141,17 @@ impl<'a> Runner<'a> {
     }
 
     async fn survey(&mut self) -> Result<Survey, ApplyError> {
-        survey(
+        self.control_again().await?;
+        let survey = survey(
             &self.control,
             &self.ledger,
             &mut self.migrations,
             &self.options,
         )
-        .await
+        .await?;
+        self.was_empty
+            .get_or_insert(!survey.history.has_user_relations);
+        Ok(survey)
     }
 
     fn survey_progress(&self, survey: &Survey, name: &Name) -> crate::history::Progress {
@@ -194,8 +202,8 @@ impl<'a> Runner<'a> {
     /// Makes or upgrades the ledger if that is needed.
     async fn ledger_ready(&mut self) -> Result<(), ApplyError> {
         let is_new = self.ledger.version().is_none();
-        self.ledger.prepare(&self.control).await?;
-        if is_new {
+        let has_made = self.ledger.prepare(&self.control).await?;
+        if is_new && has_made {
             self.run.events.tell(Event::LedgerCreated);
         }
         Ok(())
@@ -402,6 +410,12 @@ impl<'a> Runner<'a> {
             }
         }
         self.control_again().await?;
+        // A reader's role may run `up` where nothing is to be done.
+        let is_open = |one: &Deployment| one.state == DeploymentState::Ready;
+        if !self.is_announced && steps.is_empty() && !survey.history.deployments.iter().any(is_open)
+        {
+            return Ok(Outcome::Settled);
+        }
         for deployment in self.ledger.settle(&self.control).await? {
             self.run.events.tell(Event::Settled {
                 deployment,
@@ -425,8 +439,15 @@ impl<'a> Runner<'a> {
     /// Marks the deployment failed, as far as the server can still be reached.
     async fn note_failure(&mut self, error: &ApplyError) {
         self.unfence().await;
-        if self.deployment.is_none() || self.control_again().await.is_err() {
+        if self.deployment.is_none() {
             return;
+        }
+        if self.control.is_lost() {
+            // The next run finds out that its runner is gone.
+            let Ok(control) = server::reach(self.run).await else {
+                return;
+            };
+            self.control = control;
         }
         let last = self.migrations.iter().map(|one| &one.name).max().cloned();
         let notice = self.ledger.notice(
@@ -445,7 +466,8 @@ impl<'a> Runner<'a> {
     /// The control session, opened again if it was lost.
     async fn control_again(&mut self) -> Result<(), ApplyError> {
         if self.control.is_lost() {
-            self.control = server::reach_again(self.run, Duration::from_secs(30)).await?;
+            let patience = self.run.settings.retry_for;
+            self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
             self.hold_deployment().await?;
         }
         Ok(())
@@ -457,6 +479,7 @@ impl<'a> Runner<'a> {
             ledger: &self.ledger,
             graph: &survey.graph,
             history: &survey.history,
+            was_empty: self.was_empty.unwrap_or(false),
             control: &self.control,
             deployment: self.deployment.unwrap_or_default(),
         }

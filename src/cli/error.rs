@@ -116,6 +116,20 @@ impl From<ApplyError> for Error {
                 "{}; `{option}` sets how long to wait",
                 again(&committed)
             )),
+            ApplyError::CommitUnknown { after, committed } => {
+                let mut error = Self::new(
+                    Outcome::TimedOut,
+                    format!(
+                        "gave up after {} while waiting for the server's answer to COMMIT",
+                        human(&after)
+                    ),
+                )
+                .note("the transaction is complete: it may be committed already, or become so later, as a whole");
+                if !committed.is_empty() {
+                    error = error.stands(&committed);
+                }
+                error.help("`segue up` finds out and goes on from there; `--commit-wait` sets how long to wait")
+            }
             ApplyError::Interrupted { signal, committed } => {
                 // 130 and 143 promise that nothing has changed.
                 let outcome = if committed.is_empty() {

@@ -25,11 +25,19 @@ const UPGRADES: [&str; 1] = [include_str!("ledger/0001.sql")];
 pub const VERSION: u32 = 1;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
+/// Begins a transaction of the ledger's own. A synchronous standby is not
+/// waited for: what such a transaction says is never ahead of the block's
+/// COMMIT, which waits, and replays before it. A standby that is gone would
+/// hang each run at its first row, before anything can be told.
+const BEGIN: &str = "BEGIN READ WRITE;SET LOCAL synchronous_commit = local";
+
 /// Access to one project's part of the ledger.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     project: String,
     owner: Option<String>,
+    /// Whether we are a member of the owner, and not the owner.
+    is_member: bool,
     version: Option<u32>,
 }
 
@@ -56,14 +64,15 @@ impl Ledger {
         });
         let mut ledger = Self {
             project: project.to_owned(),
+            is_member: found.is_some(),
             owner: owner.map(ToOwned::to_owned).or(found),
             version: None,
         };
         if has_tables {
-            let text = session
-                .value("SELECT pg_catalog.max(version) FROM segue.ledger")
+            let rows = ledger
+                .read(session, "SELECT pg_catalog.max(version) FROM segue.ledger")
                 .await?;
-            ledger.version = text.and_then(|text| text.parse().ok());
+            ledger.version = rows.first().and_then(|row| row[0].as_ref()?.parse().ok());
         }
         if ledger.version > Some(VERSION) {
             return Err(Error::Protocol(format!(
@@ -87,14 +96,14 @@ impl Ledger {
         self.version
     }
 
-    /// Creates or upgrades the ledger if that is needed, in one transaction.
-    /// Two that come at once both end well.
+    /// Creates or upgrades the ledger if that is needed, in one transaction;
+    /// whether it was. Two that come at once both end well.
     ///
     /// # Errors
     /// [`Error::Server`] with 42501 if the role may not.
-    pub async fn prepare(&mut self, session: &Session) -> Result<(), Error> {
+    pub async fn prepare(&mut self, session: &Session) -> Result<bool, Error> {
         if self.version == Some(VERSION) {
-            return Ok(());
+            return Ok(false);
         }
         let key = LockKey::ledger();
         // Creation takes milliseconds, so whoever holds this lock is soon done.
@@ -109,14 +118,14 @@ impl Ledger {
         result
     }
 
-    async fn upgrade(&mut self, session: &Session) -> Result<(), Error> {
+    async fn upgrade(&mut self, session: &Session) -> Result<bool, Error> {
         // Somebody else may have done it while we waited for the lock.
         *self = Self::find(session, &self.project, self.owner.as_deref()).await?;
         let from = self.version.unwrap_or(0);
         if from == VERSION {
-            return Ok(());
+            return Ok(false);
         }
-        session.execute("BEGIN").await?;
+        session.execute(BEGIN).await?;
         self.become_owner(session).await?;
         // Looked up first: CREATE SCHEMA IF NOT EXISTS fails without the right
         // to create even where it exists.
@@ -132,7 +141,7 @@ impl Ledger {
         }
         session.execute("COMMIT").await?;
         self.version = Some(VERSION);
-        Ok(())
+        Ok(true)
     }
 
     /// `SET LOCAL ROLE` to the owner, inside a transaction block.
@@ -156,7 +165,7 @@ impl Ledger {
         session: &Session,
         statements: &[String],
     ) -> Result<Vec<super::TextRow>, Error> {
-        let mut sql = String::from("BEGIN;\n");
+        let mut sql = format!("{BEGIN};\n");
         if let Some(owner) = self.owner_sql() {
             sql.push_str(&owner);
             sql.push_str(";\n");
@@ -168,6 +177,20 @@ impl Ledger {
         // One message, one round trip; its own BEGIN makes the COMMIT
         // explicit, and a failing statement leaves the block open.
         sql.push_str("COMMIT");
+        let result = session.query(&sql).await;
+        if result.is_err() && !session.is_lost() {
+            session.execute("ROLLBACK").await?;
+        }
+        result
+    }
+
+    /// Rows of one query. A member of the owner that does not inherit its
+    /// rights reads as the owner.
+    async fn read(&self, session: &Session, sql: &str) -> Result<Vec<super::TextRow>, Error> {
+        let Some(owner) = self.owner_sql().filter(|_| self.is_member) else {
+            return session.query(sql).await;
+        };
+        let sql = format!("BEGIN READ ONLY;{owner};{sql};COMMIT");
         let result = session.query(&sql).await;
         if result.is_err() && !session.is_lost() {
             session.execute("ROLLBACK").await?;
@@ -195,7 +218,7 @@ impl Ledger {
         }
         let project = literal(&self.project);
         let sql = include_str!("ledger/migrations.sql").replace(":project", &project);
-        for row in session.query(&sql).await? {
+        for row in self.read(session, &sql).await? {
             let name: String = column(&row, 0)?;
             history.records.insert(
                 Name::new(&name),
@@ -220,7 +243,7 @@ impl Ledger {
             );
         }
         let sql = include_str!("ledger/deployments.sql").replace(":project", &project);
-        for row in session.query(&sql).await? {
+        for row in self.read(session, &sql).await? {
             let id = column(&row, 0)?;
             let tail: Vec<String> = serde_json::from_str(&column::<String>(&row, 4)?)
                 .map_err(|_| Error::protocol("the tail of a deployment is malformed"))?;

@@ -1,6 +1,9 @@
 //! What a session is set to, and how it gets clean again.
 
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use aho_corasick::AhoCorasick;
 
 use super::{Error, Session, ident};
 
@@ -12,6 +15,8 @@ const CLEAN: &str = "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DEALLOCATE
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// Statements, one message, that clean the session of a batch and set it up.
+/// Not one with BEGIN: `set_config` takes a snapshot, and READ WRITE is
+/// refused after that where `default_transaction_read_only` is on.
 #[must_use]
 pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
     let mut sql = format!(
@@ -51,15 +56,32 @@ pub fn may_set_lock_timeout(sql: &str) -> bool {
         .any(|window| window.eq_ignore_ascii_case(WORD))
 }
 
-/// A statement that lowers `lock_timeout` to `cap` if it is longer or off.
+/// What a batch cannot let a file choose: settings, and what resets them.
+static BOUNDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(["lock_timeout", "idle_in_transaction", "reset"])
+        .expect("a few short words")
+});
+
+/// Whether `sql` may change what [`bounds`] holds.
+#[must_use]
+pub fn may_leave_bounds(sql: &str) -> bool {
+    BOUNDS.is_match(sql)
+}
+
+/// Statements, one message, that lower `lock_timeout` to `cap` if it is longer
+/// or off, and let the server free the locks of a runner that stalls, whatever
+/// a file has set: the preamble of `pg_dump` turns both off.
 ///
 /// A waiter on a table whose index is being built kills the build by deadlock
 /// once it has waited longer than `deadlock_timeout`.
 #[must_use]
-pub fn cap_lock_timeout(cap: Duration) -> String {
+pub fn bounds(cap: Duration) -> String {
     let millis = cap.as_millis();
     format!(
-        "SELECT pg_catalog.set_config('lock_timeout', '{millis}', false) FROM pg_catalog.pg_settings WHERE name = 'lock_timeout' AND (setting::pg_catalog.int8 = 0 OR setting::pg_catalog.int8 > {millis})"
+        "SELECT pg_catalog.set_config('lock_timeout', '{millis}', false) FROM pg_catalog.pg_settings WHERE name = 'lock_timeout' AND (setting::pg_catalog.int8 = 0 OR setting::pg_catalog.int8 > {millis});SET idle_in_transaction_session_timeout = {}",
+        IDLE_IN_TRANSACTION.as_millis(),
     )
 }
 

@@ -2,6 +2,7 @@
 
 mod activity;
 mod cli;
+mod connect;
 mod fresh_database;
 mod project;
 mod proxy;

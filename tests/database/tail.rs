@@ -3,12 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use segue::apply::tail::Report;
-use segue::apply::{ApplyError, Event, Outcome, Settings, Signal, Until};
+use segue::apply::{Event, Outcome, Settings, Until};
 use segue::migration::Name;
 use segue::postgres::activity::Blocker;
 
-use crate::support::{Project, Proxy, TestDatabase, TestSession, Up, settings, wait_until};
+use crate::support::{Project, TestDatabase, TestSession, Up, settings, wait_until};
+
+mod elsewhere;
+mod signal;
 
 /// Two tables in the batch, and an index on each in the tail.
 fn two_indexes() -> Project {
@@ -50,6 +52,20 @@ fn gated_index() -> Project {
             concurrent("CREATE INDEX CONCURRENTLY t_a ON t (gate(a));"),
         );
     project
+}
+
+/// A function that waits at a gate without being in the lock queue, where a
+/// `lock_timeout` would end a statement inside a transaction.
+const POLLED_GATE: &str = "CREATE FUNCTION polled_gate(key int) RETURNS int LANGUAGE plpgsql AS $$\n\
+     BEGIN WHILE NOT pg_catalog.pg_try_advisory_xact_lock_shared(key) LOOP\n\
+     PERFORM pg_catalog.pg_sleep(0.01); END LOOP; RETURN key; END $$;\n";
+
+/// Waits until somebody polls a gate.
+#[track_caller]
+fn wait_at_polled_gate(database: &TestDatabase<'_>) {
+    let sql = "SELECT count(*) FROM pg_stat_activity \
+               WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    wait_until("a statement at the gate", || database.query(sql) == "1");
 }
 
 /// Holds gates shut until [`TestSession::run`] opens them again.
@@ -199,10 +215,10 @@ fn a_refresh_and_a_build_never_overlap() {
     let project = two_indexes();
     project.write(
         "migrations/1-tables.sql",
-        "CREATE FUNCTION gate(key int) RETURNS int VOLATILE LANGUAGE plpgsql AS $$\n\
-         BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(key); RETURN key; END $$;\n\
-         CREATE TABLE t (a int);\nCREATE TABLE u (a int);\n\
-         CREATE MATERIALIZED VIEW m AS SELECT gate(7);\n",
+        format!(
+            "{POLLED_GATE}CREATE TABLE t (a int);\nCREATE TABLE u (a int);\n\
+             CREATE MATERIALIZED VIEW m AS SELECT polled_gate(7);\n"
+        ),
     );
     project.write(
         "migrations/2-t.sql",
@@ -220,7 +236,7 @@ fn a_refresh_and_a_build_never_overlap() {
     assert_eq!(ready.wait().expect("ready"), Outcome::Ready);
     gate.run("SELECT pg_advisory_lock(7)");
     let mut up = Up::start(&project, &database.url(), jobs(4));
-    wait_at_gate(&database, 7);
+    wait_at_polled_gate(&database);
     assert_eq!(up.course(), "+2-t.sql");
     gate.run("SELECT pg_advisory_unlock(7)");
     assert_eq!(up.wait().expect("done"), Outcome::Settled);
@@ -281,162 +297,6 @@ fn whom_a_build_waits_for_is_told_within_seconds() {
 }
 
 #[test]
-fn sigterm_leaves_a_build_to_the_server() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let gate = shut(&database, &[1]);
-    // The INSERT of the batch does not pass the gate: there is no index yet.
-    let mut up = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    up.signal(Signal::Terminate);
-    assert_eq!(
-        up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
-            detached: vec![(Name::new("2-t.sql"), pid)],
-            ..Report::default()
-        })
-    );
-    up.kill();
-    assert_eq!(left(&database), "2-t.sql begun\ninvalid t_a");
-    let mut second = Up::start(&project, &database.url(), settings());
-    let holder = second.wait_for("who runs it", |event| match event {
-        Event::RunsElsewhere { holder, .. } => Some(holder.clone()),
-        _ => None,
-    });
-    assert_eq!(holder.pid, pid);
-    assert_eq!(holder.application.as_deref(), Some("segue: main/2-t.sql"));
-    gate.run("SELECT pg_advisory_unlock(1)");
-    assert_eq!(second.wait().expect("finished"), Outcome::Settled);
-    assert_eq!(left(&database), "2-t.sql applied");
-    finish(&project, &database);
-}
-
-#[test]
-fn a_second_sigint_cancels_a_build_and_removes_what_it_left() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let gate = shut(&database, &[1]);
-    let mut up = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    up.signal(Signal::Interrupt);
-    let builds = up.wait_for("what goes on", |event| match event {
-        Event::Detached { builds } => Some(builds.clone()),
-        _ => None,
-    });
-    assert_eq!(builds, [(Name::new("2-t.sql"), pid)]);
-    up.signal(Signal::Interrupt);
-    assert_eq!(
-        up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
-            cancelled: names(&["2-t.sql"]),
-            ..Report::default()
-        })
-    );
-    assert_eq!(database.query("SELECT to_regclass('t_a')"), "");
-    gate.run("SELECT pg_advisory_unlock_all()");
-    finish(&project, &database);
-    assert_eq!(left(&database), "2-t.sql applied");
-}
-
-#[test]
-fn a_signal_cancels_what_a_transaction_would_lose() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    project.write(
-        "migrations/2-t.sql",
-        concurrent("UPDATE t SET a = gate(a);"),
-    );
-    let gate = shut(&database, &[1]);
-    let mut up = Up::start(&project, &database.url(), jobs(2));
-    wait_at_gate(&database, 1);
-    up.signal(Signal::Terminate);
-    assert_eq!(
-        up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
-            cancelled: names(&["2-t.sql"]),
-            ..Report::default()
-        })
-    );
-    gate.run("SELECT pg_advisory_unlock_all()");
-    finish(&project, &database);
-    assert_eq!(left(&database), "2-t.sql applied");
-}
-
-/// Kills a run whose build is at `gate`, starts another one, and opens the
-/// gates when that one has found out who runs it.
-#[track_caller]
-fn killed_at(gates: &[i32], gate: i32) {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let holder = shut(&database, gates);
-    let up = Up::start(&project, &database.url(), jobs(2));
-    if gate == 2 {
-        // Committed after the first scan's snapshot and before the index
-        // takes new rows, so it is the second scan that finds it.
-        wait_at_gate(&database, 1);
-        database.run("INSERT INTO t VALUES (2)");
-        holder.run("SELECT pg_advisory_unlock(1)");
-    }
-    let pid = wait_at_gate(&database, gate);
-    up.kill();
-    let mut second = Up::start(&project, &database.url(), settings());
-    let elsewhere = second.wait_for("who runs it", |event| match event {
-        Event::RunsElsewhere { holder, .. } => Some(holder.pid),
-        _ => None,
-    });
-    assert_eq!(elsewhere, pid);
-    holder.run("SELECT pg_advisory_unlock_all()");
-    assert_eq!(second.wait().expect("finished"), Outcome::Settled);
-    assert_eq!(left(&database), "2-t.sql applied");
-    finish(&project, &database);
-}
-
-#[test]
-fn killed_in_the_first_scan() {
-    killed_at(&[1], 1);
-}
-
-#[test]
-fn killed_in_the_second_scan() {
-    killed_at(&[1, 2], 2);
-}
-
-#[test]
-fn a_killed_builder_is_taken_over_from() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let gate = shut(&database, &[1]);
-    let up = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    let mut second = Up::start(&project, &database.url(), settings());
-    second.wait_for("who runs it", |event| {
-        matches!(event, Event::RunsElsewhere { .. }).then_some(())
-    });
-    up.kill();
-    database.run(&format!("SELECT pg_terminate_backend({pid})"));
-    second.wait_for_begin("2-t.sql");
-    gate.run("SELECT pg_advisory_unlock_all()");
-    assert_eq!(second.wait().expect("taken over"), Outcome::Settled);
-    assert_eq!(left(&database), "2-t.sql applied");
-}
-
-#[test]
-fn a_lost_connection_is_made_again_and_the_build_taken_up() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let gate = shut(&database, &[1]);
-    let mut up = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    database.run(&format!("SELECT pg_terminate_backend({pid})"));
-    up.wait_for("the loss", |event| {
-        matches!(event, Event::ConnectionLost { .. }).then_some(())
-    });
-    gate.run("SELECT pg_advisory_unlock_all()");
-    assert_eq!(up.wait().expect("built"), Outcome::Settled);
-    assert_eq!(left(&database), "2-t.sql applied");
-}
-
-#[test]
 fn two_ups_at_once() {
     let database = TestDatabase::new();
     let project = two_indexes();
@@ -446,171 +306,6 @@ fn two_ups_at_once() {
     assert_eq!(other.wait().expect("done"), Outcome::Settled);
     assert_eq!(left(&database), "2-t.sql applied\n3-u.sql applied");
     finish(&project, &database);
-}
-
-#[test]
-fn waiting_for_a_runner_without_progress_is_bounded() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let _gate = shut(&database, &[1]);
-    let _up = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    let mut second = Up::start(
-        &project,
-        &database.url(),
-        Settings {
-            concurrent_wait: Duration::from_secs(2),
-            ..settings()
-        },
-    );
-    assert_eq!(
-        second.wait().expect("ready"),
-        Outcome::Unsettled(Report {
-            elsewhere: vec![(Name::new("2-t.sql"), pid)],
-            ..Report::default()
-        })
-    );
-}
-
-#[test]
-fn a_build_whose_client_was_cut_off_is_waited_for() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let gate = shut(&database, &[1]);
-    let proxy = Proxy::new(&database);
-    let mut up = Up::start(&project, &proxy.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    proxy.cut();
-    let holder = up.wait_for("who runs it", |event| match event {
-        Event::RunsElsewhere { holder, .. } => Some(holder.pid),
-        _ => None,
-    });
-    assert_eq!(holder, pid);
-    let built = database.query("SELECT 't_a'::regclass::oid");
-    gate.run("SELECT pg_advisory_unlock_all()");
-    assert_eq!(up.wait().expect("built"), Outcome::Settled);
-    assert_eq!(database.query("SELECT 't_a'::regclass::oid"), built);
-    assert_eq!(left(&database), "2-t.sql applied");
-    finish(&project, &database);
-}
-
-#[test]
-fn what_cannot_be_removed_in_time_is_left_to_the_next_run() {
-    let database = TestDatabase::new();
-    let project = two_indexes();
-    let until_ready = Settings {
-        until: Until::Ready,
-        ..settings()
-    };
-    let mut ready = Up::start(&project, &database.url(), until_ready);
-    assert_eq!(ready.wait().expect("ready"), Outcome::Ready);
-    // Who wrote to the table is in the way of a DROP INDEX, too.
-    let writer = database.session();
-    writer.run("BEGIN");
-    writer.run("INSERT INTO t VALUES (1)");
-    let mut up = Up::start(&project, &database.url(), jobs(1));
-    up.wait_for("whom it waits for", |event| {
-        matches!(event, Event::BuildWaits { .. }).then_some(())
-    });
-    up.signal(Signal::Interrupt);
-    up.signal(Signal::Interrupt);
-    assert_eq!(
-        up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
-            left_behind: names(&["2-t.sql"]),
-            not_started: names(&["3-u.sql"]),
-            ..Report::default()
-        })
-    );
-    writer.run("COMMIT");
-    finish(&project, &database);
-    assert_eq!(left(&database), "2-t.sql applied\n3-u.sql applied");
-}
-
-#[test]
-fn a_signal_ends_waiting_for_another_runner() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let _gate = shut(&database, &[1]);
-    let _up = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    let mut second = Up::start(&project, &database.url(), jobs(2));
-    second.wait_for("who runs it", |event| {
-        matches!(event, Event::RunsElsewhere { .. }).then_some(())
-    });
-    second.signal(Signal::Terminate);
-    assert_eq!(
-        second.wait().expect("ready"),
-        Outcome::Unsettled(Report {
-            elsewhere: vec![(Name::new("2-t.sql"), pid)],
-            ..Report::default()
-        })
-    );
-}
-
-/// Adds a migration that needs the concurrent one of [`gated_index`] done.
-fn add_ending(project: &Project) {
-    project.write(
-        "migrations/3-end.sql",
-        "-- segue: end-concurrent-migration: 2-t.sql\nALTER INDEX t_a RENAME TO t_b;\n",
-    );
-}
-
-#[test]
-fn an_ending_migration_waits_for_a_build_that_runs_elsewhere() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let gate = shut(&database, &[1]);
-    let mut first = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    add_ending(&project);
-    let mut second = Up::start(&project, &database.url(), settings());
-    let holder = second.wait_for("who runs it", |event| match event {
-        Event::RunsElsewhere { holder, .. } => Some(holder.pid),
-        _ => None,
-    });
-    assert_eq!(holder, pid);
-    second.wait_for("its progress", |event| match event {
-        Event::Progress { phase, .. } => (phase == "building index: scanning table").then_some(()),
-        _ => None,
-    });
-    gate.run("SELECT pg_advisory_unlock_all()");
-    assert_eq!(first.wait().expect("built"), Outcome::Settled);
-    assert_eq!(second.wait().expect("ended"), Outcome::Settled);
-    assert_eq!(database.query("SELECT to_regclass('t_b')"), "t_b");
-}
-
-#[test]
-fn the_wait_of_an_ending_migration_is_bounded() {
-    let database = TestDatabase::new();
-    let project = gated_index();
-    let _gate = shut(&database, &[1]);
-    let _first = Up::start(&project, &database.url(), jobs(2));
-    let pid = wait_at_gate(&database, 1);
-    add_ending(&project);
-    let bounded = Settings {
-        concurrent_wait: Duration::from_secs(1),
-        ..settings()
-    };
-    let mut second = Up::start(&project, &database.url(), bounded);
-    let error = second.wait().expect_err("too long");
-    let ApplyError::TimedOut {
-        what,
-        option,
-        committed,
-        ..
-    } = error
-    else {
-        panic!("{error:?}");
-    };
-    assert_eq!(
-        (what, option, committed),
-        (
-            format!("`2-t.sql`, which runs in pid {pid} and which `3-end.sql` needs done"),
-            "--concurrent-wait",
-            Vec::new()
-        )
-    );
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn fragment() -> impl Strategy<Value = String> {
         "a FROM ",
         "stdin",
         "stdin;\n",
+        "COPY a FROM stdin;",
         "CREATE ",
         "OR REPLACE ",
         "FUNCTION ",

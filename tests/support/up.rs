@@ -33,9 +33,9 @@ pub fn settings() -> Settings {
         until: Until::Settled,
         jobs: 2,
         lock_timeout: Duration::from_millis(50),
-        retry_for: Duration::from_secs(60),
-        concurrent_wait: Duration::from_secs(60),
-        commit_wait: Duration::from_secs(60),
+        retry_for: Duration::from_mins(1),
+        concurrent_wait: Duration::from_mins(1),
+        commit_wait: Duration::from_mins(1),
         strict: false,
     }
 }

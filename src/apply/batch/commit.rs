@@ -1,7 +1,7 @@
 //! The end of a block: ledger, readiness, notification and COMMIT, and the
 //! proof that it happened.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Announcement, Ended, Flight, Try, words};
 use crate::apply::Event;
@@ -79,20 +79,21 @@ impl Try<'_> {
         };
         let commit = session.execute("COMMIT");
         tokio::pin!(commit);
-        let mut waited = Duration::ZERO;
+        let sent = Instant::now();
         let result = loop {
             // Signals wait: whoever interrupts wants to know how it ended.
+            let left = limit.saturating_sub(sent.elapsed());
             tokio::select! {
                 biased;
                 result = &mut commit => break result,
-                () = tokio::time::sleep(SILENCE) => {
-                    waited += SILENCE;
-                    self.tell_commit_waits().await;
-                }
+                () = tokio::time::sleep(SILENCE.min(left)) => {}
             }
-            if waited >= limit {
-                return Err(Ended::Unanswered { after: waited });
+            let after = sent.elapsed();
+            if after >= limit {
+                return Err(Ended::Unanswered { after });
             }
+            // The other connection may be as dead as this one.
+            let _ = tokio::time::timeout(SILENCE, self.tell_commit_waits()).await;
         };
         match result {
             Ok(()) => {}

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Next, Runner, server};
+use super::server::{self, Heeds};
+use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event};
@@ -28,6 +29,7 @@ impl Runner<'_> {
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         for attempt in 1.. {
+            self.control_again().await?;
             let Some(session) = self.batch.as_ref() else {
                 return Ok(Next::PlanAgain);
             };
@@ -80,13 +82,7 @@ impl Runner<'_> {
                     });
                 }
                 Ended::Unanswered { after } => {
-                    self.batch = None;
-                    return Err(ApplyError::TimedOut {
-                        what: "the server's answer to COMMIT; the transaction may still be committed, and the next `segue up` will know".to_owned(),
-                        after,
-                        option: "--commit-wait",
-                        committed: self.committed.clone(),
-                    });
+                    return Err(self.commit_unknown(after));
                 }
                 Ended::Lost { reason, commit } => {
                     self.batch = None;
@@ -108,6 +104,18 @@ impl Runner<'_> {
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The end of a run that does not know whether its COMMIT happened.
+    fn commit_unknown(&mut self, after: Duration) -> ApplyError {
+        self.batch = None;
+        // Its row may be the very one that the open transaction has locked,
+        // and whether it failed is not known.
+        self.deployment = None;
+        ApplyError::CommitUnknown {
+            after,
+            committed: self.committed.clone(),
+        }
     }
 
     fn committed(&mut self, block: &Block, duration: Duration) {
@@ -245,19 +253,17 @@ impl Runner<'_> {
     async fn resolve(&mut self, id: &str, block: &Block) -> Result<bool, ApplyError> {
         let limit = self.run.settings.commit_wait;
         let began = Instant::now();
-        let unknown = |committed: &[Name]| {
-            ApplyError::TimedOut {
-            what: "the old session to end after the connection was lost at COMMIT; the transaction may still be committed, and the next `segue up` will know".to_owned(),
-            after: limit,
-            option: "--commit-wait",
-            committed: committed.to_vec(),
-        }
+        // Signals wait, as they do at COMMIT itself.
+        let session = match server::reach_again(self.run, limit, Heeds::Nothing).await {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::warn!(%error, "whether COMMIT happened could not be looked up");
+                return Err(self.commit_unknown(began.elapsed()));
+            }
         };
-        let session = server::reach_again(self.run, limit).await?;
-        if self.control.is_lost() {
-            self.control = server::reach_again(self.run, limit).await?;
-            self.hold_deployment().await?;
-        }
+        // Both went the same way, so the other one may be dead and not know it.
+        self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
+        self.hold_deployment().await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();
         while !lock::try_lock(&session, key).await? {
@@ -272,7 +278,7 @@ impl Runner<'_> {
                 });
             }
             if began.elapsed() > limit {
-                return Err(unknown(&self.committed));
+                return Err(self.commit_unknown(began.elapsed()));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -280,16 +286,17 @@ impl Runner<'_> {
         // transaction; the ledger decides then.
         while let Ok(Status::InProgress) = transaction::status(&session, id).await {
             if began.elapsed() > limit {
-                return Err(unknown(&self.committed));
+                return Err(self.commit_unknown(began.elapsed()));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        // While the lock was polled, another run may have applied the same
+        // files: only the deployment's number tells that it was us.
         let history = self.ledger.history(&self.control).await?;
         let committed = block.migrations.iter().all(|name| {
-            history
-                .records
-                .get(name)
-                .is_some_and(|record| record.state == State::Applied)
+            history.records.get(name).is_some_and(|record| {
+                record.state == State::Applied && record.deployment == self.deployment
+            })
         });
         self.batch = Some(session);
         self.run.events.tell(Event::CommitResolved { committed });

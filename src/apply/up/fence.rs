@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Runner, server};
+use super::Runner;
+use super::server::{self, Heeds};
 use crate::apply::{ApplyError, Event, Run};
 use crate::history::LockKey;
 use crate::postgres::{Session, activity, lock};
@@ -23,7 +24,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let patience = self.run.settings.retry_for;
-        let session = server::reach_again(self.run, patience).await?;
+        let session = server::reach_again(self.run, patience, Heeds::Signals).await?;
         let key = LockKey::batch(&self.run.project);
         poll(self.run, &self.control, &session, key, "the batch lock").await?;
         self.batch = Some(session);

@@ -42,25 +42,51 @@ pub async fn greet(session: &Session) -> Result<(), ApplyError> {
     Ok(())
 }
 
+/// What may end the wait for a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heeds {
+    /// A signal of the user.
+    Signals,
+    /// Only its bound: something has to be known first.
+    Nothing,
+}
+
 /// Connects again after a connection was lost: to the primary, for as long as
 /// `patience`.
 ///
 /// # Errors
-/// The last error, when patience ends.
-pub(super) async fn reach_again(run: &Run, patience: Duration) -> Result<Session, ApplyError> {
+/// The last error, when patience ends; [`ApplyError::Interrupted`].
+pub(super) async fn reach_again(
+    run: &Run,
+    patience: Duration,
+    heeds: Heeds,
+) -> Result<Session, ApplyError> {
     const PAUSE: Duration = Duration::from_millis(250);
     let until = Instant::now() + patience;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        match reach(run).await {
-            Ok(session) => return Ok(session),
-            Err(error @ (ApplyError::Refused { .. } | ApplyError::Postgres(Error::Connect(_))))
-                if left > PAUSE =>
-            {
-                tracing::debug!(%error, "not reachable yet");
-                tokio::time::sleep(PAUSE).await;
+    let reaching = async {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match reach(run).await {
+                Ok(session) => return Ok(session),
+                Err(
+                    error @ (ApplyError::Refused { .. } | ApplyError::Postgres(Error::Connect(_))),
+                ) if left > PAUSE => {
+                    tracing::debug!(%error, "not reachable yet");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
+    };
+    let signal = async {
+        match heeds {
+            Heeds::Signals => run.interrupt.first().await,
+            Heeds::Nothing => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        reached = reaching => reached,
+        signal = signal => Err(ApplyError::Interrupted { signal, committed: Vec::new() }),
     }
 }

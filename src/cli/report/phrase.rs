@@ -68,9 +68,6 @@ pub(crate) fn cut(cut: &Cut) -> String {
         CutReason::EnumValue => format!(
             "cut before `{before}`: an enum value that was added cannot be used before it is committed"
         ),
-        CutReason::PendingTriggers => format!(
-            "cut before `{before}`: a table with pending deferred triggers cannot be altered before they have fired"
-        ),
         CutReason::LockMemory => format!(
             "cut before `{before}`: the server's lock table is full; a higher `max_locks_per_transaction` would keep it one transaction"
         ),

@@ -60,7 +60,6 @@ fn fact(fact: &Fact) -> Value {
 pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     match reason {
         CutReason::EnumValue => "enum-value",
-        CutReason::PendingTriggers => "pending-triggers",
         CutReason::LockMemory => "lock-memory",
     }
 }

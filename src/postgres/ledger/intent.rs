@@ -154,7 +154,7 @@ impl Ledger {
         let sql = include_str!("intents.sql")
             .replace(":project", &literal(&self.project))
             .replace(":file", &literal(name.as_str()));
-        session.query(&sql).await?.iter().map(read).collect()
+        self.read(session, &sql).await?.iter().map(read).collect()
     }
 }
 

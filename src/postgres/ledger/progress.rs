@@ -24,7 +24,7 @@ impl Ledger {
             return Ok(BTreeMap::new());
         }
         let sql = include_str!("progress.sql").replace(":project", &literal(&self.project));
-        let rows = session.query(&sql).await?;
+        let rows = self.read(session, &sql).await?;
         rows.iter()
             .map(|row| {
                 let number =
@@ -54,7 +54,7 @@ impl Ledger {
             literal(&self.project),
             literal(name.as_str()),
         );
-        let rows = session.query(&sql).await?;
+        let rows = self.read(session, &sql).await?;
         Ok(rows.first().map(|row| match row[0].as_deref() {
             Some("applied") => State::Applied,
             Some("abandoned") => State::Abandoned,

@@ -230,7 +230,7 @@ fn trouble_at_commit_is_told() {
                 Event::BlockCut {
                     cut: Cut {
                         before: name("2.sql"),
-                        reason: CutReason::PendingTriggers,
+                        reason: CutReason::LockMemory,
                     },
                 },
             ),
@@ -244,7 +244,7 @@ fn trouble_at_commit_is_told() {
             ),
             (5, Event::CommitResolved { committed: true }),
         ],
-        "         Cut before `2.sql`: a table with pending deferred triggers cannot be altered before they have fired; the block was rolled back and runs as two transactions
+        "         Cut before `2.sql`: the server's lock table is full; a higher `max_locks_per_transaction` would keep it one transaction; the block was rolled back and runs as two transactions
      Waiting COMMIT was sent; pid 77 waits for a synchronous standby to confirm (SyncRep)
 Reconnecting the connection was lost (connection closed); what stands is read again first
     Resolved the lost COMMIT did happen

@@ -1,0 +1,128 @@
+//! What an error inside a block means: try again, cut, or fail, and in which
+//! words.
+
+use super::{Ended, Flight, Placed, Try};
+use crate::apply::failure::{explain_missing, failure, words};
+use crate::diagnostic::Diagnostic;
+use crate::migration::Migration;
+use crate::plan::{Cut, CutReason};
+use crate::postgres::{Error, Failure, ServerError};
+
+impl Try<'_> {
+    /// What an error means for the block.
+    pub(super) fn judge(&mut self, error: Error, flight: Option<Flight>) -> Ended {
+        let server = match error {
+            Error::Server(server) => server,
+            Error::Lost(reason) => {
+                return Ended::Lost {
+                    reason,
+                    commit: None,
+                };
+            }
+            other => return Ended::Failed(Box::new(unexpected(&other))),
+        };
+        let (index, placed) = match flight {
+            Some(Flight::Statement { migration, placed }) => (migration, Some(placed)),
+            Some(Flight::Ours { migration }) => (migration, None),
+            // Of the whole block, at COMMIT.
+            None if self.migrations.len() > 1 => return self.judge_block(server),
+            None => (0, None),
+        };
+        let migration = self.migrations[index];
+        let cut = |reason| Cut {
+            before: migration.name.clone(),
+            reason,
+        };
+        match server.failure() {
+            Failure::LockTimeout | Failure::Deadlock | Failure::Serialization => Ended::Retry {
+                name: Some(migration.name.clone()),
+                cause: server.to_string(),
+                wait: self.wait.take(),
+            },
+            Failure::ConnectionLost => Ended::Lost {
+                reason: server.message,
+                commit: None,
+            },
+            Failure::EnumValueUnusable if index > 0 && !self.adds_it_itself(index) => {
+                Ended::Cut(cut(CutReason::EnumValue))
+            }
+            Failure::ObjectInUse if index > 0 && !self.fire_before.contains(&migration.name) => {
+                Ended::FireTriggersBefore(migration.name.clone())
+            }
+            Failure::OutOfMemory if index > 0 && self.batch.was_empty => {
+                Ended::Cut(cut(CutReason::LockMemory))
+            }
+            _ => Ended::Failed(Box::new(self.diagnostic(migration, placed, &server))),
+        }
+    }
+
+    fn judge_block(&mut self, server: Box<ServerError>) -> Ended {
+        if server.failure().is_connection_lost() {
+            Ended::Lost {
+                reason: server.message,
+                commit: None,
+            }
+        } else if server.failure().is_transient() {
+            Ended::Retry {
+                name: None,
+                cause: server.to_string(),
+                wait: self.wait.take(),
+            }
+        } else {
+            Ended::Failed(Box::new(words(&server)))
+        }
+    }
+
+    /// Whether a migration uses an enum value that it has added itself: what
+    /// came before it in the block, committed or not, does not matter then.
+    fn adds_it_itself(&self, index: usize) -> bool {
+        let adds = |migration: &&Migration| {
+            migration
+                .outline
+                .as_ref()
+                .is_some_and(|outline| outline.adds_enum_value)
+        };
+        adds(&self.migrations[index]) && !self.migrations[..index].iter().any(adds)
+    }
+
+    fn diagnostic(
+        &self,
+        migration: &Migration,
+        placed: Option<Placed>,
+        error: &ServerError,
+    ) -> Diagnostic {
+        let Some(placed) = placed else {
+            return words(error).source(&migration.source);
+        };
+        let diagnostic = failure(migration, &placed, error);
+        let batch = self.batch;
+        let diagnostic = explain_missing(
+            diagnostic,
+            error,
+            &placed,
+            migration,
+            batch.graph,
+            batch.history,
+            &batch.run.project,
+        );
+        match error.failure() {
+            Failure::EnumValueUnusable => diagnostic.help(
+                "an enum value cannot be used by the transaction that adds it: write `-- segue: no-txn` at the top of the file that adds it, or add it in a file of its own before this one",
+            ),
+            Failure::ObjectInUse => diagnostic.help(
+                "if triggers are deferred, `SET CONSTRAINTS ALL IMMEDIATE;` before this statement fires them",
+            ),
+            Failure::OutOfMemory => diagnostic.help(
+                "each table, index and sequence that a transaction touches takes a slot in the server's lock table: raise `max_locks_per_transaction` and restart the server, or deploy in smaller steps",
+            ),
+            Failure::ActiveTransaction | Failure::InvalidTermination => diagnostic.help(
+                "write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`",
+            ),
+            _ => diagnostic,
+        }
+    }
+}
+
+fn unexpected(error: &Error) -> Diagnostic {
+    Diagnostic::new(crate::diagnostic::code::SERVER_ERROR, error.to_string())
+}
