@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod global;
 mod init;
+mod log;
 mod outcome;
 mod panic;
 mod plan;
@@ -125,6 +126,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         Command::Completions(args) => return completions::run(*args),
         _ => {}
     }
+    log::install(&cli.global)?;
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
