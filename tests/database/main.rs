@@ -1,6 +1,7 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod activity;
+mod cli;
 mod connect;
 mod fresh_database;
 mod project;
