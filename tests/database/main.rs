@@ -3,6 +3,7 @@
 mod activity;
 mod cli;
 mod connect;
+mod deploy;
 mod fresh_database;
 mod project;
 mod proxy;
