@@ -4,9 +4,13 @@
 
 use crate::support::{Project, Run, TestDatabase, TestSession, assert_text, wait_for};
 
+mod handed_over;
 mod killed;
+mod listener;
+mod seen;
 mod stopped;
 mod together;
+mod waits;
 
 /// Without what depends on how long something takes: durations, how far a build
 /// is, and for whom it has waited.
