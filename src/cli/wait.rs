@@ -177,7 +177,7 @@ impl Wait<'_> {
                 }
                 Verdict::NotYet { missing } => self.tell(report, missing).map_err(Broken::Fatal)?,
             }
-            let pause = PAUSE.min(self.left());
+            let pause = self.looker.pause(PAUSE, Instant::now()).min(self.left());
             if is_listening {
                 match tokio::time::timeout(pause, listen::notified(&mut session)).await {
                     // The state has changed, or it is time to look again.

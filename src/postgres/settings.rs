@@ -24,9 +24,10 @@ pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
         lock_timeout.as_millis(),
         IDLE_IN_TRANSACTION.as_millis(),
     );
-    // Where the server can see a dead connection during a statement, let it.
+    // Where the server can see a dead connection during a statement, let it:
+    // soon, since others are told of a dead runner only once its lock is free.
     if cfg!(target_os = "linux") {
-        sql.push_str(";SELECT pg_catalog.set_config('client_connection_check_interval', '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%'");
+        sql.push_str(";SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%'");
     }
     if server_version >= 170_000 {
         sql.push_str(";SET transaction_timeout = 0");

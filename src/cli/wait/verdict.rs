@@ -60,6 +60,17 @@ impl Looker {
         }
     }
 
+    /// How soon after `now` to look again, if not later than `longest`: a
+    /// runner that seems to be gone is doubted no longer than necessary.
+    #[must_use]
+    pub fn pause(&self, longest: Duration, now: Instant) -> Duration {
+        let doubted = self.orphan.map(|(_, since)| now.duration_since(since));
+        match doubted.and_then(|doubted| ORPHAN_AFTER.checked_sub(doubted)) {
+            Some(left) => left.min(longest),
+            None => longest,
+        }
+    }
+
     /// Judges what is there `now`.
     pub fn look(
         &mut self,
@@ -186,12 +197,14 @@ impl Looker {
             )
         };
         let newest = history.deployments.first();
+        // One that came back, or ended, may be missed again later.
+        let orphan = self.orphan.take();
         let who = match newest.map(|newest| (newest, newest.state)) {
             Some((newest, DeploymentState::Running)) if newest.is_held || is_standby => {
                 format!("deployment {} is under way", newest.id)
             }
             Some((newest, DeploymentState::Running)) => {
-                let since = match self.orphan {
+                let since = match orphan {
                     Some((id, since)) if id == newest.id => since,
                     _ => now,
                 };

@@ -166,6 +166,35 @@ fn a_runner_is_missed_after_a_while() {
 }
 
 #[test]
+fn a_runner_that_came_back_is_doubted_anew() {
+    let orphan = || history(vec![deployment(1, DeploymentState::Running)], &[]);
+    let held = || Deployment {
+        is_held: true,
+        ..deployment(1, DeploymentState::Running)
+    };
+    let under_way = "not yet: 1 migration pending: `1.sql`; deployment 1 is under way";
+    check(
+        Goal::Ready,
+        &[orphan(), history(vec![held()], &[]), orphan(), orphan()],
+        &[under_way; 4],
+    );
+}
+
+#[test]
+fn a_doubted_runner_is_looked_for_as_soon_as_it_may_be_missed() {
+    let mut looker = Looker::new(PROJECT, Goal::Ready);
+    let longest = Duration::from_secs(2);
+    let now = Instant::now();
+    assert_eq!(looker.pause(longest, now), longest);
+    let orphan = history(vec![deployment(1, DeploymentState::Running)], &[]);
+    looker.look(&folder(), &orphan, false, now);
+    let later = now + Duration::from_millis(200);
+    assert_eq!(looker.pause(longest, later), Duration::from_millis(1300));
+    let missed = now + Duration::from_millis(1600);
+    assert_eq!(looker.pause(longest, missed), longest);
+}
+
+#[test]
 fn settled_needs_the_tail_too() {
     let ready = || vec![deployment(1, DeploymentState::Ready)];
     let applied = ("1.sql", State::Applied);
