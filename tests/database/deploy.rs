@@ -9,6 +9,7 @@ mod killed;
 mod listener;
 mod seen;
 mod stopped;
+mod stranger;
 mod together;
 mod waits;
 

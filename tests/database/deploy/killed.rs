@@ -9,6 +9,11 @@ use super::{
 };
 use crate::support::TestDatabase;
 
+/// Who waits for a table of the ledger.
+const WAITS_FOR_THE_LEDGER: &str = "SELECT pid FROM pg_locks \
+    JOIN pg_class c ON c.oid = relation WHERE NOT granted AND relnamespace = 'segue'::regnamespace \
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// Kills a run whose build is at the last of these gates, and opens them when
 /// the next run has found out who builds.
 fn killed_at(gates: &[i32]) {
@@ -133,12 +138,7 @@ fn after_the_build_and_before_the_ledger_knows() {
     let ledger = database.session();
     ledger.run("BEGIN; LOCK TABLE segue.migration, segue.intent IN EXCLUSIVE MODE");
     open(&holder);
-    let writer = wait_for_rows(
-        &database,
-        "SELECT pid FROM pg_locks JOIN pg_class c ON c.oid = relation WHERE NOT granted \
-         AND relnamespace = 'segue'::regnamespace \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    );
+    let writer = wait_for_rows(&database, WAITS_FOR_THE_LEDGER);
     first.kill();
     first.wait();
     // The server would write what it was sent, although nobody waits for it.
@@ -211,6 +211,42 @@ fn after_the_commit_and_before_the_tail() {
          Running `2-index.sql` (pid [pid])
         Finished `2-index.sql` in [duration]
          Settled after [duration] (deployment 2)
+         Settled after [duration] (deployment 1)
+        ",
+        0,
+    );
+    expect_done(&project, &database);
+}
+
+#[test]
+fn between_the_intent_and_the_build() {
+    let database = TestDatabase::new();
+    let project = gated(&database);
+    project
+        .segue(&["up", "--until", "ready", "-q"])
+        .expect("", "", 0);
+    let ledger = database.session();
+    ledger.run("BEGIN; LOCK TABLE segue.intent IN EXCLUSIVE MODE");
+    let first = project.spawn(&["settle"]);
+    wait_for_rows(&database, WAITS_FOR_THE_LEDGER);
+    first.kill();
+    first.wait();
+    // The server writes what it was sent, although nobody waits for it.
+    ledger.run("ROLLBACK");
+    wait_for_rows(
+        &database,
+        "SELECT 'gone' WHERE NOT EXISTS (SELECT FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name LIKE 'segue%')",
+    );
+    assert_eq!(left(&database), "2-index.sql begun");
+    project.segue(&["up"]).expect(
+        "",
+        "
+         Planned 1 concurrent migration
+           Ready since deployment 1
+            Tail 1 concurrent migration: `2-index.sql`
+         Running `2-index.sql` (pid [pid])
+        Finished `2-index.sql` in [duration]
          Settled after [duration] (deployment 1)
         ",
         0,

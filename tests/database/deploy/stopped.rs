@@ -104,3 +104,55 @@ fn a_second_sigint_cancels_and_removes() {
     );
     expect_done(&project, &database);
 }
+
+#[test]
+fn sigterm_ends_whoever_waits() {
+    let database = TestDatabase::new();
+    let project = gated(&database);
+    let holder = shut(&database, &[1]);
+    let first = project.spawn(&["up"]);
+    let pid = wait_at_gate(&database, 1);
+    let second = project.spawn(&["up"]);
+    second.wait_for_stderr("run by");
+    second.signal(Signal::SIGTERM);
+    second.wait().expect(
+        "",
+        "
+             Planned 1 concurrent migration
+               Ready since deployment 1
+                Tail 1 concurrent migration: `2-index.sql`
+             Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
+        error: the tail is not done
+        note: the deployment is ready
+        note: `2-index.sql` runs in another session, pid [pid]
+        help: `segue settle` finishes what is left
+        ",
+        6,
+    );
+    let waiting = project.spawn(&["wait", "settled"]);
+    waiting.wait_for_stderr("its tail is not done");
+    waiting.signal(Signal::SIGTERM);
+    assert_eq!(waiting.wait().status, 143);
+    project.file(
+        "3-rename.sql",
+        "-- segue: end-concurrent-migration: 2-index.sql\nALTER INDEX t_a RENAME TO t_b;\n",
+    );
+    let ending = project.spawn(&["up"]);
+    ending.wait_for_stderr("run by");
+    ending.signal(Signal::SIGINT);
+    ending.wait().expect(
+        "",
+        "
+           Not ready before `2-index.sql` is done, because `3-rename.sql` needs it
+             Planned 1 migration in one transaction, 1 concurrent migration before ready
+             Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
+        error: ended by SIGINT
+        note: nothing was committed: the database is as it was
+        help: `segue up` starts afresh
+        ",
+        130,
+    );
+    assert_eq!(wait_at_gate(&database, 1), pid);
+    open(&holder);
+    first.wait().expect_success();
+}

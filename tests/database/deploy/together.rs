@@ -243,3 +243,37 @@ fn a_strangers_build_of_the_same_index_survives() {
     );
     expect_done(&project, &database);
 }
+
+#[test]
+fn three_with_many_indexes_and_one_that_is_needed() {
+    let database = TestDatabase::new();
+    let project = plain(&database);
+    project
+        .file("1-table-u.sql", "CREATE TABLE u (a int);\n")
+        .file(
+            "2-index-b.sql",
+            &concurrent("CREATE INDEX CONCURRENTLY t_b ON t ((a + 1));"),
+        )
+        .file(
+            "2-index-u.sql",
+            &concurrent("CREATE INDEX CONCURRENTLY u_a ON u (a) WHERE a > 1;"),
+        )
+        .file(
+            "3-rename.sql",
+            "-- segue: end-concurrent-migration: 2-index-u.sql\nALTER INDEX u_a RENAME TO u_b;\n",
+        );
+    // The table has rows, so nothing is folded into the batch.
+    let table = project_on(&database);
+    table.file("1-table.sql", &project.read("migrations/1-table.sql"));
+    table.segue(&["up", "-q"]).expect("", "", 0);
+    all_end_well(ups(&project, 3));
+    assert_eq!(
+        database.query(
+            "SELECT indexrelid::regclass::text, indisvalid FROM pg_index \
+             WHERE indrelid IN ('t'::regclass, 'u'::regclass) ORDER BY 1"
+        ),
+        "t_a|t\nt_b|t\nu_b|t"
+    );
+    let run = project.segue(&["up"]);
+    assert!(run.stderr.contains("Up to date"), "{}", run.stderr);
+}
