@@ -277,3 +277,35 @@ fn three_with_many_indexes_and_one_that_is_needed() {
     let run = project.segue(&["up"]);
     assert!(run.stderr.contains("Up to date"), "{}", run.stderr);
 }
+
+#[test]
+fn an_index_of_the_next_deployment_waits_for_the_one_on_its_table() {
+    let database = TestDatabase::new();
+    let project = gated(&database);
+    let holder = shut(&database, &[1]);
+    let first = project.spawn(&["up"]);
+    let pid = wait_at_gate(&database, 1);
+    project
+        .file("3-other.sql", "CREATE TABLE other (a int);\n")
+        .file(
+            "4-index.sql",
+            "-- segue: begin-concurrent-migration-with: 3-other.sql\n\
+             CREATE INDEX CONCURRENTLY t_b ON t ((a + 1));\n",
+        );
+    let second = project.spawn(&["up"]);
+    second.wait_for_stderr("Ready");
+    second.wait_for_stderr("Waiting");
+    let waits = "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND NOT granted";
+    assert_eq!(database.query(waits), "0");
+    assert_eq!(wait_at_gate(&database, 1), pid);
+    open(&holder);
+    first.wait().expect_success();
+    let second = second.wait();
+    second.expect_success();
+    assert_text("stderr", &told(&second), "
+        ");
+    assert_eq!(
+        left(&database),
+        "2-index.sql applied\n4-index.sql applied\nt_a\nt_b"
+    );
+}
