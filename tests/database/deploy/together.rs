@@ -302,10 +302,48 @@ fn an_index_of_the_next_deployment_waits_for_the_one_on_its_table() {
     first.wait().expect_success();
     let second = second.wait();
     second.expect_success();
-    assert_text("stderr", &told(&second), "
-        ");
+    assert_text(
+        "stderr",
+        &told(&second),
+        "
+          Planned 1 migration in one transaction, then 2 concurrent migrations
+              Ran `3-other.sql`, 1 statement in [duration]
+        Committed 1 migration in [duration]
+            Ready after [duration] (deployment 2)
+             Tail 2 concurrent migrations: `2-index.sql` and `4-index.sql`
+          Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
+         Finished `2-index.sql` in [duration]
+          Running `4-index.sql` (pid [pid])
+         Finished `4-index.sql` in [duration]
+        ",
+    );
     assert_eq!(
         left(&database),
         "2-index.sql applied\n4-index.sql applied\nt_a\nt_b"
     );
+}
+
+#[test]
+fn two_projects_with_indexes_on_one_table() {
+    let database = TestDatabase::new();
+    database.run("CREATE TABLE t AS SELECT generate_series(1, 1000) AS a");
+    let projects = ["one", "two"].map(|name| {
+        let project = project_on(&database);
+        project.write("segue.toml", format!("project = \"{name}\"\n"));
+        project.file("1-table.sql", "SELECT 1;\n");
+        for number in 1..=3 {
+            let sql = format!("CREATE INDEX CONCURRENTLY {name}_{number} ON t (a);");
+            project.file(&format!("2-{number}.sql"), &concurrent(&sql));
+        }
+        project
+    });
+    all_end_well(
+        projects
+            .iter()
+            .map(|project| project.spawn(&["up"]))
+            .collect(),
+    );
+    let indexes =
+        "SELECT count(*), bool_and(indisvalid) FROM pg_index WHERE indrelid = 't'::regclass";
+    assert_eq!(database.query(indexes), "6|t");
 }
