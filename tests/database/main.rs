@@ -1,12 +1,21 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod activity;
+mod batch;
+mod commit;
+mod cuts;
 mod fresh_database;
+mod locks;
+mod places;
 mod project;
 mod proxy;
+mod rights;
 mod scratch;
+mod sessions;
+mod signals;
 mod standalone;
 mod throwaway;
+mod triples;
 
 #[path = "../support/support.rs"]
 mod support;
