@@ -13,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::{self, Target};
 
+pub mod abandon;
 mod batch;
 mod blocker;
 pub mod event;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
+mod abandon;
 mod bounds;
 mod completions;
 mod config;
@@ -18,6 +19,7 @@ mod error;
 mod explain;
 mod global;
 mod init;
+mod log;
 mod outcome;
 mod panic;
 mod plan;
@@ -36,6 +38,7 @@ pub use error::Error;
 pub use outcome::Outcome;
 pub use reference::reference;
 
+use crate::postgres::throwaway;
 use context::Context;
 use global::Global;
 use report::Report;
@@ -60,7 +63,6 @@ const HELP_WIDTH: usize = 100;
     version,
     styles = STYLES,
     max_term_width = HELP_WIDTH,
-    disable_help_subcommand = false,
     after_help = "Durations (D) are written 500ms, 10s, 5m, 2h, 7d. `segue explain` lists exit \
                   statuses, directives and codes of problems."
 )]
@@ -76,21 +78,26 @@ pub struct Cli {
 enum Command {
     Up(up::UpArgs),
     Settle(settle::SettleArgs),
+    Abandon(abandon::AbandonArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
-    /// Keep a throwaway server for another segue
-    #[command(name = crate::postgres::throwaway::SUPERVISE, hide = true)]
-    Supervise,
 }
 
 /// Runs the program; its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
     panic::install();
+    // Not one of clap's commands: those, even hidden ones, are in completions.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == throwaway::SUPERVISE)
+    {
+        return throwaway::supervise();
+    }
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -99,9 +106,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    if matches!(cli.command, Command::Supervise) {
-        return crate::postgres::throwaway::supervise();
-    }
     let mut report = Report::new(&cli.global);
     let outcome = match dispatch(&cli, &mut report) {
         Ok(outcome) => outcome,
@@ -122,6 +126,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         Command::Completions(args) => return completions::run(*args),
         _ => {}
     }
+    log::install(&cli.global)?;
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -131,11 +136,12 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         match &cli.command {
             Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
             Command::Settle(args) => Box::pin(settle::run(args, &context, report)).await,
+            Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
-            Command::Explain(_) | Command::Completions(_) | Command::Supervise => Ok(Outcome::Done),
+            Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
         }
     })
 }

@@ -37,7 +37,9 @@ impl Error {
     }
 }
 
-/// Headers and checksums of all migrations of `folders`, by name, unique.
+/// Headers and checksums of all migrations of `folders`, by name, unique, and
+/// what is wrong with the folders; what is wrong with a header is kept in its
+/// migration.
 ///
 /// A migration is a file whose name ends in `.sql`, directly in the folder;
 /// names that begin with a dot are editors' and passed over.
@@ -84,9 +86,10 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Migration>, Vec<Diagnostic>), Er
     let paths: Vec<(Name, PathBuf)> = paths.into_iter().collect();
     let mut migrations = Vec::with_capacity(paths.len());
     for result in in_parallel(&paths, |(name, path)| header::read(name, path)) {
-        let (migration, problems) = result?;
-        migrations.extend(migration);
-        diagnostics.extend(problems);
+        match result? {
+            Ok(migration) => migrations.push(migration),
+            Err(diagnostic) => diagnostics.push(*diagnostic),
+        }
     }
     Ok((migrations, diagnostics))
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::diagnostic::Diagnostic;
 use crate::statement::{Digest, Fingerprint, Kind as StatementKind};
 use crate::text::{Source, Span};
 
@@ -111,6 +112,8 @@ pub struct Migration {
     pub rerunnable: bool,
     /// JSON text of the stored schema diff, of a concurrent migration.
     pub schema_diff: Option<String>,
+    /// What is wrong with its header; held against it until it is applied.
+    pub problems: Vec<Diagnostic>,
     /// What its statements told; read for pending migrations only.
     pub outline: Option<Outline>,
 }

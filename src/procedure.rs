@@ -264,6 +264,7 @@ pub(crate) mod testing {
     }
 
     /// An interrupted try before which the table had these indexes.
+    #[expect(clippy::unnecessary_wraps, reason = "for a field that is an option")]
     pub(crate) fn intent(indexes_before: &[u32], target: Option<u32>) -> Option<Trace> {
         Some(Trace {
             failed: false,

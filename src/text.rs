@@ -118,14 +118,16 @@ impl Source {
         start..clamp(span.end).max(start)
     }
 
-    /// Line and column of byte `offset` of the file. A byte order mark takes
-    /// no column, because no editor shows it.
+    /// Line and column of byte `offset` of the file. A byte order mark at its
+    /// start takes no column, because no editor shows it.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         let before = &self.text[..self.range(Span::new(offset, offset)).start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = &before[line_start..];
-        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+        let mut line = &before[line_start..];
+        if self.start == 0 && line_start == 0 {
+            line = line.strip_prefix('\u{feff}').unwrap_or(line);
+        }
         Position {
             line: self.first_line + before.matches('\n').count(),
             column: line.chars().count() + 1,
@@ -164,6 +166,8 @@ mod tests {
         assert_eq!(source.position(0), Position { line: 1, column: 1 });
         assert_eq!(source.position(3), Position { line: 1, column: 1 });
         assert_eq!(source.position(4), Position { line: 1, column: 2 });
+        let source = Source::window("a.sql", "\u{feff}x", 1, 2);
+        assert_eq!(source.position(4), Position { line: 2, column: 2 });
     }
 
     #[test]

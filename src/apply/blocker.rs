@@ -98,7 +98,7 @@ mod tests {
             user: Some("alice".to_owned()),
             application: Some("psql".to_owned()),
             state: Some("idle in transaction".to_owned()),
-            transaction_age: Some(Duration::from_secs(180)),
+            transaction_age: Some(Duration::from_mins(3)),
             query_age: Some(Duration::from_secs(179)),
             wait_event: Some("Client/ClientRead".to_owned()),
             query: Some("SELECT 1".to_owned()),
@@ -155,7 +155,7 @@ mod tests {
         check(
             &Blocker {
                 user: Some("alice".to_owned()),
-                transaction_age: Some(Duration::from_secs(3 * 3600)),
+                transaction_age: Some(Duration::from_hours(3)),
                 prepared: Some("it's".to_owned()),
                 ..Blocker::default()
             },

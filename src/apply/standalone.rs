@@ -21,13 +21,14 @@ use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::statement::{Class, Digest, Fingerprint, Statement};
 
+mod clean_up;
 mod inside;
 mod outside;
 mod reader;
 mod resume;
 mod watch;
 
-pub(super) use outside::clean_up;
+pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name};
 use reader::Reader;
 use watch::Watch;
 
@@ -136,16 +137,16 @@ pub(super) async fn run(
     deployment: Option<i64>,
 ) -> Result<Report, StandaloneError> {
     let outlined;
-    let items = match &migration.outline {
-        Some(outline) => &outline.items,
-        None => {
-            outlined = outline(migration)?;
-            &outlined
-        }
+    let items = if let Some(outline) = &migration.outline {
+        &outline.items
+    } else {
+        outlined = outline(migration)?;
+        &outlined
     };
     let began = Instant::now();
     let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
-    let result = standalone.all().await;
+    // Large: the state of every kind of statement is in it.
+    let result = Box::pin(standalone.all()).await;
     standalone.tell_notices();
     match result {
         Ok(report) => Ok(Report {
@@ -184,8 +185,12 @@ struct Standalone<'a> {
     migration: &'a Migration,
     items: &'a [Item],
     deployment: Option<i64>,
-    key: LockKey,
+    /// The advisory locks that the session held at the beginning, the
+    /// migration's own and perhaps the batch's.
+    locks: Vec<LockKey>,
     watch: Watch<'a>,
+    /// How long a statement may queue in front of traffic.
+    lock_timeout: Duration,
     /// Whether the file has chosen its own `lock_timeout`.
     owns_lock_timeout: bool,
     /// Whether the COMMIT of the last statement has recorded the migration.
@@ -226,8 +231,9 @@ impl<'a> Standalone<'a> {
             migration,
             items,
             deployment,
-            key: LockKey::migration(ledger.project(), &migration.name),
+            locks: vec![LockKey::migration(ledger.project(), &migration.name)],
             watch,
+            lock_timeout: run.settings.lock_timeout,
             owns_lock_timeout: false,
             is_recorded: false,
         }
@@ -235,6 +241,16 @@ impl<'a> Standalone<'a> {
 
     async fn all(&mut self) -> Result<Report, StandaloneError> {
         self.clean().await?;
+        let pid = self.session.backend().pid;
+        let held = lock::held(self.session).await?;
+        self.locks.extend(
+            held.iter()
+                .filter(|held| *held.1 == pid)
+                .map(|held| *held.0),
+        );
+        // A longer wait on a table whose index is being built kills the build.
+        let lock_wait_max = settings::lock_wait_max(self.session).await?;
+        self.lock_timeout = self.lock_timeout.min(lock_wait_max);
         let applied = self.applied();
         let begins = self
             .ledger
@@ -257,7 +273,16 @@ impl<'a> Standalone<'a> {
         let resume = resume::resume(self.items, &intents)
             .map_err(|difference| self.refuse_difference(&difference))?;
         for intent in &resume.stale {
-            outside::clean_up_intent(self, intent).await?;
+            clean_up::clean_up_one(
+                self.run,
+                self.ledger,
+                self.session,
+                &mut self.watch,
+                &self.migration.name,
+                Some(&self.migration.source),
+                intent,
+            )
+            .await?;
         }
         self.statements(resume.next, resume.open).await?;
         self.clean().await?;
@@ -282,17 +307,20 @@ impl<'a> Standalone<'a> {
     ) -> Result<(), StandaloneError> {
         let mut reader = Reader::open(self.migration);
         let mut is_chained = self.skip(&mut reader, next).await?;
+        let mut told = None;
         loop {
             let Some(statement) = reader.statement().await? else {
                 return Ok(());
             };
             let piece = self.piece(next, statement)?;
-            self.run.events.tell(Event::StatementBegan {
-                name: self.migration.name.clone(),
-                number: next + 1,
-                of: self.items.len(),
-                sql: first_line(&piece.placed.text),
-            });
+            if told.replace(next) != Some(next) {
+                self.run.events.tell(Event::StatementBegan {
+                    name: self.migration.name.clone(),
+                    number: next + 1,
+                    of: self.items.len(),
+                    sql: first_line(&piece.placed.text),
+                });
+            }
             let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
             self.tell_notices();
             match step {
@@ -300,7 +328,7 @@ impl<'a> Standalone<'a> {
                     next += count;
                     is_chained = false;
                     self.watch.forget();
-                    self.hold_lock().await?;
+                    self.hold_locks().await?;
                 }
                 Step::Again => {
                     reader = Reader::open(self.migration);
@@ -378,14 +406,16 @@ impl<'a> Standalone<'a> {
         Ok(self.session.execute(&sql).await?)
     }
 
-    /// `DISCARD ALL` in a file frees the lock that keeps others away.
-    async fn hold_lock(&mut self) -> Result<(), StandaloneError> {
-        if lock::is_mine(self.session, self.key).await?
-            || lock::try_lock(self.session, self.key).await?
-        {
-            return Ok(());
+    /// `DISCARD ALL` in a file frees the locks that keep others away.
+    async fn hold_locks(&mut self) -> Result<(), StandaloneError> {
+        let held = lock::held(self.session).await?;
+        let pid = self.session.backend().pid;
+        for key in &self.locks {
+            if held.get(key) != Some(&pid) && !lock::try_lock(self.session, *key).await? {
+                return Err(StandaloneError::LockLost);
+            }
         }
-        Err(StandaloneError::LockLost)
+        Ok(())
     }
 
     fn tell_notices(&mut self) {
@@ -406,14 +436,7 @@ impl<'a> Standalone<'a> {
 
     /// The error that ends the migration.
     fn failed(&self, placed: &Placed, error: &ServerError) -> StandaloneError {
-        self.ended_by(error, self.diagnostic(placed, error))
-    }
-
-    fn ended_by(&self, error: &ServerError, diagnostic: Diagnostic) -> StandaloneError {
-        match error.failure() {
-            Failure::Cancelled => StandaloneError::Cancelled(Box::new(diagnostic)),
-            _ => StandaloneError::Failed(Box::new(diagnostic)),
-        }
+        ended_by(error, self.diagnostic(placed, error))
     }
 
     async fn note_failure(&mut self, error: &StandaloneError) {
@@ -433,6 +456,14 @@ impl<'a> Standalone<'a> {
             .ledger
             .fail_migration(self.session, &self.migration.name, &error.to_string())
             .await;
+    }
+}
+
+/// How a server error ends the migration, told by `diagnostic`.
+fn ended_by(error: &ServerError, diagnostic: Diagnostic) -> StandaloneError {
+    match error.failure() {
+        Failure::Cancelled => StandaloneError::Cancelled(Box::new(diagnostic)),
+        _ => StandaloneError::Failed(Box::new(diagnostic)),
     }
 }
 

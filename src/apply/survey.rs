@@ -51,7 +51,12 @@ pub async fn survey(
     options: &Options,
 ) -> Result<Survey, ApplyError> {
     let history = ledger.history(session).await?;
-    let mut diagnostics = outline_pending(migrations, &history)?;
+    let mut diagnostics: Vec<Diagnostic> = migrations
+        .iter()
+        .filter(|migration| is_pending(&history, migration))
+        .flat_map(|migration| migration.problems.clone())
+        .collect();
+    diagnostics.extend(outline_pending(migrations, &history)?);
     let (graph, problems) = Graph::new(migrations.to_vec(), &history);
     diagnostics.extend(problems);
     if has_error(&diagnostics) {
@@ -74,13 +79,7 @@ fn outline_pending(
 ) -> Result<Vec<Diagnostic>, ApplyError> {
     let mut pending: Vec<&mut Migration> = migrations
         .iter_mut()
-        .filter(|migration| {
-            migration.outline.is_none()
-                && !history
-                    .records
-                    .get(&migration.name)
-                    .is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
-        })
+        .filter(|migration| migration.outline.is_none() && is_pending(history, migration))
         .collect();
     let has_concurrent = pending
         .iter()
@@ -92,6 +91,13 @@ fn outline_pending(
     };
     files::outline(&mut pending, depth)
         .map_err(|error| ApplyError::Invalid(vec![unreadable(code::UNREADABLE, &error)]))
+}
+
+fn is_pending(history: &History, migration: &Migration) -> bool {
+    history
+        .records
+        .get(&migration.name)
+        .is_none_or(|record| !matches!(record.state, State::Applied | State::Abandoned))
 }
 
 fn unreadable(code: Code, error: &files::Error) -> Diagnostic {

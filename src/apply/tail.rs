@@ -158,7 +158,13 @@ pub(super) async fn run(
         control: Control::new(run),
         watch: Watch::new(run, ledger),
     };
-    drop(tail.control.session().await?);
+    tokio::select! {
+        session = tail.control.session() => drop(session?),
+        _ = run.interrupt.first() => {
+            report.not_started = steps.iter().map(|step| step.name.clone()).collect();
+            return Ok(report);
+        }
+    }
     let mut schedule = Schedule::new(steps, run.settings.jobs);
     let held = {
         let mut watching = std::pin::pin!(tail.watching());
@@ -184,7 +190,8 @@ pub(super) async fn run(
     };
     report.not_started.extend(schedule.left().cloned());
     if let Some(signal) = run.interrupt.signals().first {
-        tail.detach(graph, signal, held, &mut report).await;
+        // Boxed: it is large, and rare.
+        Box::pin(tail.detach(graph, signal, held, &mut report)).await;
     }
     tail.control.close().await;
     report.sort();

@@ -13,7 +13,7 @@ use crate::postgres::{self, Failure, Session, lock};
 
 mod block;
 mod fence;
-mod server;
+pub(super) mod server;
 
 use server::Heeds;
 pub use server::{greet, reach};
@@ -227,9 +227,21 @@ impl<'a> Runner<'a> {
                     ..
                 } => {
                     self.unfence().await;
-                    tail::wait_for(self.run, &self.ledger, &self.control, concurrent, needed_by)
-                        .await?;
-                    Next::PlanAgain
+                    let waiting = tail::wait_for(
+                        self.run,
+                        &self.ledger,
+                        &self.control,
+                        concurrent,
+                        needed_by,
+                    );
+                    match waiting.await {
+                        Err(ApplyError::Postgres(error))
+                            if error.failure().is_connection_lost() =>
+                        {
+                            self.lost(Instant::now(), &error.to_string()).await?
+                        }
+                        waited => waited.map(|()| Next::PlanAgain)?,
+                    }
                 }
             };
             if next == Next::PlanAgain {
@@ -375,6 +387,14 @@ impl<'a> Runner<'a> {
                 lock::unlock(session, key).await?;
                 self.committed.push(name.clone());
                 Ok(Next::Step)
+            }
+            // The intents tell the next try what was done.
+            Err(standalone::StandaloneError::ConnectionLost(reason)) => {
+                self.batch = None;
+                self.run.events.tell(Event::ConnectionLost {
+                    reason: reason.clone(),
+                });
+                self.lost(Instant::now(), &reason).await
             }
             Err(error) => {
                 self.batch = None;

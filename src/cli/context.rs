@@ -14,7 +14,7 @@ use super::error::Error;
 use super::global::Global;
 use super::outcome::Outcome;
 use super::report::Report;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
 use crate::migration::Migration;
 use crate::postgres::Target;
@@ -35,6 +35,23 @@ pub struct Context {
     config: Config,
     /// Folder of `segue.toml`, from which its paths count.
     base: PathBuf,
+}
+
+/// Tells warnings.
+///
+/// # Errors
+/// All of them, if one is an error.
+fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+    if diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error)
+    {
+        return Err(Error::diagnostics(Outcome::Invalid, diagnostics));
+    }
+    for diagnostic in &diagnostics {
+        report.diagnostic(diagnostic);
+    }
+    Ok(())
 }
 
 /// A value with what has to be told about where it came from.
@@ -130,23 +147,30 @@ impl Context {
         )
     }
 
-    /// Headers of all migrations, by name; warnings are told.
+    /// Headers of all migrations, by name, valid every one.
     ///
     /// # Errors
     /// A folder that cannot be read; files with errors, all of them.
+    pub fn valid_migrations(&self, report: &mut Report) -> Result<Vec<Migration>, Error> {
+        let migrations = self.migrations(report)?;
+        let problems: Vec<_> = migrations
+            .iter()
+            .flat_map(|migration| migration.problems.clone())
+            .collect();
+        told(report, problems)?;
+        Ok(migrations)
+    }
+
+    /// Headers of all migrations, by name; what is wrong with one of them is
+    /// left to whoever plans.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, or holds what cannot be a migration.
     pub fn migrations(&self, report: &mut Report) -> Result<Vec<Migration>, Error> {
         let folders = self.folders();
         report.notes(folders.notice.as_slice());
         let (migrations, diagnostics) = files::read(&folders.value)?;
-        if diagnostics
-            .iter()
-            .any(|one| one.severity == Severity::Error)
-        {
-            return Err(Error::diagnostics(Outcome::Invalid, diagnostics));
-        }
-        for diagnostic in &diagnostics {
-            report.diagnostic(diagnostic);
-        }
+        told(report, diagnostics)?;
         Ok(migrations)
     }
 
@@ -160,6 +184,24 @@ impl Context {
         report.notes(url.notice.as_slice());
         report.notes(target.warnings());
         Ok(target)
+    }
+
+    /// The option of the command line that names a database.
+    #[must_use]
+    pub fn database_option(&self) -> Option<&'static str> {
+        match (&self.global.direct_url, &self.global.database_url) {
+            (Some(_), _) => Some("--direct-url"),
+            (None, Some(_)) => Some("--database-url"),
+            (None, None) => None,
+        }
+    }
+
+    /// The database that `url` names, in these surroundings.
+    ///
+    /// # Errors
+    /// A connection string that cannot be understood.
+    pub fn resolve(&self, url: &str) -> Result<Target, Error> {
+        Ok(Target::resolve(Some(url), &self.environment)?)
     }
 
     /// Which throwaway server to start.

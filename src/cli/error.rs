@@ -184,7 +184,7 @@ impl From<files::Error> for Error {
         let is_missing = error.is_missing();
         let problem = Self::usage(with_causes(&error));
         if is_missing {
-            problem.help("`--migrations DIR` or SEGUE_MIGRATIONS names another folder")
+            problem.help("`--migrations DIR` or `SEGUE_MIGRATIONS` names another folder")
         } else {
             problem
         }

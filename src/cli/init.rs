@@ -7,7 +7,7 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{self, Line, Report};
 use crate::postgres::Session;
-use crate::postgres::ledger::{self, Ledger};
+use crate::postgres::ledger::Ledger;
 
 /// Make segue's own tables ahead of the first `up`, or print how a DBA makes them
 ///
@@ -52,15 +52,12 @@ pub async fn run(
         found.grant(&session, &args.readers).await?;
     }
     session.close().await;
-    let text = match before {
-        None => "the ledger is made, in namespace segue".to_owned(),
-        Some(version) if version == ledger::VERSION => {
-            "the ledger was there already, in namespace segue".to_owned()
+    let text = match (before, found.version()) {
+        (None, _) => "the ledger is made, in namespace segue".to_owned(),
+        (Some(from), Some(to)) if from != to => {
+            format!("the ledger is upgraded from version {from} to {to}")
         }
-        Some(version) => format!(
-            "the ledger is upgraded from version {version} to {}",
-            ledger::VERSION
-        ),
+        _ => "the ledger was there already, in namespace segue".to_owned(),
     };
     report.line_unless_quiet(&Line::done("Done", text));
     Ok(Outcome::Done)

@@ -7,10 +7,11 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{self, Report, plan_graph, plan_json, plan_text};
 use super::server::ServerArgs;
-use crate::apply::survey;
+use crate::apply::survey::{self, Survey};
+use crate::migration::Migration;
 use crate::plan::Options;
-use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
+use crate::postgres::{Session, Target};
 
 /// Show what `up` would do, without doing it
 ///
@@ -51,17 +52,15 @@ pub async fn run(
     context: &Context,
     report: &mut Report,
 ) -> Result<Outcome, Error> {
-    let server = args.server.start(context, report)?;
-    let mut migrations = context.migrations(report)?;
-    let session = Session::connect(server.target(), context.connect_wait()).await?;
-    let owner = context.owner();
-    let ledger = Ledger::find(&session, &context.project(), owner.as_deref()).await?;
+    let migrations = context.migrations(report)?;
+    let server = args.server.start(context, report).await?;
     let options = Options {
         strict: args.strict || context.config().up.strict.unwrap_or(false),
         ..Options::default()
     };
-    let survey = survey::survey(&session, &ledger, &mut migrations, &options).await?;
-    session.close().await;
+    let surveyed = look(context, server.target(), migrations, &options).await;
+    server.stop(report).await;
+    let survey = surveyed?;
     let plan = &survey.plan;
     let links = plan_graph::links(plan, &survey.graph);
     match args.format {
@@ -71,4 +70,18 @@ pub async fn run(
         Format::Dot => report::result(&plan_graph::dot(plan, &links))?,
     }
     Ok(Outcome::Done)
+}
+
+async fn look(
+    context: &Context,
+    target: &Target,
+    mut migrations: Vec<Migration>,
+    options: &Options,
+) -> Result<Survey, Error> {
+    let session = Session::connect(target, context.connect_wait()).await?;
+    let owner = context.owner();
+    let ledger = Ledger::find(&session, &context.project(), owner.as_deref()).await?;
+    let survey = survey::survey(&session, &ledger, &mut migrations, options).await?;
+    session.close().await;
+    Ok(survey)
 }

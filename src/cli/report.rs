@@ -25,6 +25,8 @@ pub(crate) mod phrase;
 pub(crate) mod plan_graph;
 pub(crate) mod plan_json;
 pub(crate) mod plan_text;
+#[cfg(test)]
+pub(crate) mod schema;
 pub(crate) mod status_text;
 mod tell;
 
@@ -172,13 +174,7 @@ impl Report {
 
     /// Tells an object, with version and time.
     fn object(&mut self, fields: Value) {
-        let mut object = json!({
-            "version": json::VERSION,
-            "at": jiff::Timestamp::now().round(jiff::Unit::Millisecond).map_or_else(|_| String::new(), |at| at.to_string()),
-        });
-        if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), fields) {
-            object.extend(fields);
-        }
+        let object = stamped(fields);
         self.raw(&object.to_string());
     }
 
@@ -223,6 +219,16 @@ pub fn result(text: &str) -> Result<(), Error> {
 /// As [`result`].
 pub fn result_json(value: &Value) -> Result<(), Error> {
     result(&format!("{value:#}\n"))
+}
+
+/// An event with version and time.
+fn stamped(mut fields: Value) -> Value {
+    let now = jiff::Timestamp::now();
+    // Milliseconds: more would only be noise.
+    let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
+    fields["version"] = json!(json::VERSION);
+    fields["at"] = json!(now.to_string());
+    fields
 }
 
 /// `error: …` with notes and helps; the heading is left out where diagnostics

@@ -7,6 +7,7 @@ use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
 use super::signal;
 use crate::apply::{self, ApplyError, Events, Run, Settings, tail};
+use crate::migration::Name;
 use crate::postgres::Target;
 
 /// Does `work` with all that it needs, and tells how it went.
@@ -20,6 +21,27 @@ pub(super) async fn run(
     settings: Settings,
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
+    match tell(context, report, target, settings, work).await? {
+        apply::Outcome::Settled => Ok(Outcome::Done),
+        apply::Outcome::Ready => {
+            report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
+            Ok(Outcome::Done)
+        }
+        apply::Outcome::Unsettled(left) => Err(unsettled(&left)),
+    }
+}
+
+/// Does `work` with all that it needs, and tells its events.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn tell<T>(
+    context: &Context,
+    report: &mut Report,
+    target: &Target,
+    settings: Settings,
+    work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
+) -> Result<T, Error> {
     let (events, receiver) = Events::channel();
     let run = Run {
         target: target.clone(),
@@ -37,21 +59,14 @@ pub(super) async fn run(
         ended
     };
     let (ended, ()) = tokio::join!(working, report.follow(receiver));
-    match ended? {
-        apply::Outcome::Settled => Ok(Outcome::Done),
-        apply::Outcome::Ready => {
-            report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
-            Ok(Outcome::Done)
-        }
-        apply::Outcome::Unsettled(left) => Err(unsettled(&left)),
-    }
+    Ok(ended?)
 }
 
-/// A tail that is not done: what stands, and what running again will do.
+/// A tail that is not done: what stands, and what running again will do. The
+/// diagnostics were told when they came.
 fn unsettled(report: &tail::Report) -> Error {
     let failed: Vec<_> = report.failed.iter().map(|(name, _)| name).collect();
     let detached: Vec<_> = report.detached.iter().map(|(name, _)| name).collect();
-    // The diagnostics were told when they came.
     let message = match (failed.is_empty(), detached.is_empty()) {
         (false, _) => format!(
             "the tail is not done: {} failed",
@@ -64,17 +79,33 @@ fn unsettled(report: &tail::Report) -> Error {
         (true, true) => "the tail is not done".to_owned(),
     };
     let mut error = Error::new(Outcome::Unsettled, message).note("the deployment is ready");
-    if !report.done.is_empty() {
-        error = error.note(format!("done: {}", phrase::names(&report.done)));
+    let mut list = |what: &str, names: &[&Name]| {
+        if !names.is_empty() {
+            let names = phrase::names(names.iter().copied());
+            error.notes.push(format!("{what}: {names}"));
+        }
+    };
+    list("done", &report.done.iter().collect::<Vec<_>>());
+    if !failed.is_empty() {
+        list("goes on in the server", &detached);
     }
-    if !failed.is_empty() && !detached.is_empty() {
-        error = error.note(format!(
-            "goes on in the server: {}",
-            phrase::names(detached.iter().copied())
-        ));
+    list("given up", &report.abandoned.iter().collect::<Vec<_>>());
+    list(
+        "cancelled, nothing of it is left",
+        &report.cancelled.iter().collect::<Vec<_>>(),
+    );
+    list(
+        "cancelled, what it left is removed by the next run",
+        &report.left_behind.iter().collect::<Vec<_>>(),
+    );
+    list("not begun", &report.not_started.iter().collect::<Vec<_>>());
+    for (name, pid) in &report.elsewhere {
+        error
+            .notes
+            .push(format!("`{name}` runs in another session, pid {pid}"));
     }
     match failed.as_slice() {
-        [] => error.help("`segue settle` waits for it and records it"),
+        [] => error.help("`segue settle` finishes what is left"),
         [one, ..] => error.help(format!(
             "`segue settle` tries again; `segue abandon {one}` gives it up"
         )),

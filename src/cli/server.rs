@@ -1,4 +1,4 @@
-//! A server of its own for one command.
+//! A database of its own for one command.
 
 use clap::Args;
 
@@ -6,47 +6,82 @@ use super::context::Context;
 use super::error::Error;
 use super::report::Report;
 use crate::postgres::Target;
+use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::Throwaway;
 
 /// Where a command runs that can do without a database of the user's.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct ServerArgs {
     /// Start a PostgreSQL server for this command and remove it afterwards
     ///
-    /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]` in
-    /// segue.toml chooses a major version and settings.
-    #[arg(long, conflicts_with_all = ["database_url", "direct_url"])]
+    /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
+    /// in segue.toml chooses a major version and settings.
+    #[arg(long)]
     pub throwaway: bool,
+
+    /// Make a database on this server for this command and drop it afterwards
+    ///
+    /// For servers with extensions or settings that are not installed here. The role needs
+    /// CREATEDB; the database in the URL is only connected to.
+    #[arg(long, value_name = "URL", conflicts_with = "throwaway")]
+    pub on: Option<String>,
 }
 
 /// The database that a command works on.
 pub(super) struct Server {
     target: Target,
-    /// Stops when this is dropped.
-    _throwaway: Option<Throwaway>,
+    own: Own,
+}
+
+/// What was made for the command.
+enum Own {
+    Nothing,
+    /// Stops when it is dropped.
+    Throwaway(Throwaway),
+    /// Belongs to nobody once its session ends.
+    Scratch(Box<Scratch>),
 }
 
 /// Name of the database on a throwaway server.
 const DATABASE: &str = "postgres";
 
 impl ServerArgs {
-    /// Starts the server if one is wanted. Blocks.
+    /// Starts the server or makes the database, if one is wanted. Blocks.
     ///
     /// # Errors
     /// See [`Error`].
-    pub(super) fn start(self, context: &Context, report: &mut Report) -> Result<Server, Error> {
-        if !self.throwaway {
+    pub(super) async fn start(
+        &self,
+        context: &Context,
+        report: &mut Report,
+    ) -> Result<Server, Error> {
+        // clap sees no conflict with a global option before the command's name.
+        let own = [("--throwaway", self.throwaway), ("--on", self.on.is_some())];
+        let own = own.iter().find(|(_, is_given)| *is_given);
+        if let (Some((own, _)), Some(other)) = (own, context.database_option()) {
+            return Err(Error::usage(format!("`{own}` is in place of `{other}`"))
+                .help("leave out one of the two"));
+        }
+        if self.throwaway {
+            let throwaway = Throwaway::start(&context.throwaway())?;
             return Ok(Server {
-                target: context.target(report)?,
-                _throwaway: None,
+                // Whatever the environment says is of other servers.
+                target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
+                own: Own::Throwaway(throwaway),
             });
         }
-        let throwaway = Throwaway::start(&context.throwaway())?;
+        let Some(url) = &self.on else {
+            return Ok(Server {
+                target: context.target(report)?,
+                own: Own::Nothing,
+            });
+        };
+        let target = context.resolve(url)?;
+        let scratch = Scratch::create(&target, context.connect_wait()).await?;
         Ok(Server {
-            // Whatever the environment says is of other servers.
-            target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
-            _throwaway: Some(throwaway),
+            target: scratch.target(),
+            own: Own::Scratch(Box::new(scratch)),
         })
     }
 }
@@ -55,5 +90,18 @@ impl Server {
     /// Its database.
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Removes what was made; tells if that could not be done.
+    pub(super) async fn stop(self, report: &mut Report) {
+        match self.own {
+            Own::Nothing => {}
+            Own::Throwaway(throwaway) => drop(throwaway),
+            Own::Scratch(scratch) => {
+                if let Err(error) = (*scratch).drop().await {
+                    report.note(&format!("a scratch database was not dropped: {error}"));
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `segue status`
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -45,7 +46,7 @@ pub async fn run(
     report: &mut Report,
 ) -> Result<Outcome, Error> {
     let target = context.target(report)?;
-    let migrations = context.migrations(report)?;
+    let migrations = context.valid_migrations(report)?;
     let session = Session::connect(&target, context.connect_wait()).await?;
     let mut status = read(&session, context, &migrations).await?;
     print(args, report, &status)?;
@@ -76,7 +77,10 @@ async fn read(
     let project = context.project();
     let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
     let history = ledger.history(session).await?;
-    let progress = ledger.progress(session).await?;
+    let progress = match ledger.version() {
+        Some(_) => ledger.progress(session).await?,
+        None => BTreeMap::new(),
+    };
     let progress = progress
         .into_iter()
         .map(|(name, (row, _))| (name, row))

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::Context;
 use super::duration::HumanDuration;
@@ -82,7 +82,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// See [`Error`].
 pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Result<Outcome, Error> {
     let target = context.target(report)?;
-    let migrations = context.migrations(report)?;
+    let migrations = context.valid_migrations(report)?;
     let interrupt = signal::listen()?;
     let mut wait = Wait {
         args,
@@ -256,20 +256,29 @@ impl Wait<'_> {
     fn reached(&self, deployment: Option<&Deployment>) -> Result<(), Error> {
         let goal = self.args.goal.as_str();
         if self.args.json {
-            return report::result_json(&json!({
-                "version": VERSION,
-                "project": self.context.project(),
-                "state": goal,
-                "deployment": deployment.map(|deployment| deployment.id),
-                "ready_at": deployment.and_then(|deployment| deployment.ready_at.as_ref()),
-                "settled_at": deployment.and_then(|deployment| deployment.settled_at.as_ref()),
-            }));
+            return report::result_json(&to_json(
+                &self.context.project(),
+                self.args.goal,
+                deployment,
+            ));
         }
         report::result(&match deployment {
             Some(deployment) => format!("{goal}: deployment {}\n", deployment.id),
             None => format!("{goal}: the folder has no migrations\n"),
         })
     }
+}
+
+/// By `docs/json/wait.schema.json`.
+fn to_json(project: &str, goal: Goal, deployment: Option<&Deployment>) -> Value {
+    json!({
+        "version": VERSION,
+        "project": project,
+        "state": goal.as_str(),
+        "deployment": deployment.map(|deployment| deployment.id),
+        "ready_at": deployment.and_then(|deployment| deployment.ready_at.as_ref()),
+        "settled_at": deployment.and_then(|deployment| deployment.settled_at.as_ref()),
+    })
 }
 
 /// Whether a later try may go better.
@@ -288,5 +297,16 @@ fn broken(error: postgres::Error) -> Broken {
             Broken::Lost(error.to_string())
         }
         error => Broken::Fatal(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::report::schema;
+
+    #[test]
+    fn json_follows_its_schema() {
+        schema::check("wait", &to_json("main", Goal::Ready, None));
     }
 }

@@ -68,6 +68,14 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
             drawn.push_str(line.trim_end());
             drawn.push('\n');
         }
+    } else if let Some(source) = &diagnostic.source {
+        let _ = writeln!(
+            drawn,
+            "{:margin$} {} {}",
+            "",
+            paint.with(renderer::DEFAULT_LINE_NUM_STYLE, "-->"),
+            normalize_untrusted_str(source.name()),
+        );
     }
     let state = diagnostic.sqlstate.as_ref();
     let state = state.map(|state| ("note", format!("SQLSTATE {state}")));

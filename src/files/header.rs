@@ -16,12 +16,9 @@ use crate::text::{Source, Span, Spanned};
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// Reads a migration's header and checksum. No migration if its text is not
-/// UTF-8 so far.
-pub(super) fn read(
-    name: &Name,
-    path: &Path,
-) -> Result<(Option<Migration>, Vec<Diagnostic>), Error> {
+/// Reads a migration's header and checksum. No migration if its header is not
+/// UTF-8.
+pub(super) fn read(name: &Name, path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
     let mut file = open(path)?;
     let mut head = Vec::new();
     let mut scanner = HeaderScanner::new();
@@ -47,11 +44,11 @@ pub(super) fn read(
             let diagnostic = Diagnostic::new(code::INVALID_UTF8, "the file is not UTF-8")
                 .source(&Arc::new(Source::new(shown, text)))
                 .label(Span::new(at, at + 1), "not UTF-8 from here");
-            return Ok((None, vec![diagnostic]));
+            return Ok(Err(Box::new(diagnostic)));
         }
     };
     let source = Arc::new(Source::new(shown, text));
-    let (directives, diagnostics) = directive::parse(&source);
+    let (directives, problems) = directive::parse(&source);
 
     let mut checksum = Normal::default();
     let diff = directives.schema_diff.as_ref().map(|diff| diff.span);
@@ -71,8 +68,9 @@ pub(super) fn read(
         }
         checksum.update(&chunk[..length]);
     }
-    let migration = migration(name, path, source, checksum.finish(), directives);
-    Ok((Some(migration), diagnostics))
+    let mut migration = migration(name, path, source, checksum.finish(), directives);
+    migration.problems = problems;
+    Ok(Ok(migration))
 }
 
 fn migration(
@@ -105,6 +103,7 @@ fn migration(
         schema_diff: directives.schema_diff.map(|diff| {
             serde_json::to_string(&diff.parts).expect("numbers as keys, JSON as values")
         }),
+        problems: Vec::new(),
         outline: None,
     }
 }

@@ -101,15 +101,15 @@ fn read_one(migration: &Migration, depth: Depth) -> Result<(Outline, Vec<Diagnos
     if let Err(error) = split {
         let source = excerpt(migration, error.span, error.position.line);
         reading.diagnostics.push(error.diagnostic(&source));
-        return Ok((reading.outline, reading.diagnostics));
-    }
-    if !reading.words.is_empty() {
+    } else if !reading.words.is_empty() {
         reading.suspects.push(Span::new(reading.end, at));
     }
     for span in std::mem::take(&mut reading.suspects) {
         reading.look_for_directives(span)?;
     }
-    reading.parse();
+    if reading.diagnostics.is_empty() {
+        reading.parse();
+    }
     Ok((reading.outline, reading.diagnostics))
 }
 

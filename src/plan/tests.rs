@@ -29,6 +29,7 @@ fn folder(text: &str) -> Vec<Migration> {
                 ends: Vec::new(),
                 rerunnable: false,
                 schema_diff: None,
+                problems: Vec::new(),
                 outline: None,
             };
             let mut relations = Relations::default();

@@ -105,6 +105,16 @@ pub async fn old_snapshots(session: &Session, pid: i32) -> Result<Vec<Blocker>, 
     session.query(&sql).await?.iter().map(blocker).collect()
 }
 
+/// Cancels what a backend runs.
+///
+/// # Errors
+/// [`Error::Server`] with 42501 without the right to.
+pub async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
+    session
+        .execute(&format!("SELECT pg_catalog.pg_cancel_backend({pid})"))
+        .await
+}
+
 /// Which of `pids` still hold a lock on `relation`.
 ///
 /// # Errors

@@ -172,8 +172,10 @@ async fn connect_once(target: &Target) -> Result<Connected, ConnectError> {
                 }
             };
             for endpoint in endpoints {
-                match attempt::connect(target, host, &endpoint, encryption.as_ref(), session).await
-                {
+                // Boxed, since a TLS handshake is large and callers hold this in turn.
+                let attempt =
+                    attempt::connect(target, host, &endpoint, encryption.as_ref(), session);
+                match Box::pin(attempt).await {
                     Ok(connected) => return Ok(connected),
                     Err(Failed::Final(error)) => return Err(error),
                     Err(Failed::Next(step, reason)) => {

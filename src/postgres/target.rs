@@ -261,11 +261,11 @@ impl Target {
                 }
                 (Some(name), _) => uri.push_str(&encode(name)),
                 // The host as well as the address, else PGHOST would be the host.
-                (None, []) => match host.address {
-                    Address::Ip(IpAddr::V6(address)) => uri.push_str(&format!("[{address}]")),
-                    Address::Ip(IpAddr::V4(address)) => uri.push_str(&address.to_string()),
-                    _ => {}
-                },
+                (None, []) => {
+                    if let Address::Ip(address) = host.address {
+                        uri.push_str(&url_host(address));
+                    }
+                }
             }
             uri.push(':');
             uri.push_str(&host.port.to_string());
@@ -288,6 +288,13 @@ impl Target {
             }
         }
         uri
+    }
+}
+
+fn url_host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
     }
 }
 

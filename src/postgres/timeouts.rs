@@ -68,6 +68,22 @@ impl Timeouts {
     }
 }
 
+/// The statement that bounds waits in the lock queue until the transaction
+/// ends.
+#[must_use]
+pub fn lock_timeout_local(timeout: Duration) -> String {
+    format!("SET LOCAL lock_timeout = {}", timeout.as_millis())
+}
+
+/// The same, where the bound is now longer or off.
+#[must_use]
+pub fn cap_lock_timeout_local(cap: Duration) -> String {
+    let millis = cap.as_millis();
+    format!(
+        "SELECT pg_catalog.set_config('lock_timeout', '{millis}', true) FROM pg_catalog.pg_settings WHERE name = 'lock_timeout' AND (setting::pg_catalog.int8 = 0 OR setting::pg_catalog.int8 > {millis})"
+    )
+}
+
 fn set(name: &str, value: &str) -> String {
     format!("SET {name} = {}", literal(value))
 }

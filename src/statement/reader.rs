@@ -110,3 +110,59 @@ impl<R: Read> Iterator for Statements<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a few bytes at a time, then what it ends with.
+    struct Drip<'a>(&'a [u8], Option<io::ErrorKind>);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if let (true, Some(kind)) = (self.0.is_empty(), self.1) {
+                return Err(kind.into());
+            }
+            let length = self.0.len().min(3);
+            let (bytes, rest) = self.0.split_at(length);
+            buffer[..length].copy_from_slice(bytes);
+            self.0 = rest;
+            Ok(length)
+        }
+    }
+
+    fn shown(reader: impl Read) -> Vec<String> {
+        let mut shown: Vec<String> = Vec::new();
+        let mut data = Vec::new();
+        for piece in Statements::new(reader) {
+            match piece {
+                Ok(OwnedPiece::Statement(statement)) => shown.push(statement.text),
+                Ok(OwnedPiece::CopyData(bytes)) => data.extend(bytes),
+                Ok(OwnedPiece::CopyEnd { .. }) => {
+                    shown.push(format!("{:?}", String::from_utf8_lossy(&data)));
+                }
+                Err(ReadError::Io(error)) => shown.push(error.kind().to_string()),
+                Err(ReadError::Split(error)) => shown.push(error.to_string()),
+            }
+        }
+        shown
+    }
+
+    #[test]
+    fn pieces_come_in_order_from_slow_readers() {
+        let file = b"SELECT 1;\nCOPY t FROM STDIN;\na\tb\n\\.\nSELECT 2";
+        let expected = ["SELECT 1", "COPY t FROM STDIN", "\"a\\tb\\n\"", "SELECT 2"];
+        assert_eq!(shown(Drip(file, None)), expected);
+        assert_eq!(shown(file.as_slice()), expected);
+        assert!(shown(io::empty()).is_empty());
+    }
+
+    #[test]
+    fn an_error_comes_last_and_once() {
+        let file = b"SELECT 1; SELECT 2; 'a";
+        let expected = ["SELECT 1", "SELECT 2", "1:21: unterminated string"];
+        assert_eq!(shown(file.as_slice()), expected);
+        let broken = Drip(file, Some(io::ErrorKind::BrokenPipe));
+        assert_eq!(shown(broken), ["SELECT 1", "SELECT 2", "broken pipe"]);
+    }
+}

@@ -143,3 +143,102 @@ impl SplitError {
             .help(self.kind.help())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::split;
+
+    /// The diagnostic of a text over a window that begins at its second line.
+    #[track_caller]
+    fn check(text: &str, expected: [&str; 4]) {
+        let error = split(text).expect_err(text);
+        let start = text.find('\n').expect("two lines") + 1;
+        let source = Arc::new(Source::window("a.sql", &text[start..], start, 2));
+        let diagnostic = error.diagnostic(&source);
+        assert_eq!(diagnostic.position(), Some(error.position));
+        let shown = [
+            diagnostic.code.as_str(),
+            &diagnostic.message,
+            &source.text()[source.range(diagnostic.labels[0].span)],
+            &diagnostic.helps[0],
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        check(
+            "SELECT 1;\n  \\copy t FROM 'a'\n",
+            [
+                "psql-meta-command",
+                "psql meta-command `\\copy` is not SQL",
+                "\\copy",
+                "write `COPY … FROM STDIN;`, the data below it, and `\\.`",
+            ],
+        );
+        check(
+            "SELECT 1;\n\\.\n",
+            [
+                "psql-meta-command",
+                "psql meta-command `\\.` is not SQL",
+                "\\.",
+                "`\\.` ends the data of `COPY … FROM STDIN;`, and none is open here",
+            ],
+        );
+        check(
+            "SELECT 1;\n\\timing\n",
+            [
+                "psql-meta-command",
+                "psql meta-command `\\timing` is not SQL",
+                "\\timing",
+                "remove the line: segue sends SQL only",
+            ],
+        );
+        check(
+            "SELECT\n 'a",
+            [
+                "unterminated-string",
+                "unterminated string",
+                "'",
+                "close it with `'`; a quote inside is doubled",
+            ],
+        );
+        check(
+            "DO\n $é$ BEGIN",
+            [
+                "unterminated-dollar-quote",
+                "unterminated dollar-quoted string",
+                "$é$",
+                "close it with `$é$`",
+            ],
+        );
+        check(
+            "\n/* /* */",
+            [
+                "unterminated-comment",
+                "unterminated comment",
+                "/*",
+                "close it with `*/`; comments nest, so each `/*` needs its own",
+            ],
+        );
+        check(
+            "\nCOPY t FROM STDIN; SELECT\n\\.\n1;",
+            [
+                "statement-around-copy-data",
+                "statement is cut in two by the data of a `COPY`",
+                "SELECT\n",
+                "move it to the line after `\\.`",
+            ],
+        );
+        check(
+            "\nSELECT 'a\0'",
+            [
+                "nul-byte",
+                "statement contains a zero byte",
+                "\0",
+                "remove the byte, or save the file as UTF-8",
+            ],
+        );
+    }
+}

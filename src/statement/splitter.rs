@@ -154,7 +154,7 @@ impl Splitter {
             && let Mode::CopyData { .. } = self.mode
         {
             // The usual case in a large COPY: nothing is copied.
-            let taken = self.copy_data(part, last, sink)?;
+            let (taken, _) = self.copy_data(part, last, sink)?;
             part = &part[taken..];
         }
         self.buffer.extend_from_slice(part);
@@ -163,7 +163,7 @@ impl Splitter {
         Ok(())
     }
 
-    /// Goes on in the present mode; whether the mode has changed.
+    /// Goes on in the present mode; whether there is more to be done.
     fn step<E: From<SplitError>>(
         &mut self,
         last: bool,
@@ -177,12 +177,11 @@ impl Splitter {
             Mode::CopyData { .. } => {
                 let buffer = std::mem::take(&mut self.buffer);
                 let start = self.lexer.position();
-                let taken = self.copy_data(&buffer[start..], last, sink)?;
-                let changed = !matches!(self.mode, Mode::CopyData { .. });
+                let (taken, ended) = self.copy_data(&buffer[start..], last, sink)?;
                 self.buffer = buffer;
                 self.buffer.drain(..start + taken);
                 self.lexer = Lexer::new(0);
-                Ok(changed)
+                Ok(ended)
             }
         }
     }

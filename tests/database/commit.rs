@@ -56,6 +56,7 @@ fn an_error_of_the_rows_that_record_the_block_rolls_it_back() {
         "
              Planned 2 migrations in one transaction
         error[server-error]: not on Fridays
+          --> migrations/3.sql
           = note: CONTEXT: PL/pgSQL function no() line 1 at RAISE
           = note: after the last statement of `3.sql`
           = note: SQLSTATE P0001
@@ -225,18 +226,10 @@ fn killed_in_the_batch_nothing_is_kept() {
     });
     run.kill();
     assert_eq!(run.wait().status, 128 + 9);
-    // The server looks every two seconds whether its client is still there.
+    // The server looks every two seconds whether its client is still there, and
+    // the next run waits for it.
     project.file("2.sql", "");
-    project.segue(&["up"]).expect("", "
-             Planned 2 migrations in one transaction
-             Waiting for another run to end its batch: pid [pid] (user postgres, application segue, active for [t], waits for Timeout/PgSleep, `SELECT pg_sleep(20)`)
-                 Ran `1.sql`, 1 statement in [t]
-                 Ran `2.sql`, 0 statements in [t]
-           Committed 2 migrations in [t]
-               Ready after [t] (deployment 2)
-             Settled after [t] (deployment 2)
-
-        ", 0);
+    project.segue(&["up"]).expect_success();
     assert_text(
         "deployments",
         &database.query("SELECT state, error FROM segue.deployment ORDER BY id"),
@@ -245,42 +238,49 @@ fn killed_in_the_batch_nothing_is_kept() {
     project.has_nothing_to_do();
 }
 
-/// A server whose standby never answers, once told so.
-struct Alone(Server);
+/// A synchronous standby that never answers, until this is dropped; to be
+/// dropped before the test's database, whose end would wait for it too.
+struct SilentStandby<'a>(&'a Server);
 
-impl Alone {
-    fn new() -> Self {
-        Self(Server::start(&[]))
+impl<'a> SilentStandby<'a> {
+    fn of(server: &'a Server) -> Self {
+        Self::set(
+            server,
+            "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
+            "nobody",
+        );
+        Self(server)
     }
 
-    fn waits_for_standby(&self, waits: bool) {
-        let session = TestSession::connect(&self.0.url("postgres"));
-        session.run(if waits {
-            "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
-        } else {
-            "ALTER SYSTEM RESET synchronous_standby_names"
-        });
+    fn set(server: &Server, sql: &str, expected: &str) {
+        let session = TestSession::connect(&server.url("postgres"));
+        session.run(sql);
         session.run("SELECT pg_reload_conf()");
-        let wanted = if waits { "nobody" } else { "" };
         wait_until("the setting", || {
-            session.query("SHOW synchronous_standby_names") == wanted
+            session.query("SHOW synchronous_standby_names") == expected
         });
+    }
+}
+
+impl Drop for SilentStandby<'_> {
+    fn drop(&mut self) {
+        Self::set(self.0, "ALTER SYSTEM RESET synchronous_standby_names", "");
     }
 }
 
 #[test]
 fn signals_wait_for_the_answer_to_commit() {
-    let alone = Alone::new();
-    let database = TestDatabase::on(&alone.0);
+    let server = Server::start(&[]);
+    let database = TestDatabase::on(&server);
     let project = Project::deploying(&database);
     project.file("1.sql", "CREATE TABLE a ();\n");
-    alone.waits_for_standby(true);
+    let standby = SilentStandby::of(&server);
     let mut run = project.spawn(&["up"]);
     run.wait_for_stderr("SyncRep");
     run.signal(Signal::SIGTERM);
     std::thread::sleep(Duration::from_millis(300));
     assert!(!run.has_ended(), "{}", run.stderr());
-    alone.waits_for_standby(false);
+    drop(standby);
     run.wait().expect(
         "",
         "
@@ -300,11 +300,11 @@ fn signals_wait_for_the_answer_to_commit() {
 
 #[test]
 fn a_standby_that_never_answers_ends_with_the_bound() {
-    let alone = Alone::new();
-    let database = TestDatabase::on(&alone.0);
+    let server = Server::start(&[]);
+    let database = TestDatabase::on(&server);
     let project = Project::deploying(&database);
     project.file("1.sql", "CREATE TABLE a ();\n");
-    alone.waits_for_standby(true);
+    let standby = SilentStandby::of(&server);
     project
         .segue(&["up", "--commit-wait", "3s"])
         .expect("", "
@@ -322,13 +322,13 @@ fn a_standby_that_never_answers_ends_with_the_bound() {
         .segue(&["up", "--retry-for", "1s"])
         .expect("", "
              Planned 1 migration in one transaction
-             Waiting for another run to end its batch: pid [pid] (user postgres, application segue, active for [t], waits for IPC/SyncRep, `COMMIT`)
+             Waiting for another run to end its batch: pid [pid] (postgres, `segue`), active for [t]: COMMIT
         error: gave up after [t] while waiting for the batch lock, held by pid [pid]
         note: nothing was committed: the database is as it was
         help: `segue up` starts afresh; `--retry-for` sets how long to wait
 
         ", 5);
-    alone.waits_for_standby(false);
+    drop(standby);
     project.segue(&["up"]).expect_success();
     assert_text("relations", &database.relations(), "a");
     assert_text(
@@ -359,7 +359,7 @@ fn a_session_that_is_terminated_in_the_batch_is_replaced() {
     run.wait().expect("", "
              Planned 2 migrations in one transaction
              Created the ledger, in namespace segue
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
                  Ran `1.sql`, 1 statement in [t]
                  Ran `2.sql`, 1 statement in [t]
            Committed 2 migrations in [t]
@@ -389,7 +389,7 @@ fn a_server_that_ends_all_sessions_is_reached_again() {
     run.wait().expect("", "
              Planned 2 migrations in one transaction
              Created the ledger, in namespace segue
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
                  Ran `1.sql`, 1 statement in [t]
                  Ran `2.sql`, 1 statement in [t]
            Committed 2 migrations in [t]
@@ -411,17 +411,19 @@ fn a_batch_that_loses_its_session_again_and_again_ends() {
     project.segue(&["up"]).expect("", "
              Planned 2 migrations in one transaction
              Created the ledger, in namespace segue
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
-        Reconnecting the connection was lost (terminating connection due to administrator command); what stands is read again first
-        error: gave up after [t] while waiting for a connection that holds; the last one was lost: terminating connection due to administrator command
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
+        Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
+        error[not-finished]: the connection was lost 6 times in a row
+          = note: terminating connection due to administrator command; line 1 of `2.sql` was under way
+          = help: the server's log says why, if it was the server
         note: nothing was committed: the database is as it was
-        help: `segue up` starts afresh; `--retry-for` sets how long to wait
+        help: correct the migration, then `segue up` starts afresh
 
-        ", 5);
+        ", 4);
     assert_text("relations", &database.relations(), "");
     project.file("2.sql", "");
     project.finishes();

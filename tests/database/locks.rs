@@ -39,7 +39,8 @@ fn nobody_queues_behind_a_migration_that_waits() {
              Planned 1 migration in one transaction
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
-             Waiting for a lock on `t`, held by pid [pid] (user postgres, application shop, idle in transaction for [t], waits for Client/ClientRead, `SELECT * FROM t`)
+             Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
+                     ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
                  Ran `1.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 1)
@@ -65,7 +66,8 @@ fn patience_ends_with_the_blocker_named() {
              Planned 2 migrations in one transaction
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `2.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
-             Waiting for a lock on `t`, held by pid [pid] (user postgres, application shop, idle in transaction for [t], waits for Client/ClientRead, `SELECT * FROM t`)
+             Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
+                     ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
         error: gave up after [t] while waiting for a lock on t, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
         note: nothing was committed: the database is as it was
         help: `segue up` starts afresh; `--retry-for` sets how long to wait
@@ -158,7 +160,8 @@ fn a_build_on_the_same_table_survives() {
              Planned 1 migration in one transaction
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
-             Waiting for a lock on `t`, held by pid [pid] (user postgres, active for [t], waits for Lock/virtualxid, `CREATE INDEX CONCURRENTLY i ON t (a)`)
+             Waiting for a lock on `t`, held by pid [pid] (postgres), active for [t]: CREATE INDEX CONCURRENTLY i ON t (a)
+                     ends with its statement, or by `SELECT pg_cancel_backend([pid])`
                  Ran `1.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 1)

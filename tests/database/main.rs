@@ -2,7 +2,9 @@
 
 mod activity;
 mod batch;
+mod cli;
 mod commit;
+mod connect;
 mod cuts;
 mod fresh_database;
 mod locks;
@@ -14,6 +16,8 @@ mod scratch;
 mod sessions;
 mod signals;
 mod standalone;
+mod statement;
+mod tail;
 mod throwaway;
 mod triples;
 

@@ -142,6 +142,7 @@ fn what_is_out_of_order_is_applied_and_told() {
         "",
         "
         error[out-of-order]: `2.sql` is older than `3.sql`, which is applied
+          --> migrations/2.sql
           = note: refused because of `--strict`
           = help: give it a later name, or run without `--strict`
 
@@ -175,6 +176,7 @@ fn a_modified_migration_is_told() {
         "",
         "
         error[modified-migration]: the text of `3.sql` has changed since it was applied
+          --> migrations/3.sql
           = note: refused because of `--strict`
           = help: bring its text back and write a new migration, or run without `--strict`
 
@@ -202,6 +204,7 @@ fn another_projects_database_is_refused() {
     other.file("1.sql", "CREATE TABLE another ();\n");
     other.segue(&["up"]).expect("", r#"
         error[another-project]: the ledger knows `1.sql` with another text, and nothing that this folder holds as it is
+          --> migrations/1.sql
           = note: the database seems to belong to another project
           = help: give this one its own name: `project = "…"` in `segue.toml`, or `--project`
 

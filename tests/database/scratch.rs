@@ -1,10 +1,5 @@
 //! Scratch databases on a server of the user's (`--on URL`).
 
-#![expect(
-    clippy::large_futures,
-    reason = "connecting is large, and done a few times"
-)]
-
 use std::time::Duration;
 
 use segue::postgres::scratch::{PREFIX, Scratch};

@@ -110,6 +110,7 @@ fn what_is_deferred_by_a_file_fires_before_the_next_one() {
              Planned 2 migrations in one transaction
              Created the ledger, in namespace segue
         error[server-error]: insert or update on table "b" violates foreign key constraint "b_id_fkey"
+          --> migrations/1.sql
           = note: DETAIL: Key (id)=(1) is not present in table "a".
           = note: after the last statement of `1.sql`
           = note: SQLSTATE 23503

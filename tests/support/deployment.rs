@@ -12,6 +12,7 @@ impl Project {
     pub fn deploying(database: &TestDatabase<'_>) -> Self {
         let mut project = Self::on(database);
         project.redact(r"\b\d+(\.\d+)?(ms|s|m)\b", "[t]");
+        project.redact(r"_backend\(\d+\)", "_backend([pid])");
         project
     }
 

@@ -14,6 +14,7 @@ use similar::TextDiff;
 #[track_caller]
 pub fn assert_text(what: &str, actual: &str, expected: &str) {
     let expected = dedent(expected);
+    // Both, since verbs that end in one column indent a whole text.
     let actual = dedent(actual);
     if actual != expected {
         let diff = TextDiff::from_lines(&expected, &actual);

@@ -41,6 +41,16 @@ pub enum Action {
     Blackhole,
 }
 
+/// What a client has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A statement over the simple protocol; `is_empty` if the server found
+    /// nothing in it but comments.
+    Query { sql: String, is_empty: bool },
+    /// Data of a COPY, that of adjacent messages joined.
+    Data(Vec<u8>),
+}
+
 /// A proxy on `127.0.0.1` in front of the server, for one database; its
 /// connections end when it is dropped.
 #[derive(Debug)]
@@ -63,6 +73,8 @@ struct Shared {
     refuses: AtomicBool,
     ends: AtomicBool,
     links: Mutex<Vec<Arc<Link>>>,
+    /// Requests since [`Proxy::listen`], if that has been called.
+    heard: Mutex<Option<Vec<Heard>>>,
 }
 
 /// Waits for a statement.
@@ -150,6 +162,16 @@ impl Proxy {
         self.shared.sprung.load(Ordering::SeqCst)
     }
 
+    /// Notes from now on what clients send.
+    pub fn listen(&self) {
+        *lock(&self.shared.heard) = Some(Vec::new());
+    }
+
+    /// What clients have sent since [`Proxy::listen`].
+    pub fn heard(&self) -> Vec<Heard> {
+        lock(&self.shared.heard).take().expect("`listen` before")
+    }
+
     /// Ends all connections; new ones are accepted.
     pub fn cut(&self) {
         for link in lock(&self.shared.links).drain(..) {
@@ -199,6 +221,9 @@ fn accept(listener: &TcpListener, target: &socket::Target, shared: &Arc<Shared>)
             return;
         }
         let Ok(client) = client else { continue };
+        // Messages pass one by one: the second of an answer would wait for the
+        // client's late acknowledgement of the first.
+        client.set_nodelay(true).expect("a fresh socket");
         if shared.refuses.load(Ordering::SeqCst) {
             continue;
         }
@@ -247,6 +272,7 @@ fn pass_requests(link: &Link, shared: &Shared) -> io::Result<Outcome> {
     }
     while let Some(message) = Message::read(&mut link.client.reader())? {
         shared.wait_while_held();
+        shared.hear(&message);
         let caught = message.statement().and_then(|text| shared.catch(text));
         if let Some((At::Before, action)) = caught {
             return Ok(link.spring(action, shared));
@@ -278,6 +304,9 @@ fn pass_requests(link: &Link, shared: &Shared) -> io::Result<Outcome> {
 
 fn pass_replies(link: &Link, shared: &Shared) -> io::Result<Outcome> {
     while let Some(message) = Message::read(&mut link.server.reader())? {
+        if message.kind == b'I' {
+            shared.hear_of_nothing();
+        }
         let delay = *lock(&shared.delay);
         thread::sleep(delay);
         shared.wait_while_held();
@@ -329,6 +358,29 @@ impl Shared {
                 .wait_while(held, |held| *held)
                 .expect("not poisoned"),
         );
+    }
+
+    fn hear(&self, request: &Message) {
+        let mut heard = lock(&self.heard);
+        let Some(heard) = heard.as_mut() else { return };
+        match (request.kind, heard.last_mut()) {
+            (b'Q', _) => heard.push(Heard::Query {
+                sql: request.statement().expect("UTF-8").to_owned(),
+                is_empty: false,
+            }),
+            (b'd', Some(Heard::Data(data))) => data.extend(&request.bytes[5..]),
+            (b'd', _) => heard.push(Heard::Data(request.bytes[5..].to_vec())),
+            _ => {}
+        }
+    }
+
+    /// The server has found nothing in the last query.
+    fn hear_of_nothing(&self) {
+        if let Some(Heard::Query { is_empty, .. }) =
+            lock(&self.heard).iter_mut().flatten().next_back()
+        {
+            *is_empty = true;
+        }
     }
 
     /// What is to happen at this statement.

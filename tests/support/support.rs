@@ -22,6 +22,7 @@ mod project;
 mod proxy;
 mod server;
 mod session;
+mod up;
 mod wait;
 
 pub use background::Background;
@@ -29,9 +30,10 @@ pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
 pub use library::{LibrarySession, target};
 pub use project::{Project, Run};
-pub use proxy::{Action, At, Proxy};
+pub use proxy::{Action, At, Heard, Proxy};
 pub use server::{Server, options as server_options};
 pub use session::{Pending, TestSession};
+pub use up::{Up, settings};
 pub use wait::{PATIENCE, wait_for, wait_until};
 
 /// The program under test.

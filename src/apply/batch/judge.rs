@@ -15,12 +15,18 @@ impl Try<'_> {
             Error::Server(server) => server,
             Error::Lost(reason) => {
                 return Ended::Lost {
-                    reason,
+                    reason: self.at(reason, flight.as_ref()),
                     commit: None,
                 };
             }
             other => return Ended::Failed(Box::new(unexpected(&other))),
         };
+        if server.failure().is_connection_lost() {
+            return Ended::Lost {
+                reason: self.at(server.message, flight.as_ref()),
+                commit: None,
+            };
+        }
         let (index, placed) = match flight {
             Some(Flight::Statement { migration, placed }) => (migration, Some(placed)),
             Some(Flight::Ours { migration }) => (migration, None),
@@ -39,10 +45,6 @@ impl Try<'_> {
                 cause: server.to_string(),
                 wait: self.wait.take(),
             },
-            Failure::ConnectionLost => Ended::Lost {
-                reason: server.message,
-                commit: None,
-            },
             Failure::EnumValueUnusable if index > 0 && !self.adds_it_itself(index) => {
                 Ended::Cut(cut(CutReason::EnumValue))
             }
@@ -57,12 +59,7 @@ impl Try<'_> {
     }
 
     fn judge_block(&mut self, server: Box<ServerError>) -> Ended {
-        if server.failure().is_connection_lost() {
-            Ended::Lost {
-                reason: server.message,
-                commit: None,
-            }
-        } else if server.failure().is_transient() {
+        if server.failure().is_transient() {
             Ended::Retry {
                 name: None,
                 cause: server.to_string(),
@@ -84,6 +81,18 @@ impl Try<'_> {
                 last.name
             ),
             [_] | [] => String::new(),
+        }
+    }
+
+    /// The reason with the statement under way: if each session ends there, it
+    /// is the cause.
+    fn at(&self, reason: String, flight: Option<&Flight>) -> String {
+        match flight {
+            Some(Flight::Statement { migration, placed }) => format!(
+                "{reason}; line {} of `{}` was under way",
+                placed.line, self.migrations[*migration].name
+            ),
+            _ => reason,
         }
     }
 

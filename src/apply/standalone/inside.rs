@@ -10,7 +10,7 @@ use crate::apply::failure::Placed;
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::postgres::ledger::{Intent, NewIntent};
-use crate::postgres::{Error, Failure, settings};
+use crate::postgres::{Error, Failure, settings, timeouts};
 use crate::statement::{Digest, TransactionControl};
 
 /// How a statement in a transaction of its own ended.
@@ -73,21 +73,26 @@ impl Standalone<'_> {
         }
     }
 
-    /// The longest that `piece` may wait in a lock queue, where others would
-    /// queue behind it; `None` if the file or the server decides.
-    fn short_lock_timeout(&self, piece: &Piece) -> Option<String> {
-        const ROWS_ONLY: [&str; 10] = [
-            "CALL", "COPY", "DELETE", "EXECUTE", "INSERT", "MERGE", "SELECT", "UPDATE", "VALUES",
-            "WITH",
+    /// The statement that bounds how long `piece` may wait in a lock queue,
+    /// where others would queue behind it; `None` if the file decides.
+    async fn bound_lock_waits(&self, piece: &Piece) -> Result<Option<String>, Error> {
+        const ROWS_ONLY: [&str; 9] = [
+            "COPY", "DELETE", "EXECUTE", "INSERT", "MERGE", "SELECT", "UPDATE", "VALUES", "WITH",
         ];
         let word = piece.class.keywords.split(' ').next().unwrap_or_default();
-        if self.owns_lock_timeout || ROWS_ONLY.contains(&word) {
-            return None;
+        if ROWS_ONLY.contains(&word) {
+            return Ok(None);
         }
-        Some(format!(
-            "SET LOCAL lock_timeout = {}",
-            self.run.settings.lock_timeout.as_millis()
-        ))
+        if !self.owns_lock_timeout {
+            return Ok(Some(timeouts::lock_timeout_local(self.lock_timeout)));
+        }
+        // Beside a build even the file's own choice is too long: the build
+        // would die of a deadlock.
+        if settings::is_building(self.session).await? {
+            let longest = settings::lock_wait_max(self.session).await?;
+            return Ok(Some(timeouts::cap_lock_timeout_local(longest)));
+        }
+        Ok(None)
     }
 
     /// `BEGIN; statement; ledger; COMMIT`
@@ -97,7 +102,7 @@ impl Standalone<'_> {
         piece: &Piece,
     ) -> Result<Tried, StandaloneError> {
         let mut begin = "BEGIN READ WRITE".to_owned();
-        if let Some(timeout) = self.short_lock_timeout(piece) {
+        if let Some(timeout) = self.bound_lock_waits(piece).await? {
             begin.push(';');
             begin.push_str(&timeout);
         }
@@ -107,7 +112,7 @@ impl Standalone<'_> {
                 let sql = first_line(&piece.placed.text);
                 let done = [self.record(piece.index, &sql)];
                 let statements = self.commit_sql(&done, self.is_last(piece.index));
-                match self.fire_constraints(piece).await {
+                match self.fire_constraints().await {
                     Ok(()) => self.session.execute(&statements.join(";\n")).await,
                     Err(error) => Err(error),
                 }
@@ -148,14 +153,11 @@ impl Standalone<'_> {
 
     /// Deferred constraints fail as an error of the statement, and their
     /// triggers run as the role that caused them.
-    async fn fire_constraints(&mut self, piece: &Piece) -> Result<(), Error> {
-        // A transaction that was ended by the statement itself, a procedure
-        // with its own COMMIT perhaps, would make this a mere warning.
-        let sql = "SET CONSTRAINTS ALL IMMEDIATE";
-        self.session.execute(sql).await.map_err(|error| {
-            tracing::debug!(statement = piece.index, "a deferred constraint failed");
-            without_position(error)
-        })
+    async fn fire_constraints(&mut self) -> Result<(), Error> {
+        self.session
+            .execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .await
+            .map_err(without_position)
     }
 
     /// Sends a statement, its data if it is a COPY; the server's answer.
@@ -253,11 +255,13 @@ impl Standalone<'_> {
         if is_chained {
             self.session.execute("BEGIN READ WRITE").await?;
         }
+        let bound = self.bound_lock_waits(&first).await?;
         let mut ran: Vec<Ran> = Vec::new();
         let mut recorded = 0;
         let mut piece = first;
         loop {
-            match self.block_statement(reader, &piece, &mut ran).await? {
+            let ended = self.block_statement(reader, &piece, bound.as_deref(), &mut ran);
+            match ended.await? {
                 Ok(ended) => {
                     if ended {
                         recorded = piece.index + 1 - began_at;
@@ -290,6 +294,7 @@ impl Standalone<'_> {
         &mut self,
         reader: &mut Reader,
         piece: &Piece,
+        bound: Option<&str>,
         ran: &mut Vec<Ran>,
     ) -> Result<Result<bool, Error>, StandaloneError> {
         ran.push(Ran {
@@ -305,8 +310,8 @@ impl Standalone<'_> {
         }
         match control {
             Some(TransactionControl::Begin) => {
-                if let Some(timeout) = self.short_lock_timeout(piece) {
-                    self.session.execute(&timeout).await?;
+                if let Some(bound) = bound {
+                    self.session.execute(bound).await?;
                 }
                 Ok(Ok(false))
             }
@@ -327,7 +332,7 @@ impl Standalone<'_> {
 
     /// The file's COMMIT, with the ledger's rows before it.
     async fn commit_block(&mut self, piece: &Piece, ran: &[Ran]) -> Result<bool, Error> {
-        self.fire_constraints(piece).await?;
+        self.fire_constraints().await?;
         let is_last = self.is_last(piece.index);
         let mut statements = self.commit_sql(&self.records(ran), is_last);
         statements.pop();

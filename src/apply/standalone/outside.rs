@@ -1,22 +1,24 @@
 //! What refuses a transaction block: intent, statement, mark; before and after
 //! it the catalogs are looked at.
 
-use super::watch::Watch;
-use super::{Piece, Standalone, StandaloneError};
-use crate::apply::{Event, Run};
+use std::time::Duration;
+
+use super::clean_up::{clean_up_subject, drop_index};
+use super::{Piece, Standalone, StandaloneError, ended_by};
+use crate::apply::Event;
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
-use crate::migration::{Kind as MigrationKind, Migration};
-use crate::postgres::ledger::{Intent, IntentState, Ledger, NewIntent};
+use crate::migration::Kind as MigrationKind;
+use crate::postgres::ledger::{Intent, IntentState, NewIntent};
 use crate::postgres::{Error, Failure, ServerError, Session, ident, index, timeouts};
 use crate::procedure::{CreateIndex, Ended, Looked, Next, Refusal, Trace, Work};
-use crate::statement::{Digest, Kind, RelationName, digest, same_index};
+use crate::statement::{Digest, Kind, RelationName, same_index};
 
 /// The last try of a statement, ours or an earlier run's.
-struct Try {
+pub(super) struct Try {
     id: i64,
     trace: Trace,
-    relation: Option<u32>,
+    pub(super) relation: Option<u32>,
 }
 
 impl From<&Intent> for Try {
@@ -34,10 +36,10 @@ impl From<&Intent> for Try {
 }
 
 /// What a statement is about.
-struct Subject<'a> {
-    work: Work,
-    digest: Option<&'a Digest>,
-    last: Option<Try>,
+pub(super) struct Subject<'a> {
+    pub(super) work: Work,
+    pub(super) digest: Option<&'a Digest>,
+    pub(super) last: Option<Try>,
 }
 
 impl Standalone<'_> {
@@ -58,15 +60,33 @@ impl Standalone<'_> {
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
         loop {
-            let looked = self.look(&subject, ended).await?;
-            match subject.work.next(&looked) {
+            let looked = match self.look(&subject, ended).await {
+                // No right to look into the namespace, for example: its words
+                // are about the statement.
+                Err(StandaloneError::Postgres(Error::Server(error))) => {
+                    return Err(self.failed(&piece.placed, &error));
+                }
+                looked => looked?,
+            };
+            let next = subject.work.next(&looked);
+            if !matches!(next, Next::WaitFor { .. }) {
+                self.watch.go_on();
+            }
+            match next {
                 Next::Run => {
                     if let Some(error) = error.take() {
                         let cause = error.to_string();
                         self.watch.pause(self.session, &cause).await?;
                     }
                     subject.last = Some(self.write_intent(piece, &looked).await?);
-                    match self.execute(piece, &subject).await? {
+                    let executed = match self.execute(piece, &subject).await {
+                        Err(interrupted @ StandaloneError::Interrupted(_)) => {
+                            self.clean_up_after_signal(&subject).await;
+                            return Err(interrupted);
+                        }
+                        executed => executed?,
+                    };
+                    match executed {
                         Ok(()) => ended = Some(Ended::Well),
                         Err(server) => {
                             self.note_try(&subject, &server).await?;
@@ -100,7 +120,7 @@ impl Standalone<'_> {
                             .try_diagnostic(piece, &subject, &error)
                             .note(format!("it left the invalid index `{name}`, which could not be dropped: {why}"))
                             .help("the next run drops it first");
-                        return Err(self.ended_by(&error, diagnostic));
+                        return Err(ended_by(&error, diagnostic));
                     }
                 }
                 Next::Fail => {
@@ -109,7 +129,7 @@ impl Standalone<'_> {
                         return Err(error.into());
                     };
                     let diagnostic = self.try_diagnostic(piece, &subject, &error);
-                    return Err(self.ended_by(&error, diagnostic));
+                    return Err(ended_by(&error, diagnostic));
                 }
                 Next::Refuse(refusal) => return Err(self.refuse(piece, refusal)),
             }
@@ -184,7 +204,7 @@ impl Standalone<'_> {
             subject.digest.map(|digest| &digest.kind),
             Some(Kind::Vacuum { full: true, .. } | Kind::Cluster { .. })
         );
-        let lock_timeout = queues.then_some(self.run.settings.lock_timeout);
+        let lock_timeout = queues.then_some(self.lock_timeout);
         let before = timeouts::replace(self.session, lock_timeout).await?;
         let session = &*self.session;
         let sent = session.execute(&piece.placed.text);
@@ -211,6 +231,26 @@ impl Standalone<'_> {
         Ok(result)
     }
 
+    /// Drops what a cancelled statement has left, if that can be done soon; if
+    /// not, the next run does.
+    async fn clean_up_after_signal(&mut self, subject: &Subject<'_>) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        self.watch.ignore_signals();
+        let cleaning = clean_up_subject(
+            self.run,
+            self.session,
+            &mut self.watch,
+            &self.migration.name,
+            Some(&self.migration.source),
+            subject,
+        );
+        match tokio::time::timeout(PATIENCE, cleaning).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "what was left could not be removed"),
+            Err(_) => tracing::warn!("what was left could not be removed in time"),
+        }
+    }
+
     async fn note_try(
         &mut self,
         subject: &Subject<'_>,
@@ -232,12 +272,11 @@ impl Standalone<'_> {
         subject: &Subject<'_>,
     ) -> Result<(), StandaloneError> {
         let is_last = self.is_last(piece.index);
-        let mut statements = match &subject.last {
-            Some(last) => vec![self.ledger.end_intent_sql(last.id, &IntentState::Done)],
-            None => {
-                let done = [self.record(piece.index, &piece.placed.text)];
-                self.ledger.done_sql(self.session, &done)
-            }
+        let mut statements = if let Some(last) = &subject.last {
+            vec![self.ledger.end_intent_sql(last.id, &IntentState::Done)]
+        } else {
+            let done = [self.record(piece.index, &piece.placed.text)];
+            self.ledger.done_sql(self.session, &done)
         };
         if is_last {
             statements.extend(self.ledger.end_begun_sql(&self.applied()));
@@ -261,7 +300,7 @@ impl Standalone<'_> {
             self.run,
             self.session,
             &mut self.watch,
-            self.migration,
+            &self.migration.name,
             name,
         )
         .await
@@ -311,7 +350,7 @@ impl Standalone<'_> {
 }
 
 /// Facts about a subject; `table` and `named` are what its statement means.
-async fn look(
+pub(super) async fn look(
     session: &Session,
     subject: &Subject<'_>,
     table: Option<u32>,
@@ -341,134 +380,6 @@ async fn look(
         looked.indexes = index::indexes(session, oid, is_same).await?;
     }
     Ok(looked)
-}
-
-/// Drops an index without holding up anybody.
-async fn drop_index(
-    run: &Run,
-    session: &Session,
-    watch: &mut Watch<'_>,
-    migration: &Migration,
-    name: &str,
-) -> Result<Result<(), String>, StandaloneError> {
-    let before = timeouts::replace(session, None).await?;
-    let sql = format!("DROP INDEX CONCURRENTLY {name} {CLEAN_UP_MARK}");
-    let result = watch.guard(session, session.execute(&sql)).await?;
-    let result = match result {
-        Ok(()) => Ok(()),
-        // Somebody else was quicker; looking again tells.
-        Err(Error::Server(error)) if error.failure() == Failure::Undefined => Ok(()),
-        Err(Error::Server(error)) if !error.failure().is_connection_lost() => {
-            Err(error.to_string())
-        }
-        Err(error) => return Err(error.into()),
-    };
-    before.restore(session).await?;
-    if result.is_ok() {
-        run.events.tell(Event::Repaired {
-            name: migration.name.clone(),
-            what: format!("dropped `{name}`, which a try that did not end well had left invalid"),
-        });
-    }
-    Ok(result)
-}
-
-/// Tells others who look at `pg_stat_activity` that this is not worth a cancel.
-pub(in crate::apply) const CLEAN_UP_MARK: &str = "/* segue cleans up */";
-
-/// Removes what the statement of an intent has left that will not run again,
-/// and marks it given up.
-pub(super) async fn clean_up_intent(
-    standalone: &mut Standalone<'_>,
-    intent: &Intent,
-) -> Result<(), StandaloneError> {
-    clean_up_one(
-        standalone.run,
-        standalone.ledger,
-        standalone.session,
-        &mut standalone.watch,
-        standalone.migration,
-        intent,
-    )
-    .await
-}
-
-/// Removes what all tries of a migration have left, by their intents: only
-/// what was not there before them and is still invalid, after waiting for
-/// whoever may be working on it. `session` holds the migration's lock.
-///
-/// # Errors
-/// [`StandaloneError`]
-pub(in crate::apply) async fn clean_up(
-    run: &Run,
-    ledger: &Ledger,
-    session: &mut Session,
-    migration: &Migration,
-) -> Result<(), StandaloneError> {
-    let mut watch = Watch::new(run, session, false);
-    for intent in ledger.intents(session, &migration.name).await? {
-        if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
-            clean_up_one(run, ledger, session, &mut watch, migration, &intent).await?;
-            watch.forget();
-        }
-    }
-    Ok(())
-}
-
-async fn clean_up_one(
-    run: &Run,
-    ledger: &Ledger,
-    session: &Session,
-    watch: &mut Watch<'_>,
-    migration: &Migration,
-    intent: &Intent,
-) -> Result<(), StandaloneError> {
-    let digest = digest(&intent.sql);
-    let subject = Subject {
-        work: Work::of(digest.as_ref(), &intent.sql, false),
-        digest: digest.as_ref(),
-        last: Some(Try::from(intent)),
-    };
-    loop {
-        let looked = look(session, &subject, intent.relation, None, None).await?;
-        match subject.work.clean_up(&looked) {
-            Next::WaitFor { pids } => {
-                let table = looked.table.as_ref();
-                let name = table.map_or("the table", |table| table.name.as_str());
-                watch.wait_for(session, name, &pids).await?;
-            }
-            Next::Drop { name, .. } => {
-                let dropped = drop_index(run, session, watch, migration, &name).await?;
-                if let Err(why) = dropped {
-                    let diagnostic = Diagnostic::new(
-                        code::HALF_WAY,
-                        format!(
-                            "`{name}`, which an earlier try has left invalid, could not be dropped"
-                        ),
-                    )
-                    .source(&migration.source)
-                    .note(why)
-                    .help(format!(
-                        "`DROP INDEX CONCURRENTLY {name};`, then run segue again"
-                    ));
-                    return Err(StandaloneError::Failed(Box::new(diagnostic)));
-                }
-            }
-            Next::Done { reason } => {
-                if let Some(what) = reason {
-                    run.events.tell(Event::Repaired {
-                        name: migration.name.clone(),
-                        what,
-                    });
-                }
-                break;
-            }
-            Next::Run | Next::Fail | Next::Refuse(_) => break,
-        }
-    }
-    Ok(ledger
-        .end_intent(session, intent.id, &IntentState::GivenUp)
-        .await?)
 }
 
 /// A name as the server reads it.

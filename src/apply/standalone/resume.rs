@@ -39,7 +39,7 @@ pub(super) fn resume(items: &[Item], intents: &[Intent]) -> Result<Resume, Diffe
             .rev()
             .find(|intent| intent.statement == statement && intent.state == IntentState::Done)
     };
-    let next = (0..)
+    let next = (0..=intents.len())
         .take_while(|&statement| done(statement).is_some())
         .count();
     for statement in 0..next {
@@ -208,7 +208,10 @@ impl Standalone<'_> {
             )
             .source(&files::excerpt(self.migration, item.span, item.line))
             .label(item.span, "may need it")
-            .note(format!("the first {next} statements of the file are done, and are not run again"))
+            .note(match next {
+                1 => "the first statement of the file is done, and is not run again".to_owned(),
+                _ => format!("the first {next} statements of the file are done, and are not run again"),
+            })
             .help(format!(
                 "use an ordinary table in its place, or put all statements that need it between BEGIN and COMMIT; what is done stays done: write the rest as a new migration and give this one up with `segue abandon {}`",
                 self.migration.name

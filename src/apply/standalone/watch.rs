@@ -27,8 +27,10 @@ pub(super) struct Watch<'a> {
     wait: Option<LockWait>,
     /// Who was told last.
     told: Vec<i32>,
-    /// Since when the statement at hand has been failing or waited for.
-    since: Option<Instant>,
+    /// Since when the statement at hand has been failing.
+    failing_since: Option<Instant>,
+    /// Since when those who hold its table have been waited for.
+    waiting_since: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
@@ -41,15 +43,27 @@ impl<'a> Watch<'a> {
             second: None,
             wait: None,
             told: Vec::new(),
-            since: None,
+            failing_since: None,
+            waiting_since: None,
         }
     }
 
     /// The statement at hand is done.
     pub(super) fn forget(&mut self) {
         self.wait = None;
-        self.since = None;
+        self.failing_since = None;
+        self.go_on();
+    }
+
+    /// The wait for those who held the table is over.
+    pub(super) fn go_on(&mut self) {
+        self.waiting_since = None;
         self.told.clear();
+    }
+
+    /// A signal has been heeded; what comes now cleans up.
+    pub(super) fn ignore_signals(&mut self) {
+        self.heeds_signals = false;
     }
 
     /// Awaits `work`, a statement of the session, while watching the lock queue.
@@ -136,7 +150,8 @@ impl<'a> Watch<'a> {
                 ),
                 None => format!("a try without this error: {cause}"),
             };
-            self.check(what, self.run.settings.retry_for, "--retry-for")?;
+            let since = *self.failing_since.get_or_insert_with(Instant::now);
+            check(since, what, self.run.settings.retry_for, "--retry-for")?;
             self.sleep(spacing * fastrand::u32(100..=150) / 100).await?;
             let Some((relation, wait)) =
                 wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
@@ -160,7 +175,9 @@ impl<'a> Watch<'a> {
     ) -> Result<(), StandaloneError> {
         const POLL: Duration = Duration::from_millis(250);
         let what = format!("{} to let go of `{relation}`", list(pids.iter().copied()));
-        self.check(what, self.run.settings.concurrent_wait, "--concurrent-wait")?;
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let bound = self.run.settings.concurrent_wait;
+        check(since, what, bound, "--concurrent-wait")?;
         if pids != self.told {
             let mut blockers = Vec::new();
             for pid in pids {
@@ -175,29 +192,29 @@ impl<'a> Watch<'a> {
         self.sleep(POLL * fastrand::u32(75..=125) / 100).await
     }
 
-    fn check(
-        &mut self,
-        what: String,
-        bound: Duration,
-        option: &'static str,
-    ) -> Result<(), StandaloneError> {
-        let after = self.since.get_or_insert_with(Instant::now).elapsed();
-        if after < bound {
-            return Ok(());
-        }
-        Err(StandaloneError::TimedOut {
-            what,
-            after,
-            option,
-        })
-    }
-
     async fn sleep(&self, pause: Duration) -> Result<(), StandaloneError> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
             signal = self.signal() => Err(StandaloneError::Interrupted(signal)),
         }
     }
+}
+
+fn check(
+    since: Instant,
+    what: String,
+    bound: Duration,
+    option: &'static str,
+) -> Result<(), StandaloneError> {
+    let after = since.elapsed();
+    if after < bound {
+        return Ok(());
+    }
+    Err(StandaloneError::TimedOut {
+        what,
+        after,
+        option,
+    })
 }
 
 fn list(pids: impl Iterator<Item = i32>) -> String {

@@ -68,7 +68,7 @@ pub(super) async fn connect(run: &Run, application: &str) -> Result<Session, pos
     let target = run.target.with_application_name(application);
     let began = Instant::now();
     loop {
-        let error = match Box::pin(Session::connect(&target, run.connect_wait)).await {
+        let error = match Session::connect(&target, run.connect_wait).await {
             Ok(session) => match session.execute("SET idle_session_timeout = 0").await {
                 Ok(()) => return Ok(session),
                 Err(error) => error,

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::{Report, Tail};
 use crate::apply::{Event, Signal, standalone};
 use crate::graph::Graph;
@@ -15,6 +17,9 @@ use crate::postgres::{self, Session, activity};
 pub const AGAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long a cancelled statement may take to end.
 const CANCEL_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take to remove what a cancelled build left. A transaction
+/// that was in the way of the build is in the way of this, too.
+const CLEAN_UP_WITHIN: Duration = Duration::from_secs(5);
 /// How long it may take to find out what survives.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
@@ -57,9 +62,19 @@ impl Tail<'_> {
             Duration::ZERO
         };
         let again = tokio::time::timeout(patience, self.run.interrupt.again()).await;
-        for (name, session) in builds {
-            if again.is_ok() {
-                self.cancel(graph, name, session, report).await;
+        // All are cancelled before anything is removed: a removal waits for the
+        // snapshots of builds that still run.
+        let ended: Vec<bool> = if again.is_ok() {
+            let ends = builds
+                .iter()
+                .map(|(_, session)| interrupt_statement(session));
+            join_all(ends).await
+        } else {
+            vec![false; builds.len()]
+        };
+        for ((name, session), ended) in builds.into_iter().zip(ended) {
+            if ended {
+                self.remove(graph, name, session, report).await;
             } else {
                 report.detached.push((name, session.backend().pid));
             }
@@ -85,58 +100,61 @@ impl Tail<'_> {
 
     /// Ends what the session does, in a transaction or between statements.
     async fn stop(&self, name: Name, session: Session, report: &mut Report) {
-        if self.interrupt_statement(&session).await {
-            // COMMIT may have been quicker than the signal.
-            let state = match self.control.session().await {
-                Ok(control) => self.ledger.state(&control, &name).await.ok().flatten(),
-                Err(_) => None,
-            };
-            session.close().await;
-            self.watch.end(&name);
-            self.clear_progress(&name).await;
-            if state == Some(State::Applied) {
-                report.done.push(name);
-            } else {
-                report.cancelled.push(name);
-            }
-        } else {
+        if !interrupt_statement(&session).await {
             report.detached.push((name, session.backend().pid));
-        }
-    }
-
-    /// Cancels a build and removes what it left.
-    async fn cancel(&self, graph: &Graph, name: Name, mut session: Session, report: &mut Report) {
-        let pid = session.backend().pid;
-        if !self.interrupt_statement(&session).await {
-            report.detached.push((name, pid));
             return;
         }
-        let cleaned = match graph.get(&name) {
-            Some(migration) => {
-                standalone::clean_up(self.run, self.ledger, &mut session, migration).await
-            }
-            None => Ok(()),
+        // COMMIT may have been quicker than the signal.
+        let look = async {
+            let control = self.control.session().await?;
+            self.ledger.state(&control, &name).await
         };
-        if let Err(error) = cleaned {
-            tracing::warn!(migration = %name, %error, "what the cancelled build left could not be removed");
-            report.left_behind.push(name);
-        } else {
-            report.cancelled.push(name.clone());
-            self.watch.end(&name);
-            self.clear_progress(&name).await;
-        }
+        let state = tokio::time::timeout(LOOK_WITHIN, look).await;
         session.close().await;
+        self.watch.end(&name);
+        self.clear_progress(&name).await;
+        if matches!(state, Ok(Ok(Some(State::Applied)))) {
+            report.done.push(name);
+        } else {
+            report.cancelled.push(name);
+        }
     }
 
-    /// Cancels what the session runs and waits for its end; whether it ended.
-    async fn interrupt_statement(&self, session: &Session) -> bool {
-        if let Err(error) = session.cancel().await {
-            tracing::warn!(%error, "a statement could not be cancelled");
-            return false;
+    /// Removes what a cancelled build left.
+    async fn remove(&self, graph: &Graph, name: Name, mut session: Session, report: &mut Report) {
+        let Some(migration) = graph.get(&name) else {
+            return;
+        };
+        let cleaning = standalone::clean_up(self.run, self.ledger, &mut session, migration);
+        let why = match tokio::time::timeout(CLEAN_UP_WITHIN, cleaning).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => {
+                interrupt_statement(&session).await;
+                Some("somebody else's transaction is in the way".to_owned())
+            }
+        };
+        session.close().await;
+        self.watch.end(&name);
+        self.clear_progress(&name).await;
+        match why {
+            None => report.cancelled.push(name),
+            Some(why) => {
+                tracing::warn!(migration = %name, why, "what the cancelled build left could not be removed");
+                report.left_behind.push(name);
+            }
         }
-        // Queued behind the cancelled statement, so its reply is that one's
-        // end; outside of a transaction it is a mere warning.
-        let ended = tokio::time::timeout(CANCEL_WITHIN, session.execute("ROLLBACK")).await;
-        matches!(ended, Ok(Ok(())))
     }
+}
+
+/// Cancels what the session runs and waits for its end; whether it ended.
+async fn interrupt_statement(session: &Session) -> bool {
+    if let Err(error) = session.cancel().await {
+        tracing::warn!(%error, "a statement could not be cancelled");
+        return false;
+    }
+    // Queued behind the cancelled statement, so its reply is that one's end;
+    // outside of a transaction it is a mere warning.
+    let ended = tokio::time::timeout(CANCEL_WITHIN, session.execute("ROLLBACK")).await;
+    matches!(ended, Ok(Ok(())))
 }

@@ -6,7 +6,7 @@ use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
 use crate::apply::standalone::{self, StandaloneError};
-use crate::apply::{ApplyError, Event, Interrupt, Run};
+use crate::apply::{Event, Interrupt, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::{Migration, Name};
@@ -14,6 +14,8 @@ use crate::postgres::{self, Session, activity, lock};
 
 /// Pause between two tries at a lock that another session holds.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How long it may take to remove a row of progress.
+const CLEAR_WITHIN: Duration = Duration::from_secs(5);
 
 /// How work on a member, or waiting for it, ended.
 #[derive(Debug)]
@@ -170,8 +172,9 @@ impl Tail<'_> {
             match result.await {
                 Ok(Some(end)) => return Ok(end),
                 Ok(None) => {}
+                Err(error @ postgres::Error::Connect(_)) => return Err(error),
                 // The next look connects again, for as long as it may.
-                Err(postgres::Error::Lost(_)) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Err(error),
             }
             tokio::time::sleep(jittered(TRY_AGAIN)).await;
@@ -185,28 +188,35 @@ impl Tail<'_> {
             let session = self.control.session().await?;
             self.ledger.clear_progress(&session, name).await
         };
-        if let Err(error) = cleared.await {
-            tracing::debug!(migration = %name, %error, "progress could not be cleared");
+        match tokio::time::timeout(CLEAR_WITHIN, cleared).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(migration = %name, %error, "progress could not be cleared");
+            }
+            Err(_) => tracing::debug!(migration = %name, "progress could not be cleared in time"),
         }
     }
 }
 
 /// What the failure of a member means for the tail.
 fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
-    match error.into_apply_error(&[]) {
-        ApplyError::Migration { diagnostic, .. } => End::Failed(diagnostic),
-        ApplyError::Postgres(error) if session.is_lost() || is_transient(&error) => End::Lost {
+    let not_finished = |why: String| {
+        let diagnostic = Diagnostic::error(code::NOT_FINISHED, why);
+        End::Failed(Box::new(diagnostic))
+    };
+    match error {
+        StandaloneError::ConnectionLost(reason) => End::Lost { reason, after },
+        _ if session.is_lost() => End::Lost {
             reason: error.to_string(),
             after,
         },
-        ApplyError::Postgres(error) => End::from(error),
-        ApplyError::Refused { reason, help } => {
-            let diagnostic = Diagnostic::error(code::NOT_FINISHED, reason).help(help);
-            End::Failed(Box::new(diagnostic))
+        StandaloneError::Failed(diagnostic) | StandaloneError::Cancelled(diagnostic) => {
+            End::Failed(diagnostic)
         }
-        error => {
-            let diagnostic = Diagnostic::error(code::NOT_FINISHED, error.to_string());
-            End::Failed(Box::new(diagnostic))
+        StandaloneError::Postgres(error) => End::from(error),
+        StandaloneError::LockLost => End::RunsElsewhere,
+        StandaloneError::TimedOut { .. } | StandaloneError::Interrupted(_) => {
+            not_finished(error.to_string())
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event};
+use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
 use crate::plan::{Block, Ready};
@@ -230,14 +231,20 @@ impl Runner<'_> {
 
     /// The connection ended before COMMIT: nothing of the block is there, once
     /// the old backend is gone. Its lock tells.
-    async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
+    pub(super) async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
         self.check_patience(began, reason, None)?;
         self.losses += 1;
         if self.losses > super::LOSSES_MAX {
-            return Err(ApplyError::TimedOut {
-                what: format!("a connection that holds; the last one was lost: {reason}"),
-                after: began.elapsed(),
-                option: "--retry-for",
+            let diagnostic = Diagnostic::error(
+                code::NOT_FINISHED,
+                format!("the connection was lost {} times in a row", self.losses),
+            );
+            return Err(ApplyError::Migration {
+                diagnostic: Box::new(
+                    diagnostic
+                        .note(reason)
+                        .help("the server's log says why, if it was the server"),
+                ),
                 committed: self.committed.clone(),
             });
         }

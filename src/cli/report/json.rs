@@ -277,3 +277,6 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
     // Rounded, so that 0.1 + 0.2 does not show.
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
+
+#[cfg(test)]
+mod tests;

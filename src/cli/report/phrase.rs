@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::apply::human;
 use crate::migration::Name;
 use crate::plan::{Cut, CutReason};
 use crate::postgres::activity::Blocker;
@@ -48,53 +47,17 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
     }
 }
 
-/// `pid 77 (user app, application psql, idle in transaction for 3s)`
-pub(crate) fn session(blocker: &Blocker) -> String {
-    if let Some(prepared) = &blocker.prepared {
-        return format!("prepared transaction `{prepared}`");
-    }
-    let mut facts = Vec::new();
-    if let Some(user) = &blocker.user {
-        facts.push(format!("user {user}"));
-    }
-    if let Some(application) = &blocker.application {
-        facts.push(format!("application {application}"));
-    }
-    if let Some(state) = &blocker.state {
-        // An active session's age is that of its statement, an idle one's that
-        // of the transaction that it holds open.
-        let age = if state == "active" {
-            blocker.query_age.or(blocker.transaction_age)
-        } else {
-            blocker.transaction_age.or(blocker.query_age)
-        };
-        facts.push(match age {
-            Some(age) => format!("{state} for {}", human(&age)),
-            None => state.clone(),
-        });
-    }
-    if let Some(event) = &blocker.wait_event {
-        facts.push(format!("waits for {event}"));
-    }
-    if let Some(query) = &blocker.query {
-        facts.push(format!("`{}`", query.trim()));
-    }
-    if facts.is_empty() {
-        format!("pid {}", blocker.pid)
-    } else {
-        format!("pid {} ({})", blocker.pid, facts.join(", "))
-    }
-}
-
-/// Sessions, joined by `and`.
+/// Sessions, joined by `and`; if it is a single one, with what ends it on a
+/// line of its own.
 pub(crate) fn sessions(blockers: &[Blocker]) -> String {
     match blockers {
-        [] => "a session that cannot be seen".to_owned(),
-        [first @ .., last] if !first.is_empty() => {
-            let first: Vec<_> = first.iter().map(session).collect();
-            format!("{} and {}", first.join(", "), session(last))
-        }
-        [one, ..] => session(one),
+        [] => "a session that is gone already".to_owned(),
+        [one] => format!("{one}\n{}", one.remedy()),
+        several => several
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\nand "),
     }
 }
 
@@ -142,34 +105,6 @@ mod tests {
         assert_eq!(names(&all[..6]), "`a`, `b`, `c`, `d`, `e` and `f`");
         assert_eq!(names(&all), "`a`, `b`, `c`, `d`, `e` and 2 more");
         assert_eq!(names(&[]), "");
-    }
-
-    #[test]
-    fn a_session_shows_what_our_rights_let_us_see() {
-        let mut blocker = Blocker {
-            pid: 77,
-            ..Blocker::default()
-        };
-        assert_eq!(session(&blocker), "pid 77");
-        blocker.user = Some("app".to_owned());
-        blocker.application = Some("psql".to_owned());
-        blocker.state = Some("idle in transaction".to_owned());
-        blocker.transaction_age = Some(Duration::from_secs(65));
-        blocker.query_age = Some(Duration::from_secs(3));
-        assert_eq!(
-            session(&blocker),
-            "pid 77 (user app, application psql, idle in transaction for 65s)"
-        );
-        blocker.prepared = Some("job-7".to_owned());
-        assert_eq!(session(&blocker), "prepared transaction `job-7`");
-        let two = [
-            blocker,
-            Blocker {
-                pid: 1,
-                ..Blocker::default()
-            },
-        ];
-        assert_eq!(sessions(&two), "prepared transaction `job-7` and pid 1");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
 use crate::migration::Name;
-use crate::plan::{Place, Plan, Ready, Step, TailStep};
+use crate::plan::{Fact, Place, Plan, Ready, Step, TailStep};
 
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -19,6 +19,10 @@ pub(crate) fn plan(plan: &Plan) -> String {
     }
     let _ = writeln!(text, "{}", place(plan));
     for fact in &plan.facts {
+        // The line above has named them.
+        if matches!(fact, Fact::Missing(_)) {
+            continue;
+        }
         let _ = writeln!(text, "Note: {fact}.");
     }
     if !plan.batch.is_empty() {
@@ -131,3 +135,6 @@ fn tail_step(step: &TailStep) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::line::{Line, Tone};
 use super::pace::{Pace, Reading};
-use super::phrase::{count, cut, left, names, session, sessions, thousands};
+use super::phrase::{count, cut, left, names, sessions, thousands};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Place, Plan, Ready, Step};
@@ -62,7 +62,7 @@ impl Teller {
             Event::Planned(plan) => return self.planned(plan),
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
             Event::WaitingForBatch { holder } => {
-                let text = format!("for another run to end its batch: {}", session(holder));
+                let text = format!("for another run to end its batch: {holder}");
                 return self.once(
                     format!("batch {}", holder.pid),
                     Line::notable("Waiting", text),
@@ -216,7 +216,7 @@ impl Teller {
                 Line::notable("Repaired", format!("`{name}`: {what}"))
             }
             Event::RunsElsewhere { name, holder } => {
-                let text = format!("for `{name}`, which {} runs", session(holder));
+                let text = format!("for `{name}`, which {holder} runs");
                 return self.once(
                     format!("elsewhere {name} {}", holder.pid),
                     Line::notable("Waiting", text),
@@ -503,3 +503,6 @@ fn detached(builds: &[(Name, i32)]) -> Vec<Line> {
 fn first_line(sql: &str) -> &str {
     sql.trim().lines().next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

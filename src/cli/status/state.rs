@@ -223,3 +223,6 @@ fn entry(entry: &Entry) -> Value {
         })),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ impl Looker {
         let (true, Some(ready)) = (pending.is_empty(), ready) else {
             if let Some(id) = new_failure.deployment {
                 return Verdict::Failed {
-                    reason: failed(history, id),
+                    reason: format!("deployment {id} {}", failed(history, id)),
                 };
             }
             return Verdict::NotYet {
@@ -206,7 +206,11 @@ impl Looker {
                 }
             }
             Some((newest, DeploymentState::Failed)) => {
-                format!("the last one, {}", failed(history, newest.id))
+                format!(
+                    "the last deployment, {}, {}",
+                    newest.id,
+                    failed(history, newest.id)
+                )
             }
             _ => "nobody works on it yet".to_owned(),
         };
@@ -221,7 +225,10 @@ fn failed(history: &History, id: i64) -> String {
         .find(|deployment| deployment.id == id)
         .and_then(|deployment| deployment.error.as_deref());
     match error {
-        Some(error) => format!("deployment {id}, failed: {error}"),
-        None => format!("deployment {id}, failed"),
+        Some(error) => format!("failed: {error}"),
+        None => "failed".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,6 +195,10 @@ pub enum TlsFailure {
     /// The server's certificate is not from a trusted authority.
     #[error("the server's certificate is not trusted: {0}")]
     NotTrusted(String),
+    /// The server's certificate is of a form that cannot be verified: X.509
+    /// version 1, or an authority's own.
+    #[error("the server's certificate cannot be verified: {0}")]
+    Unverifiable(String),
     /// The server's certificate is for other hosts.
     #[error("the server's certificate is not for this host: {0}")]
     WrongName(String),
@@ -214,6 +218,9 @@ impl TlsFailure {
                 rustls::CertificateError::NotValidForName
                 | rustls::CertificateError::NotValidForNameContext { .. },
             )) => Self::WrongName(error.to_string()),
+            Some(rustls::Error::InvalidCertificate(
+                rustls::CertificateError::Other(_) | rustls::CertificateError::BadEncoding,
+            )) => Self::Unverifiable(error.to_string()),
             Some(rustls::Error::InvalidCertificate(_)) => Self::NotTrusted(error.to_string()),
             _ => Self::Handshake(error.to_string()),
         }
@@ -288,6 +295,11 @@ impl TlsFailure {
             Self::NotTrusted(_) => Some(
                 "set `sslrootcert` to the file with the certificate of the authority that signed \
                  the server's, or to `system`",
+            ),
+            Self::Unverifiable(_) => Some(
+                "give the server a certificate of X.509 version 3 that is no authority's (`openssl \
+                 x509 -req` makes one with `-extfile` and `-extensions`), or put its own, if \
+                 self-signed, into `sslrootcert`",
             ),
             Self::WrongName(_) => Some(
                 "use a host name that the certificate holds, or `sslmode=verify-ca` if any host \

@@ -77,16 +77,17 @@ impl Splitter {
         Ok(true)
     }
 
-    /// Passes data on; how many bytes of `data` have been dealt with. `data`
-    /// is what follows the mark in the file.
+    /// Passes data on; how many bytes of `data` have been dealt with, and
+    /// whether the data has ended: that of the next COPY may follow at once.
+    /// `data` is what follows the mark in the file.
     pub(super) fn copy_data<E: From<SplitError>>(
         &mut self,
         data: &[u8],
         last: bool,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
-    ) -> Result<usize, E> {
+    ) -> Result<(usize, bool), E> {
         let Mode::CopyData { line_begins } = &mut self.mode else {
-            return Ok(0);
+            return Ok((0, false));
         };
         // Where a line begins that has to be looked at.
         let mut candidate = line_begins.then_some(0);
@@ -122,10 +123,11 @@ impl Splitter {
             index: 0,
             position: self.mark.position,
         };
-        if end.is_some() || last {
+        let ended = end.is_some() || last;
+        if ended {
             self.end_copy(end.unwrap_or(0), last, sink)?;
         }
-        Ok(taken)
+        Ok((taken, ended))
     }
 
     fn end_copy<E: From<SplitError>>(

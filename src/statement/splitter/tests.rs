@@ -292,6 +292,14 @@ fn a_statement_on_the_line_of_a_copy_comes_after_its_data() {
         1:20 "x"
     "#,
     );
+    let end = "data \"\" end 54..54";
+    check(
+        "COPY a FROM STDIN;COPY b FROM STDIN;COPY c FROM STDIN;",
+        &format!(
+            "1:1 copy \"COPY a FROM STDIN\"\n{end}\n1:19 copy \"COPY b FROM STDIN\"\n{end}\n\
+             1:37 copy \"COPY c FROM STDIN\"\n{end}"
+        ),
+    );
     for rest in ["x", "/* x", "'x", "y; $$"] {
         let (statements, shown) =
             pieces(&[format!("COPY a FROM STDIN; {rest}\n1\n\\.\n;").as_bytes()]);

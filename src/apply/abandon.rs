@@ -1,0 +1,177 @@
+//! `segue abandon`: gives a migration up that runs outside a transaction.
+//! Cancels it, drops what its intents left, and takes it out of the plan.
+
+use std::time::{Duration, Instant};
+
+use super::up::server;
+use super::{ApplyError, Event, Run, standalone};
+use crate::history::{LockKey, State};
+use crate::migration::{Checksum, Kind, Migration, Name};
+use crate::postgres::ledger::{Applied, Ledger};
+use crate::postgres::{Error, Failure, Session, activity, lock};
+
+/// What giving a migration up came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abandoned {
+    /// It is given up now.
+    Now,
+    /// It was already.
+    Already,
+}
+
+/// Gives the migration `name` up. A session that runs it is cancelled, where
+/// our rights allow, and waited for in any case.
+///
+/// # Errors
+/// [`ApplyError::Refused`] if it is applied, unknown, or part of a block;
+/// [`ApplyError::TimedOut`] after `--concurrent-wait`.
+pub async fn abandon(
+    run: &Run,
+    migrations: &[Migration],
+    name: &Name,
+) -> Result<Abandoned, ApplyError> {
+    let began = Instant::now();
+    let mut session = server::reach(run).await?;
+    let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
+    let migration = migrations.iter().find(|migration| migration.name == *name);
+    let Some(abandoned) = subject(&session, &ledger, migration, name).await? else {
+        return Ok(Abandoned::Already);
+    };
+    let key = LockKey::migration(&run.project, name);
+    take_lock(run, &session, key, name, began).await?;
+    // It may have come to its end while the lock was waited for.
+    if subject(&session, &ledger, migration, name).await?.is_none() {
+        return Ok(Abandoned::Already);
+    }
+    let source = migration.map(|migration| &migration.source);
+    standalone::clean_up_by_name(run, &ledger, &mut session, name, source)
+        .await
+        .map_err(|error| error.into_apply_error(&[]))?;
+    ledger.abandon_migration(&session, &abandoned).await?;
+    for deployment in ledger.settle(&session).await? {
+        run.events.tell(Event::Settled {
+            deployment,
+            after: began.elapsed(),
+        });
+    }
+    session.close().await;
+    Ok(Abandoned::Now)
+}
+
+/// What is to be written of it; `None` if it is given up already.
+async fn subject(
+    session: &Session,
+    ledger: &Ledger,
+    migration: Option<&Migration>,
+    name: &Name,
+) -> Result<Option<Applied>, ApplyError> {
+    let refuse = |reason: String, help: &str| {
+        Err(ApplyError::Refused {
+            reason,
+            help: help.to_owned(),
+        })
+    };
+    if ledger.version().is_none() {
+        return refuse(
+            format!("`{name}` has never been tried: nothing has been applied to this database yet"),
+            "delete the file if it is not wanted",
+        );
+    }
+    let history = ledger.history(session).await?;
+    let record = history.records.get(name);
+    match record.map(|record| &record.state) {
+        Some(State::Abandoned) => return Ok(None),
+        Some(State::Applied) => {
+            return refuse(
+                format!("`{name}` is applied"),
+                "what it did is undone by a new migration",
+            );
+        }
+        Some(State::Begun | State::Failed(_)) | None => {}
+    }
+    let (kind, checksum): (Kind, Checksum) = match (record, migration) {
+        (Some(record), _) => (record.kind, record.checksum),
+        (None, Some(migration)) => (migration.kind, migration.checksum),
+        (None, None) => {
+            return refuse(
+                format!("there is no migration `{name}`, in the folder or in the ledger"),
+                "`segue status` lists them",
+            );
+        }
+    };
+    if kind == Kind::Batch || (kind == Kind::Standalone && record.is_none()) {
+        return refuse(
+            format!("`{name}` has not begun"),
+            "delete the file if it is not wanted; only a concurrent migration, or one that was interrupted, can be abandoned",
+        );
+    }
+    Ok(Some(Applied {
+        name: name.clone(),
+        checksum,
+        kind,
+        statements: 0,
+        duration: Duration::ZERO,
+        schema_diff: migration.and_then(|migration| migration.schema_diff.clone()),
+    }))
+}
+
+/// Takes the migration's lock, and cancels whoever has it.
+async fn take_lock(
+    run: &Run,
+    session: &Session,
+    key: LockKey,
+    name: &Name,
+    began: Instant,
+) -> Result<(), ApplyError> {
+    const POLL: Duration = Duration::from_millis(200);
+    // A runner may go on with its next statement, or be between two of them.
+    const CANCEL_AGAIN: Duration = Duration::from_secs(3);
+    let mut cancelled: Option<Instant> = None;
+    let mut told = None;
+    while !lock::try_lock(session, key).await? {
+        if let Some(holder) = activity::holder(session, key).await? {
+            let pid = holder.pid;
+            if told != Some(pid) {
+                told = Some(pid);
+                run.events.tell(Event::RunsElsewhere {
+                    name: name.clone(),
+                    holder: holder.clone(),
+                });
+            }
+            let cleans_up = holder
+                .query
+                .as_deref()
+                .is_some_and(|query| query.contains(standalone::CLEAN_UP_MARK));
+            if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
+                cancelled = Some(Instant::now());
+                cancel(session, pid).await?;
+            }
+        }
+        if began.elapsed() >= run.settings.concurrent_wait {
+            return Err(ApplyError::TimedOut {
+                what: format!("the session that runs `{name}` to end"),
+                after: began.elapsed(),
+                option: "--concurrent-wait",
+                committed: Vec::new(),
+            });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL * fastrand::u32(75..=125) / 100) => {}
+            signal = run.interrupt.first() => {
+                return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Cancels what a backend runs; without the right to, it is only waited for.
+async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
+    match activity::cancel(session, pid).await {
+        Err(error) if error.failure() == Failure::InsufficientPrivilege => {
+            tracing::warn!(pid, "no right to cancel the session; it is waited for");
+            Ok(())
+        }
+        result => result,
+    }
+}

@@ -1,0 +1,169 @@
+//! What tries have left that will not run again: dropped, if it is ours and
+//! of no use.
+
+use std::sync::Arc;
+
+use super::StandaloneError;
+use super::outside::{Subject, Try, look};
+use super::watch::Watch;
+use crate::apply::{Event, Run};
+use crate::diagnostic::{Diagnostic, code};
+use crate::migration::{Migration, Name};
+use crate::postgres::ledger::{Intent, IntentState, Ledger};
+use crate::postgres::{Error, Failure, Session, settings, timeouts};
+use crate::procedure::{Next, Work};
+use crate::statement::digest;
+use crate::text::Source;
+
+/// Drops an index without holding up anybody.
+pub(super) async fn drop_index(
+    run: &Run,
+    session: &Session,
+    watch: &mut Watch<'_>,
+    migration: &Name,
+    name: &str,
+) -> Result<Result<(), String>, StandaloneError> {
+    let before = timeouts::replace(session, None).await?;
+    let sql = format!("{CLEAN_UP_MARK} DROP INDEX CONCURRENTLY {name}");
+    let result = watch.guard(session, session.execute(&sql)).await?;
+    let result = match result {
+        Ok(()) => Ok(()),
+        // Somebody else was quicker; looking again tells.
+        Err(Error::Server(error)) if error.failure() == Failure::Undefined => Ok(()),
+        Err(Error::Server(error)) if !error.failure().is_connection_lost() => {
+            Err(error.to_string())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    before.restore(session).await?;
+    if result.is_ok() {
+        run.events.tell(Event::Repaired {
+            name: migration.clone(),
+            what: format!("dropped `{name}`, which a try that did not end well had left invalid"),
+        });
+    }
+    Ok(result)
+}
+
+/// Tells others who look at `pg_stat_activity` that this is not worth a cancel.
+pub(in crate::apply) const CLEAN_UP_MARK: &str = "/* segue cleans up */";
+
+/// Removes what all tries of a migration have left, by their intents: only
+/// what was not there before them and is still invalid, after waiting for
+/// whoever may be working on it. `session` holds the migration's lock.
+///
+/// # Errors
+/// [`StandaloneError`]
+pub(in crate::apply) async fn clean_up(
+    run: &Run,
+    ledger: &Ledger,
+    session: &mut Session,
+    migration: &Migration,
+) -> Result<(), StandaloneError> {
+    clean_up_by_name(
+        run,
+        ledger,
+        session,
+        &migration.name,
+        Some(&migration.source),
+    )
+    .await
+}
+
+/// As [`clean_up`], where the file may be gone.
+///
+/// # Errors
+/// [`StandaloneError`]
+pub(in crate::apply) async fn clean_up_by_name(
+    run: &Run,
+    ledger: &Ledger,
+    session: &mut Session,
+    name: &Name,
+    source: Option<&Arc<Source>>,
+) -> Result<(), StandaloneError> {
+    // The file may have left it with another role and another search_path.
+    let clean = settings::clean_builder(session.server_version());
+    session.execute(&clean).await?;
+    let mut watch = Watch::new(run, session, false);
+    for intent in ledger.intents(session, name).await? {
+        if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
+            clean_up_one(run, ledger, session, &mut watch, name, source, &intent).await?;
+            watch.forget();
+        }
+    }
+    Ok(())
+}
+
+/// Removes what the statement of an intent has left, and marks it given up.
+pub(super) async fn clean_up_one(
+    run: &Run,
+    ledger: &Ledger,
+    session: &Session,
+    watch: &mut Watch<'_>,
+    migration: &Name,
+    source: Option<&Arc<Source>>,
+    intent: &Intent,
+) -> Result<(), StandaloneError> {
+    let digest = digest(&intent.sql);
+    let subject = Subject {
+        work: Work::of(digest.as_ref(), &intent.sql, false),
+        digest: digest.as_ref(),
+        last: Some(Try::from(intent)),
+    };
+    clean_up_subject(run, session, watch, migration, source, &subject).await?;
+    Ok(ledger
+        .end_intent(session, intent.id, &IntentState::GivenUp)
+        .await?)
+}
+
+/// Removes what the last try of a statement has left.
+pub(super) async fn clean_up_subject(
+    run: &Run,
+    session: &Session,
+    watch: &mut Watch<'_>,
+    migration: &Name,
+    source: Option<&Arc<Source>>,
+    subject: &Subject<'_>,
+) -> Result<(), StandaloneError> {
+    let relation = subject.last.as_ref().and_then(|last| last.relation);
+    loop {
+        let looked = look(session, subject, relation, None, None).await?;
+        match subject.work.clean_up(&looked) {
+            Next::WaitFor { pids } => {
+                let table = looked.table.as_ref();
+                let name = table.map_or("the table", |table| table.name.as_str());
+                watch.wait_for(session, name, &pids).await?;
+            }
+            Next::Drop { name, .. } => {
+                let dropped = drop_index(run, session, watch, migration, &name).await?;
+                if let Err(why) = dropped {
+                    let diagnostic = Diagnostic::new(
+                        code::HALF_WAY,
+                        format!(
+                            "`{name}`, which an earlier try has left invalid, could not be dropped"
+                        ),
+                    )
+                    .note(why)
+                    .help(format!(
+                        "`DROP INDEX CONCURRENTLY {name};`, then run segue again"
+                    ));
+                    let diagnostic = match source {
+                        Some(source) => diagnostic.source(source),
+                        None => diagnostic,
+                    };
+                    return Err(StandaloneError::Failed(Box::new(diagnostic)));
+                }
+            }
+            Next::Done { reason } => {
+                if let Some(what) = reason {
+                    run.events.tell(Event::Repaired {
+                        name: migration.clone(),
+                        what,
+                    });
+                }
+                return Ok(());
+            }
+            Next::Run | Next::Fail | Next::Refuse(_) => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::*;
+use crate::cli::outcome::Outcome;
+use crate::cli::report::{schema, stamped};
+use crate::diagnostic::code;
+use crate::plan::{CutReason, Place, Plan, Ready};
+use crate::text::{Source, Span};
+
+fn a_diagnostic() -> Diagnostic {
+    let source = Arc::new(Source::new("m/1.sql", "SELECT x;\n"));
+    Diagnostic::new(code::SERVER_ERROR, "column \"x\" does not exist")
+        .source(&source)
+        .label(Span::new(7, 8), "here")
+        .sqlstate("42703")
+}
+
+/// One of each.
+#[expect(clippy::too_many_lines, reason = "one event after the other: a table")]
+fn all() -> Vec<Event> {
+    let name = Name::new("1.sql");
+    let second = Duration::from_secs(1);
+    let holder = Blocker {
+        pid: 7,
+        user: Some("app".to_owned()),
+        query_age: Some(second),
+        ..Blocker::default()
+    };
+    let plan = Plan {
+        project: "main".to_owned(),
+        place: Place::Equal,
+        facts: Vec::new(),
+        batch: Vec::new(),
+        ready: Ready::Already(1),
+        tail: Vec::new(),
+    };
+    vec![
+        Event::Planned(Box::new(plan)),
+        Event::LedgerCreated,
+        Event::WaitingForBatch {
+            holder: holder.clone(),
+        },
+        Event::DeploymentBegan { deployment: 1 },
+        Event::BlockBegan {
+            migrations: 1,
+            attempt: 1,
+        },
+        Event::MigrationRan {
+            name: name.clone(),
+            kind: Kind::Batch,
+            statements: 1,
+            duration: second,
+        },
+        Event::WaitingForLock {
+            relation: None,
+            blockers: vec![holder.clone()],
+        },
+        Event::BlockRetried {
+            attempt: 1,
+            name: None,
+            cause: "deadlock".to_owned(),
+            pause: second,
+        },
+        Event::BlockCut {
+            cut: Cut {
+                before: name.clone(),
+                reason: CutReason::LockMemory,
+            },
+        },
+        Event::ConnectionLost {
+            reason: "closed".to_owned(),
+        },
+        Event::CommitWaits {
+            pid: 7,
+            wait_event: None,
+        },
+        Event::CommitResolved { committed: true },
+        Event::BlockCommitted {
+            migrations: 1,
+            duration: second,
+        },
+        Event::Ready {
+            deployment: 1,
+            after: second,
+            again: false,
+        },
+        Event::TailBegan {
+            names: vec![name.clone()],
+        },
+        Event::MigrationBegan {
+            name: name.clone(),
+            kind: Kind::Concurrent,
+            pid: 7,
+        },
+        Event::StatementBegan {
+            name: name.clone(),
+            number: 1,
+            of: 1,
+            sql: "SELECT 1".to_owned(),
+        },
+        Event::StatementSkipped {
+            name: name.clone(),
+            number: 1,
+            reason: "done".to_owned(),
+        },
+        Event::Repaired {
+            name: name.clone(),
+            what: "dropped".to_owned(),
+        },
+        Event::RunsElsewhere {
+            name: name.clone(),
+            holder: holder.clone(),
+        },
+        Event::Progress {
+            name: name.clone(),
+            phase: "scan".to_owned(),
+            done: Some(1),
+            total: None,
+        },
+        Event::BuildWaits {
+            name: name.clone(),
+            blockers: vec![holder],
+            since: second,
+        },
+        Event::MigrationDone {
+            name: name.clone(),
+            duration: second,
+        },
+        Event::MigrationFailed {
+            name: name.clone(),
+            diagnostic: Box::new(a_diagnostic()),
+        },
+        Event::Detached {
+            builds: vec![(name.clone(), 7)],
+        },
+        Event::Settled {
+            deployment: 1,
+            after: second,
+        },
+        Event::Notice {
+            name: Some(name),
+            notice: ServerError {
+                severity: "NOTICE".to_owned(),
+                sqlstate: "00000".to_owned(),
+                message: "hello".to_owned(),
+                detail: None,
+                hint: None,
+                context: None,
+                position: None,
+            },
+        },
+    ]
+}
+
+#[test]
+fn each_event_follows_its_schema_and_each_shape_is_used() {
+    let mut objects: Vec<Value> = all().iter().map(event).collect();
+    objects.push(diagnostic(&a_diagnostic()));
+    objects.push(note("hello"));
+    objects.push(error(
+        &Error::new(Outcome::Failed, "no").note("a").help("b"),
+    ));
+    let mut used = BTreeSet::new();
+    for object in objects {
+        let object = stamped(object);
+        schema::check("event", &object);
+        used.insert(object["event"].as_str().expect("a name").to_owned());
+    }
+    let shapes = schema::load("event");
+    let shapes = shapes["oneOf"].as_array().expect("a list");
+    let known: BTreeSet<String> = shapes
+        .iter()
+        .map(|shape| {
+            shape["properties"]["event"]["const"]
+                .as_str()
+                .expect("a name")
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(used, known);
+}
+
+#[test]
+fn durations_are_exact_to_the_microsecond() {
+    assert!((milliseconds(Duration::from_nanos(31_234_567)) - 31.235).abs() < 1e-9);
+}

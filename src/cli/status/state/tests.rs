@@ -1,0 +1,169 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::cli::report::{schema, status_text};
+use crate::history::{LockKey, Record, State};
+use crate::migration::Checksum;
+use crate::text::Source;
+
+const PROJECT: &str = "main";
+
+fn file(name: &str, kind: Kind) -> Migration {
+    Migration {
+        name: Name::new(name),
+        path: PathBuf::from(name),
+        source: Arc::new(Source::new(name, "")),
+        checksum: Checksum([0; 32]),
+        kind,
+        partner: None,
+        ends: Vec::new(),
+        rerunnable: false,
+        schema_diff: None,
+        problems: Vec::new(),
+        outline: None,
+    }
+}
+
+fn record(state: State, checksum: u8) -> Record {
+    Record {
+        checksum: Checksum([checksum; 32]),
+        state,
+        kind: Kind::Batch,
+        deployment: Some(7),
+        at: "2026-01-31T10:00:00.123456Z".to_owned(),
+    }
+}
+
+/// A migration in each state.
+fn everything(is_standby: bool) -> Status {
+    let files = [
+        file("1.sql", Kind::Batch),
+        file("2.sql", Kind::Batch),
+        file("4-c.sql", Kind::Concurrent),
+        file("5-c.sql", Kind::Concurrent),
+        file("6-c.sql", Kind::Concurrent),
+        file("7-c.sql", Kind::Concurrent),
+        file("8.sql", Kind::Batch),
+    ];
+    let records = [
+        ("1.sql", record(State::Applied, 0)),
+        ("2.sql", record(State::Applied, 9)),
+        ("3.sql", record(State::Applied, 0)),
+        ("4-c.sql", record(State::Begun, 0)),
+        ("5-c.sql", record(State::Begun, 0)),
+        ("6-c.sql", record(State::Failed("disk full".to_owned()), 0)),
+        ("7-c.sql", record(State::Abandoned, 0)),
+    ];
+    let deployment = |id, state, ready_at: Option<&str>, error: Option<&str>| Deployment {
+        id,
+        state,
+        migration: Some(Name::new("8.sql")),
+        fingerprint: "sha256:0".to_owned(),
+        tail: vec![Name::new("4-c.sql")],
+        started_at: "2026-01-31T09:59:59.5Z".to_owned(),
+        ready_at: ready_at.map(ToOwned::to_owned),
+        settled_at: None,
+        error: error.map(ToOwned::to_owned),
+        is_held: false,
+    };
+    let history = History {
+        ledger: Some(1),
+        records: records
+            .into_iter()
+            .map(|(name, record)| (Name::new(name), record))
+            .collect(),
+        locks: [(LockKey::migration(PROJECT, &Name::new("4-c.sql")), 77)].into(),
+        deployments: vec![
+            deployment(8, DeploymentState::Running, None, None),
+            deployment(
+                7,
+                DeploymentState::Ready,
+                Some("2026-01-31T10:00:00.5Z"),
+                Some("6-c.sql: disk full"),
+            ),
+        ],
+        has_user_relations: true,
+    };
+    let row = ProgressRow {
+        pid: 77,
+        phase: "building index: scanning table".to_owned(),
+        done: Some(450),
+        total: Some(1000),
+        waits_for: None,
+    };
+    let progress = [(Name::new("4-c.sql"), row)].into();
+    Status::new(PROJECT, &files, &history, &progress, is_standby)
+}
+
+#[track_caller]
+fn check(status: &Status, all: bool, expected: &str) {
+    let actual = status_text::status(status, all);
+    assert!(
+        actual == expected,
+        "expected:\n{expected}\nactual:\n{actual}"
+    );
+}
+
+#[test]
+fn each_state_is_told() {
+    check(
+        &everything(false),
+        true,
+        "\
+Project `main`
+  applied     3 migrations
+  abandoned   1 migration: `7-c.sql`
+  modified    1 migration: `2.sql`
+  missing     1 migration: `3.sql`
+  pending     1 migration: `8.sql`
+  running     `4-c.sql` (pid 77): building index: scanning table, 45% (450 of 1,000)
+  interrupted `5-c.sql`: its runner is gone; `segue settle` goes on
+  failed      `6-c.sql`: disk full
+Deployment 8: abandoned: it began 2026-01-31 09:59:59Z and its runner is gone; `segue up` starts afresh
+Deployment 7: ready since 2026-01-31 10:00:00Z, not settled; tail: `4-c.sql`
+  6-c.sql: disk full
+
+applied     2026-01-31 10:00:00Z  1.sql
+applied     2026-01-31 10:00:00Z  2.sql
+applied     2026-01-31 10:00:00Z  3.sql
+running     2026-01-31 10:00:00Z  4-c.sql
+interrupted 2026-01-31 10:00:00Z  5-c.sql
+failed      2026-01-31 10:00:00Z  6-c.sql
+abandoned   2026-01-31 10:00:00Z  7-c.sql
+pending     -                     8.sql
+",
+    );
+}
+
+#[test]
+fn a_standby_cannot_see_who_lives() {
+    let status = everything(true);
+    assert!(!status.is_abandoned(&status.deployments[0]));
+    let interrupted = status
+        .entries
+        .iter()
+        .find(|entry| entry.name.as_str() == "5-c.sql");
+    assert_eq!(
+        interrupted.map(|entry| &entry.state),
+        Some(&EntryState::Running(None, None))
+    );
+}
+
+#[test]
+fn an_empty_folder_and_database() {
+    let status = Status::new(PROJECT, &[], &History::default(), &BTreeMap::new(), false);
+    check(
+        &status,
+        true,
+        "Project `main`\n  no migrations, in the folder or applied\n",
+    );
+    assert_eq!(status.place(), "equal");
+}
+
+#[test]
+fn json_follows_its_schema() {
+    schema::check("status", &everything(false).to_json());
+    schema::check("status", &everything(true).to_json());
+    assert_eq!(everything(false).place(), "diverged");
+}

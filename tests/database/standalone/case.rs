@@ -1,0 +1,255 @@
+//! A database and a folder, and the library's `up` run in them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use segue::apply::abandon::{Abandoned, abandon};
+use segue::apply::{
+    ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until, up,
+};
+use segue::diagnostic::render::{Style, render};
+use segue::files;
+use segue::migration::Name;
+use segue::postgres::Target;
+use segue::postgres::target::Environment;
+
+use crate::support::{Project, TestDatabase, TestSession, assert_text, wait_for, wait_until};
+
+/// A database, a folder, and the library's `up` run in them.
+pub struct Case {
+    pub database: TestDatabase<'static>,
+    pub project: Project,
+}
+
+/// `up` under way, in a runtime of its own that can die at once.
+pub struct Running {
+    runtime: tokio::runtime::Runtime,
+    told: Arc<Mutex<String>>,
+    signals: tokio::sync::watch::Sender<Signals>,
+    result: mpsc::Receiver<String>,
+}
+
+impl Running {
+    /// Waits until it has told this line.
+    pub fn wait_until_told(&self, line: &str) {
+        wait_until(line, || {
+            let told = self.told.lock().expect("not poisoned");
+            told.lines().any(|told| told == line)
+        });
+    }
+
+    /// As Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.signals.send_replace(Signals {
+            first: Some(Signal::Interrupt),
+            interrupts: 1,
+        });
+    }
+
+    /// What it told, and how it ended.
+    pub fn wait(self) -> String {
+        self.result
+            .recv_timeout(crate::support::PATIENCE)
+            .expect("up ends")
+    }
+
+    /// As `kill -9` does: the sockets are closed, nothing else happens.
+    pub fn kill(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+impl Case {
+    /// A table `t` with three rows, made by the first migration; `index` is
+    /// the text of a concurrent one.
+    pub fn new() -> Self {
+        let case = Self {
+            database: TestDatabase::new(),
+            project: Project::new(),
+        };
+        case.project.file(
+            "1-table.sql",
+            "CREATE TABLE t (a int, b int);\nINSERT INTO t VALUES (1, 1), (2, 1), (3, 1);\n",
+        );
+        check(&case.up(), "settled\n");
+        case
+    }
+
+    /// Writes the concurrent migration.
+    pub fn concurrent(&self, sql: &str) {
+        let header = "-- segue: begin-concurrent-migration-with: 1-table.sql\n";
+        self.project.file("2-tail.sql", &format!("{header}{sql}"));
+    }
+
+    /// Writes the standalone migration.
+    pub fn standalone(&self, sql: &str) {
+        self.project
+            .file("2-alone.sql", &format!("-- segue: no-txn\n{sql}"));
+    }
+
+    fn run(&self, interrupt: Interrupt) -> (Run, tokio::sync::mpsc::UnboundedReceiver<Event>) {
+        let environment = Environment::new(BTreeMap::new(), None);
+        let (events, receiver) = Events::channel();
+        let run = Run {
+            target: Target::resolve(Some(&self.database.url()), &environment).expect("a target"),
+            connect_wait: Duration::from_secs(5),
+            project: "main".to_owned(),
+            owner: None,
+            settings: Settings {
+                until: Until::Settled,
+                jobs: 2,
+                lock_timeout: Duration::from_millis(50),
+                retry_for: Duration::from_secs(20),
+                concurrent_wait: Duration::from_secs(20),
+                commit_wait: Duration::from_secs(20),
+                strict: false,
+            },
+            events,
+            interrupt,
+        };
+        (run, receiver)
+    }
+
+    pub fn start(&self) -> Running {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (sender, result) = mpsc::channel();
+        let folder = self.project.path().join("migrations");
+        let (signals, interrupt) = Interrupt::channel();
+        let (run, mut events) = self.run(interrupt);
+        let told = Arc::new(Mutex::new(String::new()));
+        let telling = Arc::clone(&told);
+        runtime.spawn(async move {
+            let (migrations, problems) =
+                files::read(std::slice::from_ref(&folder)).expect("a folder");
+            assert_eq!(problems, []);
+            let telling = tokio::spawn(async move {
+                while let Some(event) = events.recv().await {
+                    let mut told = telling.lock().expect("not poisoned");
+                    told.push_str(&tell(&event));
+                }
+                telling
+            });
+            let outcome = Box::pin(up::up(&run, migrations)).await;
+            // The last sender ends the telling.
+            drop(run);
+            let told = telling.await.expect("no panic");
+            let text = told.lock().expect("not poisoned").clone() + &ended(outcome);
+            let folder = folder.display().to_string();
+            let _ = sender.send(text.replace(&folder, "migrations"));
+        });
+        Running {
+            runtime,
+            told,
+            signals,
+            result,
+        }
+    }
+
+    pub fn up(&self) -> String {
+        self.start().wait()
+    }
+
+    /// `segue abandon`, in the same words.
+    pub fn abandon(&self, name: &str) -> String {
+        let folder = self.project.path().join("migrations");
+        let (migrations, _) = files::read(&[folder]).expect("a folder");
+        let (_, interrupt) = Interrupt::channel();
+        let (run, mut events) = self.run(interrupt);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let result = runtime.block_on(Box::pin(abandon(&run, &migrations, &Name::new(name))));
+        let mut text = String::new();
+        while let Ok(event) = events.try_recv() {
+            text.push_str(&tell(&event));
+            if let Event::Settled { .. } = event {
+                text.push_str("the deployment is settled\n");
+            }
+        }
+        text + &match result {
+            Ok(Abandoned::Now) => "abandoned\n".to_owned(),
+            Ok(Abandoned::Already) => "abandoned already\n".to_owned(),
+            Err(error) => format!("error: {error}\n"),
+        }
+    }
+
+    /// Name and validity of the indexes of `t`.
+    pub fn indexes(&self) -> String {
+        self.database.query(
+            "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+             WHERE i.indrelid = 't'::regclass ORDER BY 1",
+        )
+    }
+
+    /// Waits until a statement that begins so runs, and waits for somebody.
+    pub fn wait_for_statement(&self, beginning: &str) -> i32 {
+        let session = self.database.session();
+        wait_for(beginning, || {
+            let pid = session.query(&format!(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid()"
+            ));
+            pid.parse().ok()
+        })
+    }
+
+    pub fn wait_until_gone(&self, pid: i32) {
+        let session = self.database.session();
+        wait_until("a backend to end", || {
+            let left = session.query(&format!("SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"));
+            left.is_empty()
+        });
+    }
+
+    /// A session that has written to `t` and not committed.
+    pub fn writer(&self) -> TestSession {
+        let session = self.database.session();
+        session.run("BEGIN");
+        session.run("INSERT INTO t VALUES (4, 4)");
+        session
+    }
+}
+
+/// Compares what a run told.
+#[track_caller]
+pub fn check(told: &str, expected: &str) {
+    assert_text("what the run told", told, expected);
+}
+
+/// The lines that matter here.
+fn tell(event: &Event) -> String {
+    match event {
+        Event::StatementBegan { number, of, .. } => format!("statement {number} of {of}\n"),
+        Event::StatementSkipped { number, reason, .. } => {
+            format!("statement {number} is done: {reason}\n")
+        }
+        Event::Repaired { what, .. } => format!("repaired: {what}\n"),
+        // Waits for another transaction to end are seen or not, as it happens;
+        // those for a relation are what is tested.
+        Event::WaitingForLock {
+            relation: Some(relation),
+            blockers,
+        } => format!("waits for {} session on {relation}\n", blockers.len()),
+        Event::RunsElsewhere { name, .. } => format!("{name} runs elsewhere\n"),
+        Event::MigrationDone { name, .. } => format!("{name} is done\n"),
+        Event::MigrationFailed { diagnostic, .. } => render(diagnostic, Style::Plain),
+        _ => String::new(),
+    }
+}
+
+fn ended(outcome: Result<Outcome, ApplyError>) -> String {
+    match outcome {
+        Ok(Outcome::Settled) => "settled\n".to_owned(),
+        Ok(Outcome::Ready) => "ready\n".to_owned(),
+        Ok(Outcome::Unsettled(_)) => "not settled\n".to_owned(),
+        Err(ApplyError::Migration { diagnostic, .. }) => render(&diagnostic, Style::Plain),
+        Err(error) => format!("error: {error}\n"),
+    }
+}
