@@ -9,7 +9,7 @@ use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Ledger, Notice};
-use crate::postgres::{Session, lock};
+use crate::postgres::{self, Failure, Session, lock};
 
 mod block;
 mod fence;
@@ -202,7 +202,8 @@ impl<'a> Runner<'a> {
     /// Makes or upgrades the ledger if that is needed.
     async fn ledger_ready(&mut self) -> Result<(), ApplyError> {
         let is_new = self.ledger.version().is_none();
-        let has_made = self.ledger.prepare(&self.control).await?;
+        let has_made = self.ledger.prepare(&self.control).await;
+        let has_made = has_made.map_err(|error| self.rights(error))?;
         if is_new && has_made {
             self.run.events.tell(Event::LedgerCreated);
         }
@@ -270,13 +271,34 @@ impl<'a> Runner<'a> {
         let id = self
             .ledger
             .begin_deployment(&self.control, survey.last(), &survey.fingerprint, &dead)
-            .await?;
+            .await
+            .map_err(|error| self.rights(error))?;
         self.deployment = Some(id);
         self.hold_deployment().await?;
         self.run
             .events
             .tell(Event::DeploymentBegan { deployment: id });
         Ok(())
+    }
+
+    /// An error of making or writing the ledger: of missing rights, with what
+    /// gives them.
+    fn rights(&self, error: postgres::Error) -> ApplyError {
+        if error.failure() != Failure::InsufficientPrivilege {
+            return error.into();
+        }
+        if self.ledger.version().is_none() {
+            ApplyError::Refused {
+                reason: format!("segue's own tables cannot be made: {error}"),
+                help: "grant CREATE on the database, once, or let a DBA run what `segue init --print-sql --owner ROLE` prints, and make this role a member of that one".to_owned(),
+            }
+        } else {
+            ApplyError::Refused {
+                reason: format!("segue's own tables cannot be written: {error}"),
+                help: "connect as the role that owns namespace segue, or as a member of it"
+                    .to_owned(),
+            }
+        }
     }
 
     /// Takes the lock that says that this deployment has a living runner.
@@ -391,13 +413,13 @@ impl<'a> Runner<'a> {
             snapshots: crate::migration::Snapshots::Both,
             progress: self.survey_progress(survey, name),
         };
-        let report = tail::run(
+        let report = Box::pin(tail::run(
             self.run,
             &self.ledger,
             &survey.graph,
             &[step],
             self.deployment,
-        )
+        ))
         .await?;
         let is_done = report.done.contains(name);
         report.into_result(self.run, &self.committed)?;
@@ -416,13 +438,13 @@ impl<'a> Runner<'a> {
             self.run.events.tell(Event::TailBegan {
                 names: steps.iter().map(|step| step.name.clone()).collect(),
             });
-            let report = tail::run(
+            let report = Box::pin(tail::run(
                 self.run,
                 &self.ledger,
                 &survey.graph,
                 steps,
                 self.deployment,
-            )
+            ))
             .await?;
             if !report.is_done() {
                 self.note_tail_failure(survey, &report).await;

@@ -3,14 +3,23 @@
 mod activity;
 mod cli;
 mod connect;
+mod batch;
+mod commit;
+mod cuts;
 mod fresh_database;
+mod locks;
+mod places;
 mod project;
 mod proxy;
+mod rights;
 mod scratch;
+mod sessions;
+mod signals;
 mod standalone;
 mod statement;
 mod tail;
 mod throwaway;
+mod triples;
 
 #[path = "../support/support.rs"]
 mod support;
