@@ -1,8 +1,6 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod activity;
-mod cli;
-mod connect;
 mod batch;
 mod cli;
 mod commit;
