@@ -31,7 +31,7 @@ impl Try<'_> {
             Some(Flight::Statement { migration, placed }) => (migration, Some(placed)),
             Some(Flight::Ours { migration }) => (migration, None),
             // Of the whole block, at COMMIT.
-            None if self.migrations.len() > 1 => return self.judge_block(server),
+            None if self.migrations.len() > 1 => return self.judge_block(&server),
             None => (0, None),
         };
         let migration = self.migrations[index];
@@ -58,7 +58,7 @@ impl Try<'_> {
         }
     }
 
-    fn judge_block(&mut self, server: Box<ServerError>) -> Ended {
+    fn judge_block(&mut self, server: &ServerError) -> Ended {
         if server.failure().is_transient() {
             Ended::Retry {
                 name: None,
@@ -67,7 +67,7 @@ impl Try<'_> {
             }
         } else {
             let note = format!("at the COMMIT{}", self.of_whom());
-            Ended::Failed(Box::new(words(&server).note(note)))
+            Ended::Failed(Box::new(words(server).note(note)))
         }
     }
 
