@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use futures_util::future;
+
 use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
@@ -198,27 +200,43 @@ impl Ledger {
         result
     }
 
+    /// As `read`, but no rows where there is no ledger.
+    async fn read_if_there(
+        &self,
+        session: &Session,
+        sql: &str,
+    ) -> Result<Vec<super::TextRow>, Error> {
+        if self.version.is_none() {
+            return Ok(Vec::new());
+        }
+        self.read(session, sql).await
+    }
+
     /// Reads all that a plan needs. Writes nothing.
     ///
     /// # Errors
     /// [`Error::Server`] if the role may not read it.
     pub async fn history(&self, session: &Session) -> Result<History, Error> {
-        let has_user_relations = session
-            .value(include_str!("ledger/user_relations.sql"))
-            .await?
-            .is_some();
+        let project = literal(&self.project);
+        let migrations = include_str!("ledger/migrations.sql").replace(":project", &project);
+        let deployments = include_str!("ledger/deployments.sql").replace(":project", &project);
+        // Sent one behind the other before the first answer has come, in this
+        // order: locks first, so that a migration that ends meanwhile is seen
+        // as applied and not as interrupted.
+        let (relation, locks, migrations, deployments) = future::try_join4(
+            session.value(include_str!("ledger/user_relations.sql")),
+            super::lock::held(session),
+            self.read_if_there(session, &migrations),
+            self.read_if_there(session, &deployments),
+        )
+        .await?;
         let mut history = History {
             ledger: self.version,
-            locks: super::lock::held(session).await?,
-            has_user_relations,
+            locks,
+            has_user_relations: relation.is_some(),
             ..History::default()
         };
-        if self.version.is_none() {
-            return Ok(history);
-        }
-        let project = literal(&self.project);
-        let sql = include_str!("ledger/migrations.sql").replace(":project", &project);
-        for row in self.read(session, &sql).await? {
+        for row in migrations {
             let name: String = column(&row, 0)?;
             history.records.insert(
                 Name::new(&name),
@@ -242,8 +260,7 @@ impl Ledger {
                 },
             );
         }
-        let sql = include_str!("ledger/deployments.sql").replace(":project", &project);
-        for row in self.read(session, &sql).await? {
+        for row in deployments {
             let id = column(&row, 0)?;
             let tail: Vec<String> = serde_json::from_str(&column::<String>(&row, 4)?)
                 .map_err(|_| Error::protocol("the tail of a deployment is malformed"))?;
