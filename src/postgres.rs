@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, SimpleQueryMessage};
 
 pub mod activity;
+pub mod autovacuum;
 pub mod connect;
 pub mod error;
 pub mod index;

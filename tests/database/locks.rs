@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, TestDatabase, TestSession, assert_text, wait_until};
+use crate::support::{Project, Server, TestDatabase, TestSession, assert_text, wait_until};
 
 /// A session of the application that is idle in a transaction in which it has
 /// read `t`.
@@ -260,4 +260,29 @@ fn a_serialization_failure_is_tried_again_as_a_whole() {
         ", 0);
     assert_text("value", &database.query("SELECT a FROM x"), "20");
     project.has_nothing_to_do();
+}
+
+/// Autovacuum gives way only to those who wait for longer than
+/// `deadlock_timeout`, which a try of 50 ms never does.
+#[test]
+fn autovacuum_gives_way() {
+    let server = Server::start(&[("autovacuum_naptime", "1s")]);
+    let database = TestDatabase::on(&server);
+    let project = Project::deploying(&database);
+    database.run(
+        "CREATE TABLE t (a int) WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,
+             autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
+         INSERT INTO t SELECT generate_series(1, 200000);
+         DELETE FROM t WHERE a % 2 = 0",
+    );
+    wait_until("autovacuum works on the table", || {
+        database.query(
+            "SELECT 1 FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass AND phase LIKE '%heap%'",
+        ) == "1"
+    });
+    project.file("1.sql", "ALTER TABLE t ADD COLUMN b int;\n");
+    project
+        .segue(&["up", "--retry-for", "20s"])
+        .expect_success();
+    assert_eq!(database.query("SELECT count(*) FROM segue.migration"), "1");
 }

@@ -6,7 +6,7 @@ use super::StandaloneError;
 use crate::apply::{Event, Run, Signal};
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
-use crate::postgres::{Error, Session};
+use crate::postgres::{Error, Session, autovacuum};
 
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
@@ -141,6 +141,13 @@ impl<'a> Watch<'a> {
     ) -> Result<(), StandaloneError> {
         let spacing = (self.run.settings.lock_timeout * SPACING).max(SPACING_MIN);
         let wait = self.wait.take();
+        if let Some(wait) = &wait
+            && autovacuum::make_way(session, wait).await?
+        {
+            let since = *self.failing_since.get_or_insert_with(Instant::now);
+            let what = format!("a try without this error: {cause}");
+            return check(since, what, self.run.settings.retry_for, "--retry-for");
+        }
         loop {
             let what = match &wait {
                 Some(wait) => format!(

@@ -13,7 +13,7 @@ use crate::migration::Name;
 use crate::plan::{Block, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
-use crate::postgres::{lock, settings};
+use crate::postgres::{autovacuum, lock, settings};
 
 /// A try is followed by a pause of so many times the lock timeout: whoever
 /// queues behind us gets through in between.
@@ -173,6 +173,9 @@ impl Runner<'_> {
             relation: wait.relation_name.clone(),
             blockers: wait.blockers.clone(),
         });
+        if autovacuum::make_way(&self.control, &wait).await? {
+            return self.check_patience(began, &cause, Some(&wait));
+        }
         let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
         let mut next = first;
         loop {
