@@ -6,6 +6,7 @@ mod cli;
 mod commit;
 mod connect;
 mod cuts;
+mod deploy;
 mod fresh_database;
 mod locks;
 mod places;

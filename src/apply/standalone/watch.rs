@@ -151,7 +151,7 @@ impl<'a> Watch<'a> {
         loop {
             let what = match &wait {
                 Some(wait) => format!(
-                    "a lock on {}, held by {}",
+                    "a lock on `{}`, held by {}",
                     wait.relation_name.as_deref().unwrap_or("an object"),
                     list(wait.blockers.iter().map(|blocker| blocker.pid))
                 ),

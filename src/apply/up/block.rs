@@ -207,7 +207,7 @@ impl Runner<'_> {
             Some(wait) => {
                 let blockers: Vec<String> = wait.blockers.iter().map(ToString::to_string).collect();
                 format!(
-                    "a lock on {}, held by {}",
+                    "a lock on `{}`, held by {}",
                     wait.relation_name.as_deref().unwrap_or("an object"),
                     blockers.join(", ")
                 )

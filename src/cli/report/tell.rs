@@ -216,7 +216,7 @@ impl Teller {
                 Line::notable("Repaired", format!("`{name}`: {what}"))
             }
             Event::RunsElsewhere { name, holder } => {
-                let text = format!("for `{name}`, which {holder} runs");
+                let text = format!("for `{name}`, run by {holder}");
                 return self.once(
                     format!("elsewhere {name} {}", holder.pid),
                     Line::notable("Waiting", text),
