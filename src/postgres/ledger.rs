@@ -28,8 +28,11 @@ const _: () = assert!(UPGRADES.len() == VERSION as usize);
 /// Begins a transaction of the ledger's own. A synchronous standby is not
 /// waited for: what such a transaction says is never ahead of the block's
 /// COMMIT, which waits, and replays before it. A standby that is gone would
-/// hang each run at its first row, before anything can be told.
-const BEGIN: &str = "BEGIN READ WRITE;SET LOCAL synchronous_commit = local";
+/// hang each run at its first row, before anything can be told. Rows that two
+/// runs write are no reason to fail, as they would be where a role's default is
+/// another isolation level.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;SET LOCAL synchronous_commit = local";
 
 /// Access to one project's part of the ledger.
 #[derive(Clone, Debug)]
