@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod global;
 mod init;
+mod log;
 mod outcome;
 mod panic;
 mod plan;
@@ -62,7 +63,6 @@ const HELP_WIDTH: usize = 100;
     version,
     styles = STYLES,
     max_term_width = HELP_WIDTH,
-    disable_help_subcommand = false,
     after_help = "Durations (D) are written 500ms, 10s, 5m, 2h, 7d. `segue explain` lists exit \
                   statuses, directives and codes of problems."
 )]
@@ -126,6 +126,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         Command::Completions(args) => return completions::run(*args),
         _ => {}
     }
+    log::install(&cli.global)?;
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -9,7 +9,7 @@ use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Ledger, Notice};
-use crate::postgres::{Session, lock};
+use crate::postgres::{self, Failure, Session, lock};
 
 mod block;
 mod fence;
@@ -206,15 +206,21 @@ impl<'a> Runner<'a> {
         let began = Instant::now();
         let patience = self.run.settings.retry_for;
         let preparing = tokio::time::timeout(patience, self.ledger.prepare(&self.control));
-        let has_made = tokio::select! {
-            made = preparing => made.map_err(|_| ApplyError::TimedOut {
-                what: "another session that makes the ledger".to_owned(),
-                after: began.elapsed(),
-                option: "--retry-for",
-                committed: Vec::new(),
-            })??,
+        let made = tokio::select! {
+            made = preparing => made,
             signal = self.run.interrupt.first() => {
                 return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
+            }
+        };
+        let has_made = match made {
+            Ok(made) => made.map_err(|error| self.rights(error))?,
+            Err(_) => {
+                return Err(ApplyError::TimedOut {
+                    what: "another session that makes the ledger".to_owned(),
+                    after: began.elapsed(),
+                    option: "--retry-for",
+                    committed: Vec::new(),
+                });
             }
         };
         if is_new && has_made {
@@ -284,13 +290,34 @@ impl<'a> Runner<'a> {
         let id = self
             .ledger
             .begin_deployment(&self.control, survey.last(), &survey.fingerprint, &dead)
-            .await?;
+            .await
+            .map_err(|error| self.rights(error))?;
         self.deployment = Some(id);
         self.hold_deployment().await?;
         self.run
             .events
             .tell(Event::DeploymentBegan { deployment: id });
         Ok(())
+    }
+
+    /// An error of making or writing the ledger: of missing rights, with what
+    /// gives them.
+    fn rights(&self, error: postgres::Error) -> ApplyError {
+        if error.failure() != Failure::InsufficientPrivilege {
+            return error.into();
+        }
+        if self.ledger.version().is_none() {
+            ApplyError::Refused {
+                reason: format!("segue's own tables cannot be made: {error}"),
+                help: "grant CREATE on the database, once, or let a DBA run what `segue init --print-sql --owner ROLE` prints, and make this role a member of that one".to_owned(),
+            }
+        } else {
+            ApplyError::Refused {
+                reason: format!("segue's own tables cannot be written: {error}"),
+                help: "connect as the role that owns namespace segue, or as a member of it"
+                    .to_owned(),
+            }
+        }
     }
 
     /// Takes the lock that says that this deployment has a living runner.
@@ -368,13 +395,13 @@ impl<'a> Runner<'a> {
             self.run.events.tell(Event::TailBegan {
                 names: steps.iter().map(|step| step.name.clone()).collect(),
             });
-            let report = tail::run(
+            let report = Box::pin(tail::run(
                 self.run,
                 &self.ledger,
                 &survey.graph,
                 steps,
                 self.deployment,
-            )
+            ))
             .await?;
             if !report.is_done() {
                 self.note_tail_failure(survey, &report).await;

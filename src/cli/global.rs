@@ -60,6 +60,8 @@ pub struct Global {
     pub quiet: bool,
 
     /// Tell each migration, statement and notice
+    ///
+    /// The program's own log too, which `SEGUE_LOG` can ask for by level: `segue=trace`.
     #[arg(long, short, global = true)]
     pub verbose: bool,
 

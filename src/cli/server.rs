@@ -40,7 +40,7 @@ enum Own {
     /// Stops when it is dropped.
     Throwaway(Throwaway),
     /// Belongs to nobody once its session ends.
-    Scratch(Scratch),
+    Scratch(Box<Scratch>),
 }
 
 /// Name of the database on a throwaway server.
@@ -81,7 +81,7 @@ impl ServerArgs {
         let scratch = Scratch::create(&target, context.connect_wait()).await?;
         Ok(Server {
             target: scratch.target(),
-            own: Own::Scratch(scratch),
+            own: Own::Scratch(Box::new(scratch)),
         })
     }
 }
@@ -98,7 +98,7 @@ impl Server {
             Own::Nothing => {}
             Own::Throwaway(throwaway) => drop(throwaway),
             Own::Scratch(scratch) => {
-                if let Err(error) = scratch.drop().await {
+                if let Err(error) = (*scratch).drop().await {
                     report.note(&format!("a scratch database was not dropped: {error}"));
                 }
             }

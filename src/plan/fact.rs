@@ -151,15 +151,15 @@ fn refusal(graph: &Graph, fact: &Fact) -> Diagnostic {
     let diagnostic = match fact {
         Fact::OutOfOrder { pending, .. } => of(
             pending,
-            Diagnostic::new(code::OUT_OF_ORDER, fact.to_string()),
+            Diagnostic::error(code::OUT_OF_ORDER, fact.to_string()),
         )
         .help("give it a later name, or run without `--strict`"),
         Fact::Modified(name) | Fact::Edited(name) => of(
             name,
-            Diagnostic::new(code::MODIFIED_MIGRATION, fact.to_string()),
+            Diagnostic::error(code::MODIFIED_MIGRATION, fact.to_string()),
         )
         .help("bring its text back and write a new migration, or run without `--strict`"),
-        Fact::Missing(_) => Diagnostic::new(code::MISSING_MIGRATION, fact.to_string())
+        Fact::Missing(_) => Diagnostic::error(code::MISSING_MIGRATION, fact.to_string())
             .help("update the folder, or run without `--strict`"),
     };
     diagnostic.note("refused because of `--strict`")

@@ -127,24 +127,33 @@ pub async fn is_building(session: &Session) -> Result<bool, Error> {
         .is_some())
 }
 
-/// The statement that makes the initially deferred constraints deferred again;
-/// `None` if there is none.
+/// Statements that fire what deferrable constraints and triggers have pending,
+/// and then give each its own mode again; none if there is no such constraint.
+///
+/// By name: `SET CONSTRAINTS ALL` would hold for those that are made later in
+/// the transaction too, and cannot be taken back.
 ///
 /// # Errors
 /// As [`Session::execute`].
-pub async fn initially_deferred(session: &Session) -> Result<Option<String>, Error> {
+pub async fn fire_deferred(session: &Session) -> Result<Vec<String>, Error> {
     let rows = session
-        .query(include_str!("settings/initially_deferred.sql"))
+        .query(include_str!("settings/deferrable.sql"))
         .await?;
-    let names: Vec<String> = rows
-        .iter()
-        .filter_map(|row| {
-            Some(format!(
-                "{}.{}",
-                ident(row[0].as_deref()?),
-                ident(row[1].as_deref()?)
-            ))
-        })
-        .collect();
-    Ok((!names.is_empty()).then(|| format!("SET CONSTRAINTS {} DEFERRED", names.join(", "))))
+    let (mut all, mut deferred) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let (Some(namespace), Some(name)) = (row[0].as_deref(), row[1].as_deref()) else {
+            continue;
+        };
+        let name = format!("{}.{}", ident(namespace), ident(name));
+        if row[2].as_deref() == Some("t") {
+            deferred.push(name.clone());
+        }
+        all.push(name);
+    }
+    let modes = [(all, "IMMEDIATE"), (deferred, "DEFERRED")];
+    Ok(modes
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, mode)| format!("SET CONSTRAINTS {} {mode}", names.join(", ")))
+        .collect())
 }

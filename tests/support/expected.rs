@@ -5,7 +5,8 @@ use std::path::Path;
 
 use similar::TextDiff;
 
-/// Compares text with what is expected, which may be indented as the test is.
+/// Compares text with what is expected, which may be indented as the test is;
+/// what all lines of either have in front does not count.
 ///
 /// # Panics
 ///
@@ -13,9 +14,10 @@ use similar::TextDiff;
 #[track_caller]
 pub fn assert_text(what: &str, actual: &str, expected: &str) {
     let expected = dedent(expected);
-    let actual = actual.trim_end();
+    // Both, since verbs that end in one column indent a whole text.
+    let actual = dedent(actual);
     if actual != expected {
-        let diff = TextDiff::from_lines(&expected, actual);
+        let diff = TextDiff::from_lines(&expected, &actual);
         let diff = diff.unified_diff().header("expected", "actual").to_string();
         panic!("{what} differs:\n{diff}\nactual {what}:\n{actual}\n");
     }

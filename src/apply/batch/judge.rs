@@ -69,7 +69,21 @@ impl Try<'_> {
                 wait: self.wait.take(),
             }
         } else {
-            Ended::Failed(Box::new(words(&server)))
+            let note = format!("at the COMMIT{}", self.of_whom());
+            Ended::Failed(Box::new(words(&server).note(note)))
+        }
+    }
+
+    /// `` of 3 migrations, `a.sql` to `c.sql` ``; empty for a single one.
+    pub(super) fn of_whom(&self) -> String {
+        match self.migrations.as_slice() {
+            [first, .., last] => format!(
+                " of {} migrations, `{}` to `{}`",
+                self.migrations.len(),
+                first.name,
+                last.name
+            ),
+            [_] | [] => String::new(),
         }
     }
 
@@ -92,7 +106,9 @@ impl Try<'_> {
         error: &ServerError,
     ) -> Diagnostic {
         let Some(placed) = placed else {
-            return words(error).source(&migration.source);
+            return words(error)
+                .source(&migration.source)
+                .note(format!("after the last statement of `{}`", migration.name));
         };
         let diagnostic = failure(migration, &placed, error);
         let batch = self.batch;

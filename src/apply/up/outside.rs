@@ -93,13 +93,13 @@ impl Runner<'_> {
             snapshots: crate::migration::Snapshots::Both,
             progress: self.survey_progress(survey, name),
         };
-        let report = tail::run(
+        let report = Box::pin(tail::run(
             self.run,
             &self.ledger,
             &survey.graph,
             &[step],
             self.deployment,
-        )
+        ))
         .await?;
         let is_done = report.done.contains(name);
         if let Err(error) = report.into_result(self.run, &self.committed) {

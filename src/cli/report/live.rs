@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::line::{Tone, VERB_WIDTH};
+use super::line::VERB_WIDTH;
 use super::pace::Pace;
 use super::tell::rest;
 use crate::apply::{Event, human};
@@ -66,6 +66,7 @@ impl Live {
             } => {
                 let reading = self.pace.read(name, phase, *done, *total, at);
                 let bar = self.bar(name);
+                bar.set_style(self.bar_style(reading.percent.is_some()));
                 bar.set_length(total.unwrap_or(0));
                 bar.set_position(done.unwrap_or(0));
                 bar.set_message(rest(phase, &reading));
@@ -100,7 +101,7 @@ impl Live {
             }
             Event::BlockBegan { migrations, .. } if *migrations >= BLOCK_MIN => {
                 self.end_block();
-                let bar = self.add(*migrations as u64, Tone::Active);
+                let bar = self.add(*migrations as u64);
                 bar.set_prefix(format!("{:>VERB_WIDTH$}", "Applying"));
                 self.block = Some(bar);
                 false
@@ -128,23 +129,32 @@ impl Live {
         if let Some(bar) = self.bars.get(name) {
             return bar.clone();
         }
-        let bar = self.add(0, Tone::Active);
+        let bar = self.add(0);
         bar.set_prefix(name.to_string());
         self.bars.insert(name.clone(), bar.clone());
         bar
     }
 
-    fn add(&self, length: u64, tone: Tone) -> ProgressBar {
-        let bar = self.display.add(ProgressBar::new(length));
-        let color = match (self.style, tone) {
-            (Style::Plain, _) => "",
-            (Style::Colour, _) => ".bold.cyan",
+    /// Without a total there is nothing that a bar could show.
+    fn bar_style(&self, has_total: bool) -> ProgressStyle {
+        let prefix = match self.style {
+            Style::Plain => "{prefix}",
+            Style::Colour => "{prefix:.bold.cyan}",
         };
-        let template = format!("{{prefix{color}}} [{{bar:24}}] {{wide_msg}}");
+        let template = if has_total {
+            format!("{prefix} [{{bar:24}}] {{wide_msg}}")
+        } else {
+            format!("{prefix} {{spinner}} {{wide_msg}}")
+        };
         // The template is ours; without it the default one is shown.
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
+        ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ")
+    }
+
+    fn add(&self, length: u64) -> ProgressBar {
+        let bar = self.display.add(ProgressBar::new(length));
+        bar.set_style(self.bar_style(length > 0));
         bar.enable_steady_tick(TICK);
         bar
     }
