@@ -57,7 +57,14 @@ impl Ledger {
         project: &str,
         owner: Option<&str>,
     ) -> Result<Self, Error> {
-        let rows = session.query(include_str!("ledger/find.sql")).await?;
+        // A member may lack the right to SET ROLE since 16.
+        let may_set_role = if session.server_version() >= 160_000 {
+            "'SET'"
+        } else {
+            "'MEMBER'"
+        };
+        let sql = include_str!("ledger/find.sql").replace(":may_set_role", may_set_role);
+        let rows = session.query(&sql).await?;
         let row = rows.first();
         let has_tables = row.is_some_and(|row| row[2].as_deref() == Some("t"));
         let found = row.and_then(|row| {
