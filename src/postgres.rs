@@ -196,17 +196,22 @@ impl Session {
     pub async fn query(&self, sql: &str) -> Result<Vec<TextRow>, Error> {
         let messages = self.client.simple_query(sql).await;
         let messages = messages.map_err(|error| self.failed(error))?;
-        Ok(messages
+        messages
             .into_iter()
             .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(
-                    (0..row.len())
-                        .map(|index| row.get(index).map(ToOwned::to_owned))
-                        .collect(),
-                ),
+                SimpleQueryMessage::Row(row) => Some(row),
                 _ => None,
             })
-            .collect())
+            .map(|row| {
+                (0..row.len())
+                    .map(|index| match row.try_get(index) {
+                        Ok(text) => Ok(text.map(ToOwned::to_owned)),
+                        // A file has chosen another encoding.
+                        Err(_) => Err(Error::protocol("a value that is not UTF-8")),
+                    })
+                    .collect()
+            })
+            .collect()
     }
 
     /// The first column of the first row; `None` if there is no row or it is

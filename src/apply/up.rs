@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::batch::{Announcement, Batch};
 use super::survey::{Survey, survey};
-use super::{ApplyError, Event, Outcome, Run, Until, standalone, tail};
+use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan, Ready, Step};
@@ -13,6 +13,7 @@ use crate::postgres::{self, Failure, Session, lock};
 
 mod block;
 mod fence;
+mod outside;
 pub(super) mod server;
 
 use server::Heeds;
@@ -202,8 +203,26 @@ impl<'a> Runner<'a> {
     /// Makes or upgrades the ledger if that is needed.
     async fn ledger_ready(&mut self) -> Result<(), ApplyError> {
         let is_new = self.ledger.version().is_none();
-        let has_made = self.ledger.prepare(&self.control).await;
-        let has_made = has_made.map_err(|error| self.rights(error))?;
+        let began = Instant::now();
+        let patience = self.run.settings.retry_for;
+        let preparing = tokio::time::timeout(patience, self.ledger.prepare(&self.control));
+        let made = tokio::select! {
+            made = preparing => made,
+            signal = self.run.interrupt.first() => {
+                return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
+            }
+        };
+        let has_made = match made {
+            Ok(made) => made.map_err(|error| self.rights(error))?,
+            Err(_) => {
+                return Err(ApplyError::TimedOut {
+                    what: "another session that makes the ledger".to_owned(),
+                    after: began.elapsed(),
+                    option: "--retry-for",
+                    committed: Vec::new(),
+                });
+            }
+        };
         if is_new && has_made {
             self.run.events.tell(Event::LedgerCreated);
         }
@@ -364,68 +383,6 @@ impl<'a> Runner<'a> {
             after: self.began.elapsed(),
             again: true,
         });
-        Ok(())
-    }
-
-    async fn standalone(&mut self, survey: &Survey, name: &Name) -> Result<Next, ApplyError> {
-        let Some(migration) = survey.graph.get(name) else {
-            return Ok(Next::PlanAgain);
-        };
-        let run = self.run;
-        let deployment = self.deployment;
-        let Some(session) = self.batch.as_mut() else {
-            return Ok(Next::PlanAgain);
-        };
-        let key = LockKey::migration(&run.project, name);
-        // The session's lock is the fence; nobody else can hold it while we
-        // hold the batch's, unless a dead runner's backend still works.
-        if !fence::poll(run, &self.control, session, key, name.as_str()).await? {
-            return Ok(Next::PlanAgain);
-        }
-        match standalone::run(run, &self.ledger, session, migration, deployment).await {
-            Ok(_) => {
-                lock::unlock(session, key).await?;
-                self.committed.push(name.clone());
-                Ok(Next::Step)
-            }
-            // The intents tell the next try what was done.
-            Err(standalone::StandaloneError::ConnectionLost(reason)) => {
-                self.batch = None;
-                self.run.events.tell(Event::ConnectionLost {
-                    reason: reason.clone(),
-                });
-                self.lost(Instant::now(), &reason).await
-            }
-            Err(error) => {
-                self.batch = None;
-                Err(error.into_apply_error(&self.committed))
-            }
-        }
-    }
-
-    /// Runs a concurrent migration that the batch needs, without the batch's
-    /// lock.
-    async fn foreground(&mut self, survey: &Survey, name: &Name) -> Result<(), ApplyError> {
-        self.unfence().await;
-        let step = crate::plan::TailStep {
-            name: name.clone(),
-            after: Vec::new(),
-            snapshots: crate::migration::Snapshots::Both,
-            progress: self.survey_progress(survey, name),
-        };
-        let report = Box::pin(tail::run(
-            self.run,
-            &self.ledger,
-            &survey.graph,
-            &[step],
-            self.deployment,
-        ))
-        .await?;
-        let is_done = report.done.contains(name);
-        report.into_result(self.run, &self.committed)?;
-        if is_done {
-            self.committed.push(name.clone());
-        }
         Ok(())
     }
 

@@ -30,8 +30,11 @@ const _: () = assert!(UPGRADES.len() == VERSION as usize);
 /// Begins a transaction of the ledger's own. A synchronous standby is not
 /// waited for: what such a transaction says is never ahead of the block's
 /// COMMIT, which waits, and replays before it. A standby that is gone would
-/// hang each run at its first row, before anything can be told.
-const BEGIN: &str = "BEGIN READ WRITE;SET LOCAL synchronous_commit = local";
+/// hang each run at its first row, before anything can be told. Rows that two
+/// runs write are no reason to fail, as they would be where a role's default is
+/// another isolation level.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;SET LOCAL synchronous_commit = local";
 
 /// Access to one project's part of the ledger.
 #[derive(Clone, Debug)]
@@ -56,7 +59,14 @@ impl Ledger {
         project: &str,
         owner: Option<&str>,
     ) -> Result<Self, Error> {
-        let rows = session.query(include_str!("ledger/find.sql")).await?;
+        // A member may lack the right to SET ROLE since 16.
+        let may_set_role = if session.server_version() >= 160_000 {
+            "'SET'"
+        } else {
+            "'MEMBER'"
+        };
+        let sql = include_str!("ledger/find.sql").replace(":may_set_role", may_set_role);
+        let rows = session.query(&sql).await?;
         let row = rows.first();
         let has_tables = row.is_some_and(|row| row[2].as_deref() == Some("t"));
         let found = row.and_then(|row| {

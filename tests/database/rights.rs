@@ -1,5 +1,8 @@
 //! Ordinary roles: nobody here is a superuser.
 
+use segue::history::LockKey;
+use segue::postgres::ledger::Ledger;
+
 use crate::support::{Project, TestDatabase, assert_text};
 
 /// A folder whose runs connect as `role`.
@@ -154,4 +157,44 @@ fn a_blocker_is_named_as_far_as_rights_go() {
     project.finishes();
     drop(project);
     database.run(&format!("DROP OWNED BY {role} CASCADE"));
+}
+
+#[test]
+fn a_member_that_may_not_set_the_role_uses_what_it_inherits() {
+    let database = TestDatabase::new();
+    let owner = database.role("owner", "");
+    let role = database.role("deploy", "LOGIN");
+    // Before 16 whoever inherits may set the role, too.
+    let inherits = match database.query("SHOW server_version_num").parse::<u32>() {
+        Ok(160_000..) => format!("GRANT {owner} TO {role} WITH INHERIT TRUE, SET FALSE"),
+        _ => format!("GRANT {owner} TO {role}"),
+    };
+    database.run(&inherits);
+    let project = as_role(&database, &role);
+    database.run(&Ledger::script(Some(&owner), &[]));
+    let run = project.segue(&["up"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    drop(project);
+    database.run(&format!("DROP OWNED BY {owner} CASCADE"));
+}
+
+#[test]
+fn another_session_that_makes_the_ledger_is_not_waited_for_without_end() {
+    let database = TestDatabase::new();
+    let project = Project::deploying(&database);
+    project.file("1.sql", "SELECT 1;\n");
+    let other = database.session();
+    other.run(&format!("SELECT pg_advisory_lock({})", LockKey::ledger().0));
+    project.segue(&["up", "--retry-for", "1s"]).expect(
+        "",
+        "
+             Planned 1 migration in one transaction
+        error: gave up after [t] while waiting for another session that makes the ledger
+        note: nothing was committed: the database is as it was
+        help: `segue up` starts afresh; `--retry-for` sets how long to wait
+        ",
+        5,
+    );
+    drop(other);
+    assert_eq!(project.segue(&["up"]).status, 0);
 }

@@ -11,6 +11,8 @@ use crate::postgres::{Error, Session, autovacuum};
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// The statement's own reply waits meanwhile, its locks held.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 /// A try is followed by a pause of so many times the lock timeout.
 const SPACING: u32 = 20;
 const SPACING_MIN: Duration = Duration::from_millis(200);
@@ -90,7 +92,7 @@ impl<'a> Watch<'a> {
             }
             silence = (silence * 2).min(SILENCE_MAX);
             // What cannot be looked at is only not told.
-            if let Ok(wait) = self.look(session).await {
+            if let Ok(Ok(wait)) = tokio::time::timeout(LOOK_MAX, self.look(session)).await {
                 self.note(wait);
             }
         }
