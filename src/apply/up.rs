@@ -38,6 +38,8 @@ struct Runner<'a> {
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
+    /// Whether the control session holds its lock.
+    holds_deployment: bool,
     /// Whether that deployment has been made ready.
     is_announced: bool,
     /// Connections lost in the batch so far.
@@ -135,6 +137,7 @@ impl<'a> Runner<'a> {
             was_empty: None,
             deployment: None,
             committed: Vec::new(),
+            holds_deployment: false,
             is_announced: false,
             losses: 0,
             began,
@@ -321,10 +324,15 @@ impl<'a> Runner<'a> {
     }
 
     /// Takes the lock that says that this deployment has a living runner.
-    async fn hold_deployment(&self) -> Result<(), ApplyError> {
-        if let Some(id) = self.deployment {
+    async fn hold_deployment(&mut self) -> Result<(), ApplyError> {
+        if let Some(id) = self.deployment
+            && !self.holds_deployment
+        {
             let key = LockKey::deployment(&self.run.project, id);
-            lock::try_lock(&self.control, key).await?;
+            // After a connection was lost, the backend behind it may hold the
+            // lock for a while; it is tried again whenever the control session
+            // is looked at.
+            self.holds_deployment = lock::try_lock(&self.control, key).await?;
         }
         Ok(())
     }
@@ -475,9 +483,9 @@ impl<'a> Runner<'a> {
         if self.control.is_lost() {
             let patience = self.run.settings.retry_for;
             self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-            self.hold_deployment().await?;
+            self.holds_deployment = false;
         }
-        Ok(())
+        self.hold_deployment().await
     }
 
     fn batch_view<'b>(&'b self, survey: &'b Survey) -> Batch<'b> {

@@ -273,6 +273,7 @@ impl Runner<'_> {
         };
         // Both went the same way, so the other one may be dead and not know it.
         self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
+        self.holds_deployment = false;
         self.hold_deployment().await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();
