@@ -29,7 +29,7 @@ bench: setup
 lint: setup
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run examples/*/demo; fi
 
 docs: setup
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

@@ -189,6 +189,17 @@ pub enum ApplyError {
         /// Migrations of this run that are committed all the same.
         committed: Vec<Name>,
     },
+    /// Ended inside a migration that runs statement by statement, of which a
+    /// part is committed.
+    #[error("{error}")]
+    Partly {
+        /// Which.
+        name: Name,
+        /// How many of its statements are done, at least one.
+        statements: usize,
+        /// Why.
+        error: Box<Self>,
+    },
     /// COMMIT was sent, and whether it happened could not be found out in time.
     #[error("gave up after {} while waiting for the outcome of a COMMIT", human(.after))]
     CommitUnknown {
@@ -229,6 +240,10 @@ impl ApplyError {
             && committed.is_empty()
         {
             names.clone_into(committed);
+        }
+        if let Self::Partly { error, .. } = &mut self {
+            let inner = std::mem::replace(error.as_mut(), Self::Invalid(Vec::new()));
+            **error = inner.standing(names);
         }
         self
     }

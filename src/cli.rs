@@ -128,7 +128,13 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
     }
     log::install(&cli.global)?;
     let context = Context::new(&cli.global)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut builder = match &cli.command {
+        // On one thread, what a connection receives needs no other thread to be
+        // woken before it is looked at.
+        Command::Wait(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| Error::new(Outcome::Failed, format!("cannot start threads: {error}")))?;

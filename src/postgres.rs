@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, SimpleQueryMessage};
 
 pub mod activity;
+pub mod autovacuum;
 pub mod connect;
 pub mod error;
 pub mod index;
@@ -67,6 +68,8 @@ pub struct Session {
     client: tokio_postgres::Client,
     messages: Mutex<mpsc::UnboundedReceiver<Message>>,
     driver: tokio::task::JoinHandle<()>,
+    /// Why the connection ended, in the server's words if it said any.
+    farewell: Arc<OnceLock<String>>,
     canceller: connect::Canceller,
     target: Target,
     backend: Backend,
@@ -83,8 +86,24 @@ impl Session {
         let connected = Box::pin(connect::connect(target, wait)).await?;
         let (sender, messages) = mpsc::unbounded_channel();
         let mut connection = connected.connection;
+        let farewell = Arc::new(OnceLock::new());
+        let parting = Arc::clone(&farewell);
         let driver = tokio::spawn(async move {
-            while let Some(Ok(message)) = connection.next().await {
+            while let Some(message) = connection.next().await {
+                let message = match message {
+                    // Kept before the connection is dropped: only then does
+                    // anybody see that it has ended.
+                    Err(error) => {
+                        let reason = match Error::from(error) {
+                            Error::Server(server) => server.message,
+                            Error::Lost(reason) => reason,
+                            other => other.to_string(),
+                        };
+                        let _ = parting.set(reason);
+                        break;
+                    }
+                    Ok(message) => message,
+                };
                 let message = match message {
                     AsyncMessage::Notice(notice) => Message::Notice(ServerError::from(&notice)),
                     AsyncMessage::Notification(notification) => Message::Notification {
@@ -102,6 +121,7 @@ impl Session {
             client: connected.client,
             messages: Mutex::new(messages),
             driver,
+            farewell,
             canceller: connected.canceller,
             target: target.clone(),
             backend: Backend {
@@ -156,7 +176,17 @@ impl Session {
     /// [`Error::Server`] as the server said it, [`Error::Lost`] when the
     /// connection ended and the outcome is unknown.
     pub async fn execute(&self, sql: &str) -> Result<(), Error> {
-        Ok(self.client.batch_execute(sql).await?)
+        let done = self.client.batch_execute(sql).await;
+        done.map_err(|error| self.failed(error))
+    }
+
+    /// A connection that has ended says no more than that it is closed: the
+    /// reason came before.
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        match (Error::from(error), self.farewell.get()) {
+            (Error::Lost(_), Some(reason)) => Error::Lost(reason.clone()),
+            (error, _) => error,
+        }
     }
 
     /// Runs one statement and collects its rows as text.
@@ -164,18 +194,24 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn query(&self, sql: &str) -> Result<Vec<TextRow>, Error> {
-        let messages = self.client.simple_query(sql).await?;
-        Ok(messages
+        let messages = self.client.simple_query(sql).await;
+        let messages = messages.map_err(|error| self.failed(error))?;
+        messages
             .into_iter()
             .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(
-                    (0..row.len())
-                        .map(|index| row.get(index).map(ToOwned::to_owned))
-                        .collect(),
-                ),
+                SimpleQueryMessage::Row(row) => Some(row),
                 _ => None,
             })
-            .collect())
+            .map(|row| {
+                (0..row.len())
+                    .map(|index| match row.try_get(index) {
+                        Ok(text) => Ok(text.map(ToOwned::to_owned)),
+                        // A file has chosen another encoding.
+                        Err(_) => Err(Error::protocol("a value that is not UTF-8")),
+                    })
+                    .collect()
+            })
+            .collect()
     }
 
     /// The first column of the first row; `None` if there is no row or it is
@@ -197,8 +233,9 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn copy_in(&self, sql: &str) -> Result<CopyIn, Error> {
+        let sink = self.client.copy_in(sql).await;
         Ok(CopyIn {
-            sink: Box::pin(self.client.copy_in(sql).await?),
+            sink: Box::pin(sink.map_err(|error| self.failed(error))?),
         })
     }
 
@@ -315,8 +352,7 @@ impl<T> Pipeline<'_, T> {
     pub fn push(&mut self, sql: &Arc<str>, tag: T) {
         let session = self.session;
         let (bytes, sql) = (sql.len(), Arc::clone(sql));
-        let mut reply: Reply<'_> =
-            Box::pin(async move { Ok(session.client.batch_execute(&sql).await?) });
+        let mut reply: Reply<'_> = Box::pin(async move { session.execute(&sql).await });
         // The first poll puts the message on the wire, so that messages go
         // out in the order of the calls.
         if let Some(result) = reply.as_mut().now_or_never() {

@@ -3,6 +3,14 @@
 //! In `directives/NAME.md`, each `sql` block below "Accepted" parses without a
 //! diagnostic, and each one below "Rejected" is followed by a `text` block with
 //! exactly what segue says of it. `UPDATE_EXPECTED=1` writes those blocks.
+//! README, the example and the links are in files of their own.
+
+#[path = "manual/links.rs"]
+mod links;
+#[path = "manual/story.rs"]
+mod story;
+#[path = "support/support.rs"]
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -212,8 +212,8 @@ impl<'a> Try<'a> {
                             },
                         );
                     }
-                    if self.fire_before.contains(&self.migrations[index].name) {
-                        self.fire_triggers(pipeline, index).await?;
+                    if index > 0 && self.fire_before.contains(&self.migrations[index].name) {
+                        self.fire_triggers(pipeline, index - 1).await?;
                     }
                     self.ran[index].began = Some(Instant::now());
                 }
@@ -283,13 +283,10 @@ impl<'a> Try<'a> {
         pipeline: &mut Pipeline<'_, Flight>,
         migration: usize,
     ) -> Result<(), Ended> {
-        pipeline.push(
-            &"SET CONSTRAINTS ALL IMMEDIATE".into(),
-            Flight::Ours { migration },
-        );
         self.drain(pipeline).await?;
-        let names = settings::initially_deferred(self.session).await;
-        if let Some(sql) = names.map_err(|error| self.judge(error, None))? {
+        let session = self.session;
+        let statements = self.guard(settings::fire_deferred(session)).await?;
+        for sql in statements.map_err(|error| self.judge(error, None))? {
             pipeline.push(&sql.into(), Flight::Ours { migration });
         }
         Ok(())

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use super::batch::{Announcement, Batch};
 use super::survey::{Survey, survey};
-use super::{ApplyError, Event, Outcome, Run, Until, standalone, tail};
+use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Ledger, Notice};
-use crate::postgres::{Session, lock};
+use crate::postgres::{self, Failure, Session, lock};
 
 mod block;
 mod fence;
+mod outside;
 pub(super) mod server;
 
 use server::Heeds;
@@ -37,6 +38,8 @@ struct Runner<'a> {
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
+    /// Whether the control session holds its lock.
+    holds_deployment: bool,
     /// Whether that deployment has been made ready.
     is_announced: bool,
     /// Connections lost in the batch so far.
@@ -134,6 +137,7 @@ impl<'a> Runner<'a> {
             was_empty: None,
             deployment: None,
             committed: Vec::new(),
+            holds_deployment: false,
             is_announced: false,
             losses: 0,
             began,
@@ -202,7 +206,26 @@ impl<'a> Runner<'a> {
     /// Makes or upgrades the ledger if that is needed.
     async fn ledger_ready(&mut self) -> Result<(), ApplyError> {
         let is_new = self.ledger.version().is_none();
-        let has_made = self.ledger.prepare(&self.control).await?;
+        let began = Instant::now();
+        let patience = self.run.settings.retry_for;
+        let preparing = tokio::time::timeout(patience, self.ledger.prepare(&self.control));
+        let made = tokio::select! {
+            made = preparing => made,
+            signal = self.run.interrupt.first() => {
+                return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
+            }
+        };
+        let has_made = match made {
+            Ok(made) => made.map_err(|error| self.rights(error))?,
+            Err(_) => {
+                return Err(ApplyError::TimedOut {
+                    what: "another session that makes the ledger".to_owned(),
+                    after: began.elapsed(),
+                    option: "--retry-for",
+                    committed: Vec::new(),
+                });
+            }
+        };
         if is_new && has_made {
             self.run.events.tell(Event::LedgerCreated);
         }
@@ -270,7 +293,8 @@ impl<'a> Runner<'a> {
         let id = self
             .ledger
             .begin_deployment(&self.control, survey.last(), &survey.fingerprint, &dead)
-            .await?;
+            .await
+            .map_err(|error| self.rights(error))?;
         self.deployment = Some(id);
         self.hold_deployment().await?;
         self.run
@@ -279,11 +303,36 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// An error of making or writing the ledger: of missing rights, with what
+    /// gives them.
+    fn rights(&self, error: postgres::Error) -> ApplyError {
+        if error.failure() != Failure::InsufficientPrivilege {
+            return error.into();
+        }
+        if self.ledger.version().is_none() {
+            ApplyError::Refused {
+                reason: format!("segue's own tables cannot be made: {error}"),
+                help: "grant CREATE on the database, once, or let a DBA run what `segue init --print-sql --owner ROLE` prints, and make this role a member of that one".to_owned(),
+            }
+        } else {
+            ApplyError::Refused {
+                reason: format!("segue's own tables cannot be written: {error}"),
+                help: "connect as the role that owns namespace segue, or as a member of it"
+                    .to_owned(),
+            }
+        }
+    }
+
     /// Takes the lock that says that this deployment has a living runner.
-    async fn hold_deployment(&self) -> Result<(), ApplyError> {
-        if let Some(id) = self.deployment {
+    async fn hold_deployment(&mut self) -> Result<(), ApplyError> {
+        if let Some(id) = self.deployment
+            && !self.holds_deployment
+        {
             let key = LockKey::deployment(&self.run.project, id);
-            lock::try_lock(&self.control, key).await?;
+            // After a connection was lost, the backend behind it may hold the
+            // lock for a while; it is tried again whenever the control session
+            // is looked at.
+            self.holds_deployment = lock::try_lock(&self.control, key).await?;
         }
         Ok(())
     }
@@ -345,68 +394,6 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    async fn standalone(&mut self, survey: &Survey, name: &Name) -> Result<Next, ApplyError> {
-        let Some(migration) = survey.graph.get(name) else {
-            return Ok(Next::PlanAgain);
-        };
-        let run = self.run;
-        let deployment = self.deployment;
-        let Some(session) = self.batch.as_mut() else {
-            return Ok(Next::PlanAgain);
-        };
-        let key = LockKey::migration(&run.project, name);
-        // The session's lock is the fence; nobody else can hold it while we
-        // hold the batch's, unless a dead runner's backend still works.
-        if !fence::poll(run, &self.control, session, key, name.as_str()).await? {
-            return Ok(Next::PlanAgain);
-        }
-        match standalone::run(run, &self.ledger, session, migration, deployment).await {
-            Ok(_) => {
-                lock::unlock(session, key).await?;
-                self.committed.push(name.clone());
-                Ok(Next::Step)
-            }
-            // The intents tell the next try what was done.
-            Err(standalone::StandaloneError::ConnectionLost(reason)) => {
-                self.batch = None;
-                self.run.events.tell(Event::ConnectionLost {
-                    reason: reason.clone(),
-                });
-                self.lost(Instant::now(), &reason).await
-            }
-            Err(error) => {
-                self.batch = None;
-                Err(error.into_apply_error(&self.committed))
-            }
-        }
-    }
-
-    /// Runs a concurrent migration that the batch needs, without the batch's
-    /// lock.
-    async fn foreground(&mut self, survey: &Survey, name: &Name) -> Result<(), ApplyError> {
-        self.unfence().await;
-        let step = crate::plan::TailStep {
-            name: name.clone(),
-            after: Vec::new(),
-            snapshots: crate::migration::Snapshots::Both,
-            progress: self.survey_progress(survey, name),
-        };
-        let report = tail::run(
-            self.run,
-            &self.ledger,
-            &survey.graph,
-            &[step],
-            self.deployment,
-        )
-        .await?;
-        let is_done = report.done.contains(name);
-        report.into_result(self.run, &self.committed)?;
-        if is_done {
-            self.committed.push(name.clone());
-        }
-        Ok(())
-    }
-
     async fn tail(
         &mut self,
         survey: &Survey,
@@ -416,13 +403,13 @@ impl<'a> Runner<'a> {
             self.run.events.tell(Event::TailBegan {
                 names: steps.iter().map(|step| step.name.clone()).collect(),
             });
-            let report = tail::run(
+            let report = Box::pin(tail::run(
                 self.run,
                 &self.ledger,
                 &survey.graph,
                 steps,
                 self.deployment,
-            )
+            ))
             .await?;
             if !report.is_done() {
                 self.note_tail_failure(survey, &report).await;
@@ -496,9 +483,9 @@ impl<'a> Runner<'a> {
         if self.control.is_lost() {
             let patience = self.run.settings.retry_for;
             self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-            self.hold_deployment().await?;
+            self.holds_deployment = false;
         }
-        Ok(())
+        self.hold_deployment().await
     }
 
     fn batch_view<'b>(&'b self, survey: &'b Survey) -> Batch<'b> {

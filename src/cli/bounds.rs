@@ -34,12 +34,6 @@ pub struct Bounds {
     /// 10m]
     #[arg(long, value_name = "D")]
     pub concurrent_wait: Option<HumanDuration>,
-
-    /// How long to wait for the answer to a COMMIT [default: 10m]
-    ///
-    /// A synchronous standby that does not answer holds it up, for example.
-    #[arg(long, value_name = "D")]
-    pub commit_wait: Option<HumanDuration>,
 }
 
 impl Bounds {
@@ -62,7 +56,7 @@ impl Bounds {
             ),
             retry_for: bound(self.retry_for, config.retry_for, minutes(5)),
             concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
-            commit_wait: bound(self.commit_wait, config.commit_wait, minutes(10)),
+            commit_wait: bound(None, config.commit_wait, minutes(10)),
             strict: strict || config.strict.unwrap_or(false),
         }
     }

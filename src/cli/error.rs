@@ -71,21 +71,38 @@ impl Error {
     }
 
     /// Says what stands of a run that ended before it was ready.
-    fn stands(self, committed: &[Name]) -> Self {
-        match committed {
+    fn stands(self, committed: &[Name], partly: Option<&Partly>) -> Self {
+        let problem = match committed {
+            [] if partly.is_some() => self,
             [] => self.note("nothing was committed: the database is as it was"),
             [one] => self.note(format!("committed before this: `{one}`")),
             [first, .., last] => self.note(format!(
                 "committed before this: {} migrations, `{first}` to `{last}`",
                 committed.len()
             )),
+        };
+        match partly {
+            None => problem,
+            Some(partly) => problem.note(match partly.statements {
+                1 => format!("committed: the first statement of `{}`", partly.name),
+                count => format!(
+                    "committed: the first {count} statements of `{}`",
+                    partly.name
+                ),
+            }),
         }
     }
 }
 
+/// What is committed of a migration that is not done.
+struct Partly {
+    name: Name,
+    statements: usize,
+}
+
 /// What running again does, given what stands.
-fn again(committed: &[Name]) -> &'static str {
-    if committed.is_empty() {
+fn again(committed: &[Name], partly: Option<&Partly>) -> &'static str {
+    if committed.is_empty() && partly.is_none() {
         "`segue up` starts afresh"
     } else {
         "`segue up` goes on after what is committed"
@@ -95,13 +112,30 @@ fn again(committed: &[Name]) -> &'static str {
 impl From<ApplyError> for Error {
     fn from(error: ApplyError) -> Self {
         match error {
+            ApplyError::Partly {
+                name,
+                statements,
+                error,
+            } => Self::of_run(*error, Some(&Partly { name, statements })),
+            error => Self::of_run(error, None),
+        }
+    }
+}
+
+impl Error {
+    fn of_run(error: ApplyError, partly: Option<&Partly>) -> Self {
+        match error {
+            ApplyError::Partly { error, .. } => Self::of_run(*error, partly),
             ApplyError::Invalid(diagnostics) => Self::diagnostics(Outcome::Invalid, diagnostics),
             ApplyError::Migration {
                 diagnostic,
                 committed,
             } => Self::diagnostics(Outcome::Failed, vec![*diagnostic])
-                .stands(&committed)
-                .help(format!("correct the migration, then {}", again(&committed))),
+                .stands(&committed, partly)
+                .help(format!(
+                    "correct the migration, then {}",
+                    again(&committed, partly)
+                )),
             ApplyError::TimedOut {
                 what,
                 after,
@@ -111,10 +145,10 @@ impl From<ApplyError> for Error {
                 Outcome::TimedOut,
                 format!("gave up after {} while waiting for {what}", human(&after)),
             )
-            .stands(&committed)
+            .stands(&committed, partly)
             .help(format!(
                 "{}; `{option}` sets how long to wait",
-                again(&committed)
+                again(&committed, partly)
             )),
             ApplyError::CommitUnknown { after, committed } => {
                 let mut error = Self::new(
@@ -126,20 +160,20 @@ impl From<ApplyError> for Error {
                 )
                 .note("the transaction is complete: it may be committed already, or become so later, as a whole");
                 if !committed.is_empty() {
-                    error = error.stands(&committed);
+                    error = error.stands(&committed, partly);
                 }
                 error.help("`segue up` finds out and goes on from there; `--commit-wait` sets how long to wait")
             }
             ApplyError::Interrupted { signal, committed } => {
                 // 130 and 143 promise that nothing has changed.
-                let outcome = if committed.is_empty() {
+                let outcome = if committed.is_empty() && partly.is_none() {
                     signal.into()
                 } else {
                     Outcome::Failed
                 };
                 Self::new(outcome, format!("ended by {}", signal_name(signal)))
-                    .stands(&committed)
-                    .help(again(&committed))
+                    .stands(&committed, partly)
+                    .help(again(&committed, partly))
             }
             ApplyError::Refused { reason, help } => Self::usage(reason).help(help),
             ApplyError::Postgres(error) => error.into(),

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::bounds::Bounds;
 use super::context::Context;
+use super::duration::HumanDuration;
 use super::error::Error;
 use super::outcome::Outcome;
 use super::report::Report;
@@ -32,6 +33,12 @@ pub struct UpArgs {
     #[command(flatten)]
     pub bounds: Bounds,
 
+    /// How long to wait for the answer to a COMMIT [default: 10m]
+    ///
+    /// A synchronous standby that does not answer holds it up, for example.
+    #[arg(long, value_name = "D")]
+    pub commit_wait: Option<HumanDuration>,
+
     /// Refuse pending files older than applied ones, and applied ones that were changed or are gone
     #[arg(long)]
     pub strict: bool,
@@ -58,9 +65,12 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         UntilArg::Ready => Until::Ready,
         UntilArg::Settled => Until::Settled,
     };
-    let settings = args
+    let mut settings = args
         .bounds
         .settings(&context.config().up, until, args.strict);
+    if let Some(bound) = args.commit_wait {
+        settings.commit_wait = bound.0;
+    }
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;
     let ended = run::run(context, report, server.target(), settings, async |run| {

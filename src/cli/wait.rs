@@ -162,8 +162,10 @@ impl Wait<'_> {
         // LISTEN before reading: a NOTIFY between the two would be lost.
         let is_listening = self.answer(listen::listen(&session)).await?;
         let is_standby = self.answer(listen::is_standby(&session)).await?;
+        let mut ledger = None;
         loop {
-            match self.look(&session, migrations, is_standby).await? {
+            let looked = self.look(&session, migrations, &mut ledger, is_standby);
+            match looked.await? {
                 Verdict::Reached(deployment) => {
                     self.reached(deployment.as_deref()).map_err(Broken::Fatal)?;
                     session.close().await;
@@ -191,18 +193,26 @@ impl Wait<'_> {
         }
     }
 
+    /// Looks once. `ledger` is kept for the next look once it is there: what is
+    /// found anew costs two round trips, at the moment that counts.
     async fn look(
         &mut self,
         session: &Session,
         migrations: &[Migration],
+        ledger: &mut Option<Ledger>,
         is_standby: bool,
     ) -> Result<Verdict, Broken> {
         let owner = self.context.owner();
         let project = self.context.project();
         let reading = async {
-            // It may have been made meanwhile.
-            let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
-            ledger.history(session).await
+            let found = match ledger.take() {
+                Some(found) => found,
+                None => Ledger::find(session, &project, owner.as_deref()).await?,
+            };
+            let history = found.history(session).await;
+            // It may be made meanwhile.
+            *ledger = Some(found).filter(|found| found.version().is_some());
+            history
         };
         let history = self.answer(reading).await?;
         Ok(self

@@ -158,7 +158,7 @@ codes! {
     UNREADABLE "unreadable" Error
         "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
     NOT_FINISHED "not-finished" Error
-        "A concurrent migration ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
+        "A concurrent migration, or a transaction of the batch, ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
     SERVER_ERROR "server-error" Error
         "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."
 }

@@ -46,6 +46,9 @@ pub enum Fact {
     Missing(Vec<Name>),
     /// The text of a concurrent migration that began or failed has changed.
     Edited(Name),
+    /// Begun outside a transaction, not ended, and its file is gone: renamed,
+    /// its statements would run again.
+    LeftBegun(Name),
 }
 
 /// Place, facts, and what is refused.
@@ -137,6 +140,15 @@ pub(super) fn survey(
     if !missing.is_empty() {
         facts.push(Fact::Missing(missing));
     }
+    facts.extend(
+        history
+            .records
+            .iter()
+            .filter(|(name, record)| {
+                matches!(record.state, State::Begun | State::Failed(_)) && graph.get(name).is_none()
+            })
+            .map(|(name, _)| Fact::LeftBegun(name.clone())),
+    );
     if strict {
         diagnostics.extend(facts.iter().map(|fact| refusal(graph, fact)));
     }
@@ -151,16 +163,18 @@ fn refusal(graph: &Graph, fact: &Fact) -> Diagnostic {
     let diagnostic = match fact {
         Fact::OutOfOrder { pending, .. } => of(
             pending,
-            Diagnostic::new(code::OUT_OF_ORDER, fact.to_string()),
+            Diagnostic::error(code::OUT_OF_ORDER, fact.to_string()),
         )
         .help("give it a later name, or run without `--strict`"),
         Fact::Modified(name) | Fact::Edited(name) => of(
             name,
-            Diagnostic::new(code::MODIFIED_MIGRATION, fact.to_string()),
+            Diagnostic::error(code::MODIFIED_MIGRATION, fact.to_string()),
         )
         .help("bring its text back and write a new migration, or run without `--strict`"),
-        Fact::Missing(_) => Diagnostic::new(code::MISSING_MIGRATION, fact.to_string())
-            .help("update the folder, or run without `--strict`"),
+        Fact::LeftBegun(_) | Fact::Missing(_) => {
+            Diagnostic::error(code::MISSING_MIGRATION, fact.to_string())
+                .help("update the folder, or run without `--strict`")
+        }
     };
     diagnostic.note("refused because of `--strict`")
 }
@@ -180,6 +194,10 @@ impl std::fmt::Display for Fact {
                 formatter,
                 "applied, but not in this folder: {}",
                 list(names)
+            ),
+            Self::LeftBegun(name) => write!(
+                formatter,
+                "`{name}` began and did not end, and is not in this folder: under another name its statements run again; bring it back, or give it up by `segue abandon {name}`"
             ),
             Self::Edited(name) => write!(
                 formatter,

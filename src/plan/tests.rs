@@ -519,6 +519,15 @@ fn places() {
 }
 
 #[test]
+fn what_began_and_is_gone_is_told() {
+    check(
+        "a",
+        "a applied, s interrupted, settled",
+        "equal; fact: `s` began and did not end, and is not in this folder: under another name its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
+    );
+}
+
+#[test]
 fn strict_refuses_what_is_told_otherwise() {
     let options = Options {
         strict: true,

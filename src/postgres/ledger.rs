@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use futures_util::future;
+
 use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
@@ -28,8 +30,11 @@ const _: () = assert!(UPGRADES.len() == VERSION as usize);
 /// Begins a transaction of the ledger's own. A synchronous standby is not
 /// waited for: what such a transaction says is never ahead of the block's
 /// COMMIT, which waits, and replays before it. A standby that is gone would
-/// hang each run at its first row, before anything can be told.
-const BEGIN: &str = "BEGIN READ WRITE;SET LOCAL synchronous_commit = local";
+/// hang each run at its first row, before anything can be told. Rows that two
+/// runs write are no reason to fail, as they would be where a role's default is
+/// another isolation level.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;SET LOCAL synchronous_commit = local";
 
 /// Access to one project's part of the ledger.
 #[derive(Clone, Debug)]
@@ -54,7 +59,14 @@ impl Ledger {
         project: &str,
         owner: Option<&str>,
     ) -> Result<Self, Error> {
-        let rows = session.query(include_str!("ledger/find.sql")).await?;
+        // A member may lack the right to SET ROLE since 16.
+        let may_set_role = if session.server_version() >= 160_000 {
+            "'SET'"
+        } else {
+            "'MEMBER'"
+        };
+        let sql = include_str!("ledger/find.sql").replace(":may_set_role", may_set_role);
+        let rows = session.query(&sql).await?;
         let row = rows.first();
         let has_tables = row.is_some_and(|row| row[2].as_deref() == Some("t"));
         let found = row.and_then(|row| {
@@ -198,27 +210,43 @@ impl Ledger {
         result
     }
 
+    /// As `read`, but no rows where there is no ledger.
+    async fn read_if_there(
+        &self,
+        session: &Session,
+        sql: &str,
+    ) -> Result<Vec<super::TextRow>, Error> {
+        if self.version.is_none() {
+            return Ok(Vec::new());
+        }
+        self.read(session, sql).await
+    }
+
     /// Reads all that a plan needs. Writes nothing.
     ///
     /// # Errors
     /// [`Error::Server`] if the role may not read it.
     pub async fn history(&self, session: &Session) -> Result<History, Error> {
-        let has_user_relations = session
-            .value(include_str!("ledger/user_relations.sql"))
-            .await?
-            .is_some();
+        let project = literal(&self.project);
+        let migrations = include_str!("ledger/migrations.sql").replace(":project", &project);
+        let deployments = include_str!("ledger/deployments.sql").replace(":project", &project);
+        // Sent one behind the other before the first answer has come, in this
+        // order: locks first, so that a migration that ends meanwhile is seen
+        // as applied and not as interrupted.
+        let (relation, locks, migrations, deployments) = future::try_join4(
+            session.value(include_str!("ledger/user_relations.sql")),
+            super::lock::held(session),
+            self.read_if_there(session, &migrations),
+            self.read_if_there(session, &deployments),
+        )
+        .await?;
         let mut history = History {
             ledger: self.version,
-            locks: super::lock::held(session).await?,
-            has_user_relations,
+            locks,
+            has_user_relations: relation.is_some(),
             ..History::default()
         };
-        if self.version.is_none() {
-            return Ok(history);
-        }
-        let project = literal(&self.project);
-        let sql = include_str!("ledger/migrations.sql").replace(":project", &project);
-        for row in self.read(session, &sql).await? {
+        for row in migrations {
             let name: String = column(&row, 0)?;
             history.records.insert(
                 Name::new(&name),
@@ -242,8 +270,7 @@ impl Ledger {
                 },
             );
         }
-        let sql = include_str!("ledger/deployments.sql").replace(":project", &project);
-        for row in self.read(session, &sql).await? {
+        for row in deployments {
             let id = column(&row, 0)?;
             let tail: Vec<String> = serde_json::from_str(&column::<String>(&row, 4)?)
                 .map_err(|_| Error::protocol("the tail of a deployment is malformed"))?;

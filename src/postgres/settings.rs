@@ -11,8 +11,27 @@ use super::{Error, Session, ident};
 /// `DISCARD ALL` would free our advisory locks and is refused in a transaction.
 const CLEAN: &str = "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES";
 
-/// How long the server lets a silent runner hold the batch's locks.
+/// How long the server lets a silent runner hold the locks of a transaction.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+
+/// Where the server can see a dead connection during a statement, let it: the
+/// transaction is rolled back in any case. Soon, since others are told of a dead
+/// runner only once its lock is free.
+const WATCH_CLIENT: &str = if cfg!(target_os = "linux") {
+    ";SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%'"
+} else {
+    ";SET client_connection_check_interval = 0"
+};
+
+/// The statement that lets the server end a transaction whose runner stalls,
+/// and free its locks.
+#[must_use]
+pub fn idle_in_transaction_local() -> String {
+    format!(
+        "SET LOCAL idle_in_transaction_session_timeout = {}",
+        IDLE_IN_TRANSACTION.as_millis()
+    )
+}
 
 /// Statements, one message, that clean the session of a batch and set it up.
 /// Not one with BEGIN: `set_config` takes a snapshot, and READ WRITE is
@@ -24,11 +43,7 @@ pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
         lock_timeout.as_millis(),
         IDLE_IN_TRANSACTION.as_millis(),
     );
-    // Where the server can see a dead connection during a statement, let it:
-    // soon, since others are told of a dead runner only once its lock is free.
-    if cfg!(target_os = "linux") {
-        sql.push_str(";SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%'");
-    }
+    sql.push_str(WATCH_CLIENT);
     if server_version >= 170_000 {
         sql.push_str(";SET transaction_timeout = 0");
     }
@@ -36,12 +51,15 @@ pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
 }
 
 /// Statements, one message, that clean a session that runs statements outside
-/// of transactions: no timeout of any kind.
+/// of the batch: no timeout of any kind. READ WRITE is the default here as it
+/// is in the batch: what refuses a transaction block cannot be told otherwise.
 #[must_use]
 pub fn clean_builder(server_version: u32) -> String {
     let mut sql = format!(
-        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;SET client_connection_check_interval = 0;SET client_encoding = 'UTF8'"
+        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;SET default_transaction_read_only = off;SET client_encoding = 'UTF8'"
     );
+    // What goes on without its client is run with this off: see `timeouts`.
+    sql.push_str(WATCH_CLIENT);
     if server_version >= 170_000 {
         sql.push_str(";SET transaction_timeout = 0");
     }
@@ -110,24 +128,33 @@ pub async fn is_building(session: &Session) -> Result<bool, Error> {
         .is_some())
 }
 
-/// The statement that makes the initially deferred constraints deferred again;
-/// `None` if there is none.
+/// Statements that fire what deferrable constraints and triggers have pending,
+/// and then give each its own mode again; none if there is no such constraint.
+///
+/// By name: `SET CONSTRAINTS ALL` would hold for those that are made later in
+/// the transaction too, and cannot be taken back.
 ///
 /// # Errors
 /// As [`Session::execute`].
-pub async fn initially_deferred(session: &Session) -> Result<Option<String>, Error> {
+pub async fn fire_deferred(session: &Session) -> Result<Vec<String>, Error> {
     let rows = session
-        .query(include_str!("settings/initially_deferred.sql"))
+        .query(include_str!("settings/deferrable.sql"))
         .await?;
-    let names: Vec<String> = rows
-        .iter()
-        .filter_map(|row| {
-            Some(format!(
-                "{}.{}",
-                ident(row[0].as_deref()?),
-                ident(row[1].as_deref()?)
-            ))
-        })
-        .collect();
-    Ok((!names.is_empty()).then(|| format!("SET CONSTRAINTS {} DEFERRED", names.join(", "))))
+    let (mut all, mut deferred) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let (Some(namespace), Some(name)) = (row[0].as_deref(), row[1].as_deref()) else {
+            continue;
+        };
+        let name = format!("{}.{}", ident(namespace), ident(name));
+        if row[2].as_deref() == Some("t") {
+            deferred.push(name.clone());
+        }
+        all.push(name);
+    }
+    let modes = [(all, "IMMEDIATE"), (deferred, "DEFERRED")];
+    Ok(modes
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, mode)| format!("SET CONSTRAINTS {} {mode}", names.join(", ")))
+        .collect())
 }

@@ -39,7 +39,13 @@ pub fn next(wanted: &CreateIndex, looked: &Looked) -> Next {
         Some(_) => match &wanted.name {
             Some(name) => {
                 let found = looked.indexes.iter().find(|index| index.name == *name);
-                found.map_or_else(|| absent(looked), |index| named(wanted, looked, index))
+                match found {
+                    Some(index) => named(wanted, looked, index),
+                    None if wanted.if_not_exists && looked.ended == Some(Ended::Well) => {
+                        Next::Refuse(skipped(name))
+                    }
+                    None => absent(looked),
+                }
             }
             None => unnamed(looked),
         },
@@ -160,6 +166,18 @@ fn unnamed(looked: &Looked) -> Next {
                 .to_owned(),
         }),
         None => absent(looked),
+    }
+}
+
+/// `IF NOT EXISTS` asks for the name alone, whosever it is.
+fn skipped(name: &str) -> Refusal {
+    Refusal {
+        message: format!("the index `{name}` has not been built on this table"),
+        label: "PostgreSQL skipped it".to_owned(),
+        notes: vec![format!(
+            "`IF NOT EXISTS`, and another relation of the namespace is named `{name}`"
+        )],
+        help: "give the index another name; if it is not wanted, remove the statement".to_owned(),
     }
 }
 

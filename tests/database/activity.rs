@@ -189,3 +189,20 @@ fn a_session_that_waits_for_nobody_has_no_blockers() {
         0
     );
 }
+
+#[test]
+fn a_statement_is_told_whole_whatever_a_backslash_means() {
+    let database = TestDatabase::new();
+    let name = database.name();
+    database.run(&format!(
+        "ALTER DATABASE {name} SET standard_conforming_strings = off"
+    ));
+    let other = database.session();
+    other.run("SELECT\n  'session'");
+    let session = LibrarySession::connect(&database.url());
+    let pid = other.pid();
+    let query = session
+        .run(async |session| activity::backend(session, pid).await)
+        .and_then(|backend| backend.query);
+    assert_eq!(query.as_deref(), Some("SELECT 'session'"));
+}

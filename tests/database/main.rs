@@ -1,17 +1,26 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod activity;
+mod batch;
 mod cli;
+mod commit;
 mod connect;
+mod cuts;
 mod deploy;
 mod fresh_database;
+mod locks;
+mod places;
 mod project;
 mod proxy;
+mod rights;
 mod scratch;
+mod sessions;
+mod signals;
 mod standalone;
 mod statement;
 mod tail;
 mod throwaway;
+mod triples;
 
 #[path = "../support/support.rs"]
 mod support;

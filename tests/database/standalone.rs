@@ -4,6 +4,7 @@
 mod abandon;
 mod case;
 mod create_index;
+mod defaults;
 mod drop_index;
 mod resume;
 mod transaction;

@@ -30,8 +30,12 @@ impl Psql {
     fn run(&self, file: &[u8]) -> Vec<Heard> {
         std::fs::write(self.file.path(), file).expect("our file");
         self.proxy.listen();
-        let bin = std::env::var_os("SEGUE_TEST_PG_BIN").map(PathBuf::from);
-        let output = Command::new(bin.unwrap_or_default().join("psql"))
+        // Not every set of binaries has it; then any psql will do.
+        let psql = std::env::var_os("SEGUE_TEST_PG_BIN")
+            .map(|bin| PathBuf::from(bin).join("psql"))
+            .filter(|psql| psql.exists())
+            .unwrap_or_else(|| "psql".into());
+        let output = Command::new(psql)
             .args(["-X", "-q", "-d", &self.proxy.url(), "-f"])
             .arg(self.file.path())
             .env("PGCLIENTENCODING", "UTF8")

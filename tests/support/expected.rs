@@ -5,7 +5,8 @@ use std::path::Path;
 
 use similar::TextDiff;
 
-/// Compares text with what is expected, which may be indented as the test is.
+/// Compares text with what is expected, which may be indented as the test is;
+/// what all lines of either have in front does not count.
 ///
 /// # Panics
 ///

@@ -15,6 +15,7 @@
 
 mod background;
 mod database;
+mod deployment;
 mod expected;
 mod library;
 mod project;

@@ -60,9 +60,10 @@ impl Try<'_> {
                     if let [migration] = self.migrations.as_slice() {
                         diagnostic = diagnostic.source(&migration.source);
                     }
-                    return Err(Ended::Failed(Box::new(diagnostic.note(
-                        "a deferred constraint or trigger failed at the end of the transaction",
-                    ))));
+                    return Err(Ended::Failed(Box::new(diagnostic.note(format!(
+                        "a deferred constraint or trigger failed at the end of the transaction{}",
+                        self.of_whom()
+                    )))));
                 }
                 result => self.land(flight, result)?,
             }

@@ -15,17 +15,23 @@ impl Try<'_> {
             Error::Server(server) => server,
             Error::Lost(reason) => {
                 return Ended::Lost {
-                    reason,
+                    reason: self.at(reason, flight.as_ref()),
                     commit: None,
                 };
             }
             other => return Ended::Failed(Box::new(unexpected(&other))),
         };
+        if server.failure().is_connection_lost() {
+            return Ended::Lost {
+                reason: self.at(server.message, flight.as_ref()),
+                commit: None,
+            };
+        }
         let (index, placed) = match flight {
             Some(Flight::Statement { migration, placed }) => (migration, Some(placed)),
             Some(Flight::Ours { migration }) => (migration, None),
             // Of the whole block, at COMMIT.
-            None if self.migrations.len() > 1 => return self.judge_block(server),
+            None if self.migrations.len() > 1 => return self.judge_block(&server),
             None => (0, None),
         };
         let migration = self.migrations[index];
@@ -38,10 +44,6 @@ impl Try<'_> {
                 name: Some(migration.name.clone()),
                 cause: server.to_string(),
                 wait: self.wait.take(),
-            },
-            Failure::ConnectionLost => Ended::Lost {
-                reason: server.message,
-                commit: None,
             },
             Failure::EnumValueUnusable if index > 0 && !self.adds_it_itself(index) => {
                 Ended::Cut(cut(CutReason::EnumValue))
@@ -56,20 +58,41 @@ impl Try<'_> {
         }
     }
 
-    fn judge_block(&mut self, server: Box<ServerError>) -> Ended {
-        if server.failure().is_connection_lost() {
-            Ended::Lost {
-                reason: server.message,
-                commit: None,
-            }
-        } else if server.failure().is_transient() {
+    fn judge_block(&mut self, server: &ServerError) -> Ended {
+        if server.failure().is_transient() {
             Ended::Retry {
                 name: None,
                 cause: server.to_string(),
                 wait: self.wait.take(),
             }
         } else {
-            Ended::Failed(Box::new(words(&server)))
+            let note = format!("at the COMMIT{}", self.of_whom());
+            Ended::Failed(Box::new(words(server).note(note)))
+        }
+    }
+
+    /// `` of 3 migrations, `a.sql` to `c.sql` ``; empty for a single one.
+    pub(super) fn of_whom(&self) -> String {
+        match self.migrations.as_slice() {
+            [first, .., last] => format!(
+                " of {} migrations, `{}` to `{}`",
+                self.migrations.len(),
+                first.name,
+                last.name
+            ),
+            [_] | [] => String::new(),
+        }
+    }
+
+    /// The reason with the statement under way: if each session ends there, it
+    /// is the cause.
+    fn at(&self, reason: String, flight: Option<&Flight>) -> String {
+        match flight {
+            Some(Flight::Statement { migration, placed }) => format!(
+                "{reason}; line {} of `{}` was under way",
+                placed.line, self.migrations[*migration].name
+            ),
+            _ => reason,
         }
     }
 
@@ -92,7 +115,9 @@ impl Try<'_> {
         error: &ServerError,
     ) -> Diagnostic {
         let Some(placed) = placed else {
-            return words(error).source(&migration.source);
+            return words(error)
+                .source(&migration.source)
+                .note(format!("after the last statement of `{}`", migration.name));
         };
         let diagnostic = failure(migration, &placed, error);
         let batch = self.batch;

@@ -73,6 +73,17 @@ impl Standalone<'_> {
         }
     }
 
+    /// Statements, one message, that bound what the transaction of `piece` may
+    /// do to others.
+    async fn bounds(&self, piece: &Piece) -> Result<String, Error> {
+        let mut sql = settings::idle_in_transaction_local();
+        if let Some(timeout) = self.bound_lock_waits(piece).await? {
+            sql.push(';');
+            sql.push_str(&timeout);
+        }
+        Ok(sql)
+    }
+
     /// The statement that bounds how long `piece` may wait in a lock queue,
     /// where others would queue behind it; `None` if the file decides.
     async fn bound_lock_waits(&self, piece: &Piece) -> Result<Option<String>, Error> {
@@ -101,18 +112,14 @@ impl Standalone<'_> {
         reader: &mut Reader,
         piece: &Piece,
     ) -> Result<Tried, StandaloneError> {
-        let mut begin = "BEGIN READ WRITE".to_owned();
-        if let Some(timeout) = self.bound_lock_waits(piece).await? {
-            begin.push(';');
-            begin.push_str(&timeout);
-        }
+        let begin = format!("BEGIN READ WRITE;{}", self.bounds(piece).await?);
         self.session.execute(&begin).await?;
         let result = match self.send(reader, piece).await? {
             Ok(()) => {
                 let sql = first_line(&piece.placed.text);
                 let done = [self.record(piece.index, &sql)];
                 let statements = self.commit_sql(&done, self.is_last(piece.index));
-                match self.fire_constraints().await {
+                match self.before_rows().await {
                     Ok(()) => self.session.execute(&statements.join(";\n")).await,
                     Err(error) => Err(error),
                 }
@@ -152,10 +159,13 @@ impl Standalone<'_> {
     }
 
     /// Deferred constraints fail as an error of the statement, and their
-    /// triggers run as the role that caused them.
-    async fn fire_constraints(&mut self) -> Result<(), Error> {
+    /// triggers run as the role that caused them. The rows that follow are in
+    /// UTF-8, whatever the file has set: a name in another encoding would be
+    /// another name. A message of its own, since the server reads all of one
+    /// in the same encoding.
+    async fn before_rows(&mut self) -> Result<(), Error> {
         self.session
-            .execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .execute("SET CONSTRAINTS ALL IMMEDIATE;SET LOCAL client_encoding = 'UTF8'")
             .await
             .map_err(without_position)
     }
@@ -252,15 +262,16 @@ impl Standalone<'_> {
         is_chained: bool,
     ) -> Result<Step, StandaloneError> {
         let began_at = first.index;
+        let bounds = self.bounds(&first).await?;
         if is_chained {
-            self.session.execute("BEGIN READ WRITE").await?;
+            let begin = format!("BEGIN READ WRITE;{bounds}");
+            self.session.execute(&begin).await?;
         }
-        let bound = self.bound_lock_waits(&first).await?;
         let mut ran: Vec<Ran> = Vec::new();
         let mut recorded = 0;
         let mut piece = first;
         loop {
-            let ended = self.block_statement(reader, &piece, bound.as_deref(), &mut ran);
+            let ended = self.block_statement(reader, &piece, &bounds, &mut ran);
             match ended.await? {
                 Ok(ended) => {
                     if ended {
@@ -269,6 +280,7 @@ impl Standalone<'_> {
                         if !chains(&piece.placed.text) {
                             return Ok(Step::Done(recorded));
                         }
+                        self.session.execute(&bounds).await?;
                     }
                 }
                 Err(error) => {
@@ -294,7 +306,7 @@ impl Standalone<'_> {
         &mut self,
         reader: &mut Reader,
         piece: &Piece,
-        bound: Option<&str>,
+        bounds: &str,
         ran: &mut Vec<Ran>,
     ) -> Result<Result<bool, Error>, StandaloneError> {
         ran.push(Ran {
@@ -310,9 +322,7 @@ impl Standalone<'_> {
         }
         match control {
             Some(TransactionControl::Begin) => {
-                if let Some(bound) = bound {
-                    self.session.execute(bound).await?;
-                }
+                self.session.execute(bounds).await?;
                 Ok(Ok(false))
             }
             Some(TransactionControl::Rollback | TransactionControl::Prepare) => {
@@ -332,7 +342,7 @@ impl Standalone<'_> {
 
     /// The file's COMMIT, with the ledger's rows before it.
     async fn commit_block(&mut self, piece: &Piece, ran: &[Ran]) -> Result<bool, Error> {
-        self.fire_constraints().await?;
+        self.before_rows().await?;
         let is_last = self.is_last(piece.index);
         let mut statements = self.commit_sql(&self.records(ran), is_last);
         statements.pop();

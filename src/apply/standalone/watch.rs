@@ -6,11 +6,13 @@ use super::StandaloneError;
 use crate::apply::{Event, Run, Signal};
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
-use crate::postgres::{Error, Session};
+use crate::postgres::{Error, Session, autovacuum};
 
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// The statement's own reply waits meanwhile, its locks held.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 /// A try is followed by a pause of so many times the lock timeout.
 const SPACING: u32 = 20;
 const SPACING_MIN: Duration = Duration::from_millis(200);
@@ -90,7 +92,7 @@ impl<'a> Watch<'a> {
             }
             silence = (silence * 2).min(SILENCE_MAX);
             // What cannot be looked at is only not told.
-            if let Ok(wait) = self.look(session).await {
+            if let Ok(Ok(wait)) = tokio::time::timeout(LOOK_MAX, self.look(session)).await {
                 self.note(wait);
             }
         }
@@ -141,6 +143,13 @@ impl<'a> Watch<'a> {
     ) -> Result<(), StandaloneError> {
         let spacing = (self.run.settings.lock_timeout * SPACING).max(SPACING_MIN);
         let wait = self.wait.take();
+        if let Some(wait) = &wait
+            && autovacuum::make_way(session, wait).await?
+        {
+            let since = *self.failing_since.get_or_insert_with(Instant::now);
+            let what = format!("a try without this error: {cause}");
+            return check(since, what, self.run.settings.retry_for, "--retry-for");
+        }
         loop {
             let what = match &wait {
                 Some(wait) => format!(

@@ -7,12 +7,13 @@ use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event};
+use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
 use crate::plan::{Block, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
-use crate::postgres::{lock, settings};
+use crate::postgres::{autovacuum, lock, settings};
 
 /// A try is followed by a pause of so many times the lock timeout: whoever
 /// queues behind us gets through in between.
@@ -172,6 +173,9 @@ impl Runner<'_> {
             relation: wait.relation_name.clone(),
             blockers: wait.blockers.clone(),
         });
+        if autovacuum::make_way(&self.control, &wait).await? {
+            return self.check_patience(began, &cause, Some(&wait));
+        }
         let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
         let mut next = first;
         loop {
@@ -234,10 +238,16 @@ impl Runner<'_> {
         self.check_patience(began, reason, None)?;
         self.losses += 1;
         if self.losses > super::LOSSES_MAX {
-            return Err(ApplyError::TimedOut {
-                what: format!("a connection that holds; the last one was lost: {reason}"),
-                after: began.elapsed(),
-                option: "--retry-for",
+            let diagnostic = Diagnostic::error(
+                code::NOT_FINISHED,
+                format!("the connection was lost {} times in a row", self.losses),
+            );
+            return Err(ApplyError::Migration {
+                diagnostic: Box::new(
+                    diagnostic
+                        .note(reason)
+                        .help("the server's log says why, if it was the server"),
+                ),
                 committed: self.committed.clone(),
             });
         }
@@ -263,6 +273,7 @@ impl Runner<'_> {
         };
         // Both went the same way, so the other one may be dead and not know it.
         self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
+        self.holds_deployment = false;
         self.hold_deployment().await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();

@@ -13,6 +13,9 @@ use crate::postgres::{Session, activity, lock};
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// Whoever waits for less is not worth a line.
+const TOLD_AFTER: Duration = Duration::from_millis(250);
+
 impl Runner<'_> {
     /// Opens the batch's session if it is not open, and takes the batch's lock.
     pub(super) async fn fence(&mut self) -> Result<(), ApplyError> {
@@ -54,10 +57,14 @@ pub(super) async fn poll(
     let began = Instant::now();
     let mut told = None;
     let mut pause = PAUSE;
+    let mut was_free = true;
     while !lock::try_lock(session, key).await? {
+        was_free = false;
         let holder = lock::held(control).await?.get(&key).copied();
+        // The backend of a run that has just ended may take a moment to go.
         if let Some(pid) = holder
             && told != holder
+            && began.elapsed() >= TOLD_AFTER
             && let Some(backend) = activity::backend(control, pid).await?
         {
             told = holder;
@@ -83,5 +90,5 @@ pub(super) async fn poll(
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }
-    Ok(told.is_none())
+    Ok(was_free)
 }

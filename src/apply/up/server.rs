@@ -18,7 +18,9 @@ pub async fn reach(run: &Run) -> Result<Session, ApplyError> {
     Ok(session)
 }
 
-/// Looks whether the session's server is a primary of a supported version.
+/// Looks whether the session's server is a primary of a supported version, and
+/// lets the session stay idle: a role's `idle_session_timeout` would end it and
+/// free the locks that it holds.
 ///
 /// # Errors
 /// [`ApplyError::Refused`].
@@ -39,6 +41,7 @@ pub async fn greet(session: &Session) -> Result<(), ApplyError> {
             help: "name the primary, or all hosts with `target_session_attrs=primary`".to_owned(),
         });
     }
+    session.execute("SET idle_session_timeout = 0").await?;
     Ok(())
 }
 

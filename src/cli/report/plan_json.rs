@@ -52,6 +52,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Modified(name) => ("modified", vec![name.as_str()]),
         Fact::Missing(missing) => ("missing", names(missing)),
         Fact::Edited(name) => ("edited", vec![name.as_str()]),
+        Fact::LeftBegun(name) => ("left-begun", vec![name.as_str()]),
     };
     json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
 }

@@ -12,7 +12,7 @@ SELECT a.pid, a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backe
        extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start),
        extract(epoch FROM pg_catalog.clock_timestamp() - a.query_start),
        a.wait_event_type || '/' || a.wait_event,
-       pg_catalog.left(pg_catalog.regexp_replace(nullif(a.query, '<insufficient privilege>'), '\s+', ' ', 'g'), 120),
+       pg_catalog.left(pg_catalog.regexp_replace(nullif(a.query, '<insufficient privilege>'), '[[:space:]]+', ' ', 'g'), 120),
        NULL AS gid,
        w.relation, w.relation::pg_catalog.regclass, w.age
   FROM wait w

@@ -3,7 +3,7 @@ SELECT a.pid, a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backe
        extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start),
        extract(epoch FROM pg_catalog.clock_timestamp() - a.query_start),
        a.wait_event_type || '/' || a.wait_event,
-       pg_catalog.left(pg_catalog.regexp_replace(a.query, '\s+', ' ', 'g'), 120),
+       pg_catalog.left(pg_catalog.regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 120),
        NULL AS gid
   FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = pg_catalog.current_database()

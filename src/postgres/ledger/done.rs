@@ -7,6 +7,11 @@
 use super::{Applied, Ledger, NewIntent};
 use crate::postgres::{Error, Session, TextRow, literal};
 
+/// Begins a transaction of the ledger's own, in a session that a file has set
+/// to something else.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;SET LOCAL client_encoding = 'UTF8'";
+
 /// Rows of one INSERT.
 const ROWS_MAX: usize = 500;
 
@@ -69,13 +74,18 @@ impl Ledger {
         session: &Session,
         statements: &[String],
     ) -> Result<Vec<TextRow>, Error> {
-        let mut sql = String::from("BEGIN READ WRITE");
+        let mut sql = String::new();
         for statement in self.ourselves_sql().iter().chain(statements) {
-            sql.push_str(";\n");
             sql.push_str(statement);
+            sql.push_str(";\n");
         }
-        sql.push_str(";\nCOMMIT");
-        let result = session.query(&sql).await;
+        sql.push_str("COMMIT");
+        // The server reads all of a message in one encoding, so that of a file
+        // has to go first.
+        let result = match session.execute(BEGIN).await {
+            Ok(()) => session.query(&sql).await,
+            Err(error) => Err(error),
+        };
         if result.is_err() && !session.is_lost() {
             session.execute("ROLLBACK").await?;
         }

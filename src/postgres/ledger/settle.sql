@@ -10,9 +10,11 @@ WITH settled AS (
                    AND m.state IN ('applied', 'abandoned')))
     RETURNING d.id, d.project, d.migration, d.fingerprint
 ), told AS (
-    SELECT id, pg_catalog.pg_notify('segue', pg_catalog.json_build_object(
-               'version', 1, 'project', project, 'event', 'settled', 'deployment', id,
-               'migration', migration, 'schema_version', NULL, 'fingerprint', fingerprint)::text)
+    -- Written as `Notice` writes it, without the spaces of json_build_object.
+    SELECT id, pg_catalog.pg_notify('segue', pg_catalog.format(
+               '{"version":1,"project":%s,"event":"settled","deployment":%s,"migration":%s,"schema_version":null,"fingerprint":%s}',
+               pg_catalog.to_json(project), id,
+               coalesce(pg_catalog.to_json(migration)::text, 'null'), pg_catalog.to_json(fingerprint)))
       FROM settled
 )
 SELECT id FROM told ORDER BY id DESC

@@ -249,6 +249,9 @@ fn ended(outcome: Result<Outcome, ApplyError>) -> String {
         Ok(Outcome::Settled) => "settled\n".to_owned(),
         Ok(Outcome::Ready) => "ready\n".to_owned(),
         Ok(Outcome::Unsettled(_)) => "not settled\n".to_owned(),
+        Err(ApplyError::Partly {
+            statements, error, ..
+        }) => format!("{}statements done: {statements}\n", ended(Err(*error))),
         Err(ApplyError::Migration { diagnostic, .. }) => render(&diagnostic, Style::Plain),
         Err(error) => format!("error: {error}\n"),
     }

@@ -315,3 +315,30 @@ fn another_index_of_that_name_is_an_error_that_shows_both() {
         ",
     );
 }
+
+/// PostgreSQL says that all is well, and queries on the table find no index.
+#[test]
+fn if_not_exists_is_not_done_by_an_index_of_another_table() {
+    let case = Case::new();
+    case.database
+        .session()
+        .run("CREATE TABLE u (a int); CREATE INDEX i ON u (a)");
+    case.concurrent("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);\n");
+    check(
+        &case.up(),
+        "
+        statement 1 of 1
+        error[half-way]: the index `i` has not been built on this table
+          --> migrations/2-tail.sql:2:1
+          |
+        2 | CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ PostgreSQL skipped it
+          = note: `IF NOT EXISTS`, and another relation of the namespace is named `i`
+          = help: give the index another name; if it is not wanted, remove the statement
+        not settled
+        ",
+    );
+    case.database.run("ALTER INDEX i RENAME TO u_i");
+    check(&case.up(), BUILT);
+    assert_eq!(case.indexes(), "i|t");
+}

@@ -1,7 +1,7 @@
 //! What PostgreSQL allows in a transaction: exactly once.
 
 use super::{Case, INDEX, check};
-use crate::support::wait_until;
+use crate::support::{Project, wait_until};
 
 #[test]
 fn a_file_runs_statement_by_statement_and_only_once() {
@@ -33,6 +33,7 @@ fn a_files_own_transaction_and_the_ledger_commit_together() {
         6 | SELECT 1 / 0;
           | ^^^^^^^^^^^^ this statement
           = note: SQLSTATE 22012
+        statements done: 4
         ",
     );
     assert_eq!(
@@ -181,6 +182,7 @@ fn what_a_chained_commit_has_kept_is_not_run_again() {
         6 | SELECT 1 / 0;
           | ^^^^^^^^^^^^ this statement
           = note: SQLSTATE 22012
+        statements done: 3
         ",
     );
     case.standalone(&format!("{begin}INSERT INTO t VALUES (9, 9);\nROLLBACK;\n"));
@@ -206,5 +208,32 @@ fn an_enum_value_can_be_used_after_the_statement_that_adds_it() {
         statement 3 of 3
         settled
         ",
+    );
+}
+
+#[test]
+fn what_is_committed_of_a_file_that_failed_is_told() {
+    let case = Case::new();
+    let project = Project::on(&case.database);
+    project.file("1-table.sql", &case.project.read("migrations/1-table.sql"));
+    project.file(
+        "2-alone.sql",
+        "-- segue: no-txn\nINSERT INTO t VALUES (8, 8);\nSELECT 1 / 0;\n",
+    );
+    project.segue(&["up"]).expect(
+        "",
+        "
+             Planned 1 migration outside a transaction
+             Running `2-alone.sql` outside a transaction (pid [pid])
+        error[server-error]: division by zero
+          --> migrations/2-alone.sql:3:1
+          |
+        3 | SELECT 1 / 0;
+          | ^^^^^^^^^^^^ this statement
+          = note: SQLSTATE 22012
+        note: committed: the first statement of `2-alone.sql`
+        help: correct the migration, then `segue up` goes on after what is committed
+        ",
+        4,
     );
 }

@@ -1,0 +1,82 @@
+//! The figures of `docs/benchmarks.md`, segue beside psql in the same run:
+//!
+//! ```text
+//! make bench                    all of them; writes docs/benchmarks.md
+//! scripts/bench wake ready      some of them, only printed
+//! ```
+//!
+//! Every time is that of a whole process, from its start to its end, against
+//! one server that `scripts/with-server` starts.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints its findings"
+)]
+
+#[path = "figures/copy.rs"]
+mod copy;
+#[path = "figures/machine.rs"]
+mod machine;
+#[path = "figures/many.rs"]
+mod many;
+#[path = "figures/ready.rs"]
+mod ready;
+#[path = "figures/stage.rs"]
+mod stage;
+#[path = "figures/table.rs"]
+mod table;
+#[path = "figures/wake.rs"]
+mod wake;
+
+use std::process::ExitCode;
+
+use stage::Stage;
+use table::Section;
+
+/// A measurement, by the name that chooses it.
+type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
+
+const FIGURES: [Figure; 4] = [
+    ("many", many::measure),
+    ("copy", copy::measure),
+    ("wake", wake::measure),
+    ("ready", ready::measure),
+];
+
+fn main() -> ExitCode {
+    // Cargo adds `--bench`.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    for name in &wanted {
+        if !FIGURES.iter().any(|(known, _)| known == name) {
+            let known: Vec<_> = FIGURES.iter().map(|(known, _)| *known).collect();
+            eprintln!("bench: no figure `{name}`; there are {}", known.join(", "));
+            return ExitCode::from(2);
+        }
+    }
+    let Some(stage) = Stage::new() else {
+        eprintln!("bench: SEGUE_TEST_URL and SEGUE_TEST_PG_BIN name no server: run scripts/bench");
+        return ExitCode::from(2);
+    };
+    let mut page = machine::heading(&stage);
+    println!("{page}");
+    for (name, measure) in FIGURES {
+        if !wanted.is_empty() && !wanted.iter().any(|one| one == name) {
+            continue;
+        }
+        for section in measure(&stage) {
+            let section = section.to_string();
+            println!("{section}");
+            page.push('\n');
+            page.push_str(&section);
+        }
+    }
+    if wanted.is_empty() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
+        std::fs::write(path, page).expect("docs/ is writable");
+    }
+    ExitCode::SUCCESS
+}

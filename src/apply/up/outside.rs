@@ -1,0 +1,113 @@
+//! What the batch runs outside of its blocks: standalone migrations, and
+//! concurrent ones that a pending migration needs.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::{Next, Runner, fence};
+use crate::apply::survey::Survey;
+use crate::apply::{ApplyError, Event, standalone, tail};
+use crate::history::LockKey;
+use crate::migration::Name;
+use crate::postgres::ledger::IntentState;
+use crate::postgres::lock;
+
+impl Runner<'_> {
+    pub(super) async fn standalone(
+        &mut self,
+        survey: &Survey,
+        name: &Name,
+    ) -> Result<Next, ApplyError> {
+        let Some(migration) = survey.graph.get(name) else {
+            return Ok(Next::PlanAgain);
+        };
+        let run = self.run;
+        let deployment = self.deployment;
+        let Some(session) = self.batch.as_mut() else {
+            return Ok(Next::PlanAgain);
+        };
+        let key = LockKey::migration(&run.project, name);
+        // The session's lock is the fence; nobody else can hold it while we
+        // hold the batch's, unless a dead runner's backend still works.
+        if !fence::poll(run, &self.control, session, key, name.as_str()).await? {
+            // Planned again it is taken again, and a lock counts.
+            lock::unlock(session, key).await?;
+            return Ok(Next::PlanAgain);
+        }
+        match standalone::run(run, &self.ledger, session, migration, deployment).await {
+            Ok(_) => {
+                lock::unlock(session, key).await?;
+                self.committed.push(name.clone());
+                Ok(Next::Step)
+            }
+            // The intents tell the next try what was done.
+            Err(standalone::StandaloneError::ConnectionLost(reason)) => {
+                self.batch = None;
+                self.run.events.tell(Event::ConnectionLost {
+                    reason: reason.clone(),
+                });
+                self.lost(Instant::now(), &reason).await
+            }
+            Err(error) => {
+                self.batch = None;
+                let error = error.into_apply_error(&self.committed);
+                Err(self.partly(name, error).await)
+            }
+        }
+    }
+
+    /// The error that ended `name`, with how much of it is done all the same.
+    async fn partly(&self, name: &Name, error: ApplyError) -> ApplyError {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let looking = self.ledger.intents(&self.control, name);
+        let done: BTreeSet<usize> = match tokio::time::timeout(PATIENCE, looking).await {
+            Ok(Ok(intents)) => intents
+                .iter()
+                .filter(|intent| intent.state == IntentState::Done)
+                .map(|intent| intent.statement)
+                .collect(),
+            // Then the error says more than we could.
+            Ok(Err(_)) | Err(_) => BTreeSet::new(),
+        };
+        if done.is_empty() {
+            return error;
+        }
+        ApplyError::Partly {
+            name: name.clone(),
+            statements: done.len(),
+            error: Box::new(error),
+        }
+    }
+
+    /// Runs a concurrent migration that the batch needs, without the batch's
+    /// lock.
+    pub(super) async fn foreground(
+        &mut self,
+        survey: &Survey,
+        name: &Name,
+    ) -> Result<(), ApplyError> {
+        self.unfence().await;
+        let step = crate::plan::TailStep {
+            name: name.clone(),
+            after: Vec::new(),
+            snapshots: crate::migration::Snapshots::Both,
+            progress: self.survey_progress(survey, name),
+        };
+        let report = Box::pin(tail::run(
+            self.run,
+            &self.ledger,
+            &survey.graph,
+            &[step],
+            self.deployment,
+        ))
+        .await?;
+        let is_done = report.done.contains(name);
+        if let Err(error) = report.into_result(self.run, &self.committed) {
+            return Err(self.partly(name, error).await);
+        }
+        if is_done {
+            self.committed.push(name.clone());
+        }
+        Ok(())
+    }
+}
