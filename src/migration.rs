@@ -123,6 +123,9 @@ pub struct Migration {
 pub struct Outline {
     /// Number of statements.
     pub statements: usize,
+    /// Whether they were looked at closely enough to know
+    /// [`Outline::relations`], as far as that can be known.
+    pub is_parsed: bool,
     /// Whether one of them adds a value to an enum type, which cannot be used
     /// before it is committed.
     pub adds_enum_value: bool,

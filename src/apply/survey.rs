@@ -79,7 +79,7 @@ fn outline_pending(
 ) -> Result<Vec<Diagnostic>, ApplyError> {
     let mut pending: Vec<&mut Migration> = migrations
         .iter_mut()
-        .filter(|migration| migration.outline.is_none() && is_pending(history, migration))
+        .filter(|migration| is_pending(history, migration))
         .collect();
     let has_concurrent = pending
         .iter()
@@ -89,6 +89,12 @@ fn outline_pending(
     } else {
         Depth::Keywords
     };
+    pending.retain(|migration| match &migration.outline {
+        None => true,
+        Some(outline) => {
+            depth == Depth::Relations && !outline.is_parsed && migration.problems.is_empty()
+        }
+    });
     files::outline(&mut pending, depth)
         .map_err(|error| ApplyError::Invalid(vec![unreadable(code::UNREADABLE, &error)]))
 }

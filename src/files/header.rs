@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::outline::{self, Depth};
 use super::{Error, open, unreadable};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, Directives, HeaderScanner, TransactionMode};
@@ -15,6 +16,9 @@ use crate::text::{Source, Span, Spanned};
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
+
+/// From this size on a file is outlined while its checksum is taken.
+const LARGE_BYTES: u64 = 8 << 20;
 
 /// Reads a migration's header and checksum. No migration if its header is not
 /// UTF-8.
@@ -50,36 +54,53 @@ pub(super) fn read(name: &Name, path: &Path) -> Result<Result<Migration, Box<Dia
     let source = Arc::new(Source::new(shown, text));
     let (directives, problems) = directive::parse(&source);
 
-    let mut checksum = Normal::default();
     let diff = directives.schema_diff.as_ref().map(|diff| diff.span);
-    let header = source.text().as_bytes();
-    match diff {
-        Some(diff) => {
-            checksum.update(&header[..diff.start]);
-            checksum.update(&header[diff.end..]);
-        }
-        None => checksum.update(header),
-    }
-    checksum.update(&rest);
-    loop {
-        let length = fill(&mut file, &mut chunk).map_err(|error| unreadable(path, error))?;
-        if length == 0 {
-            break;
-        }
-        checksum.update(&chunk[..length]);
-    }
-    let mut migration = migration(name, path, source, checksum.finish(), directives);
+    let mut migration = migration(name, path, source, directives);
     migration.problems = problems;
+    let mut checksum = || {
+        let mut checksum = Normal::default();
+        let header = migration.source.text().as_bytes();
+        match diff {
+            Some(diff) => {
+                checksum.update(&header[..diff.start]);
+                checksum.update(&header[diff.end..]);
+            }
+            None => checksum.update(header),
+        }
+        checksum.update(&rest);
+        loop {
+            let length = fill(&mut file, &mut chunk)?;
+            if length == 0 {
+                return Ok(checksum.finish());
+            }
+            checksum.update(&chunk[..length]);
+        }
+    };
+    let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let (checksum, outlined) = if bytes < LARGE_BYTES {
+        (checksum(), None)
+    } else {
+        // A file that takes a while to hash is most likely pending: by the time
+        // that is known, another core can have outlined it.
+        std::thread::scope(|scope| {
+            let outlining = scope.spawn(|| outline::read_one(&migration, Depth::Keywords));
+            (checksum(), Some(outlining.join()))
+        })
+    };
+    migration.checksum = checksum.map_err(|error| unreadable(path, error))?;
+    match outlined {
+        None => {}
+        Some(Ok(outlined)) => {
+            let (outline, problems) = outlined?;
+            migration.outline = Some(outline);
+            migration.problems.extend(problems);
+        }
+        Some(Err(panic)) => std::panic::resume_unwind(panic),
+    }
     Ok(Ok(migration))
 }
 
-fn migration(
-    name: &Name,
-    path: &Path,
-    source: Arc<Source>,
-    checksum: Checksum,
-    directives: Directives,
-) -> Migration {
+fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directives) -> Migration {
     let named = |named: Spanned<String>| Named {
         name: Name::new(&named.value),
         span: named.span,
@@ -91,7 +112,7 @@ fn migration(
         name: name.clone(),
         path: path.to_owned(),
         source,
-        checksum,
+        checksum: Checksum([0; 32]),
         kind: match (&directives.begin_with, is_autocommit) {
             (Some(_), _) => Kind::Concurrent,
             (None, true) => Kind::Standalone,

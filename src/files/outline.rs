@@ -49,7 +49,6 @@ const WORDS: [&[u8]; 3] = [b"segue", b"codd", b"seque"];
 
 struct Reading<'a> {
     migration: &'a Migration,
-    parses: bool,
     outline: Outline,
     diagnostics: Vec<Diagnostic>,
     /// Statements that are parsed at the end, together.
@@ -62,12 +61,18 @@ struct Reading<'a> {
     end: usize,
 }
 
-fn read_one(migration: &Migration, depth: Depth) -> Result<(Outline, Vec<Diagnostic>), Error> {
+/// The outline of one migration, and what is wrong with its statements.
+pub(super) fn read_one(
+    migration: &Migration,
+    depth: Depth,
+) -> Result<(Outline, Vec<Diagnostic>), Error> {
     let mut file = open(&migration.path)?;
     let mut reading = Reading {
         migration,
-        parses: migration.kind != Kind::Batch || depth == Depth::Relations,
-        outline: Outline::default(),
+        outline: Outline {
+            is_parsed: migration.kind != Kind::Batch || depth == Depth::Relations,
+            ..Outline::default()
+        },
         diagnostics: Vec::new(),
         texts: Vec::new(),
         bytes: 0,
@@ -180,7 +185,7 @@ impl Reading<'_> {
                 digest: None,
             });
         }
-        if self.parses && self.bytes <= PARSED_BYTES_MAX {
+        if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
             self.texts.push(statement.text);
         }
     }
@@ -233,7 +238,7 @@ impl Reading<'_> {
     }
 
     fn parse(&mut self) {
-        if !self.parses {
+        if !self.outline.is_parsed {
             return;
         }
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
