@@ -28,11 +28,15 @@ pub fn measure(stage: &Stage) -> Vec<Section> {
         let mut line = String::new();
         let read = BufReader::new(stderr).read_line(&mut line);
         assert!(read.expect("a line") > 0, "`segue wait` says nothing");
-        timed(database.segue(&folder, &["up"]));
+        // Read beside `up`, which ends later than that.
         let stdout = waiter.stdout.take().expect("piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let woken = SystemTime::now();
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).expect("a line");
+            (line, SystemTime::now())
+        });
+        timed(database.segue(&folder, &["up"]));
+        let (line, woken) = reader.join().expect("it only reads");
         assert!(line.starts_with("ready: "), "{line}");
         assert!(waiter.wait().expect("a child").success());
         series.push(woken.duration_since(last_commit(&database)).expect("later"));
