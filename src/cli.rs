@@ -1,6 +1,6 @@
 //! The command line: arguments → a command → its exit status.
 //!
-//! Each command has a file with its arguments and one `run`; [`report`] turns
+//! Each command has a file with its arguments and one `run`; `report` turns
 //! events, plans and problems into text or JSON. Only here the environment is
 //! read and something is printed.
 

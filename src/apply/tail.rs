@@ -3,8 +3,8 @@
 //!
 //! No session here waits for a lock in the server or leaves a transaction open
 //! beside a build: a snapshot of ours would hold up our own builds. Which
-//! member may start is [`schedule`]'s to say, one member is [`step`], whom a
-//! build waits for is [`watch`]'s, and what a signal does is [`detach`]'s.
+//! member may start is `schedule`'s to say, one member is `step`, whom a
+//! build waits for is `watch`'s, and what a signal does is `detach`'s.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
