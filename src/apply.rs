@@ -54,6 +54,20 @@ pub struct Settings {
     pub strict: bool,
 }
 
+impl Settings {
+    /// A pause before the next try: so many times the lock timeout that whoever
+    /// queued behind us gets through in between, with jitter.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        const SPACING: u32 = 20;
+        let spacing = (self.lock_timeout * SPACING).max(PAUSE_MIN);
+        spacing * fastrand::u32(100..=150) / 100
+    }
+}
+
+/// Shortest pause between two tries of anything.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+
 /// All that a run needs.
 #[derive(Clone, Debug)]
 pub struct Run {

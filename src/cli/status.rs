@@ -12,7 +12,7 @@ use super::report::{self, Report, status_text};
 use super::signal;
 use crate::migration::Migration;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{Session, listen};
+use crate::postgres::{Session, transaction};
 
 mod state;
 
@@ -85,7 +85,7 @@ async fn read(
         .into_iter()
         .map(|(name, (row, _))| (name, row))
         .collect();
-    let is_standby = listen::is_standby(session).await?;
+    let is_standby = transaction::is_standby(session).await?;
     Ok(Status::new(
         &project, migrations, &history, &progress, is_standby,
     ))

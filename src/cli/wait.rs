@@ -16,7 +16,7 @@ use crate::history::Deployment;
 use crate::migration::Migration;
 use crate::postgres::connect::ConnectError;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{self, Session, Target, listen};
+use crate::postgres::{self, Session, Target, listen, transaction};
 
 mod verdict;
 
@@ -161,7 +161,7 @@ impl Wait<'_> {
     ) -> Result<Outcome, Broken> {
         // LISTEN before reading: a NOTIFY between the two would be lost.
         let is_listening = self.answer(listen::listen(&session)).await?;
-        let is_standby = self.answer(listen::is_standby(&session)).await?;
+        let is_standby = self.answer(transaction::is_standby(&session)).await?;
         let mut ledger = None;
         loop {
             let looked = self.look(&session, migrations, &mut ledger, is_standby);

@@ -24,18 +24,6 @@ pub async fn listen(session: &Session) -> Result<bool, Error> {
     }
 }
 
-/// Whether the server is a standby, where advisory locks are its own and tell
-/// nothing of the primary's.
-///
-/// # Errors
-/// As [`Session::execute`].
-pub async fn is_standby(session: &Session) -> Result<bool, Error> {
-    let answer = session
-        .value("SELECT pg_catalog.pg_is_in_recovery()")
-        .await?;
-    Ok(answer.as_deref() == Some("t"))
-}
-
 /// Waits for the next notification; false when the connection has ended.
 pub async fn notified(session: &mut Session) -> bool {
     while let Some(message) = session.message().await {

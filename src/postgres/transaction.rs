@@ -41,7 +41,8 @@ pub async fn status(session: &Session, id: &str) -> Result<Status, Error> {
     })
 }
 
-/// Whether the server replays another one's log.
+/// Whether the server replays another one's log. Advisory locks on such a
+/// standby are its own and tell nothing of the primary's.
 ///
 /// # Errors
 /// As [`Session::execute`].

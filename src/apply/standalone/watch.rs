@@ -13,9 +13,6 @@ const SILENCE: Duration = Duration::from_millis(15);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// The statement's own reply waits meanwhile, its locks held.
 const LOOK_MAX: Duration = Duration::from_secs(2);
-/// A try is followed by a pause of so many times the lock timeout.
-const SPACING: u32 = 20;
-const SPACING_MIN: Duration = Duration::from_millis(200);
 
 /// Watches one session from a second one.
 pub(super) struct Watch<'a> {
@@ -141,7 +138,6 @@ impl<'a> Watch<'a> {
         session: &Session,
         cause: &str,
     ) -> Result<(), StandaloneError> {
-        let spacing = (self.run.settings.lock_timeout * SPACING).max(SPACING_MIN);
         let wait = self.wait.take();
         if let Some(wait) = &wait
             && autovacuum::make_way(session, wait).await?
@@ -161,7 +157,7 @@ impl<'a> Watch<'a> {
             };
             let since = *self.failing_since.get_or_insert_with(Instant::now);
             check(since, what, self.run.settings.retry_for, "--retry-for")?;
-            self.sleep(spacing * fastrand::u32(100..=150) / 100).await?;
+            self.sleep(self.run.settings.pause()).await?;
             let Some((relation, wait)) =
                 wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
             else {

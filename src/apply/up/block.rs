@@ -6,7 +6,7 @@ use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
 use crate::apply::survey::Survey;
-use crate::apply::{ApplyError, Event};
+use crate::apply::{ApplyError, Event, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
@@ -14,11 +14,6 @@ use crate::plan::{Block, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{autovacuum, lock, settings};
-
-/// A try is followed by a pause of so many times the lock timeout: whoever
-/// queues behind us gets through in between.
-const SPACING: u32 = 20;
-const SPACING_MIN: Duration = Duration::from_millis(200);
 
 impl Runner<'_> {
     pub(super) async fn block(
@@ -156,9 +151,7 @@ impl Runner<'_> {
         cause: String,
         wait: Option<LockWait>,
     ) -> Result<(), ApplyError> {
-        let spacing = (self.run.settings.lock_timeout * SPACING).max(SPACING_MIN);
-        let pause = || spacing * fastrand::u32(100..=150) / 100;
-        let first = pause();
+        let first = self.run.settings.pause();
         self.run.events.tell(Event::BlockRetried {
             attempt,
             name,
@@ -190,7 +183,7 @@ impl Runner<'_> {
             {
                 return Ok(());
             }
-            next = pause();
+            next = self.run.settings.pause();
         }
     }
 
@@ -251,7 +244,7 @@ impl Runner<'_> {
                 committed: self.committed.clone(),
             });
         }
-        self.sleep(SPACING_MIN).await?;
+        self.sleep(PAUSE_MIN).await?;
         Ok(Next::PlanAgain)
     }
 

@@ -11,10 +11,8 @@ use serde::Serialize;
 use super::Ledger;
 use crate::history::DeploymentState;
 use crate::migration::{Checksum, Kind, Name};
+use crate::postgres::listen::CHANNEL;
 use crate::postgres::{Error, Session, ident, literal};
-
-/// Channel of all notifications.
-const CHANNEL: &str = "segue";
 
 /// A migration that has just been applied, or given up.
 #[derive(Clone, Debug)]
