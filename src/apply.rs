@@ -5,6 +5,7 @@
 //! readiness, [`standalone`] migrations outside transactions, and the [`tail`]
 //! afterwards.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::{self, Target};
+use crate::schema::Rules;
 
 pub mod abandon;
 mod batch;
@@ -68,6 +70,28 @@ impl Settings {
 /// Shortest pause between two tries of anything.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 
+/// What to do when the schema is not as expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMismatch {
+    /// Roll back where that is possible, and end with an error.
+    #[default]
+    Fail,
+    /// Tell, and go on.
+    Warn,
+}
+
+/// What the schema is verified against.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Folder of the expected schema; where it does not exist, nothing is
+    /// verified.
+    pub folder: PathBuf,
+    /// Which part of the database's schema is the project's.
+    pub rules: Rules,
+    /// What to do when the schema is not as expected.
+    pub on_mismatch: OnMismatch,
+}
+
 /// All that a run needs.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -79,6 +103,8 @@ pub struct Run {
     pub project: String,
     /// Role that owns the ledger, as configured.
     pub owner: Option<String>,
+    /// What the schema is verified against; `None`: it is not.
+    pub verification: Option<Verification>,
     /// Bounds and choices.
     pub settings: Settings,
     /// Where events go.

@@ -14,6 +14,7 @@ use crate::migration::{Migration, Name};
 use crate::statement::Statements;
 use crate::text::{Source, Span};
 
+pub mod expected;
 mod header;
 mod outline;
 

@@ -2,7 +2,7 @@
 //! application.
 //!
 //! ```text
-//! files → Source → Migration → Graph ─┬→ Plan → Events
+//! files → Source → Migration → Graph ─┬→ Plan → Events → Snapshot → Diff → Verdict
 //!                 database → History ─┘
 //! ```
 
@@ -15,6 +15,8 @@ pub mod directive;
 
 pub mod statement;
 
+pub mod schema;
+
 pub mod migration;
 
 pub mod history;
@@ -24,6 +26,8 @@ pub mod graph;
 pub mod plan;
 
 pub mod procedure;
+
+pub mod verify;
 
 // Shell: talks to the world, decides nothing.
 pub mod files;

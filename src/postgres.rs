@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, SimpleQueryMessage, SimpleQueryRow};
 
 pub mod activity;
 pub mod autovacuum;
 pub mod connect;
 pub mod error;
 pub mod index;
+pub mod introspect;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
@@ -56,6 +57,15 @@ pub enum Message {
 
 /// Rows of a simple query, as text; `None` is NULL.
 pub type TextRow = Vec<Option<String>>;
+
+/// Rows of a simple query with the names of its columns.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Column names.
+    pub labels: Vec<String>,
+    /// Each as long as `labels`.
+    pub rows: Vec<TextRow>,
+}
 
 /// One connection to one server.
 ///
@@ -194,24 +204,28 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn query(&self, sql: &str) -> Result<Vec<TextRow>, Error> {
-        let messages = self.client.simple_query(sql).await;
-        let messages = messages.map_err(|error| self.failed(error))?;
-        messages
-            .into_iter()
-            .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(row),
-                _ => None,
-            })
-            .map(|row| {
-                (0..row.len())
-                    .map(|index| match row.try_get(index) {
-                        Ok(text) => Ok(text.map(ToOwned::to_owned)),
-                        // A file has chosen another encoding.
-                        Err(_) => Err(Error::protocol("a value that is not UTF-8")),
-                    })
-                    .collect()
-            })
-            .collect()
+        Ok(self.table(sql).await?.rows)
+    }
+
+    /// Runs one statement and collects its rows as text, with the names of the
+    /// columns. Sent when first polled, so that several can be under way.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn table(&self, sql: &str) -> Result<Table, Error> {
+        let messages = self.client.simple_query_raw(sql).await;
+        let mut messages = std::pin::pin!(messages.map_err(|error| self.failed(error))?);
+        let mut table = Table::default();
+        while let Some(message) = messages.next().await {
+            match message.map_err(|error| self.failed(error))? {
+                SimpleQueryMessage::RowDescription(columns) => {
+                    table.labels = columns.iter().map(|one| one.name().to_owned()).collect();
+                }
+                SimpleQueryMessage::Row(row) => table.rows.push(text_row(&row)?),
+                _ => {}
+            }
+        }
+        Ok(table)
     }
 
     /// The first column of the first row; `None` if there is no row or it is
@@ -397,6 +411,16 @@ impl<T> Pipeline<'_, T> {
         self.bytes -= flight.bytes;
         flight.tag
     }
+}
+
+fn text_row(row: &SimpleQueryRow) -> Result<TextRow, Error> {
+    (0..row.len())
+        .map(|index| match row.try_get(index) {
+            Ok(text) => Ok(text.map(ToOwned::to_owned)),
+            // A file has chosen another encoding.
+            Err(_) => Err(Error::protocol("a value that is not UTF-8")),
+        })
+        .collect()
 }
 
 /// Column `index` of `row`, parsed.

@@ -24,12 +24,19 @@ pub struct Config {
     pub project: Option<Project>,
     /// Folders of migrations, from the folder of `segue.toml`.
     pub migrations: Option<Folders>,
+    /// Folder of the expected schema, from the folder of `segue.toml`.
+    pub expected_schema: Option<String>,
+    /// Major versions of PostgreSQL for which `add` and `check` write and
+    /// prove the expected schema and stored diffs, 15 and 17 for example.
+    pub majors: Vec<u32>,
     /// How long to wait for a server that is starting.
     pub connect_wait: Option<HumanDuration>,
     /// `[ledger]`
     pub ledger: Ledger,
     /// `[up]`, which `settle` reads too.
     pub up: Up,
+    /// `[schema]`
+    pub schema: Schema,
     /// `[throwaway]`
     pub throwaway: Throwaway,
 }
@@ -71,6 +78,26 @@ pub struct Up {
     pub strict: Option<bool>,
 }
 
+/// Which part of the database's schema is the project's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Schema {
+    /// The namespaces that the project owns; otherwise all.
+    pub namespaces: Vec<String>,
+    /// Patterns of objects that are ignored.
+    pub ignore: Vec<String>,
+    /// Whether owners matter; otherwise not.
+    pub owners: Option<bool>,
+    /// Whether the order of columns matters; otherwise not.
+    pub column_order: Option<bool>,
+    /// Whether privileges matter; otherwise they do.
+    pub privileges: Option<bool>,
+    /// Whether roles matter; otherwise not.
+    pub roles: Option<bool>,
+    /// Whether settings of the database matter; otherwise they do.
+    pub database_settings: Option<bool>,
+}
+
 /// The server of `--throwaway`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -79,6 +106,9 @@ pub struct Throwaway {
     pub major: Option<u32>,
     /// Server settings, for example `max_connections = 300`.
     pub settings: BTreeMap<String, Setting>,
+    /// SQL file that is run before anything else, from the folder of
+    /// `segue.toml`: roles, for example.
+    pub before: Option<String>,
 }
 
 /// Value of a server setting.

@@ -14,12 +14,14 @@ use super::error::Error;
 use super::global::Global;
 use super::outcome::Outcome;
 use super::report::Report;
+use crate::apply::{OnMismatch, Verification};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
 use crate::migration::Migration;
 use crate::postgres::Target;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway;
+use crate::schema::Rules;
 use crate::text::Source;
 
 /// How long to wait for a server that is starting.
@@ -27,6 +29,9 @@ const CONNECT_WAIT: Duration = Duration::from_secs(5);
 
 /// The folder of migrations where nobody names one.
 const MIGRATIONS: &str = "migrations";
+
+/// The folder of the expected schema where nobody names one.
+const EXPECTED_SCHEMA: &str = "expected-schema";
 
 /// Everything around a command.
 pub struct Context {
@@ -145,6 +150,45 @@ impl Context {
             &self.config,
             &self.base,
         )
+    }
+
+    /// The folder of the expected schema, which need not exist.
+    #[must_use]
+    pub fn expected_schema(&self) -> PathBuf {
+        let variable = variable(&self.environment.variables, "SEGUE_EXPECTED_SCHEMA");
+        match (&self.global.expected_schema, variable) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(folder)) => PathBuf::from(folder),
+            (None, None) => {
+                let folder = self.config.expected_schema.as_deref();
+                self.base.join(folder.unwrap_or(EXPECTED_SCHEMA))
+            }
+        }
+    }
+
+    /// Which part of a database's schema is the project's.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        let schema = &self.config.schema;
+        Rules {
+            namespaces: schema.namespaces.clone(),
+            ignore: schema.ignore.clone(),
+            owners: schema.owners.unwrap_or(false),
+            column_order: schema.column_order.unwrap_or(false),
+            privileges: schema.privileges.unwrap_or(true),
+            roles: schema.roles.unwrap_or(false),
+            database_settings: schema.database_settings.unwrap_or(true),
+        }
+    }
+
+    /// What the schema is verified against.
+    #[must_use]
+    pub fn verification(&self, on_mismatch: OnMismatch) -> Verification {
+        Verification {
+            folder: self.expected_schema(),
+            rules: self.rules(),
+            on_mismatch,
+        }
     }
 
     /// Headers of all migrations, by name, valid every one.

@@ -39,6 +39,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", action = ArgAction::Append)]
     pub migrations: Vec<PathBuf>,
 
+    /// Folder of the expected schema
+    ///
+    /// Otherwise `SEGUE_EXPECTED_SCHEMA`, else `expected-schema` in segue.toml, else the folder
+    /// `expected-schema`. Where there is none, the schema is not verified.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub expected_schema: Option<PathBuf>,
+
     /// Configuration file
     ///
     /// Otherwise segue.toml in the current folder, if it is there.

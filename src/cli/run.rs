@@ -48,6 +48,7 @@ pub(super) async fn tell<T>(
         connect_wait: context.connect_wait(),
         project: context.project(),
         owner: context.owner(),
+        verification: None,
         settings,
         events,
         interrupt: signal::listen()?,

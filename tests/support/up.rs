@@ -50,6 +50,7 @@ impl Up {
             connect_wait: Duration::from_secs(5),
             project: "main".to_owned(),
             owner: None,
+            verification: None,
             settings,
             events,
             interrupt,

@@ -96,6 +96,7 @@ impl Case {
             connect_wait: Duration::from_secs(5),
             project: "main".to_owned(),
             owner: None,
+            verification: None,
             settings: Settings {
                 until: Until::Settled,
                 jobs: 2,

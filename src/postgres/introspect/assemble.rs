@@ -1,0 +1,107 @@
+//! Rows of catalog queries → objects.
+//!
+//! A column's label is the attribute's name; NULL is no attribute. A label that
+//! ends in `:json` holds JSON text (a boolean, a number, a list, a map).
+
+use std::collections::BTreeMap;
+
+use super::{Entity, Reading, Role};
+use crate::postgres::{Error, Table};
+use crate::schema::{Attributes, Kind, Map, ObjectId, Value};
+
+/// Objects so far.
+#[derive(Default)]
+pub(super) struct Assembly {
+    objects: BTreeMap<Entity, (ObjectId, Attributes)>,
+}
+
+impl Assembly {
+    /// Adds the rows of one query.
+    pub(super) fn add(
+        &mut self,
+        catalog: &'static str,
+        role: Role,
+        table: &Table,
+    ) -> Result<(), Error> {
+        let fixed = match role {
+            Role::Object => 4,
+            Role::Part | Role::Decoration => 3,
+        };
+        for row in &table.rows {
+            let oid = super::super::column(row, 0)?;
+            let entity = Entity { catalog, oid };
+            let attributes = attributes(&table.labels[fixed..], &row[fixed..])?;
+            match role {
+                Role::Object => {
+                    let kind: String = super::super::column(row, 2)?;
+                    let kind: Kind = kind
+                        .parse()
+                        .map_err(|()| Error::protocol("an unknown kind of object"))?;
+                    let id = ObjectId {
+                        namespace: row[1].clone(),
+                        kind,
+                        name: super::super::column(row, 3)?,
+                    };
+                    self.objects.insert(entity, (id, attributes));
+                }
+                Role::Part => {
+                    if let Some((_, object)) = self.objects.get_mut(&entity) {
+                        let part: String = super::super::column(row, 1)?;
+                        let key: String = super::super::column(row, 2)?;
+                        let parts = object
+                            .entry(part)
+                            .or_insert_with(|| Value::Object(Map::new()));
+                        if let Value::Object(parts) = parts {
+                            parts.insert(key, Value::Object(attributes));
+                        }
+                    }
+                }
+                Role::Decoration => self.decorate(entity, row, attributes),
+            }
+        }
+        Ok(())
+    }
+
+    fn decorate(&mut self, entity: Entity, row: &[Option<String>], attributes: Attributes) {
+        let Some((_, object)) = self.objects.get_mut(&entity) else {
+            return;
+        };
+        let target = match (&row[1], &row[2]) {
+            (Some(part), Some(key)) => object
+                .get_mut(part)
+                .and_then(|parts| parts.get_mut(key))
+                .and_then(Value::as_object_mut),
+            _ => Some(object),
+        };
+        if let Some(target) = target {
+            target.extend(attributes);
+        }
+    }
+
+    /// What has been read.
+    pub(super) fn finish(self) -> Reading {
+        let mut reading = Reading::default();
+        for (entity, (id, attributes)) in self.objects {
+            reading.snapshot.objects.insert(id.clone(), attributes);
+            reading.entities.insert(entity, id);
+        }
+        reading
+    }
+}
+
+fn attributes(labels: &[String], row: &[Option<String>]) -> Result<Attributes, Error> {
+    let mut attributes = Map::new();
+    for (label, value) in labels.iter().zip(row) {
+        let Some(text) = value else { continue };
+        let (name, value) = match label.strip_suffix(":json") {
+            Some(name) => {
+                let value = serde_json::from_str(text)
+                    .map_err(|_| Error::protocol("a catalog column is not JSON"))?;
+                (name, value)
+            }
+            None => (label.as_str(), Value::String(text.clone())),
+        };
+        attributes.insert(name.to_owned(), value);
+    }
+    Ok(attributes)
+}
