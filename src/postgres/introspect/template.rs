@@ -5,8 +5,27 @@
 //! - `$only(c.oid)`: of those that are to be read; `true` if that is all.
 //! - `$owned(c.oid)`: not a member of an extension, by the query's catalog.
 //! - `$namespace(n.nspname)`: not one of the system's, nor segue's.
+//! - `$acl(c.relacl, c.relowner, 'r')`: what a column labelled `:acl` wants, of
+//!   a list of privileges, the object's owner, and its type as `acldefault` has
+//!   it (an SQL expression). NULL where nothing was ever granted or revoked, so
+//!   that it costs nothing there.
+//! - `$options(s.srvoptions)`: foreign options for a column labelled
+//!   `:options`, without values that may be secret.
+//!
+//! Arguments hold no parentheses.
 
 use std::collections::BTreeMap;
+
+/// Names of foreign options whose values are shown; of all others only that
+/// they are there. None of them can hold a secret: they say where something is
+/// and how it is read.
+const SHOWN_OPTIONS: &str = "\
+'analyze_sampling', 'async_capable', 'batch_size', 'column_name', 'dbname', 'delimiter', \
+'encoding', 'escape', 'extensions', 'fdw_startup_cost', 'fdw_tuple_cost', 'fetch_size', \
+'filename', 'force_not_null', 'force_null', 'format', 'header', 'host', 'hostaddr', \
+'keep_connections', 'null', 'parallel_abort', 'parallel_commit', 'port', 'quote', 'schema', \
+'schema_name', 'sslmode', 'table', 'table_name', 'truncatable', 'updatable', \
+'use_remote_estimate'";
 
 /// Which entities to read.
 #[derive(Clone, Debug)]
@@ -55,12 +74,30 @@ pub(super) fn expand(sql: &str, catalog: &str, major: u32, scope: &Scope) -> Opt
              AND member.objid = {oid} AND member.deptype = 'e')"
         )
     });
-    Some(replace(&lines, "$namespace(", |name| {
+    let lines = replace(&lines, "$namespace(", |name| {
         format!("({name} !~ '^pg_' AND {name} NOT IN ('information_schema', 'segue'))")
+    });
+    let lines = replace(&lines, "$acl(", |arguments| {
+        let [acl, owner, kind] = arguments.split(", ").collect::<Vec<_>>()[..] else {
+            panic!("$acl(acl, owner, type): {arguments}");
+        };
+        format!(
+            "CASE WHEN {acl} IS NOT NULL THEN pg_catalog.json_build_array({acl}, \
+             pg_catalog.acldefault(({kind})::\"char\", {owner}), \
+             pg_catalog.pg_get_userbyid({owner})) END"
+        )
+    });
+    Some(replace(&lines, "$options(", |options| {
+        format!(
+            "CASE WHEN {options} IS NOT NULL THEN (SELECT pg_catalog.json_agg(CASE \
+             WHEN pg_catalog.split_part(one, '=', 1) IN ({SHOWN_OPTIONS}) THEN one \
+             ELSE pg_catalog.split_part(one, '=', 1) || '=present' END) \
+             FROM pg_catalog.unnest({options}) AS one) END"
+        )
     }))
 }
 
-/// Replaces each `marker argument)`; arguments hold no parentheses.
+/// Replaces each `marker argument)`.
 fn replace(sql: &str, marker: &str, by: impl Fn(&str) -> String) -> String {
     let mut parts = sql.split(marker);
     let mut replaced = parts.next().unwrap_or_default().to_owned();
