@@ -11,7 +11,9 @@ use futures_util::future::try_join_all;
 use super::{Error, Session};
 use crate::schema::{ObjectId, Snapshot};
 
+mod acl;
 mod assemble;
+mod rendered;
 mod template;
 
 use assemble::Assembly;

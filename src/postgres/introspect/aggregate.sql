@@ -51,4 +51,4 @@ SELECT a.aggfnoid::pg_catalog.oid AS oid, NULL AS part, NULL AS key,
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_aggregate AS a ON a.aggfnoid = p.oid
-WHERE $only(p.oid) AND $namespace(n.nspname) AND p.prokind = 'a'
+WHERE $only(p.oid) AND $owned(p.oid) AND $namespace(n.nspname) AND p.prokind = 'a'

@@ -1,7 +1,7 @@
 SELECT t.oid, 'constraints' AS part, c.conname AS key,
     pg_catalog.regexp_replace(
         pg_catalog.pg_get_constraintdef(c.oid), ' NOT VALID$', ''
-    ) AS definition,
+    ) AS "definition:sql",
     CASE WHEN NOT c.convalidated THEN 'false' END AS "validated:json",
     (
         SELECT d.description FROM pg_catalog.pg_description AS d
@@ -11,4 +11,4 @@ SELECT t.oid, 'constraints' AS part, c.conname AS key,
 FROM pg_catalog.pg_type AS t
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 JOIN pg_catalog.pg_constraint AS c ON c.contypid = t.oid
-WHERE $only(t.oid) AND $namespace(n.nspname) AND t.typtype = 'd'
+WHERE $only(t.oid) AND $owned(t.oid) AND $namespace(n.nspname) AND t.typtype = 'd'

@@ -9,4 +9,4 @@ JOIN pg_catalog.pg_depend AS d ON d.refobjid = c.oid
     AND d.refclassid = 'pg_catalog.pg_opfamily'::pg_catalog.regclass
     AND d.classid = 'pg_catalog.pg_amproc'::pg_catalog.regclass
 JOIN pg_catalog.pg_amproc AS a ON a.oid = d.objid
-WHERE $only(c.oid) AND $namespace(n.nspname)
+WHERE $only(c.oid) AND $owned(c.oid) AND $namespace(n.nspname)

@@ -15,6 +15,6 @@ JOIN pg_catalog.pg_depend AS d ON d.refobjid = c.oid
 JOIN pg_catalog.pg_amop AS a ON a.oid = d.objid
 LEFT JOIN pg_catalog.pg_opfamily AS s ON s.oid = a.amopsortfamily
 LEFT JOIN pg_catalog.pg_namespace AS o ON o.oid = s.opfnamespace
-WHERE $only(c.oid) AND $namespace(n.nspname)
+WHERE $only(c.oid) AND $owned(c.oid) AND $namespace(n.nspname)
     -- The family that it sorts by hangs on pg_depend too.
     AND a.amopfamily = c.oid

@@ -19,7 +19,7 @@ SELECT t.oid, n.nspname AS namespace,
     END AS collation,
     CASE WHEN t.typnotnull THEN 'true' END AS "not_null:json",
     CASE WHEN t.typtype = 'd' THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)
-    ELSE t.typdefault END AS default,
+    END AS "default:sql",
     -- Ranges, in the words of CREATE TYPE.
     pg_catalog.format_type(r.rngsubtype, NULL) AS subtype,
     (
@@ -72,6 +72,7 @@ SELECT t.oid, n.nspname AS namespace,
     END AS storage,
     CASE WHEN base_type AND t.typcategory <> 'U' THEN t.typcategory END AS category,
     CASE WHEN base_type AND t.typispreferred THEN 'true' END AS "preferred:json",
+    CASE WHEN base_type THEN t.typdefault END AS default,
     CASE WHEN base_type AND t.typelem <> 0 THEN
         pg_catalog.format_type(t.typelem, NULL)
     END AS element,

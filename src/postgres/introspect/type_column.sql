@@ -19,5 +19,5 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_type AS t ON t.oid = c.reltype
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type AS b ON b.oid = a.atttypid
-WHERE $only(t.oid) AND $namespace(n.nspname)
+WHERE $only(t.oid) AND $owned(t.oid) AND $namespace(n.nspname)
     AND c.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped
