@@ -11,6 +11,7 @@ use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
 mod bounds;
+mod check_args;
 mod completions;
 mod config;
 mod context;

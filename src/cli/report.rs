@@ -20,6 +20,7 @@ use crate::diagnostic::render::{Style, render};
 pub(crate) mod json;
 mod line;
 mod live;
+pub(crate) mod mismatch;
 mod pace;
 pub(crate) mod phrase;
 pub(crate) mod plan_graph;
@@ -27,6 +28,7 @@ pub(crate) mod plan_json;
 pub(crate) mod plan_text;
 #[cfg(test)]
 pub(crate) mod schema;
+pub(crate) mod schema_diff;
 pub(crate) mod status_text;
 mod tell;
 
@@ -107,7 +109,11 @@ impl Report {
     /// Whether an event is told as JSON: all of them, unless only problems are
     /// asked for.
     fn is_worth(&self, event: &Event) -> bool {
-        self.verbosity > Verbosity::Quiet || matches!(event, Event::MigrationFailed { .. })
+        self.verbosity > Verbosity::Quiet
+            || matches!(
+                event,
+                Event::MigrationFailed { .. } | Event::Mismatched { .. }
+            )
     }
 
     /// Tells something that people should know.

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::bounds::Bounds;
+use super::check_args::CheckArgs;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
@@ -21,6 +22,9 @@ use crate::apply::{self, Until};
 pub struct SettleArgs {
     #[command(flatten)]
     pub bounds: Bounds,
+
+    #[command(flatten)]
+    pub check: CheckArgs,
 }
 
 /// Runs the command.
@@ -37,8 +41,14 @@ pub async fn run(
         .settings(&context.config().up, Until::Settled, false);
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
-    run::run(context, report, &target, settings, async |run| {
-        Box::pin(apply::up::settle(run, migrations)).await
-    })
+    let on_mismatch = args.check.on_mismatch(&context.config().up);
+    run::run(
+        context,
+        report,
+        &target,
+        settings,
+        on_mismatch,
+        async |run| Box::pin(apply::up::settle(run, migrations)).await,
+    )
     .await
 }

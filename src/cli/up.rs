@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::bounds::Bounds;
+use super::check_args::CheckArgs;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
@@ -44,6 +45,9 @@ pub struct UpArgs {
     pub strict: bool,
 
     #[command(flatten)]
+    pub check: CheckArgs,
+
+    #[command(flatten)]
     pub server: ServerArgs,
 }
 
@@ -73,9 +77,16 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
     }
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;
-    let ended = run::run(context, report, server.target(), settings, async |run| {
-        Box::pin(apply::up::up(run, migrations)).await
-    })
+    let on_mismatch = args.check.on_mismatch(&context.config().up);
+    let target = server.target();
+    let ended = run::run(
+        context,
+        report,
+        target,
+        settings,
+        on_mismatch,
+        async |run| Box::pin(apply::up::up(run, migrations)).await,
+    )
     .await;
     server.stop(report).await;
     ended

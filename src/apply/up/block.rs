@@ -26,6 +26,7 @@ impl Runner<'_> {
         let announcement = is_last.then(|| self.announcement(survey));
         for attempt in 1.. {
             self.control_again().await?;
+            self.prepare_check(survey, is_last).await?;
             let Some(session) = self.batch.as_ref() else {
                 return Ok(Next::PlanAgain);
             };
@@ -45,10 +46,12 @@ impl Runner<'_> {
                 &self.fire_before,
                 cap,
                 announcement.as_ref(),
+                self.block_check(survey, is_last).as_ref(),
             )
             .await;
             match ended {
-                Ended::Committed => {
+                Ended::Committed(checked) => {
+                    self.keep_checked(checked.map(|checked| *checked));
                     self.committed(block, tried.elapsed());
                     if is_last {
                         self.tell_ready();
@@ -70,6 +73,13 @@ impl Runner<'_> {
                         committed: self.committed.clone(),
                     });
                 }
+                Ended::Mismatch(mismatch) => {
+                    return Err(ApplyError::Mismatch {
+                        mismatch,
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Refused(error) => return Err(*error),
                 Ended::Interrupted(signal) => {
                     self.batch = None;
                     return Err(ApplyError::Interrupted {
