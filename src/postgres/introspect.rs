@@ -66,7 +66,21 @@ macro_rules! queries {
 queries! {
     "pg_namespace" Object "namespace",
     "pg_class" Object "relation",
+    "pg_statistic_ext" Object "statistics",
+    "pg_class" Decoration "inheritance",
+    "pg_class" Decoration "foreign_table",
+    "pg_class" Decoration "sequence",
     "pg_class" Part "column",
+    "pg_class" Part "constraint",
+    "pg_class" Decoration "constraint_trigger",
+    "pg_class" Part "index",
+    "pg_class" Decoration "index_column",
+    "pg_class" Part "trigger",
+    "pg_class" Part "rule",
+    "pg_class" Part "policy",
+    "pg_class" Decoration "relation_comment",
+    "pg_class" Decoration "relation_label",
+    "pg_statistic_ext" Decoration "statistics_comment",
 }
 
 /// What shapes the text that `pg_get_*` functions render, set for the
@@ -75,7 +89,7 @@ const SETTINGS: &str = "\
 SELECT pg_catalog.set_config(name, value, true) FROM (VALUES \
 ('search_path', ''), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), \
 ('TimeZone', 'UTC'), ('quote_all_identifiers', 'off'), ('extra_float_digits', '1'), \
-('bytea_output', 'hex')) AS settings (name, value)";
+('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('lc_monetary', 'C')) AS settings (name, value)";
 
 /// A snapshot and where its objects came from.
 #[derive(Debug, Default)]
