@@ -93,6 +93,7 @@ impl Assembly {
             reading.snapshot.objects.insert(id.clone(), attributes);
             reading.entities.insert(entity, id);
         }
+        reading.snapshot.normalise();
         reading
     }
 }
