@@ -99,7 +99,6 @@ queries! {
     "pg_class" Part "constraint",
     "pg_class" Decoration "constraint_trigger",
     "pg_class" Part "index",
-    "pg_class" Decoration "index_column",
     "pg_class" Part "trigger",
     "pg_class" Part "rule",
     "pg_class" Part "policy",
