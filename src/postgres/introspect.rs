@@ -92,6 +92,7 @@ queries! {
     "pg_user_mapping" Object "user_mapping",
     "pg_default_acl" Object "default_privileges",
     "pg_database" Part "database_role_settings",
+    "pg_database" Part "parameter_privileges",
     "pg_authid" Part "role_membership",
     "pg_class" Part "column",
     "pg_proc" Decoration "aggregate",
