@@ -6,7 +6,7 @@ use super::made::check;
 fn wrappers_servers_and_mappings() {
     check(
         r#"
-        CREATE FUNCTION check_options(text[], oid) RETURNS void LANGUAGE sql AS '';
+        CREATE FUNCTION check_options(text[], oid) RETURNS boolean LANGUAGE sql AS 'SELECT true';
         CREATE FOREIGN DATA WRAPPER wrapper VALIDATOR check_options OPTIONS (host 'h', "what else" 'hushed');
         CREATE SERVER there TYPE 'kind' VERSION '1.2' FOREIGN DATA WRAPPER wrapper
             OPTIONS (host 'example.org', port '5433', dbname 'app', fetch_size '10', "user" 'hushed', password 'hushed', service 'hushed');

@@ -10,7 +10,7 @@ fn publications() {
         CREATE TABLE "T" (a integer PRIMARY KEY, b text, c text);
         CREATE TABLE app.t (a integer PRIMARY KEY, b text);
         CREATE PUBLICATION all_of_it FOR ALL TABLES WITH (publish = 'insert, truncate', publish_via_partition_root);
-        CREATE PUBLICATION some FOR TABLE "T", ONLY app.t;
+        CREATE PUBLICATION tables FOR TABLE "T", ONLY app.t;
         CREATE PUBLICATION none WITH (publish = '');
 --@15 CREATE PUBLICATION parts FOR TABLE "T" (c, a) WHERE (b IN ('x', 'y')), TABLES IN SCHEMA app;
 --@15 ALTER PUBLICATION parts DROP TABLES IN SCHEMA app;
@@ -29,11 +29,11 @@ fn subscriptions_without_their_connection() {
         r#"
         CREATE SUBSCRIPTION plain CONNECTION 'host=nowhere password=hushed' PUBLICATION b, "A" WITH (connect = false);
 
-        CREATE SUBSCRIPTION full CONNECTION 'host=nowhere password=hushed' PUBLICATION a
---@<15 WITH (connect = false, slot_name = other, synchronous_commit = remote_apply, binary, streaming);
---@15 --@<16 WITH (connect = false, slot_name = other, synchronous_commit = remote_apply, binary, streaming, two_phase, disable_on_error);
---@16 --@<17 WITH (connect = false, slot_name = other, synchronous_commit = remote_apply, binary, streaming = parallel, two_phase, disable_on_error, password_required = false, run_as_owner, origin = none);
---@17 WITH (connect = false, slot_name = other, synchronous_commit = remote_apply, binary, streaming = on, two_phase, disable_on_error, password_required = false, run_as_owner, origin = none, failover);
+        CREATE SUBSCRIPTION other CONNECTION 'host=nowhere password=hushed' PUBLICATION a
+--@<15 WITH (connect = false, slot_name = slot, synchronous_commit = remote_apply, binary, streaming);
+--@15 --@<16 WITH (connect = false, slot_name = slot, synchronous_commit = remote_apply, binary, streaming, two_phase, disable_on_error);
+--@16 --@<17 WITH (connect = false, slot_name = slot, synchronous_commit = remote_apply, binary, streaming = parallel, two_phase, disable_on_error, password_required = false, run_as_owner, origin = none);
+--@17 WITH (connect = false, slot_name = slot, synchronous_commit = remote_apply, binary, streaming = on, two_phase, disable_on_error, password_required = false, run_as_owner, origin = none, failover);
 
         ALTER SUBSCRIPTION plain SET (slot_name = NONE);
 
@@ -49,10 +49,10 @@ fn event_triggers() {
         r#"
         CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
         CREATE EVENT TRIGGER plain ON sql_drop EXECUTE FUNCTION watch();
-        CREATE EVENT TRIGGER some ON ddl_command_end WHEN tag IN ('DROP TABLE', 'CREATE TABLE') EXECUTE FUNCTION watch();
+        CREATE EVENT TRIGGER drops ON ddl_command_end WHEN tag IN ('DROP TABLE', 'CREATE TABLE') EXECUTE FUNCTION watch();
         CREATE EVENT TRIGGER replica ON table_rewrite EXECUTE FUNCTION watch();
         CREATE EVENT TRIGGER always ON ddl_command_start EXECUTE FUNCTION watch();
-        ALTER EVENT TRIGGER some DISABLE;
+        ALTER EVENT TRIGGER drops DISABLE;
         ALTER EVENT TRIGGER replica ENABLE REPLICA;
         ALTER EVENT TRIGGER always ENABLE ALWAYS;
         COMMENT ON EVENT TRIGGER plain IS 'Sees';

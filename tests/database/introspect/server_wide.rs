@@ -33,9 +33,6 @@ fn namespaces() {
           "namespace public": {
             "comment": "Common",
             "owner": "pg_database_owner"
-          },
-          "role reader": {
-            "login": true
           }
         }
         "#,
@@ -78,9 +75,6 @@ fn what_is_set_for_the_database() {
               "search_path": "\"$user\", public",
               "work_mem": "7MB"
             }
-          },
-          "role reader": {
-            "login": true
           }
         }
         "#,
@@ -147,7 +141,7 @@ fn what_is_set_for_the_whole_server() {
         ALTER ROLE ALL SET work_mem = '6MB';
         ALTER ROLE ALL SET app.secret = 'hushed';
 --@15   GRANT SET ON PARAMETER work_mem TO :reader;
---@15   GRANT SET, ALTER SYSTEM ON PARAMETER app.limit TO public;
+--@15   GRANT SET, ALTER SYSTEM ON PARAMETER app.quota TO public;
     ";
     database.run(&of_version(sql, &database).replace(":reader", &reader));
     let mut after = snapshot(&database.url());
@@ -196,10 +190,7 @@ fn default_privileges() {
           "default privileges reader ON TYPES": {
             "owner_privileges": []
           },
-          "namespace app": {},
-          "role reader": {
-            "login": true
-          }
+          "namespace app": {}
         }
         "#,
     );

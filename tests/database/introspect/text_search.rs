@@ -24,9 +24,6 @@ fn configurations_dictionaries_parsers_and_templates() {
         "#,
         r#"
         {
-          "role reader": {
-            "login": true
-          },
           "text search configuration public.nothing": {
             "parser": "pg_catalog.\"default\""
           },
@@ -88,9 +85,6 @@ fn collations() {
             "lc_ctype": "POSIX",
             "owner": "reader",
             "provider": "libc"
-          },
-          "role reader": {
-            "login": true
           }
         }
         "#,
@@ -118,9 +112,6 @@ fn conversions() {
             "for": "LATIN1",
             "function": "iso8859_1_to_utf8(integer,integer,cstring,internal,integer,boolean)",
             "to": "UTF8"
-          },
-          "role reader": {
-            "login": true
           }
         }
         "#,
