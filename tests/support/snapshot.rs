@@ -4,13 +4,21 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use segue::postgres::introspect;
-use segue::schema::{Map, Snapshot, Value};
+use segue::schema::{Kind, Map, Snapshot, Value};
 
 use super::expected::assert_text;
 use super::{LibrarySession, TestDatabase};
 
-/// What the library reads there.
+/// What the library reads there, without roles: those of other tests come and
+/// go.
 pub fn snapshot(url: &str) -> Snapshot {
+    let mut snapshot = snapshot_with_roles(url);
+    snapshot.objects.retain(|id, _| id.kind != Kind::Role);
+    snapshot
+}
+
+/// All that the library reads there.
+pub fn snapshot_with_roles(url: &str) -> Snapshot {
     let session = LibrarySession::connect(url);
     session.run(introspect::read).snapshot
 }

@@ -19,6 +19,51 @@ fn wrappers_servers_and_mappings() {
         GRANT USAGE ON FOREIGN SERVER there TO :reader;
         ALTER SERVER there OWNER TO :reader;
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "foreign data wrapper wrapper": {
+            "comment": "w",
+            "options": {
+              "host": "h",
+              "what else": "present"
+            },
+            "privileges": {
+              "reader": ["USAGE WITH GRANT OPTION"]
+            },
+            "validator": "public.check_options(text[],oid)"
+          },
+          "foreign server sly": {
+            "foreign_data_wrapper": "wrapper",
+            "options": {
+              "dbname": "present",
+              "host": "present"
+            }
+          },
+          "foreign server there": {
+            "comment": "s",
+            "foreign_data_wrapper": "wrapper",
+            "options": {
+              "dbname": "app",
+              "fetch_size": "10",
+              "host": "example.org",
+              "password": "present",
+              "port": "5433",
+              "service": "present",
+              "user": "present"
+            },
+            "owner": "reader",
+            "type": "kind",
+            "version": "1.2"
+          },
+          "function public.check_options(text[], oid)": {
+            "arguments": "text[], oid",
+            "body": "SELECT true",
+            "language": "sql",
+            "returns": "boolean"
+          },
+          "user mapping public ON there": {},
+          "user mapping reader ON there": {}
+        }
+        "#,
     );
 }

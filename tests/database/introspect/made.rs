@@ -3,7 +3,7 @@
 use segue::schema::{Kind, Snapshot, Value};
 
 use crate::support::{
-    TestDatabase, assert_same_snapshot, assert_text, of_version, pretty, snapshot,
+    TestDatabase, assert_same_snapshot, assert_text, of_version, pretty, snapshot_with_roles,
 };
 
 /// A fresh database, and what was in it.
@@ -19,7 +19,7 @@ impl Made {
     pub fn by(sql: &str) -> Self {
         let database = TestDatabase::new();
         let made = Self {
-            before: of_test(&database, snapshot(&database.url())),
+            before: of_test(&database, snapshot_with_roles(&database.url())),
             reader: database.role("reader", "LOGIN"),
             database,
         };
@@ -45,8 +45,8 @@ impl Made {
     /// who may only connect.
     #[track_caller]
     pub fn snapshot(&self) -> Snapshot {
-        let all = snapshot(&self.database.url());
-        let seen = snapshot(&self.database.url_as(&self.reader));
+        let all = snapshot_with_roles(&self.database.url());
+        let seen = snapshot_with_roles(&self.database.url_as(&self.reader));
         let all = of_test(&self.database, all);
         let seen = of_test(&self.database, seen);
         assert_same_snapshot("what an ordinary role sees", &seen, &all);

@@ -63,7 +63,112 @@ fn operator_classes_and_families() {
             FUNCTION 7 gist_box_same(box, box, internal), FUNCTION 8 gist_point_distance(internal, point, smallint, oid, internal),
             STORAGE box;
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "composite type public.pair": {
+            "columns": {
+              "a": {
+                "position": 1,
+                "type": "integer"
+              },
+              "b": {
+                "position": 2,
+                "type": "integer"
+              }
+            }
+          },
+          "function public.compare(public.pair, integer)": {
+            "arguments": "public.pair, integer",
+            "language": "internal",
+            "returns": "integer",
+            "symbol": "btint4cmp",
+            "volatility": "immutable"
+          },
+          "function public.compare(public.pair, public.pair)": {
+            "arguments": "public.pair, public.pair",
+            "language": "internal",
+            "returns": "integer",
+            "symbol": "btrecordcmp",
+            "volatility": "immutable"
+          },
+          "function public.less(public.pair, public.pair)": {
+            "arguments": "public.pair, public.pair",
+            "language": "internal",
+            "returns": "boolean",
+            "symbol": "record_lt",
+            "volatility": "immutable"
+          },
+          "operator class public.btree pair_ops": {
+            "comment": "Two by two",
+            "default": true,
+            "family": "public.pairs",
+            "functions": {
+              "1 (public.pair, public.pair)": {
+                "function": "public.compare(public.pair,public.pair)"
+              }
+            },
+            "operators": {
+              "1 (public.pair, public.pair)": {
+                "operator": "public.<<<(public.pair,public.pair)"
+              }
+            },
+            "type": "public.pair"
+          },
+          "operator class public.gist places": {
+            "family": "public.places",
+            "functions": {
+              "1 (point, point)": {
+                "function": "gist_point_consistent(internal,point,smallint,oid,internal)"
+              },
+              "2 (point, point)": {
+                "function": "gist_box_union(internal,internal)"
+              },
+              "5 (point, point)": {
+                "function": "gist_box_penalty(internal,internal,internal)"
+              },
+              "6 (point, point)": {
+                "function": "gist_box_picksplit(internal,internal)"
+              },
+              "7 (point, point)": {
+                "function": "gist_box_same(box,box,internal)"
+              }
+            },
+            "storage": "box",
+            "type": "point"
+          },
+          "operator family public.btree pairs": {
+            "comment": "Many pairs",
+            "functions": {
+              "1 (public.pair, integer)": {
+                "function": "public.compare(public.pair,integer)"
+              },
+              "4 (public.pair, public.pair)": {
+                "function": "btequalimage(oid)"
+              }
+            },
+            "owner": "reader"
+          },
+          "operator family public.gist places": {
+            "functions": {
+              "3 (point, point)": {
+                "function": "gist_point_compress(internal)"
+              },
+              "8 (point, point)": {
+                "function": "gist_point_distance(internal,point,smallint,oid,internal)"
+              }
+            },
+            "operators": {
+              "15 (point, point)": {
+                "for_order_by": "pg_catalog.float_ops",
+                "operator": "<->(point,point)"
+              }
+            }
+          },
+          "operator public.<<<(public.pair, public.pair)": {
+            "function": "public.less(public.pair,public.pair)"
+          }
+        }
+        "#,
     );
 }
 

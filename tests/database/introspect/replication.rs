@@ -12,14 +12,44 @@ fn publications() {
         CREATE PUBLICATION all_of_it FOR ALL TABLES WITH (publish = 'insert, truncate', publish_via_partition_root);
         CREATE PUBLICATION tables FOR TABLE "T", ONLY app.t;
         CREATE PUBLICATION none WITH (publish = '');
---@15 CREATE PUBLICATION parts FOR TABLE "T" (c, a) WHERE (b IN ('x', 'y')), TABLES IN SCHEMA app;
---@15 ALTER PUBLICATION parts DROP TABLES IN SCHEMA app;
+--@15 CREATE PUBLICATION parts FOR TABLE "T" (c, a) WHERE (a IN (1, 2));
 --@15 CREATE PUBLICATION spaces FOR TABLES IN SCHEMA app, public;
 --@18 CREATE PUBLICATION generated FOR TABLE "T" WITH (publish_generated_columns = stored);
         COMMENT ON PUBLICATION none IS 'Silence';
         ALTER PUBLICATION none OWNER TO :reader;
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "namespace app": {},
+          "publication all_of_it": {
+            "all_tables": true,
+            "publish": ["insert", "truncate"],
+            "publish_via_partition_root": true
+          },
+          "publication none": {
+            "comment": "Silence",
+            "owner": "reader",
+            "publish": []
+          },
+          "publication parts": {
+            "tables": {
+              "public.\"T\"": {
+                "columns": ["a", "c"],
+                "where": "(a = ANY (ARRAY[1, 2]))"
+              }
+            }
+          },
+          "publication spaces": {
+            "tables_in_schema": ["app", "public"]
+          },
+          "publication tables": {
+            "tables": {
+              "app.t": {},
+              "public.\"T\"": {}
+            }
+          }
+        }
+        "#,
     );
 }
 
@@ -39,7 +69,24 @@ fn subscriptions_without_their_connection() {
 
         COMMENT ON SUBSCRIPTION plain IS 'From there';
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "subscription other": {
+            "binary": true,
+            "disable_on_error": true,
+            "publications": ["a"],
+            "slot_name": "slot",
+            "streaming": "on",
+            "synchronous_commit": "remote_apply",
+            "two_phase": true
+          },
+          "subscription plain": {
+            "comment": "From there",
+            "publications": ["A", "b"],
+            "slot_name": "NONE"
+          }
+        }
+        "#,
     );
 }
 
@@ -57,6 +104,35 @@ fn event_triggers() {
         ALTER EVENT TRIGGER always ENABLE ALWAYS;
         COMMENT ON EVENT TRIGGER plain IS 'Sees';
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "event trigger always": {
+            "enabled": "always",
+            "event": "ddl_command_start",
+            "function": "public.watch()"
+          },
+          "event trigger drops": {
+            "enabled": "disabled",
+            "event": "ddl_command_end",
+            "function": "public.watch()",
+            "tags": ["CREATE TABLE", "DROP TABLE"]
+          },
+          "event trigger plain": {
+            "comment": "Sees",
+            "event": "sql_drop",
+            "function": "public.watch()"
+          },
+          "event trigger replica": {
+            "enabled": "replica",
+            "event": "table_rewrite",
+            "function": "public.watch()"
+          },
+          "function public.watch()": {
+            "body": "BEGIN END",
+            "language": "plpgsql",
+            "returns": "event_trigger"
+          }
+        }
+        "#,
     );
 }

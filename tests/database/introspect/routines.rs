@@ -241,6 +241,66 @@ fn what_aggregates_are_made_of() {
         COMMENT ON AGGREGATE counted(*) IS 'Of all';
         REVOKE EXECUTE ON FUNCTION counted() FROM public;
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "aggregate public.counted()": {
+            "comment": "Of all",
+            "initcond": "7",
+            "privileges": {
+              "public": []
+            },
+            "returns": "bigint",
+            "sfunc": "int8inc(bigint)",
+            "stype": "bigint"
+          },
+          "aggregate public.mean(numeric)": {
+            "arguments": "numeric",
+            "combinefunc": "numeric_avg_combine(internal,internal)",
+            "deserialfunc": "numeric_avg_deserialize(bytea,internal)",
+            "finalfunc": "numeric_avg(internal)",
+            "returns": "numeric",
+            "serialfunc": "numeric_avg_serialize(internal)",
+            "sfunc": "numeric_avg_accum(internal,numeric)",
+            "stype": "internal"
+          },
+          "aggregate public.median(double precision, anyelement)": {
+            "arguments": "double precision ORDER BY anyelement",
+            "finalfunc": "percentile_disc_final(internal,double precision,anyelement)",
+            "finalfunc_extra": true,
+            "returns": "anyelement",
+            "sfunc": "ordered_set_transition(internal,\"any\")",
+            "stype": "internal"
+          },
+          "aggregate public.place(\"any\")": {
+            "arguments": "VARIADIC \"any\" ORDER BY VARIADIC \"any\"",
+            "finalfunc": "rank_final(internal,\"any\")",
+            "finalfunc_extra": true,
+            "hypothetical": true,
+            "returns": "bigint",
+            "sfunc": "ordered_set_transition_multi(internal,\"any\")",
+            "stype": "internal"
+          },
+          "aggregate public.total(integer)": {
+            "arguments": "integer",
+            "combinefunc": "int4pl(integer,integer)",
+            "finalfunc": "int4um(integer)",
+            "finalfunc_modify": "shareable",
+            "initcond": "0",
+            "mfinalfunc": "int4abs(integer)",
+            "mfinalfunc_modify": "read_write",
+            "minitcond": "5",
+            "minvfunc": "int4mi(integer,integer)",
+            "msfunc": "int4pl(integer,integer)",
+            "msspace": 9,
+            "mstype": "integer",
+            "parallel": "safe",
+            "returns": "integer",
+            "sfunc": "int4pl(integer,integer)",
+            "sortop": "<(integer,integer)",
+            "sspace": 8,
+            "stype": "integer"
+          }
+        }
+        "#,
     );
 }

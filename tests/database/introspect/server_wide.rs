@@ -1,7 +1,5 @@
 //! Namespaces, the database, roles, default privileges.
 
-use segue::schema::Kind;
-
 use super::made::{Made, check};
 use crate::support::{
     Server, TestDatabase, assert_same_snapshot, assert_text, of_version, pretty, snapshot,
@@ -136,7 +134,9 @@ fn what_is_set_for_the_whole_server() {
     let server = Server::start(&[]);
     let database = TestDatabase::on(&server);
     let before = snapshot(&database.url());
-    let reader = database.role("reader", "LOGIN");
+    // It ends with its server.
+    let reader = format!("{}_reader", database.name());
+    database.run(&format!("CREATE ROLE {reader} LOGIN"));
     let sql = "
         ALTER ROLE ALL SET work_mem = '6MB';
         ALTER ROLE ALL SET app.secret = 'hushed';
@@ -149,9 +149,30 @@ fn what_is_set_for_the_whole_server() {
     after
         .objects
         .retain(|id, attributes| before.objects.get(id) != Some(attributes));
-    after.objects.retain(|id, _| id.kind != Kind::Role);
     let actual = pretty(&after).replace(&reader, "reader");
-    let expected = r#"{}"#;
+    let expected = r#"
+        {
+          "database current": {
+            "cluster_settings": {
+              "app.secret": "present",
+              "work_mem": "6MB"
+            },
+            "owner": "postgres",
+            "parameters": {
+              "app.quota": {
+                "privileges": {
+                  "public": ["ALTER SYSTEM", "SET"]
+                }
+              },
+              "work_mem": {
+                "privileges": {
+                  "reader": ["SET"]
+                }
+              }
+            }
+          }
+        }
+        "#;
     assert_text("what is set", &actual, &of_version(expected, &database));
 }
 

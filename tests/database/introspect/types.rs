@@ -66,7 +66,7 @@ fn what_domains_are_made_of() {
                 "definition": "CHECK ((length((VALUE)::text) < 5))"
               },
               "word_check": {
-                "definition": "CHECK (((VALUE)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[])))"
+                "definition": "CHECK (((VALUE)::text = ANY (ARRAY[('a'::character varying)::text, ('b'::character varying)::text])))"
               }
             },
             "default": "('a'::text || 'b'::text)",
@@ -198,6 +198,85 @@ fn base_types_and_shells() {
         COMMENT ON TYPE words IS 'An array in disguise';
         CREATE TYPE shell;
         "#,
-        r#"{}"#,
+        r#"
+        {
+          "base type public.number": {
+            "category": "N",
+            "default": "7",
+            "delimiter": ";",
+            "input": "public.number_in(cstring)",
+            "internallength": 4,
+            "output": "public.number_out(public.number)",
+            "passedbyvalue": true,
+            "preferred": true
+          },
+          "base type public.shell": {
+            "shell": true
+          },
+          "base type public.words": {
+            "alignment": "double",
+            "analyze": "array_typanalyze(internal)",
+            "collatable": true,
+            "comment": "An array in disguise",
+            "element": "text",
+            "input": "public.words_in(cstring,oid,integer)",
+            "output": "public.words_out(public.words)",
+            "receive": "public.words_receive(internal,oid,integer)",
+            "send": "public.words_send(public.words)",
+            "storage": "extended",
+            "subscript": "raw_array_subscript_handler(internal)",
+            "typmod_in": "varchartypmodin(cstring[])",
+            "typmod_out": "varchartypmodout(integer)"
+          },
+          "function public.number_in(cstring)": {
+            "arguments": "cstring",
+            "language": "internal",
+            "returns": "public.number",
+            "strict": true,
+            "symbol": "int4in",
+            "volatility": "immutable"
+          },
+          "function public.number_out(public.number)": {
+            "arguments": "public.number",
+            "language": "internal",
+            "returns": "cstring",
+            "strict": true,
+            "symbol": "int4out",
+            "volatility": "immutable"
+          },
+          "function public.words_in(cstring, oid, integer)": {
+            "arguments": "cstring, oid, integer",
+            "language": "internal",
+            "returns": "public.words",
+            "strict": true,
+            "symbol": "array_in",
+            "volatility": "stable"
+          },
+          "function public.words_out(public.words)": {
+            "arguments": "public.words",
+            "language": "internal",
+            "returns": "cstring",
+            "strict": true,
+            "symbol": "array_out",
+            "volatility": "stable"
+          },
+          "function public.words_receive(internal, oid, integer)": {
+            "arguments": "internal, oid, integer",
+            "language": "internal",
+            "returns": "public.words",
+            "strict": true,
+            "symbol": "array_recv",
+            "volatility": "stable"
+          },
+          "function public.words_send(public.words)": {
+            "arguments": "public.words",
+            "language": "internal",
+            "returns": "bytea",
+            "strict": true,
+            "symbol": "array_send",
+            "volatility": "stable"
+          }
+        }
+        "#,
     );
 }
