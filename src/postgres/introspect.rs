@@ -106,6 +106,7 @@ queries! {
     "pg_class" Decoration "relation_label",
     "pg_statistic_ext" Decoration "statistics_comment",
     "pg_database" Part "database_role_settings",
+    "pg_database" Part "parameter_privileges",
     "pg_authid" Part "role_membership",
     "pg_proc" Decoration "aggregate",
     "pg_type" Part "type_column",
