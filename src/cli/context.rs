@@ -248,6 +248,13 @@ impl Context {
         Ok(Target::resolve(Some(url), &self.environment)?)
     }
 
+    /// The SQL file that a throwaway server is given first.
+    #[must_use]
+    pub fn before(&self) -> Option<PathBuf> {
+        let before = self.config.throwaway.before.as_ref()?;
+        Some(self.base.join(before))
+    }
+
     /// Which throwaway server to start.
     #[must_use]
     pub fn throwaway(&self) -> throwaway::Options {

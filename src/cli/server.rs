@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::context::Context;
-use super::error::Error;
+use super::error::{Error, with_causes};
+use super::outcome::Outcome;
 use super::report::Report;
+use crate::apply::script::{self, ScriptError};
 use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
@@ -16,7 +18,8 @@ pub struct ServerArgs {
     /// Start a PostgreSQL server for this command and remove it afterwards
     ///
     /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
-    /// in segue.toml chooses a major version and settings.
+    /// in segue.toml chooses a major version, settings and an SQL file that is run first. A role
+    /// that is missing there is made, NOLOGIN.
     #[arg(long)]
     pub throwaway: bool,
 
@@ -65,9 +68,10 @@ impl ServerArgs {
         }
         if self.throwaway {
             let throwaway = Throwaway::start(&context.throwaway())?;
+            let target = target_of(&throwaway)?;
+            prepare(&target, context).await?;
             return Ok(Server {
-                // Whatever the environment says is of other servers.
-                target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
+                target,
                 own: Own::Throwaway(throwaway),
             });
         }
@@ -84,6 +88,38 @@ impl ServerArgs {
             own: Own::Scratch(Box::new(scratch)),
         })
     }
+}
+
+/// The first database of a throwaway server.
+///
+/// # Errors
+/// None in practice: the URL is ours.
+pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
+    // Whatever the environment says is of other servers.
+    let environment = Environment::default();
+    let target = Target::resolve(Some(&throwaway.url(DATABASE)), &environment)?;
+    Ok(target.disposable())
+}
+
+/// Gives a new throwaway server what `[throwaway]` says: its SQL file.
+///
+/// # Errors
+/// The file's; nothing else has been run then.
+pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+    let Some(path) = context.before() else {
+        return Ok(());
+    };
+    let done = script::run(target, context.connect_wait(), &path).await;
+    done.map_err(|error| {
+        let error = match error {
+            ScriptError::File(error) => Error::usage(with_causes(&error)),
+            ScriptError::Failed(diagnostic) => {
+                Error::diagnostics(Outcome::Usage, vec![*diagnostic])
+            }
+            ScriptError::Postgres(error) => error.into(),
+        };
+        error.note("the file is `before` of `[throwaway]` in segue.toml; nothing else was run")
+    })
 }
 
 impl Server {
