@@ -64,9 +64,25 @@ pub struct Finding {
     pub diagnostic: Diagnostic,
     /// The schema that should be, turned into the one that is.
     pub difference: Option<Diff>,
+    /// The file or folder that it is about, where the diagnostic has none.
+    pub file: Option<String>,
 }
 
 impl Finding {
+    /// With what turns the schema that should be into the one that is.
+    #[must_use]
+    pub fn with_difference(mut self, difference: Diff) -> Self {
+        self.difference = Some(difference);
+        self
+    }
+
+    /// With the file or folder that it is about.
+    #[must_use]
+    pub fn about(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
     /// Without a difference of schemas.
     #[must_use]
     pub fn new(step: Step, diagnostic: Diagnostic) -> Self {
@@ -74,6 +90,7 @@ impl Finding {
             step,
             diagnostic,
             difference: None,
+            file: None,
         }
     }
 }

@@ -18,7 +18,7 @@ mod replay;
 
 pub use grounds::Place;
 use grounds::{Database, Server};
-use replay::{Deployed, Failed};
+use replay::Failed;
 
 /// Why a rehearsal could not be done to its end.
 #[derive(Debug, thiserror::Error)]

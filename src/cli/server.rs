@@ -3,10 +3,9 @@
 use clap::Args;
 
 use super::context::Context;
-use super::error::{Error, with_causes};
-use super::outcome::Outcome;
+use super::error::Error;
 use super::report::Report;
-use crate::apply::script::{self, ScriptError};
+use crate::apply::script;
 use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
@@ -109,17 +108,7 @@ pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Er
     let Some(path) = context.before() else {
         return Ok(());
     };
-    let done = script::run(target, context.connect_wait(), &path).await;
-    done.map_err(|error| {
-        let error = match error {
-            ScriptError::File(error) => Error::usage(with_causes(&error)),
-            ScriptError::Failed(diagnostic) => {
-                Error::diagnostics(Outcome::Usage, vec![*diagnostic])
-            }
-            ScriptError::Postgres(error) => error.into(),
-        };
-        error.note("the file is `before` of `[throwaway]` in segue.toml; nothing else was run")
-    })
+    Ok(script::run(target, context.connect_wait(), &path).await?)
 }
 
 impl Server {

@@ -45,7 +45,8 @@ pub fn parts(migration: &Migration) -> BTreeMap<u32, Value> {
 }
 
 /// `15, 16 and 17`
-fn majors<'a>(majors: impl IntoIterator<Item = &'a u32>) -> String {
+#[must_use]
+pub fn majors<'a>(majors: impl IntoIterator<Item = &'a u32>) -> String {
     let majors: Vec<String> = majors.into_iter().map(u32::to_string).collect();
     match majors.as_slice() {
         [] => "none".to_owned(),
@@ -66,12 +67,11 @@ fn rewrite(migration: &Migration) -> String {
 #[must_use]
 pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Finding> {
     let name = &migration.name;
-    let finding = |diagnostic: Diagnostic, difference: Option<Diff>| {
-        Some(Finding {
-            step: Step::Diffs,
-            diagnostic,
-            difference,
-        })
+    let finding = |diagnostic: Diagnostic| {
+        let diagnostic = diagnostic
+            .note("what it really does is shown")
+            .help(rewrite(migration));
+        Some(Finding::new(Step::Diffs, diagnostic).with_difference(actual.clone()))
     };
     let parts = parts(migration);
     let Some(part) = parts.get(&major) else {
@@ -86,10 +86,7 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
             format!("has PostgreSQL {}", majors(parts.keys()))
         };
         let diagnostic = Diagnostic::new(code::MISSING_SCHEMA_DIFF, message);
-        let diagnostic = place(migration, diagnostic, &why)
-            .note("what it really does is shown")
-            .help(rewrite(migration));
-        return finding(diagnostic, Some(actual.clone()));
+        return finding(place(migration, diagnostic, &why));
     };
     let wrong = |message: String| {
         let diagnostic = Diagnostic::new(code::WRONG_SCHEMA_DIFF, message);
@@ -100,8 +97,7 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
         Err(reason) => {
             let message =
                 format!("the stored schema diff of `{name}` for PostgreSQL {major} is none");
-            let diagnostic = wrong(message).note(reason).help(rewrite(migration));
-            return finding(diagnostic, Some(actual.clone()));
+            return finding(wrong(message).note(reason));
         }
     };
     if stored == *actual {
@@ -125,10 +121,7 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
             diagnostic = diagnostic.note(format!("{what}: {}", changes.join("; ")));
         }
     }
-    let diagnostic = diagnostic
-        .note("what it really does is shown")
-        .help(rewrite(migration));
-    finding(diagnostic, Some(actual.clone()))
+    finding(diagnostic)
 }
 
 /// `table public.t: indexes.i`
@@ -144,15 +137,14 @@ fn path(change: &Change) -> String {
 #[must_use]
 pub fn expected(expected: &Snapshot, live: &Snapshot, folder: &str) -> Option<Finding> {
     let difference = Diff::between(expected, live);
-    (!difference.is_empty()).then(|| Finding {
-        step: Step::Expected,
-        diagnostic: Diagnostic::new(
+    (!difference.is_empty()).then(|| {
+        let diagnostic = Diagnostic::new(
             code::UNEXPECTED_SCHEMA,
             format!("the migrations do not make the schema that `{folder}` expects"),
         )
         .note("from what is expected to what the migrations make:")
-        .help("`segue write-schema --throwaway` writes what they make; if that is not what was meant, the last migrations are wrong"),
-        difference: Some(difference),
+        .help("`segue write-schema --throwaway` writes what they make; if that is not what was meant, the last migrations are wrong");
+        Finding::new(Step::Expected, diagnostic).with_difference(difference).about(folder)
     })
 }
 
@@ -169,20 +161,52 @@ pub fn no_expected(major: u32, there: &[u32], folder: &str) -> Finding {
             .note(format!("it has: {}", majors(there)))
             .help("`segue write-schema --throwaway` writes it"),
     )
+    .about(folder)
+}
+
+/// An expected schema for a major version that is not listed.
+#[must_use]
+pub fn unlisted_schema(major: u32, folder: &str) -> Finding {
+    let diagnostic = Diagnostic::new(
+        code::UNLISTED_MAJOR,
+        format!("`{folder}` is for PostgreSQL {major}, which `majors` in segue.toml does not list"),
+    );
+    let diagnostic = diagnostic.help("list it, or remove the folder");
+    Finding::new(Step::Files, diagnostic).about(folder)
+}
+
+/// Parts of stored diffs for major versions that are not listed.
+pub fn unlisted_diffs(migrations: &[Migration], listed: &[u32]) -> impl Iterator<Item = Finding> {
+    migrations.iter().filter_map(|migration| {
+        let parts = parts(migration);
+        let unlisted: Vec<&u32> = parts.keys().filter(|one| !listed.contains(one)).collect();
+        if unlisted.is_empty() {
+            return None;
+        }
+        let diagnostic = Diagnostic::new(
+            code::UNLISTED_MAJOR,
+            format!(
+                "the stored schema diff of `{}` has a part for PostgreSQL {}, which `majors` in segue.toml does not list",
+                migration.name,
+                majors(unlisted)
+            ),
+        );
+        let diagnostic = place(migration, diagnostic, "not proved for that version");
+        Some(Finding::new(Step::Files, diagnostic))
+    })
 }
 
 /// What a second run may not do: change the schema.
 #[must_use]
 pub fn again(before: &Snapshot, after: &Snapshot) -> Option<Finding> {
     let difference = Diff::between(before, after);
-    (!difference.is_empty()).then(|| Finding {
-        step: Step::Again,
-        diagnostic: Diagnostic::new(
+    (!difference.is_empty()).then(|| {
+        let diagnostic = Diagnostic::new(
             code::SECOND_UP,
             "a second `segue up` had nothing to do, and the schema is another one after it",
         )
-        .note("something in the database changes the schema by itself: an event trigger, or a job"),
-        difference: Some(difference),
+        .note("something in the database changes the schema by itself: an event trigger, or a job");
+        Finding::new(Step::Again, diagnostic).with_difference(difference)
     })
 }
 
@@ -205,15 +229,14 @@ pub fn again_has(left: &[Name]) -> Option<Finding> {
 #[must_use]
 pub fn line(fresh: &Snapshot, line: &Snapshot) -> Option<Finding> {
     let difference = Diff::between(fresh, line);
-    (!difference.is_empty()).then(|| Finding {
-        step: Step::Splits,
-        diagnostic: Diagnostic::new(
+    (!difference.is_empty()).then(|| {
+        let diagnostic = Diagnostic::new(
             code::ORDER_MATTERS,
             "a database that was deployed step by step has another schema than a fresh one",
         )
         .note("deployed at once, the concurrent migrations run after migrations with later names, unless those end them")
-        .note("from the fresh database to the one deployed step by step:"),
-        difference: Some(difference),
+        .note("from the fresh database to the one deployed step by step:");
+        Finding::new(Step::Splits, diagnostic).with_difference(difference)
     })
 }
 
@@ -278,9 +301,9 @@ fn with_suspects(
     let Some(concurrent) = migrations.iter().find(|one| one.name == *name) else {
         return diagnostic;
     };
-    let later = migrations[..split.files].iter().filter(|one| {
-        one.kind != Kind::Concurrent && one.name > *name && one.meets(concurrent)
-    });
+    let later = migrations[..split.files]
+        .iter()
+        .filter(|one| one.kind != Kind::Concurrent && one.name > *name && one.meets(concurrent));
     let suspects: Vec<&Name> = later.map(|one| &one.name).collect();
     let which = match suspects.as_slice() {
         [] => "the migration that does".to_owned(),
@@ -297,9 +320,8 @@ fn with_suspects(
 #[must_use]
 pub fn at_ready(split: &Split, wanted: &Snapshot, live: &Snapshot) -> Option<Finding> {
     let difference = Diff::between(wanted, live);
-    (!difference.is_empty()).then(|| Finding {
-        step: Step::Splits,
-        diagnostic: Diagnostic::new(
+    (!difference.is_empty()).then(|| {
+        let diagnostic = Diagnostic::new(
             code::NEEDS_CONCURRENT_MIGRATION,
             format!(
                 "deployed before {} has run, later migrations make another schema than the stored diffs tell",
@@ -311,8 +333,8 @@ pub fn at_ready(split: &Split, wanted: &Snapshot, live: &Snapshot) -> Option<Fin
         .help(format!(
             "a migration that does one thing or another, depending on what it finds, needs `-- segue: end-concurrent-migration: {}`",
             names(&split.open)
-        )),
-        difference: Some(difference),
+        ));
+        Finding::new(Step::Splits, diagnostic).with_difference(difference)
     })
 }
 
@@ -321,9 +343,8 @@ pub fn at_ready(split: &Split, wanted: &Snapshot, live: &Snapshot) -> Option<Fin
 #[must_use]
 pub fn at_settled(split: &Split, early: &Snapshot, late: &Snapshot) -> Option<Finding> {
     let difference = Diff::between(early, late);
-    (!difference.is_empty()).then(|| Finding {
-        step: Step::Splits,
-        diagnostic: Diagnostic::new(
+    (!difference.is_empty()).then(|| {
+        let diagnostic = Diagnostic::new(
             code::ORDER_MATTERS,
             format!(
                 "the schema depends on when {} runs, before later migrations or after them",
@@ -334,8 +355,8 @@ pub fn at_settled(split: &Split, early: &Snapshot, late: &Snapshot) -> Option<Fi
         .help(format!(
             "the later migration that is the reason needs `-- segue: end-concurrent-migration: {}`",
             names(&split.open)
-        )),
-        difference: Some(difference),
+        ));
+        Finding::new(Step::Splits, diagnostic).with_difference(difference)
     })
 }
 
@@ -395,7 +416,12 @@ pub fn failed_without(split: &Split, failed: &Diagnostic, migrations: &[Migratio
 /// A concurrent migration that failed after later migrations, and did not
 /// before them.
 #[must_use]
-pub fn failed_late(split: &Split, name: &Name, failed: &Diagnostic, migrations: &[Migration]) -> Finding {
+pub fn failed_late(
+    split: &Split,
+    name: &Name,
+    failed: &Diagnostic,
+    migrations: &[Migration],
+) -> Finding {
     let mut diagnostic = failed.clone();
     diagnostic.code = code::NEEDS_CONCURRENT_MIGRATION;
     diagnostic.message = format!(

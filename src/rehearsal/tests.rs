@@ -86,10 +86,7 @@ fn what_lies_between_is_part_of_the_deployment() {
 
 #[test]
 fn the_first_ending_migration_counts() {
-    check(
-        "p c:p d e<c f<c",
-        "line 1 2* 3 5; 0..3 without c then e",
-    );
+    check("p c:p d e<c f<c", "line 1 2* 3 5; 0..3 without c then e");
 }
 
 #[test]
@@ -100,14 +97,8 @@ fn a_migration_that_is_never_ended_may_run_last_of_all() {
 
 #[test]
 fn those_that_end_together_share_a_deployment() {
-    check(
-        "p c:p d:p e<c,d",
-        "line 1 2* 3* 4; 0..3 without c,d then e",
-    );
-    check(
-        "a b c:a d:b f",
-        "line 2 3* 4* 5; 0..5 without c,d",
-    );
+    check("p c:p d:p e<c,d", "line 1 2* 3* 4; 0..3 without c,d then e");
+    check("a b c:a d:b f", "line 2 3* 4* 5; 0..5 without c,d");
 }
 
 #[test]

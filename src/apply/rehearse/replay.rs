@@ -108,8 +108,8 @@ fn explain_role(diagnostic: &mut Diagnostic) {
     let sqlstate = diagnostic.sqlstate.as_deref().unwrap_or_default();
     if let Some(name) = role::missing(sqlstate, &diagnostic.message) {
         let name = crate::postgres::ident(name);
-        diagnostic
-            .helps
-            .push(format!("make it on that server: `CREATE ROLE {name} NOLOGIN`"));
+        diagnostic.helps.push(format!(
+            "make it on that server: `CREATE ROLE {name} NOLOGIN`"
+        ));
     }
 }
