@@ -143,8 +143,8 @@ fn an_error_of_the_file_has_its_place() {
               |
             2 | COPY t FROM stdin;
               | ^^^^^^^^^^^^^^^^^ this statement
-              = note: SQLSTATE 22P02
               = note: CONTEXT: COPY t, line 1, column a: "x"
+              = note: SQLSTATE 22P02
             note: the file is `before` of `[throwaway]` in segue.toml; nothing else was run
         "#,
         2,
