@@ -11,11 +11,11 @@ pub mod text;
 
 pub mod diagnostic;
 
+pub mod schema;
+
 pub mod directive;
 
 pub mod statement;
-
-pub mod schema;
 
 pub mod migration;
 

@@ -31,6 +31,9 @@ const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// The folder of migrations where nobody names one.
 const MIGRATIONS: &str = "migrations";
 
+/// The development database.
+const DEV_DATABASE_URL: &str = "SEGUE_DEV_DATABASE_URL";
+
 /// The folder of the expected schema where nobody names one.
 const EXPECTED_SCHEMA: &str = "expected-schema";
 
@@ -254,6 +257,30 @@ impl Context {
         let url = database_url(&self.global, &self.environment.variables);
         let target = Target::resolve(url.value.as_deref(), &self.environment)?;
         report.notes(url.notice.as_slice());
+        report.notes(target.warnings());
+        Ok(target)
+    }
+
+    /// The development database, which `add` and `write-schema` work on: never
+    /// that of `DATABASE_URL` and its like, so that a stray variable cannot
+    /// point them at production.
+    ///
+    /// # Errors
+    /// None is named; a connection string that cannot be understood.
+    pub fn dev_target(&self, report: &mut Report) -> Result<Target, Error> {
+        let global = &self.global;
+        let variable = variable(&self.environment.variables, DEV_DATABASE_URL);
+        let url = global.direct_url.as_deref();
+        let url = url.or(global.database_url.as_deref()).or(variable);
+        let Some(url) = url else {
+            return Err(
+                Error::usage("no development database is named").help(format!(
+                    "set {DEV_DATABASE_URL} or give `--database-url`; with `--throwaway` none is \
+                 needed. Other variables are not read here, they may name a production database"
+                )),
+            );
+        };
+        let target = Target::resolve(Some(url), &self.environment)?;
         report.notes(target.warnings());
         Ok(target)
     }

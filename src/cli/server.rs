@@ -49,7 +49,8 @@ enum Own {
 const DATABASE: &str = "postgres";
 
 impl ServerArgs {
-    /// Starts the server or makes the database, if one is wanted. Blocks.
+    /// Starts the server or makes the database, if one is wanted; otherwise
+    /// the database that the command line or the environment names. Blocks.
     ///
     /// # Errors
     /// See [`Error`].
@@ -57,6 +58,26 @@ impl ServerArgs {
         &self,
         context: &Context,
         report: &mut Report,
+    ) -> Result<Server, Error> {
+        self.start_or(context, || context.target(report)).await
+    }
+
+    /// As [`ServerArgs::start`], otherwise the development database.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn start_dev(
+        &self,
+        context: &Context,
+        report: &mut Report,
+    ) -> Result<Server, Error> {
+        self.start_or(context, || context.dev_target(report)).await
+    }
+
+    async fn start_or(
+        &self,
+        context: &Context,
+        other: impl FnOnce() -> Result<Target, Error>,
     ) -> Result<Server, Error> {
         // clap sees no conflict with a global option before the command's name.
         let own = [("--throwaway", self.throwaway), ("--on", self.on.is_some())];
@@ -76,7 +97,7 @@ impl ServerArgs {
         }
         let Some(url) = &self.on else {
             return Ok(Server {
-                target: context.target(report)?,
+                target: other()?,
                 own: Own::Nothing,
             });
         };

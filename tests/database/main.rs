@@ -8,6 +8,7 @@ mod connect;
 mod cuts;
 mod deploy;
 mod fresh_database;
+mod introspect;
 mod locks;
 mod places;
 mod project;
