@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::check_args::OnMismatchArg;
+use super::on_mismatch::OnMismatchArg;
 use super::duration::HumanDuration;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};

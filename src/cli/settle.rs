@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::bounds::Bounds;
-use super::check_args::CheckArgs;
+use super::on_mismatch::OnMismatchArgs;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
@@ -24,7 +24,7 @@ pub struct SettleArgs {
     pub bounds: Bounds,
 
     #[command(flatten)]
-    pub check: CheckArgs,
+    pub check: OnMismatchArgs,
 }
 
 /// Runs the command.

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::bounds::Bounds;
-use super::check_args::CheckArgs;
+use super::on_mismatch::OnMismatchArgs;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
@@ -45,7 +45,7 @@ pub struct UpArgs {
     pub strict: bool,
 
     #[command(flatten)]
-    pub check: CheckArgs,
+    pub check: OnMismatchArgs,
 
     #[command(flatten)]
     pub server: ServerArgs,

@@ -28,12 +28,6 @@ pub(in crate::apply) struct BlockCheck<'a> {
 /// whole block is.
 const TRIES_MAX: usize = 3;
 
-// Reading sets what shapes definitions, and takes locks on what it renders:
-// neither is to stay until COMMIT.
-const SAVEPOINT: &str = "SAVEPOINT segue_of_the_check";
-const BACK: &str = "ROLLBACK TO SAVEPOINT segue_of_the_check";
-const RELEASE: &str = "RELEASE SAVEPOINT segue_of_the_check";
-
 impl Try<'_> {
     /// Checks the schema as it would be after COMMIT.
     pub(super) async fn verify(&mut self, check: &BlockCheck<'_>) -> Result<Box<Checked>, Ended> {
@@ -84,31 +78,17 @@ impl Try<'_> {
     async fn reading(&mut self, check: &BlockCheck<'_>) -> Result<Reading, Ended> {
         let session = self.session;
         let mut tries = 0;
-        self.ours(SAVEPOINT).await?;
         loop {
             tries += 1;
-            let reading = self
+            let changed = self
                 .guard(introspect::changed(session, check.baseline))
                 .await?;
-            match reading {
-                Ok(reading) => {
-                    self.ours(BACK).await?;
-                    self.ours(RELEASE).await?;
-                    return Ok(reading);
-                }
-                Err(error) if error.failure() == Failure::LockTimeout && tries < TRIES_MAX => {
-                    self.ours(BACK).await?;
-                }
+            match changed {
+                Ok(changed) => return Ok(changed.reading),
+                // The transaction can go on after it.
+                Err(error) if error.failure() == Failure::LockTimeout && tries < TRIES_MAX => {}
                 Err(error) => return Err(self.judge_ours(error)),
             }
-        }
-    }
-
-    async fn ours(&mut self, sql: &str) -> Result<(), Ended> {
-        let session = self.session;
-        match self.guard(session.execute(sql)).await? {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.judge_ours(error)),
         }
     }
 

@@ -56,7 +56,8 @@ impl Listing {
     }
 
     fn folder(&mut self, root: &Path, below: &Path) -> Result<(), Error> {
-        let folder = root.join(below);
+        // `join` of nothing would add a slash.
+        let folder: PathBuf = root.iter().chain(below).collect();
         let fail = |source: io::Error| Error::io("read the folder", &folder)(source);
         for entry in std::fs::read_dir(&folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;

@@ -134,13 +134,13 @@ fn owners() {
         "\
 namespace audit owner
 namespace public owner
+default privileges me owner
 table audit.log owner
+foreign table audit.events_2 owner
 table public.events owner
 table public.events_1 owner
 table public.events_1_a owner
 table public.users owner
-foreign table audit.events_2 owner
-default privileges me owner
 ",
         &[],
     );
@@ -171,12 +171,12 @@ fn privileges() {
     check(
         &rules,
         "\
+default privileges me
 table public.users columns privileges privileges
 table public.users columns privileges privileges you
 table public.users owner_privileges
 table public.users privileges
 table public.users privileges you
-default privileges me
 ",
         &[],
     );
@@ -225,11 +225,11 @@ fn ignored_objects_and_parts() {
         "\
 extension citext
 table audit.log
+foreign table audit.events_2
 table public.users columns owner
 table public.users columns owner position
 table public.users columns owner type
 table public.users indexes idx_a
-foreign table audit.events_2
 ",
         &["ignore: view public.*"],
     );
@@ -251,9 +251,9 @@ table public.users indexes users_pkey
 #[test]
 fn partitions_and_theirs() {
     let expected = "\
+foreign table audit.events_2
 table public.events_1
 table public.events_1_a
-foreign table audit.events_2
 ";
     check(&ignoring(&["partitions of public.events"]), expected, &[]);
     // In whatever order, and whatever else goes.

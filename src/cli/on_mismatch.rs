@@ -8,7 +8,7 @@ use crate::apply::OnMismatch;
 
 /// Options of the check of the schema.
 #[derive(Args, Clone, Debug, Default)]
-pub struct CheckArgs {
+pub struct OnMismatchArgs {
     /// What to do when the schema is not as expected [default: fail]
     ///
     /// Before readiness, `fail` rolls the last transaction back and ends with status 4; after the
@@ -27,7 +27,7 @@ pub enum OnMismatchArg {
     Warn,
 }
 
-impl CheckArgs {
+impl OnMismatchArgs {
     /// With the default of `config` and our own.
     #[must_use]
     pub fn on_mismatch(&self, config: &config::Up) -> OnMismatch {
