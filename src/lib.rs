@@ -29,6 +29,8 @@ pub mod procedure;
 
 pub mod verify;
 
+pub mod rehearsal;
+
 // Shell: talks to the world, decides nothing.
 pub mod files;
 

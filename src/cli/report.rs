@@ -18,6 +18,10 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
 use crate::schema::Diff;
 
+pub(crate) mod check;
+pub(crate) mod check_ci;
+pub(crate) mod check_json;
+pub(crate) mod check_text;
 pub(crate) mod json;
 mod line;
 mod live;
