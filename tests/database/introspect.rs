@@ -4,5 +4,7 @@ mod columns;
 mod constraints;
 mod independent;
 mod indexes;
+mod privileges;
 mod relations;
+mod states;
 mod triggers;
