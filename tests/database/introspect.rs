@@ -16,5 +16,7 @@ mod routines;
 mod secrets;
 mod server_wide;
 mod text_search;
+mod privileges;
+mod states;
 mod triggers;
 mod types;
