@@ -14,6 +14,7 @@ mod places;
 mod project;
 mod proxy;
 mod rights;
+mod roles;
 mod scratch;
 mod sessions;
 mod signals;

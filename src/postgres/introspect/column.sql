@@ -1,6 +1,6 @@
 SELECT a.attrelid AS oid, 'columns' AS part, a.attname AS key,
-    -- Among those that are there: `attnum` counts dropped ones too.
-    pg_catalog.row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS "position:json",
+    -- Counts dropped ones too, so that it becomes a rank later.
+    a.attnum AS "position:json",
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
     CASE WHEN a.attcollation <> t.typcollation THEN
         a.attcollation::pg_catalog.regcollation::pg_catalog.text
