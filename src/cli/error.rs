@@ -3,7 +3,7 @@
 use super::outcome::Outcome;
 use crate::apply::{ApplyError, human};
 use crate::diagnostic::Diagnostic;
-use crate::files;
+use crate::files::{self, expected};
 use crate::migration::Name;
 use crate::postgres;
 use crate::postgres::connect::ConnectError;
@@ -222,6 +222,32 @@ impl From<files::Error> for Error {
         } else {
             problem
         }
+    }
+}
+
+impl From<expected::Error> for Error {
+    fn from(error: expected::Error) -> Self {
+        const SHOWN_MAX: usize = 10;
+        let expected::Error::Malformed(problems) = &error else {
+            let outcome = match error {
+                expected::Error::Locked { .. } => Outcome::TimedOut,
+                _ => Outcome::Usage,
+            };
+            return Self::new(outcome, with_causes(&error));
+        };
+        let mut problem = Self::usage("the expected schema has files that segue does not write");
+        problem.notes = problems
+            .iter()
+            .take(SHOWN_MAX)
+            .map(ToString::to_string)
+            .collect();
+        if problems.len() > SHOWN_MAX {
+            problem = problem.note(format!("and {} more", problems.len() - SHOWN_MAX));
+        }
+        problem.help(
+            "correct or remove them; after a merge, `segue write-schema --throwaway` writes all of \
+             it anew",
+        )
     }
 }
 
