@@ -14,6 +14,7 @@ use super::error::Error;
 use super::global::Global;
 use super::outcome::Outcome;
 use super::report::Report;
+use super::report::check_ci::Repository;
 use crate::apply::{OnMismatch, Verification};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
@@ -221,6 +222,33 @@ impl Context {
         Ok(migrations)
     }
 
+    /// Headers of all migrations, by name, and all that is wrong with folders
+    /// and headers.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn read_migrations(
+        &self,
+        report: &mut Report,
+    ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
+        let folders = self.folders();
+        report.notes(folders.notice.as_slice());
+        let (migrations, mut diagnostics) = files::read(&folders.value)?;
+        let problems = migrations.iter();
+        diagnostics.extend(problems.flat_map(|migration| migration.problems.clone()));
+        Ok((migrations, diagnostics))
+    }
+
+    /// The repository that a CI job has checked out, and where we are in it.
+    #[must_use]
+    pub fn repository(&self) -> Repository {
+        let variable = |name| variable(&self.environment.variables, name).map(PathBuf::from);
+        Repository {
+            top: variable("GITHUB_WORKSPACE").or_else(|| variable("CI_PROJECT_DIR")),
+            here: std::env::current_dir().unwrap_or_default(),
+        }
+    }
+
     /// The database to work on; what is odd about it is told.
     ///
     /// # Errors
@@ -273,6 +301,13 @@ impl Context {
     /// A connection string that cannot be understood.
     pub fn resolve(&self, url: &str) -> Result<Target, Error> {
         Ok(Target::resolve(Some(url), &self.environment)?)
+    }
+
+    /// The SQL file that a throwaway server is given first.
+    #[must_use]
+    pub fn before(&self) -> Option<PathBuf> {
+        let before = self.config.throwaway.before.as_ref()?;
+        Some(self.base.join(before))
     }
 
     /// Which throwaway server to start.
