@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::on_mismatch::OnMismatchArg;
 use super::duration::HumanDuration;
+use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::nearest;

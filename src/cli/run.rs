@@ -6,7 +6,7 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
 use super::signal;
-use crate::apply::{self, ApplyError, Events, OnMismatch, Run, Settings, Verification, tail};
+use crate::apply::{self, ApplyError, Events, Run, Settings, Verification, tail};
 use crate::migration::Name;
 use crate::postgres::Target;
 
@@ -19,10 +19,9 @@ pub(super) async fn run(
     report: &mut Report,
     target: &Target,
     settings: Settings,
-    on_mismatch: OnMismatch,
+    verification: Option<Verification>,
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
-    let verification = Some(context.verification(on_mismatch));
     match tell(context, report, target, settings, verification, work).await? {
         apply::Outcome::Settled => Ok(Outcome::Done),
         apply::Outcome::Ready => {

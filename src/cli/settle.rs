@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::bounds::Bounds;
-use super::on_mismatch::OnMismatchArgs;
 use super::context::Context;
 use super::error::Error;
+use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
 use super::run;
@@ -42,6 +42,7 @@ pub async fn run(
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);
+    let verification = Some(context.verification(on_mismatch));
     run::run(
         context,
         report,

@@ -3,10 +3,10 @@
 use clap::{Args, ValueEnum};
 
 use super::bounds::Bounds;
-use super::on_mismatch::OnMismatchArgs;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
+use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
 use super::run;
@@ -78,6 +78,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);
+    let verification = Some(context.verification(on_mismatch));
     let target = server.target();
     let ended = run::run(
         context,

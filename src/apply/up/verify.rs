@@ -57,7 +57,7 @@ impl Runner<'_> {
         if let Some((since, mut settled)) = settled
             && let Some(expectation) = &self.expectation
         {
-            let mut live = baseline.snapshot().clone();
+            let mut live = baseline.reading.snapshot.clone();
             expectation.rule(&mut live);
             // The rules may have become others.
             expectation.rule(&mut settled);

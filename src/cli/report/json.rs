@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::mismatch::{EXPECTED, SETTLED};
 use super::plan_json;
+use super::schema_diff::{self, Sides};
 use crate::apply::Event;
 use crate::apply::check::Stage;
 use crate::cli::error::Error;
@@ -16,7 +18,7 @@ use crate::migration::{Kind, Name};
 use crate::plan::Cut;
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
-use crate::schema::ObjectId;
+use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
 
 /// Version of everything that segue writes as JSON.
@@ -211,7 +213,7 @@ pub(crate) fn event(event: &Event) -> Value {
         Event::DriftFound { since, difference } => json!({
             "event": "drift-found",
             "since": since,
-            "difference": difference.to_json(),
+            "difference": schema_diff::json(difference, SETTLED),
         }),
         Event::Verified {
             stage: at,
@@ -230,8 +232,8 @@ pub(crate) fn event(event: &Event) -> Value {
         Event::Mismatched { mismatch, goes_on } => json!({
             "event": "mismatched",
             "stage": stage(mismatch.stage),
-            "difference": mismatch.difference.to_json(),
-            "before": mismatch.before.to_json(),
+            "difference": schema_diff::json(&mismatch.difference, EXPECTED),
+            "before": schema_diff::json(&mismatch.before, EXPECTED),
             "interference": mismatch
                 .interference
                 .iter()
@@ -276,7 +278,7 @@ pub(crate) fn blind(blind: &Blind) -> Value {
 fn ids(objects: &BTreeSet<ObjectId>) -> Vec<Value> {
     objects
         .iter()
-        .map(|id| json!([id.namespace, id.kind.as_str(), id.name]))
+        .map(|id| json!({ "namespace": id.namespace, "kind": id.kind.as_str(), "name": id.name }))
         .collect()
 }
 
@@ -300,6 +302,11 @@ pub(crate) fn error(error: &Error) -> Value {
 /// Something that people should know, as an event.
 pub(crate) fn note(text: &str) -> Value {
     json!({ "event": "note", "message": text })
+}
+
+/// How two schemas differ, as an event.
+pub(crate) fn schema_diff(diff: &Diff, sides: Sides<'_>) -> Value {
+    json!({ "event": "schema-differs", "difference": schema_diff::json(diff, sides) })
 }
 
 /// A cut of the batch.

@@ -5,55 +5,69 @@ use std::time::Duration;
 
 use super::line::{Line, Tone};
 use super::phrase::count;
-use super::schema_diff;
-use crate::apply::check::{Mismatch, Stage};
+use super::schema_diff::Sides;
+use crate::apply::check::Stage;
 use crate::apply::human;
 use crate::migration::Name;
-use crate::schema::{Diff, ObjectId};
+use crate::schema::ObjectId;
 use crate::verify::Blind;
 
-/// The schema is not as expected.
-pub(crate) fn mismatched(mismatch: &Mismatch, goes_on: bool) -> Vec<Line> {
-    let tone = if goes_on { Tone::Notable } else { Tone::Failed };
-    let mut lines = Vec::new();
-    if !mismatch.difference.is_empty() {
-        let what = match mismatch.stage {
-            Stage::Tail => "after the tail the schema is not as expected",
-            Stage::Batch | Stage::Asked => "the schema is not as expected",
-        };
-        let goes_on = if goes_on {
-            "; going on, as `--on-mismatch warn` says"
-        } else {
-            ""
-        };
-        lines.push(Line::new(
-            tone,
-            "Mismatch",
-            with_diff(&format!("{what}{goes_on}"), &mismatch.difference),
-        ));
-    }
-    if !mismatch.before.is_empty() {
-        let what = "not as expected, but it was so before this run";
-        lines.push(Line::new(
-            tone,
-            "Mismatch",
-            with_diff(what, &mismatch.before),
-        ));
-    }
-    lines.extend(mismatch.interference.iter().map(|(name, concurrent)| {
+/// What was expected, and what is.
+pub(crate) const EXPECTED: Sides<'_> = Sides {
+    before: "expected",
+    after: "live",
+};
+
+/// What the last settled deployment had left, and what is.
+pub(crate) const SETTLED: Sides<'_> = Sides {
+    before: "settled",
+    after: "live",
+};
+
+/// Heads the differences that are this run's.
+pub(crate) fn mismatched(stage: Stage, goes_on: bool) -> Line {
+    let what = match stage {
+        Stage::Tail => "after the tail the schema is not as expected",
+        Stage::Batch | Stage::Asked => "the schema is not as expected",
+    };
+    let goes_on = if goes_on {
+        "; going on all the same"
+    } else {
+        ""
+    };
+    Line::new(
+        tone(!goes_on.is_empty()),
+        "Mismatch",
+        format!("{what}{goes_on}"),
+    )
+}
+
+/// Heads the differences that were there before this run.
+pub(crate) fn before(goes_on: bool) -> Line {
+    let text = "not as expected, but it was so before this run";
+    Line::new(tone(goes_on), "Mismatch", text)
+}
+
+fn tone(goes_on: bool) -> Tone {
+    if goes_on { Tone::Notable } else { Tone::Failed }
+}
+
+/// Migrations that may be the reason.
+pub(crate) fn interference(pairs: &[(Name, Name)]) -> Vec<Line> {
+    let lines = pairs.iter().map(|(name, concurrent)| {
         let text = format!(
             "`{name}` has an earlier name than `{concurrent}`, which is not done and changes the same; give it a later one"
         );
         Line::notable("Interferes", text)
-    }));
-    lines
+    });
+    lines.collect()
 }
 
-/// Somebody has changed the schema since the last deployment.
-pub(crate) fn drift(since: i64, difference: &Diff) -> Line {
-    let what =
+/// Heads what somebody has changed since the last deployment.
+pub(crate) fn drift(since: i64) -> Line {
+    let text =
         format!("since deployment {since} was settled, the schema was changed by other means");
-    Line::notable("Drift", with_diff(&what, difference))
+    Line::notable("Drift", text)
 }
 
 /// The schema is as expected.
@@ -107,10 +121,6 @@ pub(crate) fn beside(
         Line::notable("Note", text)
     }));
     lines
-}
-
-fn with_diff(what: &str, difference: &Diff) -> String {
-    format!("{what}:\n{}", schema_diff::text(difference).trim_end())
 }
 
 /// The first few of them.

@@ -18,10 +18,9 @@ fn a_diagnostic() -> Diagnostic {
         .sqlstate("42703")
 }
 
-fn a_diff() -> Diff {
+fn a_difference() -> Diff {
     let json = json!([
-        { "object": ["public", "table", "t"], "path": ["owner"], "before": "a", "after": "b" },
-        { "object": [null, "extension", "x"], "path": [], "after": { "version": "1" } },
+        {"object": ["public", "table", "t"], "path": ["comment"], "before": "a", "after": "b"},
     ]);
     Diff::from_json(&json).expect("a diff")
 }
@@ -154,19 +153,19 @@ fn all() -> Vec<Event> {
         },
         Event::DriftFound {
             since: 1,
-            difference: a_diff(),
+            difference: a_difference(),
         },
         Event::Verified {
             stage: Stage::Batch,
             duration: second,
-            half_way: [(name.clone(), a_diff().objects())].into(),
+            half_way: [(name.clone(), a_difference().objects())].into(),
             blind: Vec::new(),
             unused_rules: vec!["ignore: x".to_owned()],
         },
         Event::Mismatched {
             mismatch: Box::new(Mismatch {
                 stage: Stage::Tail,
-                difference: a_diff(),
+                difference: a_difference(),
                 before: Diff::default(),
                 interference: vec![(name.clone(), Name::new("2.sql"))],
             }),
@@ -192,6 +191,13 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
     let mut objects: Vec<Value> = all().iter().map(event).collect();
     objects.push(diagnostic(&a_diagnostic()));
     objects.push(note("hello"));
+    objects.push(schema_diff(
+        &a_difference(),
+        Sides {
+            before: "expected",
+            after: "live",
+        },
+    ));
     objects.push(error(
         &Error::new(Outcome::Failed, "no").note("a").help("b"),
     ));
