@@ -34,6 +34,7 @@ mod settle;
 mod signal;
 mod status;
 mod up;
+mod verify;
 mod wait;
 mod write_schema;
 
@@ -85,6 +86,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Init(init::InitArgs),
@@ -150,6 +152,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
+            Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 7] = [
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
@@ -26,6 +26,10 @@ const SCHEMAS: [(&str, &str); 6] = [
     (
         "status",
         include_str!("../../../docs/json/status.schema.json"),
+    ),
+    (
+        "verify",
+        include_str!("../../../docs/json/verify.schema.json"),
     ),
     ("wait", include_str!("../../../docs/json/wait.schema.json")),
 ];
