@@ -15,6 +15,7 @@
 
 mod background;
 mod database;
+pub mod ddl_steps;
 mod deployment;
 mod expected;
 mod library;
