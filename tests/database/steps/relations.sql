@@ -1,19 +1,27 @@
 -- step: create a table
+-- changes: sequence a.fresh_id_seq
+-- changes: table a.fresh
 CREATE TABLE a.fresh (id serial PRIMARY KEY, person bigint REFERENCES a.person);
 -- undo
 DROP TABLE a.fresh;
 
 -- step: create a table like another
+-- changes: sequence b.person_id_seq
+-- changes: table b.person
 CREATE TABLE b.person (LIKE a.person INCLUDING ALL);
 -- undo
 DROP TABLE b.person;
 
 -- step: drop a table
+-- changes: table a.quick
 DROP TABLE a.quick;
 -- undo
 CREATE UNLOGGED TABLE a.quick (x integer, y text);
 
 -- step: drop a table and what depends on it
+-- changes: publication part
+-- changes: table a.log
+-- changes: view a.joined
 DROP TABLE a.log CASCADE;
 -- undo
 CREATE TABLE a.log (line text, at timestamptz);
@@ -22,26 +30,40 @@ CREATE VIEW a.joined AS SELECT id, state, line FROM a.orders JOIN a.log ON line 
 ALTER PUBLICATION part ADD TABLE a.log;
 
 -- step: rename a table
+-- changes: function a.newest()
+-- changes: table a.people_table
+-- changes: table a.person
 ALTER TABLE a.person RENAME TO people_table;
 -- undo
 ALTER TABLE a.people_table RENAME TO person;
 
 -- step: rename a table that others refer to
+-- changes: function a.orders_of(bigint)
+-- changes: publication part
+-- changes: table a.orders
+-- changes: table a.purchases
 ALTER TABLE a.orders RENAME TO purchases;
 -- undo
 ALTER TABLE a.purchases RENAME TO orders;
 
 -- step: move a table to another namespace
+-- changes: function a.orders_of(bigint)
+-- changes: publication part
+-- changes: table a.orders
+-- changes: table b.orders
 ALTER TABLE a.orders SET SCHEMA b;
 -- undo
 ALTER TABLE b.orders SET SCHEMA a;
 
 -- step: two tables change names
+-- changes: table a.quick
+-- changes: table a.slots
 ALTER TABLE a.quick RENAME TO x; ALTER TABLE a.slots RENAME TO quick; ALTER TABLE a.x RENAME TO slots;
 -- undo
 ALTER TABLE a.quick RENAME TO x; ALTER TABLE a.slots RENAME TO quick; ALTER TABLE a.x RENAME TO slots;
 
 -- step: change the owner of a table
+-- changes: table a.quick
 ALTER TABLE a.quick OWNER TO {role};
 -- undo
 ALTER TABLE a.quick OWNER TO CURRENT_USER;
@@ -118,16 +140,22 @@ ALTER TABLE a.cat INHERIT a.animal;
 ALTER TABLE a.cat NO INHERIT a.animal;
 
 -- step: rename an inherited column
+-- changes: table a.animal
+-- changes: table a.dog
 ALTER TABLE a.animal RENAME COLUMN legs TO feet;
 -- undo
 ALTER TABLE a.animal RENAME COLUMN feet TO legs;
 
 -- step: add a column to a parent
+-- changes: table a.animal
+-- changes: table a.dog
 ALTER TABLE a.animal ADD COLUMN tail boolean;
 -- undo
 ALTER TABLE a.animal DROP COLUMN tail;
 
 -- step: rename a parent
+-- changes: table a.animal
+-- changes: table a.beast
 ALTER TABLE a.animal RENAME TO beast;
 -- undo
 ALTER TABLE a.beast RENAME TO animal;
@@ -139,16 +167,20 @@ ALTER TABLE a.event DETACH PARTITION a.event_2027;
 DROP INDEX a.event_2027_id_idx;
 
 -- step: a default partition
+-- changes: table a.event_rest
 CREATE TABLE a.event_rest PARTITION OF a.event DEFAULT;
 -- undo
 DROP TABLE a.event_rest;
 
 -- step: drop a partition
+-- changes: table a.event_2026
 DROP TABLE a.event_2026;
 -- undo
 CREATE TABLE a.event_2026 PARTITION OF a.event FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 
 -- step: rename a partitioned table
+-- changes: table a.event
+-- changes: table a.happening
 ALTER TABLE a.event RENAME TO happening;
 -- undo
 ALTER TABLE a.happening RENAME TO event;
@@ -169,6 +201,7 @@ DROP TRIGGER event_touched ON a.event;
 CREATE TRIGGER event_touched BEFORE UPDATE ON a.event FOR EACH ROW EXECUTE FUNCTION a.touch();
 
 -- step: create a sequence
+-- changes: sequence b.tick
 CREATE SEQUENCE b.tick INCREMENT 5;
 -- undo
 DROP SEQUENCE b.tick;
@@ -184,6 +217,8 @@ ALTER SEQUENCE a.counter AS integer;
 ALTER SEQUENCE a.counter AS bigint;
 
 -- step: rename a sequence
+-- changes: sequence a.counter
+-- changes: sequence a.ticks
 ALTER SEQUENCE a.counter RENAME TO ticks;
 -- undo
 ALTER SEQUENCE a.ticks RENAME TO counter;
@@ -194,6 +229,7 @@ ALTER SEQUENCE a.counter OWNED BY a.person.number;
 ALTER SEQUENCE a.counter OWNED BY NONE;
 
 -- step: create a view
+-- changes: view b.all_orders
 CREATE VIEW b.all_orders AS SELECT * FROM a.orders;
 -- undo
 DROP VIEW b.all_orders;
@@ -204,11 +240,14 @@ CREATE OR REPLACE VIEW a.names AS SELECT upper(name) AS name FROM a.people;
 CREATE OR REPLACE VIEW a.names AS SELECT name FROM a.people;
 
 -- step: rename a view
+-- changes: view a.people
+-- changes: view a.persons
 ALTER VIEW a.people RENAME TO persons;
 -- undo
 ALTER VIEW a.persons RENAME TO people;
 
 -- step: rename a column of a view
+-- changes: view a.people
 ALTER VIEW a.people RENAME COLUMN name TO called;
 -- undo
 ALTER VIEW a.people RENAME COLUMN called TO name;
@@ -234,11 +273,14 @@ COMMENT ON VIEW a.names IS 'only names';
 COMMENT ON VIEW a.names IS NULL;
 
 -- step: create a materialized view
+-- changes: materialized view b.states
 CREATE MATERIALIZED VIEW b.states AS SELECT DISTINCT state FROM a.orders WITH NO DATA;
 -- undo
 DROP MATERIALIZED VIEW b.states;
 
 -- step: rename a materialized view
+-- changes: materialized view a.counted
+-- changes: materialized view a.sums
 ALTER MATERIALIZED VIEW a.counted RENAME TO sums;
 -- undo
 ALTER MATERIALIZED VIEW a.sums RENAME TO counted;
@@ -249,6 +291,7 @@ CREATE INDEX counted_orders ON a.counted (orders);
 DROP INDEX a.counted_orders;
 
 -- step: create a foreign table
+-- changes: foreign table b.remote
 CREATE FOREIGN TABLE b.remote (id integer) SERVER far;
 -- undo
 DROP FOREIGN TABLE b.remote;
