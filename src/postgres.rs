@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod listen;
 pub mod lock;
 pub mod progress;
+pub mod role;
 pub mod rows;
 pub mod scratch;
 pub mod settings;

@@ -69,6 +69,7 @@ queries! {
     "pg_namespace" Object "namespace",
     "pg_extension" Object "extension",
     "pg_class" Object "relation",
+    "pg_statistic_ext" Object "statistics",
     "pg_proc" Object "routine",
     "pg_type" Object "type",
     "pg_operator" Object "operator",
@@ -91,9 +92,22 @@ queries! {
     "pg_foreign_server" Object "foreign_server",
     "pg_user_mapping" Object "user_mapping",
     "pg_default_acl" Object "default_privileges",
-    "pg_database" Part "database_role_settings",
-    "pg_authid" Part "role_membership",
+    "pg_class" Decoration "inheritance",
+    "pg_class" Decoration "foreign_table",
+    "pg_class" Decoration "sequence",
     "pg_class" Part "column",
+    "pg_class" Part "constraint",
+    "pg_class" Decoration "constraint_trigger",
+    "pg_class" Part "index",
+    "pg_class" Part "trigger",
+    "pg_class" Part "rule",
+    "pg_class" Part "policy",
+    "pg_class" Decoration "relation_comment",
+    "pg_class" Decoration "relation_label",
+    "pg_statistic_ext" Decoration "statistics_comment",
+    "pg_database" Part "database_role_settings",
+    "pg_database" Part "parameter_privileges",
+    "pg_authid" Part "role_membership",
     "pg_proc" Decoration "aggregate",
     "pg_type" Part "type_column",
     "pg_type" Part "domain_constraint",
@@ -110,7 +124,8 @@ const SETTINGS: &str = "\
 SELECT pg_catalog.set_config(name, value, true) FROM (VALUES \
 ('search_path', ''), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), \
 ('TimeZone', 'UTC'), ('quote_all_identifiers', 'off'), ('extra_float_digits', '1'), \
-('bytea_output', 'hex'), ('jit', 'off')) AS settings (name, value)";
+('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('lc_monetary', 'C'), \
+('jit', 'off')) AS settings (name, value)";
 
 /// A snapshot and where its objects came from.
 #[derive(Clone, Debug, Default, PartialEq)]
