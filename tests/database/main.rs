@@ -25,6 +25,7 @@ mod steps;
 mod tail;
 mod throwaway;
 mod triples;
+mod verify;
 
 #[path = "../support/support.rs"]
 mod support;
