@@ -48,7 +48,7 @@ pub async fn run(
         report,
         &target,
         settings,
-        on_mismatch,
+        verification,
         async |run| Box::pin(apply::up::settle(run, migrations)).await,
     )
     .await

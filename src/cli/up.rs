@@ -85,7 +85,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         report,
         target,
         settings,
-        on_mismatch,
+        verification,
         async |run| Box::pin(apply::up::up(run, migrations)).await,
     )
     .await;
