@@ -11,15 +11,18 @@ use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
 mod bounds;
+mod check;
 mod completions;
 mod config;
 mod context;
+mod diff;
 mod duration;
 mod error;
 mod explain;
 mod global;
 mod init;
 mod log;
+mod on_mismatch;
 mod outcome;
 mod panic;
 mod plan;
@@ -33,6 +36,7 @@ mod signal;
 mod status;
 mod up;
 mod wait;
+mod write_schema;
 
 pub use error::Error;
 pub use outcome::Outcome;
@@ -82,6 +86,9 @@ enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Check(check::CheckArgs),
+    WriteSchema(write_schema::WriteSchemaArgs),
+    Diff(diff::DiffArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
@@ -146,6 +153,9 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
+            Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
+            Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
         }

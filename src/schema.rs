@@ -9,6 +9,7 @@ use std::fmt;
 pub use serde_json::{Map, Value};
 
 pub mod diff;
+pub mod name;
 pub mod rules;
 
 pub use diff::{Change, Conflict, Diff};
@@ -50,7 +51,8 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Settings and properties of the database itself (`ALTER DATABASE`).
+    /// Settings and properties of the database itself (`ALTER DATABASE`), named
+    /// `current`.
     Database "database",
     /// Roles: opt-in.
     Role "role",
@@ -125,7 +127,8 @@ kinds! {
     ForeignServer "foreign-server",
     /// Named `role ON server`; without options.
     UserMapping "user-mapping",
-    /// `ALTER DEFAULT PRIVILEGES`, named by the role that makes the objects.
+    /// `ALTER DEFAULT PRIVILEGES`, named by the role that makes the objects and
+    /// what they are: `owner ON TABLES`.
     DefaultPrivileges "default-privileges",
 }
 
@@ -155,16 +158,6 @@ pub struct ObjectId {
     /// Its name as it is, unquoted; with types of arguments where the name
     /// alone is not unique.
     pub name: String,
-}
-
-impl fmt::Display for ObjectId {
-    /// For people: `table public.users`, names as they are.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(formatter, "{} {namespace}.{}", self.kind, self.name),
-            None => write!(formatter, "{} {}", self.kind, self.name),
-        }
-    }
 }
 
 /// All objects of a database, of one major version of PostgreSQL.

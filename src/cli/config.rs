@@ -8,9 +8,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::duration::HumanDuration;
+use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::nearest;
+use crate::schema::rules::Pattern;
 use crate::text::{Source, Span};
 
 /// The file that is read where `--config` names no other.
@@ -76,6 +78,8 @@ pub struct Up {
     pub commit_wait: Option<HumanDuration>,
     /// `--strict`
     pub strict: Option<bool>,
+    /// `--on-mismatch`
+    pub on_mismatch: Option<OnMismatchArg>,
 }
 
 /// Which part of the database's schema is the project's.
@@ -84,8 +88,8 @@ pub struct Up {
 pub struct Schema {
     /// The namespaces that the project owns; otherwise all.
     pub namespaces: Vec<String>,
-    /// Patterns of objects that are ignored.
-    pub ignore: Vec<String>,
+    /// Patterns of what is ignored.
+    pub ignore: Vec<Pattern>,
     /// Whether owners matter; otherwise not.
     pub owners: Option<bool>,
     /// Whether the order of columns matters; otherwise not.

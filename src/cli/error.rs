@@ -1,9 +1,12 @@
 //! Why a command ends without having done what was asked for.
 
 use super::outcome::Outcome;
+use crate::apply::rehearse::RehearseError;
+use crate::apply::script::ScriptError;
 use crate::apply::{ApplyError, human};
 use crate::diagnostic::Diagnostic;
 use crate::files;
+use crate::files::expected;
 use crate::migration::Name;
 use crate::postgres;
 use crate::postgres::connect::ConnectError;
@@ -136,6 +139,15 @@ impl Error {
                     "correct the migration, then {}",
                     again(&committed, partly)
                 )),
+            ApplyError::Mismatch {
+                mismatch,
+                committed,
+            } => Self::new(Outcome::Failed, mismatch.summary())
+                .stands(&committed, partly)
+                .help(format!(
+                    "correct the migrations or the expected schema, then {}; `--on-mismatch warn` makes the deployment ready all the same",
+                    again(&committed, partly)
+                )),
             ApplyError::TimedOut {
                 what,
                 after,
@@ -225,6 +237,32 @@ impl From<files::Error> for Error {
     }
 }
 
+impl From<expected::Error> for Error {
+    fn from(error: expected::Error) -> Self {
+        const SHOWN_MAX: usize = 10;
+        let expected::Error::Malformed(problems) = &error else {
+            let outcome = match error {
+                expected::Error::Locked { .. } => Outcome::TimedOut,
+                _ => Outcome::Usage,
+            };
+            return Self::new(outcome, with_causes(&error));
+        };
+        let mut problem = Self::usage("the expected schema has files that segue does not write");
+        problem.notes = problems
+            .iter()
+            .take(SHOWN_MAX)
+            .map(ToString::to_string)
+            .collect();
+        if problems.len() > SHOWN_MAX {
+            problem = problem.note(format!("and {} more", problems.len() - SHOWN_MAX));
+        }
+        problem.help(
+            "correct or remove them; after a merge, `segue write-schema --throwaway` writes all of \
+             it anew",
+        )
+    }
+}
+
 /// An error and its causes in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -242,6 +280,33 @@ impl From<TargetError> for Error {
         let mut problem = Self::usage(error.to_string());
         problem.helps.extend(error.help());
         problem
+    }
+}
+
+impl From<ScriptError> for Error {
+    fn from(error: ScriptError) -> Self {
+        let error = match error {
+            ScriptError::File(error) => Self::usage(with_causes(&error)),
+            ScriptError::Failed(diagnostic) => Self::diagnostics(Outcome::Usage, vec![*diagnostic]),
+            ScriptError::Postgres(error) => error.into(),
+        };
+        error.note("the file is `before` of `[throwaway]` in segue.toml; nothing else was run")
+    }
+}
+
+impl From<RehearseError> for Error {
+    fn from(error: RehearseError) -> Self {
+        match error {
+            RehearseError::Throwaway(error) => error.into(),
+            RehearseError::Script(error) => error.into(),
+            RehearseError::Apply(error) => Self {
+                // What a replay leaves behind is nobody's.
+                notes: Vec::new(),
+                helps: Vec::new(),
+                ..error.into()
+            },
+            RehearseError::Postgres(error) => error.into(),
+        }
     }
 }
 

@@ -13,13 +13,19 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::error::Error;
 use super::global::{Global, LogFormat};
 use super::outcome::Outcome;
-use crate::apply::Event;
+use crate::apply::{Event, Mismatch};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
+use crate::schema::Diff;
 
+pub(crate) mod check;
+pub(crate) mod check_ci;
+pub(crate) mod check_json;
+pub(crate) mod check_text;
 pub(crate) mod json;
 mod line;
 mod live;
+pub(crate) mod mismatch;
 mod pace;
 pub(crate) mod phrase;
 pub(crate) mod plan_graph;
@@ -27,12 +33,14 @@ pub(crate) mod plan_json;
 pub(crate) mod plan_text;
 #[cfg(test)]
 pub(crate) mod schema;
+pub(crate) mod schema_diff;
 pub(crate) mod status_text;
 mod tell;
 
 pub(crate) use line::Line;
 use line::{Tone, heading};
 use live::Live;
+use schema_diff::{Extent, Sides};
 use tell::Teller;
 pub use tell::Verbosity;
 
@@ -99,15 +107,43 @@ impl Report {
                 self.line(&line);
             }
         }
-        if let Event::MigrationFailed { diagnostic, .. } = event {
-            self.diagnostic(diagnostic);
+        match event {
+            Event::MigrationFailed { diagnostic, .. } => self.diagnostic(diagnostic),
+            Event::Mismatched { mismatch, goes_on } => self.mismatch(mismatch, *goes_on),
+            Event::DriftFound { since, difference } if self.verbosity > Verbosity::Quiet => {
+                self.line(&mismatch::drift(*since));
+                let Sides { before, after } = mismatch::SETTLED;
+                self.schema_diff(difference, before, after);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells that the schema is not as expected: a problem, however quiet the
+    /// rest is.
+    fn mismatch(&mut self, mismatch: &Mismatch, goes_on: bool) {
+        let Sides { before, after } = mismatch::EXPECTED;
+        if !mismatch.difference.is_empty() {
+            self.line(&mismatch::mismatched(mismatch.stage, goes_on));
+            self.schema_diff(&mismatch.difference, before, after);
+        }
+        if !mismatch.before.is_empty() {
+            self.line(&mismatch::before(goes_on));
+            self.schema_diff(&mismatch.before, before, after);
+        }
+        for line in mismatch::interference(&mismatch.interference) {
+            self.line(&line);
         }
     }
 
     /// Whether an event is told as JSON: all of them, unless only problems are
     /// asked for.
     fn is_worth(&self, event: &Event) -> bool {
-        self.verbosity > Verbosity::Quiet || matches!(event, Event::MigrationFailed { .. })
+        self.verbosity > Verbosity::Quiet
+            || matches!(
+                event,
+                Event::MigrationFailed { .. } | Event::Mismatched { .. }
+            )
     }
 
     /// Tells something that people should know.
@@ -136,6 +172,37 @@ impl Report {
                 let text = render(diagnostic, self.style);
                 self.raw(text.trim_end_matches('\n'));
             }
+        }
+    }
+
+    /// Tells how two schemas differ, which are called `before` and `after`,
+    /// `expected` and `live` for example; nothing if they do not.
+    pub fn schema_diff(&mut self, diff: &Diff, before: &str, after: &str) {
+        if diff.is_empty() {
+            return;
+        }
+        let sides = Sides { before, after };
+        match self.format {
+            LogFormat::Json => self.object(json::schema_diff(diff, sides)),
+            LogFormat::Text => {
+                let text = schema_diff::text(diff, sides, self.extent(), self.style);
+                self.raw(text.trim_end_matches('\n'));
+            }
+        }
+    }
+
+    /// As [`Report::schema_diff`], for [`result`]: empty if they do not differ.
+    #[must_use]
+    pub fn schema_diff_text(&self, diff: &Diff, before: &str, after: &str) -> String {
+        // Standard output takes the colours out where they are not wanted.
+        let sides = Sides { before, after };
+        schema_diff::text(diff, sides, self.extent(), Style::Colour)
+    }
+
+    fn extent(&self) -> Extent {
+        match self.verbosity {
+            Verbosity::Verbose => Extent::Full,
+            Verbosity::Quiet | Verbosity::Normal => Extent::Short,
         }
     }
 
@@ -219,6 +286,15 @@ pub fn result(text: &str) -> Result<(), Error> {
 /// As [`result`].
 pub fn result_json(value: &Value) -> Result<(), Error> {
     result(&format!("{value:#}\n"))
+}
+
+/// How two schemas differ, for [`result_json`], by
+/// `docs/json/schema-diff.schema.json`.
+#[must_use]
+pub fn schema_diff_json(diff: &Diff, before: &str, after: &str) -> Value {
+    let mut value = schema_diff::json(diff, Sides { before, after });
+    value["version"] = json!(json::VERSION);
+    value
 }
 
 /// An event with version and time.

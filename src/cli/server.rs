@@ -5,6 +5,7 @@ use clap::Args;
 use super::context::Context;
 use super::error::Error;
 use super::report::Report;
+use crate::apply::script;
 use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
@@ -16,7 +17,8 @@ pub struct ServerArgs {
     /// Start a PostgreSQL server for this command and remove it afterwards
     ///
     /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
-    /// in segue.toml chooses a major version and settings.
+    /// in segue.toml chooses a major version, settings and an SQL file that is run first. A role
+    /// that is missing there is made, NOLOGIN.
     #[arg(long)]
     pub throwaway: bool,
 
@@ -47,7 +49,8 @@ enum Own {
 const DATABASE: &str = "postgres";
 
 impl ServerArgs {
-    /// Starts the server or makes the database, if one is wanted. Blocks.
+    /// Starts the server or makes the database, if one is wanted; otherwise
+    /// the database that the command line or the environment names. Blocks.
     ///
     /// # Errors
     /// See [`Error`].
@@ -55,6 +58,26 @@ impl ServerArgs {
         &self,
         context: &Context,
         report: &mut Report,
+    ) -> Result<Server, Error> {
+        self.start_or(context, || context.target(report)).await
+    }
+
+    /// As [`ServerArgs::start`], otherwise the development database.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn start_dev(
+        &self,
+        context: &Context,
+        report: &mut Report,
+    ) -> Result<Server, Error> {
+        self.start_or(context, || context.dev_target(report)).await
+    }
+
+    async fn start_or(
+        &self,
+        context: &Context,
+        other: impl FnOnce() -> Result<Target, Error>,
     ) -> Result<Server, Error> {
         // clap sees no conflict with a global option before the command's name.
         let own = [("--throwaway", self.throwaway), ("--on", self.on.is_some())];
@@ -65,15 +88,16 @@ impl ServerArgs {
         }
         if self.throwaway {
             let throwaway = Throwaway::start(&context.throwaway())?;
+            let target = target_of(&throwaway)?;
+            prepare(&target, context).await?;
             return Ok(Server {
-                // Whatever the environment says is of other servers.
-                target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
+                target,
                 own: Own::Throwaway(throwaway),
             });
         }
         let Some(url) = &self.on else {
             return Ok(Server {
-                target: context.target(report)?,
+                target: other()?,
                 own: Own::Nothing,
             });
         };
@@ -84,6 +108,28 @@ impl ServerArgs {
             own: Own::Scratch(Box::new(scratch)),
         })
     }
+}
+
+/// The first database of a throwaway server.
+///
+/// # Errors
+/// None in practice: the URL is ours.
+pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
+    // Whatever the environment says is of other servers.
+    let environment = Environment::default();
+    let target = Target::resolve(Some(&throwaway.url(DATABASE)), &environment)?;
+    Ok(target.disposable())
+}
+
+/// Gives a new throwaway server what `[throwaway]` says: its SQL file.
+///
+/// # Errors
+/// The file's; nothing else has been run then.
+pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+    let Some(path) = context.before() else {
+        return Ok(());
+    };
+    Ok(script::run(target, context.connect_wait(), &path).await?)
 }
 
 impl Server {

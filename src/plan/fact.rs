@@ -57,21 +57,17 @@ pub(super) fn survey(
     history: &History,
     strict: bool,
 ) -> (Place, Vec<Fact>, Vec<Diagnostic>) {
-    let is_closed = |name: &Name| {
-        history
-            .records
-            .get(name)
-            .is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
-    };
+    let is_closed = |name: &Name| history.is_closed(name);
     let pending: Vec<&Migration> = graph
         .migrations()
         .filter(|migration| !is_closed(&migration.name))
         .collect();
     let missing: Vec<Name> = history
         .records
-        .keys()
-        .filter(|name| is_closed(name) && graph.get(name).is_none())
-        .cloned()
+        .iter()
+        // One that was given up has left nothing that a folder could lack.
+        .filter(|(name, record)| record.state == State::Applied && graph.get(name).is_none())
+        .map(|(name, _)| name.clone())
         .collect();
     let place = match (pending.len(), missing.is_empty()) {
         (0, true) => Place::Equal,

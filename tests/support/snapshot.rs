@@ -9,13 +9,18 @@ use segue::schema::{Kind, Map, Snapshot, Value};
 use super::expected::assert_text;
 use super::{LibrarySession, TestDatabase};
 
-/// What the library reads there, without roles: those are the whole server's,
-/// and other tests make some at the same time.
+/// What the library reads there, without roles: those of other tests come and
+/// go.
 pub fn snapshot(url: &str) -> Snapshot {
-    let session = LibrarySession::connect(url);
-    let mut snapshot = session.run(introspect::read).snapshot;
+    let mut snapshot = snapshot_with_roles(url);
     snapshot.objects.retain(|id, _| id.kind != Kind::Role);
     snapshot
+}
+
+/// All that the library reads there.
+pub fn snapshot_with_roles(url: &str) -> Snapshot {
+    let session = LibrarySession::connect(url);
+    session.run(introspect::read).snapshot
 }
 
 /// As JSON for people: object → attributes, each object named as in
@@ -133,12 +138,16 @@ fn note(text: &str) {
 }
 
 /// Makes something of everything in an empty database:
-/// `tests/database/introspect/rich.sql`.
+/// `rich.sql` and `kinds.sql` in `tests/database/introspect/`.
 #[track_caller]
 pub fn rich_schema(database: &TestDatabase<'_>) {
     let owner = database.role("owner", "");
     let reader = database.role("reader", "");
-    let sql = of_version(include_str!("../database/introspect/rich.sql"), database);
+    let sql = concat!(
+        include_str!("../database/introspect/rich.sql"),
+        include_str!("../database/introspect/kinds.sql"),
+    );
+    let sql = of_version(sql, database);
     let sql = sql.replace(":owner", &owner).replace(":reader", &reader);
     if let Err(error) = database.session().try_query(&sql) {
         let error = error.as_db_error().expect("the server's error");
@@ -153,22 +162,25 @@ pub fn rich_schema(database: &TestDatabase<'_>) {
     }
 }
 
-/// The lines of `sql` that are meant for the server's version: one that begins
-/// with `--@15 ` is there from 15 on, with `--@<15 ` below.
-pub fn of_version(sql: &str, database: &TestDatabase<'_>) -> String {
+/// The lines of `text` that are meant for the server's version: one that begins
+/// with `--@15 ` is there from 15 on, with `--@<15 ` below, with `--@15 --@<17 `
+/// between the two.
+pub fn of_version(text: &str, database: &TestDatabase<'_>) -> String {
     let major = database.query("SELECT current_setting('server_version_num')::integer / 10000");
     let major: u32 = major.parse().expect("a number");
-    let lines = sql.lines().filter_map(|line| {
-        let Some(conditional) = line.strip_prefix("--@") else {
-            return Some(line);
-        };
-        let (version, rest) = conditional.split_once(' ').expect("--@15 and SQL");
-        let number = |text: &str| text.parse::<u32>().expect("a major version");
-        let holds = match version.strip_prefix('<') {
-            Some(below) => major < number(below),
-            None => major >= number(version),
-        };
-        holds.then_some(rest)
-    });
+    let lines = text.lines().filter_map(|line| of_major(line, major));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn of_major(line: &str, major: u32) -> Option<&str> {
+    let Some(conditional) = line.trim_start().strip_prefix("--@") else {
+        return Some(line);
+    };
+    let (version, rest) = conditional.split_once(' ').expect("--@15 and text");
+    let number = |text: &str| text.parse::<u32>().expect("a major version");
+    let holds = match version.strip_prefix('<') {
+        Some(below) => major < number(below),
+        None => major >= number(version),
+    };
+    if holds { of_major(rest, major) } else { None }
 }

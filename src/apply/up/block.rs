@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
+use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
@@ -24,8 +25,10 @@ impl Runner<'_> {
         let began = Instant::now();
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
+        let mut roles = Made::default();
         for attempt in 1.. {
             self.control_again().await?;
+            self.prepare_check(survey, is_last).await?;
             let Some(session) = self.batch.as_ref() else {
                 return Ok(Next::PlanAgain);
             };
@@ -45,10 +48,12 @@ impl Runner<'_> {
                 &self.fire_before,
                 cap,
                 announcement.as_ref(),
+                self.block_check(survey, is_last).as_ref(),
             )
             .await;
             match ended {
-                Ended::Committed => {
+                Ended::Committed(checked) => {
+                    self.keep_checked(checked.map(|checked| *checked));
                     self.committed(block, tried.elapsed());
                     if is_last {
                         self.tell_ready();
@@ -65,11 +70,21 @@ impl Runner<'_> {
                     return Ok(Next::PlanAgain);
                 }
                 Ended::Failed(diagnostic) => {
+                    if roles.make(self.run, &diagnostic).await? {
+                        continue;
+                    }
                     return Err(ApplyError::Migration {
                         diagnostic,
                         committed: self.committed.clone(),
                     });
                 }
+                Ended::Mismatch(mismatch) => {
+                    return Err(ApplyError::Mismatch {
+                        mismatch,
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Refused(error) => return Err(*error),
                 Ended::Interrupted(signal) => {
                     self.batch = None;
                     return Err(ApplyError::Interrupted {

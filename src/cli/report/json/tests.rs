@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
+use crate::apply::check::Mismatch;
 use crate::cli::outcome::Outcome;
 use crate::cli::report::{schema, stamped};
 use crate::diagnostic::code;
-use crate::plan::{CutReason, Place, Plan, Ready};
+use crate::plan::{Checks, CutReason, Place, Plan, Ready};
+use crate::schema::Diff;
 use crate::text::{Source, Span};
 
 fn a_diagnostic() -> Diagnostic {
@@ -14,6 +16,13 @@ fn a_diagnostic() -> Diagnostic {
         .source(&source)
         .label(Span::new(7, 8), "here")
         .sqlstate("42703")
+}
+
+fn a_difference() -> Diff {
+    let json = json!([
+        {"object": ["public", "table", "t"], "path": ["comment"], "before": "a", "after": "b"},
+    ]);
+    Diff::from_json(&json).expect("a diff")
 }
 
 /// One of each.
@@ -34,6 +43,7 @@ fn all() -> Vec<Event> {
         batch: Vec::new(),
         ready: Ready::Already(1),
         tail: Vec::new(),
+        checks: Checks::Nothing,
     };
     vec![
         Event::Planned(Box::new(plan)),
@@ -104,6 +114,9 @@ fn all() -> Vec<Event> {
             number: 1,
             reason: "done".to_owned(),
         },
+        Event::RoleMade {
+            role: "app".to_owned(),
+        },
         Event::Repaired {
             name: name.clone(),
             what: "dropped".to_owned(),
@@ -138,6 +151,26 @@ fn all() -> Vec<Event> {
             deployment: 1,
             after: second,
         },
+        Event::DriftFound {
+            since: 1,
+            difference: a_difference(),
+        },
+        Event::Verified {
+            stage: Stage::Batch,
+            duration: second,
+            half_way: [(name.clone(), a_difference().objects())].into(),
+            blind: Vec::new(),
+            unused_rules: vec!["ignore: x".to_owned()],
+        },
+        Event::Mismatched {
+            mismatch: Box::new(Mismatch {
+                stage: Stage::Tail,
+                difference: a_difference(),
+                before: Diff::default(),
+                interference: vec![(name.clone(), Name::new("2.sql"))],
+            }),
+            goes_on: true,
+        },
         Event::Notice {
             name: Some(name),
             notice: ServerError {
@@ -158,6 +191,13 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
     let mut objects: Vec<Value> = all().iter().map(event).collect();
     objects.push(diagnostic(&a_diagnostic()));
     objects.push(note("hello"));
+    objects.push(schema_diff(
+        &a_difference(),
+        Sides {
+            before: "expected",
+            after: "live",
+        },
+    ));
     objects.push(error(
         &Error::new(Outcome::Failed, "no").note("a").help("b"),
     ));
