@@ -7,6 +7,7 @@ mod commit;
 mod connect;
 mod cuts;
 mod deploy;
+mod diff;
 mod fresh_database;
 mod introspect;
 mod locks;
@@ -23,6 +24,7 @@ mod statement;
 mod tail;
 mod throwaway;
 mod triples;
+mod write_schema;
 
 #[path = "../support/support.rs"]
 mod support;
