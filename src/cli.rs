@@ -22,6 +22,7 @@ mod explain;
 mod global;
 mod init;
 mod log;
+mod on_mismatch;
 mod outcome;
 mod panic;
 mod plan;

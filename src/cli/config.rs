@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::duration::HumanDuration;
+use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::nearest;
@@ -78,6 +79,8 @@ pub struct Up {
     pub commit_wait: Option<HumanDuration>,
     /// `--strict`
     pub strict: Option<bool>,
+    /// `--on-mismatch`
+    pub on_mismatch: Option<OnMismatchArg>,
 }
 
 /// Which part of the database's schema is the project's.

@@ -73,7 +73,8 @@ async fn replay(
     migrations: Vec<Migration>,
 ) -> Result<(), Error> {
     let settings = Bounds::default().settings(&context.config().up, Until::Settled, false);
-    run::run(context, report, target, settings, async |run| {
+    // What is written is not verified against what it replaces.
+    run::run(context, report, target, settings, None, async |run| {
         Box::pin(apply::up::up(run, migrations)).await
     })
     .await?;
@@ -91,7 +92,7 @@ async fn settled_schema(
     let owner = context.owner();
     let ledger = Ledger::find(&session, &context.project(), owner.as_deref()).await?;
     let options = Options::default();
-    let survey = survey::survey(&session, &ledger, &mut migrations, &options).await?;
+    let survey = survey::survey(&session, &ledger, &mut migrations, &options, None).await?;
     refuse_unsettled(&survey)?;
     let snapshot = introspect::read(&session).await?.snapshot;
     let major = session.server_version() / 10_000;

@@ -2,6 +2,7 @@
 
 mod activity;
 mod batch;
+mod check;
 mod cli;
 mod commit;
 mod connect;
@@ -21,6 +22,7 @@ mod sessions;
 mod signals;
 mod standalone;
 mod statement;
+mod steps;
 mod tail;
 mod throwaway;
 mod triples;
