@@ -156,13 +156,6 @@ impl FromStr for Pattern {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Pattern {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 /// What a pattern is for, and the rest of it.
 fn what(text: &str) -> Result<(What, &str), PatternError> {
     // `materialized-view` and, as in messages, `materialized view`; longest
