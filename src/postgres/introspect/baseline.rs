@@ -13,6 +13,9 @@ use super::{Arriving, Entity, QUERIES, Reading, SETTINGS, looking, read_here};
 use crate::postgres::{Error, Rows, Session, column, literal};
 use crate::schema::ObjectId;
 
+/// Kind and oid to name.
+type Everywhere = BTreeMap<(String, u32), String>;
+
 /// A row of a catalog: oid of the catalog and its own.
 type Node = (u32, u32);
 
@@ -25,8 +28,8 @@ pub struct Baseline {
     listing: BTreeMap<Node, i64>,
     /// Their names, as a hash; not of every catalog.
     names: BTreeMap<Node, i64>,
-    /// Roles and tablespaces: they are named everywhere.
-    shared: BTreeMap<(String, u32), String>,
+    /// What is, or matters, in the text of any object.
+    everywhere: Everywhere,
     /// Each transaction before this one was over.
     since: String,
     /// The catalogs that objects are in, by oid.
@@ -57,13 +60,13 @@ impl Baseline {
                 .await?
                 .ok_or_else(|| Error::protocol("no snapshot"))?;
             let catalogs = session.rows(&catalogs_sql()).await?;
-            let shared = session.rows(SHARED).await?;
+            let everywhere = session.rows(EVERYWHERE).await?;
             let listing = session.rows(&listing_sql(session, &since)).await?;
             let names = session.rows(&names_sql(|_| ">= 1".to_owned())).await?;
             let arriving = read_here(session, &Scope::All).await?;
             Ok(Self {
                 catalogs: catalogs_of(catalogs).await?,
-                shared: shared_of(shared).await?,
+                everywhere: everywhere_of(everywhere).await?,
                 listing: Listing::read(listing).await?.hashes,
                 names: names_of(names).await?,
                 reading: arriving.assemble().await?,
@@ -88,10 +91,10 @@ impl Baseline {
 pub async fn changed(session: &Session, baseline: &Baseline) -> Result<Changed, Error> {
     let entered = enter(session).await?;
     let sent = async {
-        let shared = session.rows(SHARED).await?;
+        let everywhere = session.rows(EVERYWHERE).await?;
         let listing = session.rows(&listing_sql(session, &baseline.since)).await?;
         settled(entered).await?;
-        let scope = baseline.scope(session, shared, listing).await?;
+        let scope = baseline.scope(session, everywhere, listing).await?;
         let only = scope.as_ref().map_or(&Scope::All, |(scope, _)| scope);
         Ok((read_here(session, only).await?, scope))
     }
@@ -159,11 +162,15 @@ async fn leave<S, T>(
 /// Marks where [`changed`] began.
 const SAVEPOINT: &str = "segue_changed";
 
-/// What has a name and is not in one database only. Ordinary roles may read the
-/// view.
-const SHARED: &str = "\
+/// What the text of any object may depend on. Ordinary roles may read the view.
+///
+/// Operators are rendered with or without their namespace, as the parser would
+/// find them or not, and implicit casts let it find others.
+const EVERYWHERE: &str = "\
 SELECT 'role', oid, rolname FROM pg_catalog.pg_roles \
-UNION ALL SELECT 'tablespace', oid, spcname FROM pg_catalog.pg_tablespace";
+UNION ALL SELECT 'tablespace', oid, spcname FROM pg_catalog.pg_tablespace \
+UNION ALL SELECT 'cast', oid, xmin::pg_catalog.text FROM pg_catalog.pg_cast \
+WHERE castcontext = 'i' AND oid >= 16384";
 
 /// Beyond this share of all objects, everything is read.
 const SHARE_MAX: usize = 2;
@@ -174,14 +181,18 @@ impl Baseline {
     async fn scope(
         &self,
         session: &Session,
-        shared: Rows<'_>,
+        everywhere: Rows<'_>,
         listing: Rows<'_>,
     ) -> Result<Option<(Scope, BTreeSet<Entity>)>, Error> {
-        let shared = shared_of(shared).await?;
+        let everywhere = everywhere_of(everywhere).await?;
         let listing = Listing::read(listing).await?;
-        let is_renamed =
-            |(key, name): (&(String, u32), &String)| shared.get(key).is_some_and(|now| now != name);
-        if self.shared.iter().any(is_renamed) {
+        // A new role or one that is gone is named nowhere else.
+        let is_other = |(key, name): (&(String, u32), &String)| match everywhere.get(key) {
+            Some(now) => now != name,
+            None => key.0 == "cast",
+        };
+        let is_new = |key: &(String, u32)| key.0 == "cast" && !self.everywhere.contains_key(key);
+        if self.everywhere.iter().any(is_other) || everywhere.keys().any(is_new) {
             return Ok(None);
         }
         let changed: BTreeSet<Node> = listing
@@ -339,13 +350,13 @@ async fn catalogs_of(mut rows: Rows<'_>) -> Result<BTreeMap<u32, &'static str>, 
     Ok(catalogs)
 }
 
-async fn shared_of(mut rows: Rows<'_>) -> Result<BTreeMap<(String, u32), String>, Error> {
-    let mut shared = BTreeMap::new();
+async fn everywhere_of(mut rows: Rows<'_>) -> Result<Everywhere, Error> {
+    let mut everywhere = BTreeMap::new();
     while let Some(row) = rows.next().await? {
         let key = (column(&row, 0)?, column(&row, 1)?);
-        shared.insert(key, column(&row, 2)?);
+        everywhere.insert(key, column(&row, 2)?);
     }
-    Ok(shared)
+    Ok(everywhere)
 }
 
 async fn names_of(mut rows: Rows<'_>) -> Result<BTreeMap<Node, i64>, Error> {
