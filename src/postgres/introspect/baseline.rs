@@ -30,7 +30,7 @@ pub struct Baseline {
     names: BTreeMap<Node, i64>,
     /// What is, or matters, in the text of any object.
     everywhere: Everywhere,
-    /// Each transaction before this one was over.
+    /// The oldest transaction under way then: each one before it was over.
     since: String,
     /// The catalogs that objects are in, by oid.
     catalogs: BTreeMap<u32, &'static str>,
@@ -53,8 +53,6 @@ impl Baseline {
     /// [`Error::Server`], [`Error::Lost`].
     pub async fn read(session: &Session) -> Result<Self, Error> {
         looking(session, async || {
-            // The oldest transaction under way: what the snapshot does not see
-            // is not older.
             let since = session
                 .value("SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.xid")
                 .await?
@@ -67,8 +65,8 @@ impl Baseline {
             Ok(Self {
                 catalogs: catalogs_of(catalogs).await?,
                 everywhere: everywhere_of(everywhere).await?,
-                listing: Listing::read(listing).await?.hashes,
-                names: names_of(names).await?,
+                listing: hashes_of(listing).await?,
+                names: hashes_of(names).await?,
                 reading: arriving.assemble().await?,
                 since,
             })
@@ -185,7 +183,7 @@ impl Baseline {
         listing: Rows<'_>,
     ) -> Result<Option<(Scope, BTreeSet<Entity>)>, Error> {
         let everywhere = everywhere_of(everywhere).await?;
-        let listing = Listing::read(listing).await?;
+        let listing = hashes_of(listing).await?;
         // A new role or one that is gone is named nowhere else.
         let is_other = |(key, name): (&(String, u32), &String)| match everywhere.get(key) {
             Some(now) => now != name,
@@ -196,11 +194,8 @@ impl Baseline {
             return Ok(None);
         }
         let changed: BTreeSet<Node> = listing
-            .hashes
             .iter()
-            .filter(|(node, hash)| {
-                self.listing.get(node) != Some(hash) || listing.touched.contains(node)
-            })
+            .filter(|(node, hash)| self.listing.get(node) != Some(hash))
             .map(|(node, _)| *node)
             .collect();
         let gone = self
@@ -210,7 +205,7 @@ impl Baseline {
             .filter(|entity| !ALWAYS.contains(&entity.catalog))
             .filter(|entity| {
                 let node = self.node(entity);
-                node.is_none_or(|node| !listing.hashes.contains_key(&node))
+                node.is_none_or(|node| !listing.contains_key(&node))
             })
             .copied()
             .collect();
@@ -235,7 +230,7 @@ impl Baseline {
                 count += 1;
             }
         }
-        let is_most = count * SHARE_MAX > listing.hashes.len();
+        let is_most = count * SHARE_MAX > listing.len();
         Ok((!is_most).then_some((Scope::Only(only), gone)))
     }
 
@@ -359,32 +354,10 @@ async fn everywhere_of(mut rows: Rows<'_>) -> Result<Everywhere, Error> {
     Ok(everywhere)
 }
 
-async fn names_of(mut rows: Rows<'_>) -> Result<BTreeMap<Node, i64>, Error> {
-    let mut names = BTreeMap::new();
+async fn hashes_of(mut rows: Rows<'_>) -> Result<BTreeMap<Node, i64>, Error> {
+    let mut hashes = BTreeMap::new();
     while let Some(row) = rows.next().await? {
-        names.insert((column(&row, 0)?, column(&row, 1)?), column(&row, 2)?);
+        hashes.insert((column(&row, 0)?, column(&row, 1)?), column(&row, 2)?);
     }
-    Ok(names)
-}
-
-/// What objects are made of.
-#[derive(Default)]
-struct Listing {
-    hashes: BTreeMap<Node, i64>,
-    /// Those that have something new beside what is hashed.
-    touched: BTreeSet<Node>,
-}
-
-impl Listing {
-    async fn read(mut rows: Rows<'_>) -> Result<Self, Error> {
-        let mut listing = Self::default();
-        while let Some(row) = rows.next().await? {
-            let node = (column(&row, 0)?, column(&row, 1)?);
-            listing.hashes.insert(node, column(&row, 2)?);
-            if row[3].as_deref() == Some("t") {
-                listing.touched.insert(node);
-            }
-        }
-        Ok(listing)
-    }
+    Ok(hashes)
 }
