@@ -2,6 +2,7 @@
 
 mod activity;
 mod batch;
+mod check;
 mod cli;
 mod commit;
 mod connect;
