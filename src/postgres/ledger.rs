@@ -15,6 +15,7 @@ use crate::migration::{Kind, Name};
 mod done;
 mod intent;
 mod progress;
+mod rewrite;
 mod write;
 
 pub use intent::{Intent, IntentState, NewIntent};

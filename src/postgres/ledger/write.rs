@@ -70,7 +70,7 @@ fn kind_text(kind: Kind) -> &'static str {
     }
 }
 
-fn name_or_null(name: Option<&str>) -> String {
+pub(super) fn name_or_null(name: Option<&str>) -> String {
     name.map_or_else(|| "NULL".to_owned(), literal)
 }
 
