@@ -17,7 +17,12 @@ pub use rules::Rules;
 /// What an object is made of: attributes in PostgreSQL's own words, and maps
 /// of named parts (`columns`, `constraints`, `indexes` …).
 ///
-/// No value in it is `null`, at any depth: what is not there has no key.
+/// No value in it is `null`, at any depth: what is not there has no key. Levels
+/// take turns: an object has attributes, a map among them is a collection of
+/// named parts, a part has attributes again, and so on. A collection is never
+/// empty ([`Snapshot::normalise`]), so that whoever adds the first part and who
+/// adds the second one do not differ; an object or a part without attributes is
+/// an empty map.
 pub type Attributes = Map<String, Value>;
 
 macro_rules! kinds {
@@ -167,4 +172,55 @@ impl fmt::Display for ObjectId {
 pub struct Snapshot {
     /// Sorted by identity.
     pub objects: BTreeMap<ObjectId, Attributes>,
+}
+
+impl Snapshot {
+    /// Leaves out collections without parts, see [`Attributes`]; for whoever
+    /// makes a snapshot or takes something out of one.
+    pub fn normalise(&mut self) {
+        for attributes in self.objects.values_mut() {
+            Level::Entity.prune(attributes);
+        }
+    }
+}
+
+/// What a map in an object stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The object itself, or a part: there without attributes, too.
+    Entity,
+    /// Named parts: not there without any.
+    Collection,
+}
+
+impl Level {
+    /// Of what a path of so many keys leads to.
+    const fn at(depth: usize) -> Self {
+        if depth.is_multiple_of(2) {
+            Self::Entity
+        } else {
+            Self::Collection
+        }
+    }
+
+    /// Of the maps in a map of this level.
+    const fn below(self) -> Self {
+        match self {
+            Self::Entity => Self::Collection,
+            Self::Collection => Self::Entity,
+        }
+    }
+
+    /// Leaves out collections without parts below `map`, which is of this
+    /// level.
+    fn prune(self, map: &mut Map<String, Value>) {
+        let below = self.below();
+        map.retain(|_, value| match value {
+            Value::Object(map) => {
+                below.prune(map);
+                below == Self::Entity || !map.is_empty()
+            }
+            _ => true,
+        });
+    }
 }

@@ -11,7 +11,9 @@ use futures_util::future::try_join_all;
 use super::{Error, Session};
 use crate::schema::{ObjectId, Snapshot};
 
+mod acl;
 mod assemble;
+mod rendered;
 mod template;
 
 use assemble::Assembly;
@@ -62,9 +64,44 @@ macro_rules! queries {
 
 // Objects before their parts, parts before what decorates them.
 queries! {
+    "pg_database" Object "database",
+    "pg_authid" Object "role",
     "pg_namespace" Object "namespace",
+    "pg_extension" Object "extension",
     "pg_class" Object "relation",
+    "pg_proc" Object "routine",
+    "pg_type" Object "type",
+    "pg_operator" Object "operator",
+    "pg_opclass" Object "operator_class",
+    "pg_opfamily" Object "operator_family",
+    "pg_cast" Object "cast",
+    "pg_collation" Object "collation",
+    "pg_conversion" Object "conversion",
+    "pg_ts_config" Object "text_search_configuration",
+    "pg_ts_dict" Object "text_search_dictionary",
+    "pg_ts_parser" Object "text_search_parser",
+    "pg_ts_template" Object "text_search_template",
+    "pg_am" Object "access_method",
+    "pg_language" Object "language",
+    "pg_transform" Object "transform",
+    "pg_event_trigger" Object "event_trigger",
+    "pg_publication" Object "publication",
+    "pg_subscription" Object "subscription",
+    "pg_foreign_data_wrapper" Object "foreign_data_wrapper",
+    "pg_foreign_server" Object "foreign_server",
+    "pg_user_mapping" Object "user_mapping",
+    "pg_default_acl" Object "default_privileges",
+    "pg_database" Part "database_role_settings",
+    "pg_authid" Part "role_membership",
     "pg_class" Part "column",
+    "pg_proc" Decoration "aggregate",
+    "pg_type" Part "type_column",
+    "pg_type" Part "domain_constraint",
+    "pg_opclass" Part "operator_class_operator",
+    "pg_opclass" Part "operator_class_function",
+    "pg_opfamily" Part "operator_family_operator",
+    "pg_opfamily" Part "operator_family_function",
+    "pg_publication" Part "publication_table",
 }
 
 /// What shapes the text that `pg_get_*` functions render, set for the

@@ -1,11 +1,19 @@
 //! Rows of catalog queries → objects.
 //!
-//! A column's label is the attribute's name; NULL is no attribute. A label that
-//! ends in `:json` holds JSON text (a boolean, a number, a list, a map).
+//! A column's label is the attribute's name; NULL is no attribute. What a label
+//! ends in says what its text is:
+//!
+//! - `:json`: JSON (a boolean, a number, a list, a map).
+//! - `:sql`: SQL that PostgreSQL rendered from a parsed expression or query;
+//!   see [`rendered`].
+//! - `:options`: a JSON list of `name=value`; becomes a map.
+//! - `:acl`: what the template's `$acl` gives, or any JSON list `[acl, the
+//!   default one, owner]`; becomes up to two attributes, see [`acl`].
 
 use std::collections::BTreeMap;
 
-use super::{Entity, Reading, Role};
+use super::acl::{self, Acl};
+use super::{Entity, Reading, Role, rendered};
 use crate::postgres::{Error, Table};
 use crate::schema::{Attributes, Kind, Map, ObjectId, Value};
 
@@ -85,6 +93,7 @@ impl Assembly {
             reading.snapshot.objects.insert(id.clone(), attributes);
             reading.entities.insert(entity, id);
         }
+        reading.snapshot.normalise();
         reading
     }
 }
@@ -93,15 +102,33 @@ fn attributes(labels: &[String], row: &[Option<String>]) -> Result<Attributes, E
     let mut attributes = Map::new();
     for (label, value) in labels.iter().zip(row) {
         let Some(text) = value else { continue };
-        let (name, value) = match label.strip_suffix(":json") {
-            Some(name) => {
-                let value = serde_json::from_str(text)
-                    .map_err(|_| Error::protocol("a catalog column is not JSON"))?;
-                (name, value)
+        let (name, form) = label.split_once(':').unwrap_or((label, ""));
+        let value = match form {
+            "" => Value::String(text.clone()),
+            "json" => json(text)?,
+            "sql" => Value::String(rendered::settled(text)),
+            "options" => options(&json::<Vec<String>>(text)?),
+            "acl" => {
+                let acl: Acl = json(text)?;
+                attributes.extend(acl::attributes(&acl));
+                continue;
             }
-            None => (label.as_str(), Value::String(text.clone())),
+            _ => return Err(Error::protocol("a catalog column has an unknown form")),
         };
         attributes.insert(name.to_owned(), value);
     }
     Ok(attributes)
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|_| Error::protocol("a catalog column is not JSON"))
+}
+
+/// A map, since the order in which options were set says nothing.
+fn options(options: &[String]) -> Value {
+    let options = options.iter().map(|option| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        (name.to_owned(), Value::String(value.to_owned()))
+    });
+    Value::Object(options.collect())
 }

@@ -1,0 +1,12 @@
+-- Called `current`, as databases with the same schema have many names.
+SELECT d.oid, NULL AS namespace, 'database' AS kind, 'current' AS name,
+    pg_catalog.pg_get_userbyid(d.datdba) AS owner,
+    CASE WHEN d.datconnlimit <> -1 THEN d.datconnlimit::pg_catalog.text END AS "connection_limit:json",
+    CASE WHEN d.datistemplate THEN 'true' END AS "is_template:json",
+    CASE WHEN NOT d.datallowconn THEN 'false' END AS "allow_connections:json",
+    $settings(d.oid, 0) AS "settings:json",
+    $shared_comment(d.oid) AS comment,
+    $shared_labels(d.oid) AS "security_labels:json",
+    $acl(d.datacl, d.datdba, 'd') AS ":acl"
+FROM pg_catalog.pg_database AS d
+WHERE $only(d.oid) AND d.datname = pg_catalog.current_database()
