@@ -16,6 +16,7 @@ use crate::postgres::{self, Target};
 use crate::schema::Rules;
 
 pub mod abandon;
+pub mod add;
 mod batch;
 mod blocker;
 pub mod event;
@@ -115,19 +116,39 @@ pub struct Run {
 
 /// Where events go; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    /// Whether only what goes on is told, and not what a run comes to.
+    is_sparing: bool,
+}
 
 impl Events {
     /// Both ends.
     #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        let events = Self {
+            sender,
+            is_sparing: false,
+        };
+        (events, receiver)
+    }
+
+    /// The same, for a run that is a part of something else, which tells
+    /// itself what was planned and what became of it.
+    #[must_use]
+    pub fn sparing(&self) -> Self {
+        Self {
+            is_sparing: true,
+            ..self.clone()
+        }
     }
 
     /// Tells. That nobody listens any more is no reason to stop a migration.
     pub fn tell(&self, event: Event) {
-        let _ = self.0.send(event);
+        if !self.is_sparing || event.goes_on() {
+            let _ = self.sender.send(event);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `segue add`: a new file becomes a migration.
 //!
-//! [`Newcomer`] is the file under its name to be, [`observe`] runs it on a
-//! database and reads the schema before and after, [`finish`] writes what
+//! [`Newcomer`] is the file under its name to be, `observe` runs it on a
+//! database and reads the schema before and after, `finish` writes what
 //! follows: lines in its header, the expected schema, and the file into its
 //! folder. Until that, file, folder and expected schema are as they were.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ApplyError;
+use super::{ApplyError, Verification};
 use crate::diagnostic::Diagnostic;
 use crate::ending::Ending;
 use crate::files::draft::{self, Original};
@@ -23,9 +23,39 @@ mod finish;
 mod newcomer;
 mod observe;
 
-pub use finish::finish;
 pub use newcomer::Newcomer;
-pub use observe::{Site, observe};
+pub use observe::Site;
+
+use observe::{Missed, observe};
+
+/// Adds a new migration: runs it at each of `sites`, one per major version of
+/// the server, then writes what follows. A database that stays comes last, so
+/// that nothing stays where another site refuses.
+///
+/// # Errors
+/// [`AddError`]; but for [`AddError::Applied`], files are as before.
+pub async fn add(
+    newcomer: Newcomer,
+    sites: &[Site<'_>],
+    verification: &Verification,
+) -> Result<Added, AddError> {
+    let folders = [newcomer.folder(), verification.folder.as_path()];
+    for folder in folders {
+        draft::probe(folder)?;
+    }
+    let mut observed = Vec::with_capacity(sites.len());
+    for site in sites {
+        match observe(*site, &newcomer, verification).await {
+            Ok(one) => observed.push(one),
+            Err(Missed::NotApplied(error)) => return Err(error),
+            Err(Missed::Applied(error)) if site.is_replayed => return Err(error),
+            Err(Missed::Applied(error)) => return Err(finish::keep(newcomer, error)),
+        }
+    }
+    let lasting = sites.iter().find(|site| !site.is_replayed);
+    let lasting = lasting.map(|site| site.run);
+    finish::finish(newcomer, observed, verification, lasting).await
+}
 
 /// What a database showed of a new migration.
 #[derive(Clone, Debug)]
@@ -61,6 +91,8 @@ pub struct Part {
 pub struct Added {
     /// Where it is now.
     pub path: PathBuf,
+    /// What each site showed, in their order.
+    pub observed: Vec<Observed>,
     /// The lines that were written into its header.
     pub endings: Vec<Ending>,
     /// The major versions for which its header has a schema diff by now, if it

@@ -203,3 +203,40 @@ pub enum Event {
         notice: ServerError,
     },
 }
+
+impl Event {
+    /// Whether somebody who waits wants to know it while it goes on: what is
+    /// waited for, tried again, repaired, how far a build is, what the server
+    /// says; not what was planned, and not what it came to.
+    pub(super) fn goes_on(&self) -> bool {
+        match self {
+            Self::Planned(_)
+            | Self::LedgerCreated
+            | Self::DeploymentBegan { .. }
+            | Self::BlockBegan { .. }
+            | Self::MigrationRan { .. }
+            | Self::BlockCommitted { .. }
+            | Self::Ready { .. }
+            | Self::TailBegan { .. }
+            | Self::MigrationFailed { .. }
+            | Self::Detached { .. }
+            | Self::Settled { .. } => false,
+            Self::WaitingForBatch { .. }
+            | Self::WaitingForLock { .. }
+            | Self::BlockRetried { .. }
+            | Self::BlockCut { .. }
+            | Self::ConnectionLost { .. }
+            | Self::CommitWaits { .. }
+            | Self::CommitResolved { .. }
+            | Self::MigrationBegan { .. }
+            | Self::MigrationDone { .. }
+            | Self::StatementBegan { .. }
+            | Self::StatementSkipped { .. }
+            | Self::Repaired { .. }
+            | Self::RunsElsewhere { .. }
+            | Self::Progress { .. }
+            | Self::BuildWaits { .. }
+            | Self::Notice { .. } => true,
+        }
+    }
+}

@@ -249,6 +249,20 @@ pub fn make_folder(folder: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Whether something can be written into `folder`, or where it will have to be
+/// made: to be asked before what cannot be taken back.
+///
+/// # Errors
+/// See [`Error`].
+pub fn probe(folder: &Path) -> Result<(), Error> {
+    let absolute = std::path::absolute(folder).map_err(fail("find", folder))?;
+    let existing = absolute.ancestors().find(|folder| folder.exists());
+    let existing = existing.unwrap_or(&absolute);
+    let probe = existing.join(format!(".segue-{:08x}", fastrand::u32(..)));
+    create(&probe)?;
+    fs::remove_file(&probe).map_err(fail("remove", &probe))
+}
+
 /// Removes `folder` if it is empty: one that was made for nothing.
 pub fn remove_empty_folder(folder: &Path) {
     let _ = fs::remove_dir(folder);

@@ -54,3 +54,11 @@ pub fn read(folder: &Path, major: u32) -> Result<Option<Snapshot>, Error> {
 pub fn write(folder: &Path, major: u32, snapshot: &Snapshot) -> Result<bool, Error> {
     todo!("{folder:?} {major} {snapshot:?}")
 }
+
+/// Removes what is there for `major`.
+///
+/// # Errors
+/// [`Error::Io`]
+pub fn remove(folder: &Path, major: u32) -> Result<(), Error> {
+    todo!("{folder:?} {major}")
+}

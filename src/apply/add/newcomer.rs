@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::AddError;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::files::draft::{self, Draft, Original};
 use crate::files::{self, Depth};
 use crate::graph::Graph;
@@ -21,7 +21,7 @@ pub struct Newcomer {
     pub others: Vec<Migration>,
     pub(super) draft: Draft,
     // Dropped after the copy that is in it.
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// A folder that is removed again if nothing came into it.
@@ -92,7 +92,7 @@ impl Newcomer {
             migration,
             others,
             draft,
-            _folder: made,
+            folder: made,
         };
         Ok((newcomer, diagnostics))
     }
@@ -101,6 +101,11 @@ impl Newcomer {
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.migration.name
+    }
+
+    /// The folder that it will be in.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder.path
     }
 
     /// Where it will be.
@@ -196,11 +201,4 @@ fn slug(file: &Path) -> Result<Slug, AddError> {
             "rename the file to what the migration does, `add-email.sql` for example",
         ),
     }
-}
-
-/// Whether one of these stops everything.
-pub(super) fn has_error(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error)
 }

@@ -21,32 +21,85 @@ use crate::schema::{Diff, Rules, Snapshot};
 pub struct Site<'a> {
     /// The database, and how to run there.
     pub run: &'a Run,
-    /// What its schema has to be before.
-    pub verification: &'a Verification,
     /// Whether the database is one of segue's own, which is gone afterwards.
     pub is_replayed: bool,
+}
+
+/// Why a new migration was not observed.
+pub(super) enum Missed {
+    /// It is not applied.
+    NotApplied(AddError),
+    /// It is applied, and then something failed.
+    Applied(AddError),
 }
 
 /// Settles all older migrations, then runs the new one.
 ///
 /// # Errors
-/// [`AddError`]. What the new one has left in a database that stays is cleaned
+/// [`Missed`]. What the new one has left in a database that stays is cleaned
 /// up as far as that is possible, and named where it is not.
-pub async fn observe(site: Site<'_>, newcomer: &Newcomer) -> Result<Observed, AddError> {
+pub(super) async fn observe(
+    site: Site<'_>,
+    newcomer: &Newcomer,
+    verification: &Verification,
+) -> Result<Observed, Missed> {
+    let (older, stand, drift) = before(site, newcomer, verification)
+        .await
+        .map_err(Missed::NotApplied)?;
+    let began = Instant::now();
+    if let Err(error) = run_new(site, newcomer.all()).await {
+        // A database of segue's own is gone in a moment.
+        let fate = if site.is_replayed {
+            Fate::Removed(Vec::new())
+        } else {
+            clean_up(site.run, &newcomer.migration, &error).await
+        };
+        if let Fate::Removed(remains) = fate {
+            return Err(Missed::NotApplied(AddError::Failed {
+                error: Box::new(error),
+                older,
+                remains,
+            }));
+        }
+    }
+    let took = began.elapsed();
+    let after = Stand::read(site, newcomer, verification)
+        .await
+        .map_err(Missed::Applied)?;
+    Ok(Observed {
+        major: stand.major,
+        older,
+        before: stand.snapshot,
+        after: after.snapshot,
+        drift,
+        abandoned: stand.abandoned,
+        took,
+    })
+}
+
+/// Settles all older migrations; their names, the schema then, and how it
+/// differs from the expected one.
+async fn before(
+    site: Site<'_>,
+    newcomer: &Newcomer,
+    verification: &Verification,
+) -> Result<(Vec<Name>, Stand, Diff), AddError> {
     let mut all = newcomer.all();
     let (history, plan) = look(site.run, &mut all).await?;
-    refuse_strangers(site, newcomer, &history, &plan)?;
+    refuse_strangers(verification, newcomer, &history, &plan)?;
     let older = pending(&newcomer.others, &history);
     if !older.is_empty() {
         settle_older(site, newcomer).await?;
     }
-    let first = Stand::read(site, &newcomer.others).await;
-    let stand = first.map_err(|error| after_older(error, &older))?;
-    let major = stand.major;
-    let drift = drift(site, newcomer, &stand).map_err(|error| after_older(error, &older))?;
-    if !drift.is_empty() && site.verification.on_mismatch == OnMismatch::Fail {
+    let checking = async {
+        let stand = Stand::read(site, newcomer, verification).await?;
+        let drift = drift(verification, newcomer, &stand)?;
+        Ok::<_, AddError>((stand, drift))
+    };
+    let (stand, drift) = checking.await.map_err(|error| after_older(error, &older))?;
+    if !drift.is_empty() && verification.on_mismatch == OnMismatch::Fail {
         return Err(AddError::Drift {
-            major,
+            major: stand.major,
             difference: Box::new(drift),
             older,
             is_replayed: site.is_replayed,
@@ -58,34 +111,7 @@ pub async fn observe(site: Site<'_>, newcomer: &Newcomer) -> Result<Observed, Ad
             committed: older,
         })));
     }
-
-    let began = Instant::now();
-    if let Err(error) = run_new(site.run, all).await {
-        // A database of segue's own is gone in a moment.
-        let fate = if site.is_replayed {
-            Fate::Removed(Vec::new())
-        } else {
-            clean_up(site.run, &newcomer.migration, &error).await
-        };
-        if let Fate::Removed(remains) = fate {
-            return Err(AddError::Failed {
-                error: Box::new(error),
-                older,
-                remains,
-            });
-        }
-    }
-    let took = began.elapsed();
-    let after = Stand::read(site, &newcomer.others).await?;
-    Ok(Observed {
-        major,
-        older,
-        before: stand.snapshot,
-        after: after.snapshot,
-        drift,
-        abandoned: stand.abandoned,
-        took,
-    })
+    Ok((older, stand, drift))
 }
 
 /// Files against ledger, all problems of both told at once.
@@ -115,7 +141,7 @@ fn pending(others: &[Migration], history: &History) -> Vec<Name> {
 /// What a database has that the folder lacks would become part of the expected
 /// schema.
 fn refuse_strangers(
-    site: Site<'_>,
+    verification: &Verification,
     newcomer: &Newcomer,
     history: &History,
     plan: &Plan,
@@ -141,7 +167,7 @@ fn refuse_strangers(
             },
         });
     }
-    if !missing.is_empty() && site.verification.on_mismatch == OnMismatch::Fail {
+    if !missing.is_empty() && verification.on_mismatch == OnMismatch::Fail {
         return Err(AddError::Ahead {
             missing: missing.to_vec(),
         });
@@ -187,16 +213,21 @@ struct Stand {
 }
 
 impl Stand {
-    async fn read(site: Site<'_>, others: &[Migration]) -> Result<Self, AddError> {
+    async fn read(
+        site: Site<'_>,
+        newcomer: &Newcomer,
+        verification: &Verification,
+    ) -> Result<Self, AddError> {
         let session = reach(site.run).await?;
         let run = site.run;
         let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
         let history = ledger.history(&session).await?;
-        let snapshot = snapshot(&session, &site.verification.rules).await?;
+        let snapshot = snapshot(&session, &verification.rules).await?;
         let stand = Self {
             major: session.server_version() / 10_000,
             snapshot,
-            abandoned: others
+            abandoned: newcomer
+                .others
                 .iter()
                 .filter(|other| {
                     let record = history.records.get(&other.name);
@@ -221,8 +252,11 @@ async fn snapshot(
 
 /// What the expected schema has, with everything older settled, against what is
 /// there; empty without an expected schema for this major.
-fn drift(site: Site<'_>, newcomer: &Newcomer, stand: &Stand) -> Result<Diff, AddError> {
-    let verification = site.verification;
+fn drift(
+    verification: &Verification,
+    newcomer: &Newcomer,
+    stand: &Stand,
+) -> Result<Diff, AddError> {
     let Some(mut expected) = expected::read(&verification.folder, stand.major)? else {
         return Ok(Diff::default());
     };
@@ -247,7 +281,8 @@ fn stored_diff(migration: &Migration, major: u32) -> Option<Diff> {
 
 /// Runs the new migration, the only one that is pending. A signal ends it at
 /// once: nothing of it is to go on in the server.
-async fn run_new(run: &Run, all: Vec<Migration>) -> Result<(), ApplyError> {
+async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> {
+    let run = site.run;
     let (signals, interrupt) = Interrupt::channel();
     let hasty = Run {
         interrupt,
