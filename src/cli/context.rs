@@ -46,7 +46,7 @@ pub struct Context {
 ///
 /// # Errors
 /// All of them, if one is an error.
-fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+pub(super) fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
     if diagnostics
         .iter()
         .any(|one| one.severity == Severity::Error)
@@ -142,6 +142,20 @@ impl Context {
             .map_or(CONNECT_WAIT, |wait| wait.0)
     }
 
+    /// The folders of migrations, in the order given; at least one.
+    ///
+    /// # Errors
+    /// If a variable names none.
+    pub fn migration_folders(&self, report: &mut Report) -> Result<Vec<PathBuf>, Error> {
+        let folders = self.folders();
+        report.notes(folders.notice.as_slice());
+        if folders.value.is_empty() {
+            return Err(Error::usage("no folder of migrations is named")
+                .help("`--migrations DIR` names one"));
+        }
+        Ok(folders.value)
+    }
+
     /// The folders of migrations.
     fn folders(&self) -> Chosen<Vec<PathBuf>> {
         folders(
@@ -226,6 +240,38 @@ impl Context {
         let url = database_url(&self.global, &self.environment.variables);
         let target = Target::resolve(url.value.as_deref(), &self.environment)?;
         report.notes(url.notice.as_slice());
+        report.notes(target.warnings());
+        Ok(target)
+    }
+
+    /// The development database, which commands may change that are no
+    /// deployment.
+    ///
+    /// # Errors
+    /// If none is named: a variable that deployments read could be
+    /// production's. A connection string that cannot be understood.
+    pub fn dev_target(&self, report: &mut Report) -> Result<Target, Error> {
+        let variables = &self.environment.variables;
+        let url = self
+            .global
+            .direct_url
+            .as_deref()
+            .or(self.global.database_url.as_deref())
+            .or_else(|| variable(variables, "SEGUE_DEV_DATABASE_URL"));
+        let Some(url) = url else {
+            let mut error = Error::usage("no development database is named")
+                .help("set `SEGUE_DEV_DATABASE_URL`, or use `--database-url`; `--throwaway` and `--on URL` need none");
+            let deployed = ["SEGUE_DIRECT_URL", "SEGUE_DATABASE_URL", "DATABASE_URL"]
+                .into_iter()
+                .find(|name| variable(variables, name).is_some());
+            if let Some(name) = deployed {
+                error = error.note(format!(
+                    "`{name}` is not taken for it: it may be production's"
+                ));
+            }
+            return Err(error);
+        };
+        let target = self.resolve(url)?;
         report.notes(target.warnings());
         Ok(target)
     }

@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
-use crate::postgres::throwaway::Throwaway;
+use crate::postgres::throwaway::{self, Throwaway};
 
 /// Where a command runs that can do without a database of the user's.
 #[derive(Args, Clone, Debug, Default)]
@@ -56,6 +56,27 @@ impl ServerArgs {
         context: &Context,
         report: &mut Report,
     ) -> Result<Server, Error> {
+        self.start_or(context, report, Context::target).await
+    }
+
+    /// As [`ServerArgs::start`], with the development database in place of the
+    /// one to deploy to.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn start_for_development(
+        &self,
+        context: &Context,
+        report: &mut Report,
+    ) -> Result<Server, Error> {
+        self.start_or(context, report, Context::dev_target).await
+    }
+
+    /// Two places are one too many.
+    ///
+    /// # Errors
+    /// If the command line names a database beside.
+    pub(super) fn refuse_another(&self, context: &Context) -> Result<(), Error> {
         // clap sees no conflict with a global option before the command's name.
         let own = [("--throwaway", self.throwaway), ("--on", self.on.is_some())];
         let own = own.iter().find(|(_, is_given)| *is_given);
@@ -63,17 +84,22 @@ impl ServerArgs {
             return Err(Error::usage(format!("`{own}` is in place of `{other}`"))
                 .help("leave out one of the two"));
         }
+        Ok(())
+    }
+
+    async fn start_or(
+        &self,
+        context: &Context,
+        report: &mut Report,
+        target: impl FnOnce(&Context, &mut Report) -> Result<Target, Error>,
+    ) -> Result<Server, Error> {
+        self.refuse_another(context)?;
         if self.throwaway {
-            let throwaway = Throwaway::start(&context.throwaway())?;
-            return Ok(Server {
-                // Whatever the environment says is of other servers.
-                target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
-                own: Own::Throwaway(throwaway),
-            });
+            return Server::throwaway(&context.throwaway());
         }
         let Some(url) = &self.on else {
             return Ok(Server {
-                target: context.target(report)?,
+                target: target(context, report)?,
                 own: Own::Nothing,
             });
         };
@@ -87,6 +113,48 @@ impl ServerArgs {
 }
 
 impl Server {
+    /// A throwaway server. Blocks.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn throwaway(options: &throwaway::Options) -> Result<Self, Error> {
+        let throwaway = Throwaway::start(options)?;
+        Ok(Self {
+            // Whatever the environment says is of other servers.
+            target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
+            own: Own::Throwaway(throwaway),
+        })
+    }
+
+    /// A throwaway server of this major version: that of `SEGUE_PG_BIN`, or
+    /// any other that is installed. Blocks.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) fn of_major(context: &Context, major: u32) -> Result<Self, Error> {
+        let mut options = throwaway::Options {
+            major: Some(major),
+            ..context.throwaway()
+        };
+        // One folder holds the binaries of one version.
+        let is_elsewhere = throwaway::find_servers(&options)
+            .iter()
+            .all(|found| found.major != major);
+        if is_elsewhere {
+            options.bin = None;
+        }
+        Self::throwaway(&options).map_err(|error| {
+            error.help(format!(
+                "install the server of PostgreSQL {major}, or take {major} out of `majors` in segue.toml"
+            ))
+        })
+    }
+
+    /// Whether it is gone after the command.
+    pub(super) fn is_own(&self) -> bool {
+        !matches!(self.own, Own::Nothing)
+    }
+
     /// Its database.
     pub(super) fn target(&self) -> &Target {
         &self.target

@@ -134,7 +134,11 @@ mod tests {
             "\r\n",
             &format!("/* a */ -- codd: no-txn\r\n{LINE}\r\n\r\n"),
         );
-        check("-- segue: no-txn", "\n", &format!("-- segue: no-txn\n{LINE}"));
+        check(
+            "-- segue: no-txn",
+            "\n",
+            &format!("-- segue: no-txn\n{LINE}"),
+        );
     }
 
     #[test]

@@ -81,11 +81,21 @@ fn check(changes: &[Diff], touches: &str, makes: &str, expected: &str) {
 fn what_both_change_is_a_reason() {
     let index = "c.sql: it changes index `i` of table public.t, as that one does";
     check(&[change(&["indexes", "i"])], "", "", index);
-    check(&[change(&["indexes", "i", "comment"])], "", "", &index.replace("i`", "i`"));
+    check(
+        &[change(&["indexes", "i", "comment"])],
+        "",
+        "",
+        &index.replace("i`", "i`"),
+    );
     check(&[change(&[])], "", "", index);
     check(&[change(&["indexes", "j"])], "", "", "");
     check(&[change(&["columns", "i"])], "", "", "");
-    check(&[change(&["owner"]), change(&["indexes", "i"])], "", "", index);
+    check(
+        &[change(&["owner"]), change(&["indexes", "i"])],
+        "",
+        "",
+        index,
+    );
 }
 
 #[test]
@@ -105,7 +115,9 @@ fn one_that_is_named_already_or_ended_by_another_is_left_out() {
     let other = migration("f.sql", Kind::Concurrent, "");
     assert_eq!(needed(&[&concurrent], &other, &change), []);
     let open = |others: &[Migration]| -> Vec<String> {
-        super::open(others).map(|one| one.name.to_string()).collect()
+        super::open(others)
+            .map(|one| one.name.to_string())
+            .collect()
     };
     let batch = migration("b.sql", Kind::Batch, "");
     assert_eq!(open(&[batch, concurrent.clone()]), ["c.sql"]);

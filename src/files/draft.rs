@@ -136,10 +136,7 @@ impl Draft {
     pub fn set_header(&mut self, old_bytes: usize, header: &str) -> Result<(), Error> {
         let edited = self.folder.join(format!(
             ".{}.{:08x}",
-            self.place
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy(),
+            self.place.file_name().unwrap_or_default().to_string_lossy(),
             fastrand::u32(..)
         ));
         let mut from = File::open(&self.temporary).map_err(fail("read", &self.temporary))?;

@@ -98,13 +98,10 @@ impl Slug {
 /// Whether `text` has the form of a time: digits and hyphens.
 fn is_stamp(text: &str) -> bool {
     text.len() == STAMP_BYTES
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(index, byte)| match index {
-                4 | 7 | 10 | 13 | 16 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            })
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 | 10 | 13 | 16 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 #[cfg(test)]
@@ -145,7 +142,11 @@ mod tests {
     fn a_name_is_the_time_unless_that_is_too_early() {
         let now = "2026-11-21T14:03:09.9Z";
         name(now, "", "2026-11-21-14-03-09-x.sql");
-        name(now, "2025-01-01-00-00-00-y.sql", "2026-11-21-14-03-09-x.sql");
+        name(
+            now,
+            "2025-01-01-00-00-00-y.sql",
+            "2026-11-21-14-03-09-x.sql",
+        );
         name(now, "0001-init.sql", "2026-11-21-14-03-09-x.sql");
     }
 
@@ -153,10 +154,26 @@ mod tests {
     fn a_name_sorts_after_the_newest_one() {
         let now = "2026-11-21T14:03:09Z";
         // In the same second, the slug decides.
-        name(now, "2026-11-21-14-03-09-w.sql", "2026-11-21-14-03-09-x.sql");
-        name(now, "2026-11-21-14-03-09-x.sql", "2026-11-21-14-03-10-x.sql");
-        name(now, "2026-11-21-14-03-59-y.sql", "2026-11-21-14-04-00-x.sql");
-        name(now, "2026-12-31-23-59-59-y.sql", "2027-01-01-00-00-00-x.sql");
+        name(
+            now,
+            "2026-11-21-14-03-09-w.sql",
+            "2026-11-21-14-03-09-x.sql",
+        );
+        name(
+            now,
+            "2026-11-21-14-03-09-x.sql",
+            "2026-11-21-14-03-10-x.sql",
+        );
+        name(
+            now,
+            "2026-11-21-14-03-59-y.sql",
+            "2026-11-21-14-04-00-x.sql",
+        );
+        name(
+            now,
+            "2026-12-31-23-59-59-y.sql",
+            "2027-01-01-00-00-00-x.sql",
+        );
         name(now, "2030-01-01-y.sql", "2030-01-02-00-00-00-x.sql");
         name(now, "V12__y.sql", "");
         name(now, "9999-12-31-23-59-59-y.sql", "");

@@ -23,7 +23,9 @@ pub(super) async fn clean_up(run: &Run, migration: &Migration, error: &ApplyErro
     let name = &migration.name;
     if matches!(error, ApplyError::CommitUnknown { .. }) {
         return Fate::Removed(vec![Remains {
-            what: format!("all of it, if that COMMIT happened: `segue.migration` has a row for `{name}` then"),
+            what: format!(
+                "all of it, if that COMMIT happened: `segue.migration` has a row for `{name}` then"
+            ),
             undo: None,
         }]);
     }
@@ -97,7 +99,10 @@ fn remains(statement: usize, sql: &str) -> Option<Remains> {
         }) => {
             let namespace = table.namespace.as_deref();
             let namespace = namespace.map_or_else(String::new, |name| format!("{}.", ident(name)));
-            Some(format!("DROP INDEX CONCURRENTLY {namespace}{};", ident(index)))
+            Some(format!(
+                "DROP INDEX CONCURRENTLY {namespace}{};",
+                ident(index)
+            ))
         }
         _ => digest.as_ref().and_then(|digest| {
             let mut made = digest.makes.iter();
@@ -154,10 +159,7 @@ mod tests {
             "create table a.t (x int)",
             "statement 1: create table a.t (x int) / DROP TABLE a.t;",
         );
-        check(
-            "UPDATE t\nSET a = 1",
-            "statement 1: UPDATE t / ",
-        );
+        check("UPDATE t\nSET a = 1", "statement 1: UPDATE t / ");
         check("SET lock_timeout = 1", "");
         check("no sql", "statement 1: no sql / ");
     }

@@ -272,7 +272,12 @@ impl Adding {
     fn new(newcomer: &Newcomer, observed: &[Observed], previous: &Previous) -> Self {
         let majors: BTreeSet<u32> = observed.iter().map(|one| one.major).collect();
         let stored = stored_parts(&newcomer.migration);
-        let known: BTreeSet<u32> = previous.majors.iter().chain(stored.keys()).copied().collect();
+        let known: BTreeSet<u32> = previous
+            .majors
+            .iter()
+            .chain(stored.keys())
+            .copied()
+            .collect();
         Self {
             path: newcomer.place().to_owned(),
             diffs: match newcomer.migration.kind {
@@ -286,7 +291,8 @@ impl Adding {
     fn done(
         self,
         observed: Vec<Observed>,
-        endings: Vec<Ending>, parts: Vec<Part>,
+        endings: Vec<Ending>,
+        parts: Vec<Part>,
         original: Original,
     ) -> Added {
         Added {

@@ -120,7 +120,10 @@ impl Newcomer {
     /// If its statements cannot be read.
     pub fn problems(&mut self) -> Result<Vec<Diagnostic>, AddError> {
         let mut problems = self.migration.problems.clone();
-        problems.extend(files::outline(&mut [&mut self.migration], Depth::Relations)?);
+        problems.extend(files::outline(
+            &mut [&mut self.migration],
+            Depth::Relations,
+        )?);
         let all = self.all();
         let (_, found) = Graph::new(all, &History::default());
         let shown = self.migration.source.name();

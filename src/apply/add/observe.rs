@@ -241,10 +241,7 @@ impl Stand {
     }
 }
 
-async fn snapshot(
-    session: &crate::postgres::Session,
-    rules: &Rules,
-) -> Result<Snapshot, AddError> {
+async fn snapshot(session: &crate::postgres::Session, rules: &Rules) -> Result<Snapshot, AddError> {
     let mut snapshot = introspect::read(session).await?.snapshot;
     rules.apply(&mut snapshot);
     Ok(snapshot)
