@@ -153,11 +153,11 @@ mod tests {
     fn what_a_statement_left_is_named_with_what_removes_it() {
         check(
             "CREATE INDEX CONCURRENTLY \"I\" ON a.t (x)",
-            "statement 1: CREATE INDEX CONCURRENTLY \"I\" ON a.t (x) / DROP INDEX CONCURRENTLY a.\"I\";",
+            "statement 1: CREATE INDEX CONCURRENTLY \"I\" ON a.t (x) / DROP INDEX CONCURRENTLY \"a\".\"I\";",
         );
         check(
             "create table a.t (x int)",
-            "statement 1: create table a.t (x int) / DROP TABLE a.t;",
+            "statement 1: create table a.t (x int) / DROP TABLE \"a\".\"t\";",
         );
         check("UPDATE t\nSET a = 1", "statement 1: UPDATE t / ");
         check("SET lock_timeout = 1", "");
