@@ -12,6 +12,7 @@ use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 mod abandon;
 mod add;
 mod bounds;
+mod check;
 mod completions;
 mod config;
 mod context;
@@ -84,6 +85,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Check(check::CheckArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
@@ -149,6 +151,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
         }

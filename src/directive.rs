@@ -27,7 +27,7 @@ pub use header::{HeaderEnd, HeaderScanner, header_len};
 pub use late::late_directives;
 pub use nearest::nearest;
 pub use parser::parse;
-pub use schema_diff::SchemaDiff;
+pub use schema_diff::{SchemaDiff, with_schema_diff};
 pub use table::{Availability, Entry, TABLE, page};
 
 /// What a file's header demands; empty for an ordinary migration.

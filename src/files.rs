@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::migration::{Migration, Name};
+use crate::migration::{Kind, Migration, Name};
 use crate::statement::Statements;
 use crate::text::{Source, Span};
 
@@ -146,6 +146,35 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
             })
             .collect()
     })
+}
+
+/// A file of plain SQL that is no migration, read as one; directives, which
+/// would have no effect, are refused.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn script(path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let read = header::read(&Name::new(&name), path).map_err(|error| Error {
+        what: "the SQL file",
+        ..error
+    })?;
+    Ok(read.and_then(|mut script| {
+        let is_plain = script.kind == Kind::Batch && script.ends.is_empty() && !script.rerunnable;
+        match script.problems.pop() {
+            Some(problem) => Err(Box::new(problem)),
+            None if is_plain => Ok(script),
+            None => Err(Box::new(
+                Diagnostic::new(
+                    code::MISPLACED_DIRECTIVE,
+                    "directives are for migrations, and this file is none",
+                )
+                .source(&script.source)
+                .label(Span::new(0, 0), "in the comments that the file begins with")
+                .help("remove the directives: each statement runs by itself here"),
+            )),
+        }
+    }))
 }
 
 /// The statements of a migration, read and cut as they are asked for. Blocks.

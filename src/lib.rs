@@ -11,11 +11,11 @@ pub mod text;
 
 pub mod diagnostic;
 
+pub mod schema;
+
 pub mod directive;
 
 pub mod statement;
-
-pub mod schema;
 
 pub mod migration;
 
@@ -30,6 +30,8 @@ pub mod plan;
 pub mod procedure;
 
 pub mod verify;
+
+pub mod rehearsal;
 
 // Shell: talks to the world, decides nothing.
 pub mod files;

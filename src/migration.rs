@@ -4,11 +4,12 @@
 //! Whether the files that it names exist is asked by [`crate::graph`]; whether
 //! it has been applied by [`crate::plan`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::schema::Diff;
 use crate::statement::{Digest, Fingerprint, Kind as StatementKind};
 use crate::text::{Source, Span};
 
@@ -114,8 +115,9 @@ pub struct Migration {
     pub ends: Vec<Named>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
-    /// JSON text of the stored schema diff, of a concurrent migration.
-    pub schema_diff: Option<String>,
+    /// The schema diff that is stored in it, for each major version of
+    /// PostgreSQL; of a concurrent migration.
+    pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
     /// What is wrong with its header; held against it until it is applied.
     pub problems: Vec<Diagnostic>,
     /// What its statements told; read for pending migrations only.

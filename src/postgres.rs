@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::AsyncMessage;
 
 pub mod activity;
 pub mod autovacuum;
@@ -21,6 +21,8 @@ pub mod ledger;
 pub mod listen;
 pub mod lock;
 pub mod progress;
+pub mod role;
+pub mod rows;
 pub mod scratch;
 pub mod settings;
 pub mod target;
@@ -30,6 +32,7 @@ pub mod tls;
 pub mod transaction;
 
 pub use error::{Error, Failure, ServerError};
+pub use rows::Rows;
 pub use target::Target;
 
 /// The process behind a session, as `pg_stat_activity` knows it.
@@ -213,18 +216,12 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn table(&self, sql: &str) -> Result<Table, Error> {
-        let messages = self.client.simple_query_raw(sql).await;
-        let mut messages = std::pin::pin!(messages.map_err(|error| self.failed(error))?);
+        let mut rows = self.rows(sql).await?;
         let mut table = Table::default();
-        while let Some(message) = messages.next().await {
-            match message.map_err(|error| self.failed(error))? {
-                SimpleQueryMessage::RowDescription(columns) => {
-                    table.labels = columns.iter().map(|one| one.name().to_owned()).collect();
-                }
-                SimpleQueryMessage::Row(row) => table.rows.push(text_row(&row)?),
-                _ => {}
-            }
+        while let Some(row) = rows.next().await? {
+            table.rows.push(row);
         }
+        table.labels = rows.labels;
         Ok(table)
     }
 
@@ -411,16 +408,6 @@ impl<T> Pipeline<'_, T> {
         self.bytes -= flight.bytes;
         flight.tag
     }
-}
-
-fn text_row(row: &SimpleQueryRow) -> Result<TextRow, Error> {
-    (0..row.len())
-        .map(|index| match row.try_get(index) {
-            Ok(text) => Ok(text.map(ToOwned::to_owned)),
-            // A file has chosen another encoding.
-            Err(_) => Err(Error::protocol("a value that is not UTF-8")),
-        })
-        .collect()
 }
 
 /// Column `index` of `row`, parsed.

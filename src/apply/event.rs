@@ -45,6 +45,11 @@ pub enum Event {
         /// How long.
         duration: Duration,
     },
+    /// A role that a migration names was missing and has been made.
+    RoleMade {
+        /// Its name.
+        role: String,
+    },
     /// A lock is waited for, or the sessions that hold it are waited out.
     WaitingForLock {
         /// Which relation, for people; `None` if it is no relation.

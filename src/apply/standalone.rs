@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use super::failure::{Placed, failure};
+use super::role::Made;
 use super::{ApplyError, Event, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
@@ -144,18 +145,25 @@ pub(super) async fn run(
         &outlined
     };
     let began = Instant::now();
-    let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
-    // Large: the state of every kind of statement is in it.
-    let result = Box::pin(standalone.all()).await;
-    standalone.tell_notices();
-    match result {
-        Ok(report) => Ok(Report {
-            duration: began.elapsed(),
-            ..report
-        }),
-        Err(error) => {
-            standalone.note_failure(&error).await;
-            Err(error)
+    let mut roles = Made::default();
+    loop {
+        let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
+        // Large: the state of every kind of statement is in it.
+        let result = Box::pin(standalone.all()).await;
+        standalone.tell_notices();
+        match result {
+            Ok(report) => {
+                return Ok(Report {
+                    duration: began.elapsed(),
+                    ..report
+                });
+            }
+            // What is done already is not run again, as in any later run.
+            Err(StandaloneError::Failed(diagnostic)) if roles.make(run, &diagnostic).await? => {}
+            Err(error) => {
+                standalone.note_failure(&error).await;
+                return Err(error);
+            }
         }
     }
 }

@@ -73,6 +73,29 @@ pub async fn survey(
     })
 }
 
+/// All that is wrong with `migrations` if none of them is applied yet, after
+/// `diagnostics` of folders and headers; they get their outlines.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn all_invalid(
+    migrations: &mut [Migration],
+    mut diagnostics: Vec<Diagnostic>,
+    project: &str,
+) -> Result<Vec<Diagnostic>, files::Error> {
+    let mut all: Vec<&mut Migration> = migrations.iter_mut().collect();
+    diagnostics.extend(files::outline(&mut all, Depth::Relations)?);
+    let history = History::default();
+    let (graph, problems) = Graph::new(migrations.to_vec(), &history);
+    diagnostics.extend(problems);
+    if !has_error(&diagnostics)
+        && let Err(problems) = Plan::new(&graph, &history, project, &Options::default())
+    {
+        diagnostics.extend(problems);
+    }
+    Ok(diagnostics)
+}
+
 fn outline_pending(
     migrations: &mut [Migration],
     history: &History,

@@ -161,12 +161,9 @@ async fn start(
     if args.server.throwaway && !majors.is_empty() {
         args.server.refuse_another(context)?;
         report.line_unless_quiet(&replaying(&majors));
-        return majors
-            .iter()
-            .map(|major| Server::of_major(context, *major))
-            .collect();
+        return of_majors(context, &majors).await;
     }
-    let main = args.server.start_for_development(context, report).await?;
+    let main = args.server.start_dev(context, report).await?;
     if majors.is_empty() {
         return Ok(vec![main]);
     }
@@ -210,10 +207,15 @@ async fn others(
     if !others.is_empty() {
         report.line_unless_quiet(&replaying(&others));
     }
-    others
-        .iter()
-        .map(|major| Server::of_major(context, *major))
-        .collect()
+    of_majors(context, &others).await
+}
+
+async fn of_majors(context: &Context, majors: &BTreeSet<u32>) -> Result<Vec<Server>, Error> {
+    let mut servers = Vec::with_capacity(majors.len());
+    for major in majors {
+        servers.push(Server::of_major(context, *major).await?);
+    }
+    Ok(servers)
 }
 
 fn replaying(majors: &BTreeSet<u32>) -> Line {

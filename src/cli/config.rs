@@ -11,6 +11,7 @@ use super::duration::HumanDuration;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::nearest;
+use crate::schema::rules::Pattern;
 use crate::text::{Source, Span};
 
 /// The file that is read where `--config` names no other.
@@ -84,8 +85,8 @@ pub struct Up {
 pub struct Schema {
     /// The namespaces that the project owns; otherwise all.
     pub namespaces: Vec<String>,
-    /// Patterns of objects that are ignored.
-    pub ignore: Vec<String>,
+    /// Patterns of what is ignored.
+    pub ignore: Vec<Pattern>,
     /// Whether owners matter; otherwise not.
     pub owners: Option<bool>,
     /// Whether the order of columns matters; otherwise not.

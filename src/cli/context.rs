@@ -14,6 +14,7 @@ use super::error::Error;
 use super::global::Global;
 use super::outcome::Outcome;
 use super::report::Report;
+use super::report::check_ci::Repository;
 use crate::apply::{OnMismatch, Verification};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
@@ -29,6 +30,9 @@ const CONNECT_WAIT: Duration = Duration::from_secs(5);
 
 /// The folder of migrations where nobody names one.
 const MIGRATIONS: &str = "migrations";
+
+/// The development database.
+const DEV_DATABASE_URL: &str = "SEGUE_DEV_DATABASE_URL";
 
 /// The folder of the expected schema where nobody names one.
 const EXPECTED_SCHEMA: &str = "expected-schema";
@@ -232,6 +236,33 @@ impl Context {
         Ok(migrations)
     }
 
+    /// Headers of all migrations, by name, and all that is wrong with folders
+    /// and headers.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn read_migrations(
+        &self,
+        report: &mut Report,
+    ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
+        let folders = self.folders();
+        report.notes(folders.notice.as_slice());
+        let (migrations, mut diagnostics) = files::read(&folders.value)?;
+        let problems = migrations.iter();
+        diagnostics.extend(problems.flat_map(|migration| migration.problems.clone()));
+        Ok((migrations, diagnostics))
+    }
+
+    /// The repository that a CI job has checked out, and where we are in it.
+    #[must_use]
+    pub fn repository(&self) -> Repository {
+        let variable = |name| variable(&self.environment.variables, name).map(PathBuf::from);
+        Repository {
+            top: variable("GITHUB_WORKSPACE").or_else(|| variable("CI_PROJECT_DIR")),
+            here: std::env::current_dir().unwrap_or_default(),
+        }
+    }
+
     /// The database to work on; what is odd about it is told.
     ///
     /// # Errors
@@ -244,34 +275,26 @@ impl Context {
         Ok(target)
     }
 
-    /// The development database, which commands may change that are no
-    /// deployment.
+    /// The development database, which `add` and `write-schema` work on: never
+    /// that of `DATABASE_URL` and its like, so that a stray variable cannot
+    /// point them at production.
     ///
     /// # Errors
-    /// If none is named: a variable that deployments read could be
-    /// production's. A connection string that cannot be understood.
+    /// None is named; a connection string that cannot be understood.
     pub fn dev_target(&self, report: &mut Report) -> Result<Target, Error> {
-        let variables = &self.environment.variables;
-        let url = self
-            .global
-            .direct_url
-            .as_deref()
-            .or(self.global.database_url.as_deref())
-            .or_else(|| variable(variables, "SEGUE_DEV_DATABASE_URL"));
+        let global = &self.global;
+        let variable = variable(&self.environment.variables, DEV_DATABASE_URL);
+        let url = global.direct_url.as_deref();
+        let url = url.or(global.database_url.as_deref()).or(variable);
         let Some(url) = url else {
-            let mut error = Error::usage("no development database is named")
-                .help("set `SEGUE_DEV_DATABASE_URL`, or use `--database-url`; `--throwaway` and `--on URL` need none");
-            let deployed = ["SEGUE_DIRECT_URL", "SEGUE_DATABASE_URL", "DATABASE_URL"]
-                .into_iter()
-                .find(|name| variable(variables, name).is_some());
-            if let Some(name) = deployed {
-                error = error.note(format!(
-                    "`{name}` is not taken for it: it may be production's"
-                ));
-            }
-            return Err(error);
+            return Err(
+                Error::usage("no development database is named").help(format!(
+                    "set {DEV_DATABASE_URL} or give `--database-url`; with `--throwaway` none is \
+                 needed. Other variables are not read here, they may name a production database"
+                )),
+            );
         };
-        let target = self.resolve(url)?;
+        let target = Target::resolve(Some(url), &self.environment)?;
         report.notes(target.warnings());
         Ok(target)
     }
@@ -292,6 +315,13 @@ impl Context {
     /// A connection string that cannot be understood.
     pub fn resolve(&self, url: &str) -> Result<Target, Error> {
         Ok(Target::resolve(Some(url), &self.environment)?)
+    }
+
+    /// The SQL file that a throwaway server is given first.
+    #[must_use]
+    pub fn before(&self) -> Option<PathBuf> {
+        let before = self.config.throwaway.before.as_ref()?;
+        Some(self.base.join(before))
     }
 
     /// Which throwaway server to start.

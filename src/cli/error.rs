@@ -1,9 +1,12 @@
 //! Why a command ends without having done what was asked for.
 
 use super::outcome::Outcome;
+use crate::apply::rehearse::RehearseError;
+use crate::apply::script::ScriptError;
 use crate::apply::{ApplyError, human};
 use crate::diagnostic::Diagnostic;
 use crate::files;
+use crate::files::expected;
 use crate::migration::Name;
 use crate::postgres;
 use crate::postgres::connect::ConnectError;
@@ -242,6 +245,39 @@ impl From<TargetError> for Error {
         let mut problem = Self::usage(error.to_string());
         problem.helps.extend(error.help());
         problem
+    }
+}
+
+impl From<ScriptError> for Error {
+    fn from(error: ScriptError) -> Self {
+        let error = match error {
+            ScriptError::File(error) => Self::usage(with_causes(&error)),
+            ScriptError::Failed(diagnostic) => Self::diagnostics(Outcome::Usage, vec![*diagnostic]),
+            ScriptError::Postgres(error) => error.into(),
+        };
+        error.note("the file is `before` of `[throwaway]` in segue.toml; nothing else was run")
+    }
+}
+
+impl From<RehearseError> for Error {
+    fn from(error: RehearseError) -> Self {
+        match error {
+            RehearseError::Throwaway(error) => error.into(),
+            RehearseError::Script(error) => error.into(),
+            RehearseError::Apply(error) => Self {
+                // What a replay leaves behind is nobody's.
+                notes: Vec::new(),
+                helps: Vec::new(),
+                ..error.into()
+            },
+            RehearseError::Postgres(error) => error.into(),
+        }
+    }
+}
+
+impl From<expected::Error> for Error {
+    fn from(error: expected::Error) -> Self {
+        Self::usage(with_causes(&error))
     }
 }
 

@@ -17,6 +17,10 @@ use crate::apply::Event;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
 
+pub(crate) mod check;
+pub(crate) mod check_ci;
+pub(crate) mod check_json;
+pub(crate) mod check_text;
 pub(crate) mod json;
 mod line;
 mod live;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::context::Context;
 use super::error::Error;
 use super::report::Report;
+use crate::apply::script;
 use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
@@ -16,7 +17,8 @@ pub struct ServerArgs {
     /// Start a PostgreSQL server for this command and remove it afterwards
     ///
     /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
-    /// in segue.toml chooses a major version and settings.
+    /// in segue.toml chooses a major version, settings and an SQL file that is run first. A role
+    /// that is missing there is made, NOLOGIN.
     #[arg(long)]
     pub throwaway: bool,
 
@@ -47,7 +49,8 @@ enum Own {
 const DATABASE: &str = "postgres";
 
 impl ServerArgs {
-    /// Starts the server or makes the database, if one is wanted. Blocks.
+    /// Starts the server or makes the database, if one is wanted; otherwise
+    /// the database that the command line or the environment names. Blocks.
     ///
     /// # Errors
     /// See [`Error`].
@@ -56,20 +59,19 @@ impl ServerArgs {
         context: &Context,
         report: &mut Report,
     ) -> Result<Server, Error> {
-        self.start_or(context, report, Context::target).await
+        self.start_or(context, || context.target(report)).await
     }
 
-    /// As [`ServerArgs::start`], with the development database in place of the
-    /// one to deploy to.
+    /// As [`ServerArgs::start`], otherwise the development database.
     ///
     /// # Errors
     /// See [`Error`].
-    pub(super) async fn start_for_development(
+    pub(super) async fn start_dev(
         &self,
         context: &Context,
         report: &mut Report,
     ) -> Result<Server, Error> {
-        self.start_or(context, report, Context::dev_target).await
+        self.start_or(context, || context.dev_target(report)).await
     }
 
     /// Two places are one too many.
@@ -90,16 +92,15 @@ impl ServerArgs {
     async fn start_or(
         &self,
         context: &Context,
-        report: &mut Report,
-        target: impl FnOnce(&Context, &mut Report) -> Result<Target, Error>,
+        other: impl FnOnce() -> Result<Target, Error>,
     ) -> Result<Server, Error> {
         self.refuse_another(context)?;
         if self.throwaway {
-            return Server::throwaway(&context.throwaway());
+            return Server::throwaway(context, &context.throwaway()).await;
         }
         let Some(url) = &self.on else {
             return Ok(Server {
-                target: target(context, report)?,
+                target: other()?,
                 own: Own::Nothing,
             });
         };
@@ -112,16 +113,39 @@ impl ServerArgs {
     }
 }
 
+/// The first database of a throwaway server.
+///
+/// # Errors
+/// None in practice: the URL is ours.
+pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
+    // Whatever the environment says is of other servers.
+    let environment = Environment::default();
+    let target = Target::resolve(Some(&throwaway.url(DATABASE)), &environment)?;
+    Ok(target.disposable())
+}
+
+/// Gives a new throwaway server what `[throwaway]` says: its SQL file.
+///
+/// # Errors
+/// The file's; nothing else has been run then.
+pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+    let Some(path) = context.before() else {
+        return Ok(());
+    };
+    Ok(script::run(target, context.connect_wait(), &path).await?)
+}
+
 impl Server {
     /// A throwaway server. Blocks.
     ///
     /// # Errors
     /// See [`Error`].
-    fn throwaway(options: &throwaway::Options) -> Result<Self, Error> {
+    async fn throwaway(context: &Context, options: &throwaway::Options) -> Result<Self, Error> {
         let throwaway = Throwaway::start(options)?;
+        let target = target_of(&throwaway)?;
+        prepare(&target, context).await?;
         Ok(Self {
-            // Whatever the environment says is of other servers.
-            target: Target::resolve(Some(&throwaway.url(DATABASE)), &Environment::default())?,
+            target,
             own: Own::Throwaway(throwaway),
         })
     }
@@ -131,7 +155,7 @@ impl Server {
     ///
     /// # Errors
     /// See [`Error`].
-    pub(super) fn of_major(context: &Context, major: u32) -> Result<Self, Error> {
+    pub(super) async fn of_major(context: &Context, major: u32) -> Result<Self, Error> {
         let mut options = throwaway::Options {
             major: Some(major),
             ..context.throwaway()
@@ -143,7 +167,7 @@ impl Server {
         if is_elsewhere {
             options.bin = None;
         }
-        Self::throwaway(&options).map_err(|error| {
+        Self::throwaway(context, &options).await.map_err(|error| {
             error.help(format!(
                 "install the server of PostgreSQL {major}, or take {major} out of `majors` in segue.toml"
             ))

@@ -159,6 +159,25 @@ codes! {
         "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
     NOT_FINISHED "not-finished" Error
         "A concurrent migration, or a transaction of the batch, ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
+
+    // segue check
+    MISSING_SCHEMA_DIFF "missing-schema-diff" Error
+        "A concurrent migration carries what it changes, one part per PostgreSQL major version. Without it nobody knows which schema is right before it has run, so what it touches cannot be verified until then."
+    WRONG_SCHEMA_DIFF "wrong-schema-diff" Error
+        "A concurrent migration was run on a throwaway server, and changed something else than the diff in its header says. A deployment that is checked against that diff would be told as drift. The file was edited after `segue add` wrote the diff, or an earlier one was."
+    MISSING_EXPECTED_SCHEMA "missing-expected-schema" Error
+        "The folder of the expected schema has no part for a major version of PostgreSQL that the project is checked on, so nothing can be verified there. `segue write-schema` writes it."
+    UNEXPECTED_SCHEMA "unexpected-schema" Error
+        "All migrations, applied to a fresh database, make another schema than the one that the repository expects. Either the expected schema was not written after the last change, or two branches were merged that do not fit together."
+    SECOND_UP "second-up" Error
+        "After a run of `segue up` that ended well, the next one has nothing to do and changes nothing. Here it does."
+    NEEDS_CONCURRENT_MIGRATION "needs-concurrent-migration" Error
+        "A concurrent migration runs after its deployment is ready, for hours perhaps, and other deployments come meanwhile. A migration that fails without it, or makes something else without it, or that changes what it made, has to wait for it: `-- segue: end-concurrent-migration: FILE`."
+    ORDER_MATTERS "order-matters" Error
+        "A concurrent migration may run before migrations with later names or after them, depending on what is deployed when. Here both orders work, and end with different schemas, so two databases would differ for ever. The later migration should wait: `-- segue: end-concurrent-migration: FILE`."
+    UNLISTED_MAJOR "unlisted-major" Warning
+        "`majors` in segue.toml lists the major versions of PostgreSQL that the project is for. An expected schema or a stored diff for another one is not proved by `segue check`, and grows old. List the major, or remove what is for it."
+    // The server's own
     SERVER_ERROR "server-error" Error
         "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."
 }

@@ -293,18 +293,9 @@ impl Parser<'_> {
     }
 
     fn begin(&mut self, item: &Item, token: &Token) {
-        let before = &self.text[..token.range.start];
-        let line = before.trim_end_matches([' ', '\t', '\u{feff}']).len();
-        // The block takes whole lines; if something else stands in the line,
-        // it begins with the comment.
-        let whole = line == 0 || before[..line].ends_with('\n');
         self.open = Some(OpenDiff {
             name: item.name.span,
-            start: if whole {
-                before.rfind('\n').map_or(0, |newline| newline + 1)
-            } else {
-                token.range.start
-            },
+            start: schema_diff::begin(self.text, token),
             lines: Vec::new(),
         });
     }
@@ -324,12 +315,7 @@ impl Parser<'_> {
             );
             return;
         };
-        let after = &self.text[token.range.end..];
-        let line_end = ["\r\n", "\n", "\r"]
-            .into_iter()
-            .find(|line_end| after.starts_with(line_end))
-            .map_or(0, str::len);
-        let span = Span::new(open.start, token.range.end + line_end);
+        let span = Span::new(open.start, schema_diff::line_end(self.text, token));
         match schema_diff::parts(self.text, &open.lines, token.range.start) {
             Ok(parts) => {
                 self.directives

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
-
+use super::lexer::Token;
+use crate::schema::Diff;
 use crate::text::Span;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+mod write;
+
+pub use write::with_schema_diff;
 
 /// The block from `schema-diff-begin` to `schema-diff-end`.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +22,7 @@ pub struct SchemaDiff {
     pub span: Span,
     /// The diff for each major version of PostgreSQL, 18 for example; at
     /// least one.
-    pub parts: BTreeMap<u32, Value>,
+    pub parts: BTreeMap<u32, Diff>,
 }
 
 /// What is wrong with a block, and at which byte of the text.
@@ -28,13 +32,43 @@ pub(super) struct Malformed {
     pub(super) reason: String,
 }
 
+/// Where the block begins whose first comment is `token`: it takes whole lines,
+/// but if something else stands in the line, it begins with the comment.
+pub(super) fn begin(text: &str, token: &Token) -> usize {
+    let before = &text[..token.range.start];
+    let line = before.trim_end_matches([' ', '\t', '\u{feff}']).len();
+    if line == 0 || before[..line].ends_with('\n') {
+        before.rfind('\n').map_or(0, |newline| newline + 1)
+    } else {
+        token.range.start
+    }
+}
+
+/// Behind the end of the line that `token` ends.
+pub(super) fn line_end(text: &str, token: &Token) -> usize {
+    let after = &text[token.range.end..];
+    let ends = ["\r\n", "\n", "\r"].into_iter();
+    let end = ends
+        .filter(|end| after.starts_with(end))
+        .map(str::len)
+        .next();
+    token.range.end + end.unwrap_or(0)
+}
+
 /// The parts in the JSON of `lines`, ranges of `text` after the dashes of each
 /// comment; `end` is where the closing comment begins.
 pub(super) fn parts(
     text: &str,
     lines: &[Range<usize>],
     end: usize,
-) -> Result<BTreeMap<u32, Value>, Malformed> {
+) -> Result<BTreeMap<u32, Diff>, Malformed> {
+    // Above the JSON there may be words for people.
+    let is_remark = |line: &&Range<usize>| {
+        let line = text[Range::clone(line)].trim_start();
+        line.starts_with(|first: char| first.is_ascii_alphabetic())
+    };
+    let remarks = lines.iter().take_while(is_remark).count();
+    let lines = &lines[remarks..];
     let mut json = String::new();
     for line in lines {
         json.push_str(&text[line.clone()]);
@@ -66,7 +100,7 @@ pub(super) fn parts(
 
 /// An object with a key per major version; `serde_json`'s own map would let the
 /// second of two equal keys win.
-struct Parts(BTreeMap<u32, Value>);
+struct Parts(BTreeMap<u32, Diff>);
 
 impl<'de> Deserialize<'de> for Parts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -121,9 +121,7 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         partner: directives.begin_with.map(named),
         ends: directives.end.into_iter().map(named).collect(),
         rerunnable: directives.rerunnable.is_some(),
-        schema_diff: directives.schema_diff.map(|diff| {
-            serde_json::to_string(&diff.parts).expect("numbers as keys, JSON as values")
-        }),
+        schema_diff: directives.schema_diff.map(|diff| Arc::new(diff.parts)),
         problems: Vec::new(),
         outline: None,
     }

@@ -6,17 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
-
-use super::{Error, Session};
+use super::{Error, Rows, Session, Table};
 use crate::schema::{ObjectId, Snapshot};
 
 mod acl;
 mod assemble;
+mod baseline;
 mod rendered;
 mod template;
 
 use assemble::Assembly;
+pub use baseline::{Baseline, Changed, changed};
 use template::Scope;
 
 /// A row of a system catalog that stands for an object of a snapshot:
@@ -69,6 +69,7 @@ queries! {
     "pg_namespace" Object "namespace",
     "pg_extension" Object "extension",
     "pg_class" Object "relation",
+    "pg_statistic_ext" Object "statistics",
     "pg_proc" Object "routine",
     "pg_type" Object "type",
     "pg_operator" Object "operator",
@@ -91,9 +92,22 @@ queries! {
     "pg_foreign_server" Object "foreign_server",
     "pg_user_mapping" Object "user_mapping",
     "pg_default_acl" Object "default_privileges",
-    "pg_database" Part "database_role_settings",
-    "pg_authid" Part "role_membership",
+    "pg_class" Decoration "inheritance",
+    "pg_class" Decoration "foreign_table",
+    "pg_class" Decoration "sequence",
     "pg_class" Part "column",
+    "pg_class" Part "constraint",
+    "pg_class" Decoration "constraint_trigger",
+    "pg_class" Part "index",
+    "pg_class" Part "trigger",
+    "pg_class" Part "rule",
+    "pg_class" Part "policy",
+    "pg_class" Decoration "relation_comment",
+    "pg_class" Decoration "relation_label",
+    "pg_statistic_ext" Decoration "statistics_comment",
+    "pg_database" Part "database_role_settings",
+    "pg_database" Part "parameter_privileges",
+    "pg_authid" Part "role_membership",
     "pg_proc" Decoration "aggregate",
     "pg_type" Part "type_column",
     "pg_type" Part "domain_constraint",
@@ -105,15 +119,16 @@ queries! {
 }
 
 /// What shapes the text that `pg_get_*` functions render, set for the
-/// transaction.
+/// transaction. Compiling the queries takes longer than running them.
 const SETTINGS: &str = "\
 SELECT pg_catalog.set_config(name, value, true) FROM (VALUES \
 ('search_path', ''), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), \
 ('TimeZone', 'UTC'), ('quote_all_identifiers', 'off'), ('extra_float_digits', '1'), \
-('bytea_output', 'hex')) AS settings (name, value)";
+('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('lc_monetary', 'C'), \
+('jit', 'off')) AS settings (name, value)";
 
 /// A snapshot and where its objects came from.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// Everything that there is, before any rules of the project.
     pub snapshot: Snapshot,
@@ -127,31 +142,68 @@ pub struct Reading {
 /// # Errors
 /// [`Error::Server`], [`Error::Lost`].
 pub async fn read(session: &Session) -> Result<Reading, Error> {
-    session
-        .execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .await?;
-    let reading = read_here(session, &Scope::All).await;
-    let ended = session.execute("ROLLBACK").await;
-    let reading = reading?;
-    ended?;
-    Ok(reading)
+    looking(session, async || {
+        read_here(session, &Scope::All).await?.assemble().await
+    })
+    .await
 }
 
-/// Reads in the transaction that the session is in; settings are local to it.
-async fn read_here(session: &Session, scope: &Scope) -> Result<Reading, Error> {
-    let major = session.server_version() / 10_000;
-    session.execute(SETTINGS).await?;
-    let replies = QUERIES
-        .iter()
-        .filter_map(|query| {
-            let sql = template::expand(query.sql, query.catalog, major, scope)?;
-            Some((query, sql))
-        })
-        .map(async |(query, sql)| Ok::<_, Error>((query, session.table(&sql).await?)));
-    // All are sent before the first reply is awaited.
-    let mut assembly = Assembly::default();
-    for (query, table) in try_join_all(replies).await? {
-        assembly.add(query.catalog, query.role, &table)?;
+/// Work in a repeatable-read, read-only transaction of its own, with the
+/// settings that shape what is rendered.
+async fn looking<T>(
+    session: &Session,
+    work: impl AsyncFnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let begun = session
+        .rows("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .await?;
+    let set = session.rows(SETTINGS).await?;
+    let done = async {
+        begun.finish().await?;
+        set.finish().await?;
+        work().await
     }
-    Ok(assembly.finish())
+    .await;
+    let ended = session.execute("ROLLBACK").await;
+    let done = done?;
+    ended?;
+    Ok(done)
+}
+
+/// Queries that are sent, and whose rows come in.
+struct Arriving<'a>(Vec<(&'static Query, Rows<'a>)>);
+
+/// Sends the queries, in the transaction that the session is in.
+async fn read_here<'a>(session: &'a Session, scope: &Scope) -> Result<Arriving<'a>, Error> {
+    let major = session.server_version() / 10_000;
+    let mut arriving = Vec::with_capacity(QUERIES.len());
+    for query in QUERIES {
+        if let Some(sql) = template::expand(query.sql, query.catalog, major, scope) {
+            arriving.push((query, session.rows(&sql).await?));
+        }
+    }
+    Ok(Arriving(arriving))
+}
+
+impl Arriving<'_> {
+    /// Makes objects of the rows as they come, so that only the objects are
+    /// ever in memory.
+    async fn assemble(self) -> Result<Reading, Error> {
+        const ROWS: usize = 256;
+        let mut assembly = Assembly::default();
+        for (query, mut rows) in self.0 {
+            let mut table = Table::default();
+            while let Some(row) = rows.next().await? {
+                table.rows.push(row);
+                if table.rows.len() == ROWS {
+                    table.labels.clone_from(&rows.labels);
+                    assembly.add(query.catalog, query.role, &table)?;
+                    table.rows.clear();
+                }
+            }
+            table.labels = rows.labels;
+            assembly.add(query.catalog, query.role, &table)?;
+        }
+        Ok(assembly.finish())
+    }
 }

@@ -35,6 +35,19 @@ impl Scratch {
     /// databases (42501), or `template1` is in use (55006). Nothing is left
     /// then.
     pub async fn create(target: &Target, wait: Duration) -> Result<Self, Error> {
+        Self::create_as(target, wait, None).await
+    }
+
+    /// As [`Scratch::create`], but a copy of database `model`, to which nobody
+    /// may be connected.
+    ///
+    /// # Errors
+    /// As [`Scratch::create`].
+    pub async fn create_as(
+        target: &Target,
+        wait: Duration,
+        model: Option<&str>,
+    ) -> Result<Self, Error> {
         let keeper = Session::connect(target, wait).await?;
         // The server would end a session that waits for a long run, and free
         // the lock of a database in use.
@@ -47,9 +60,11 @@ impl Scratch {
                 break format!("{PREFIX}{key:016x}");
             }
         };
-        keeper
-            .execute(&format!("CREATE DATABASE {}", ident(&name)))
-            .await?;
+        let mut sql = format!("CREATE DATABASE {}", ident(&name));
+        if let Some(model) = model {
+            sql = format!("{sql} TEMPLATE {}", ident(model));
+        }
+        keeper.execute(&sql).await?;
         Ok(Self { name, keeper })
     }
 

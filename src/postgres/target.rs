@@ -82,6 +82,7 @@ pub struct Target {
     password_file: PasswordFile,
     options: Options,
     warnings: Vec<String>,
+    is_disposable: bool,
 }
 
 impl Target {
@@ -119,6 +120,7 @@ impl Target {
             password_file,
             options,
             warnings: warning.into_iter().collect(),
+            is_disposable: false,
         })
     }
 
@@ -158,6 +160,20 @@ impl Target {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// The same, on a server that is removed after use.
+    #[must_use]
+    pub fn disposable(mut self) -> Self {
+        self.is_disposable = true;
+        self
+    }
+
+    /// Whether its server is removed after use, so that what is made there for
+    /// the occasion, roles for example, is in nobody's way.
+    #[must_use]
+    pub fn is_disposable(&self) -> bool {
+        self.is_disposable
     }
 
     /// The same server and user, another database.

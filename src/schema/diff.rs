@@ -18,6 +18,7 @@ mod compose;
 mod conflict;
 mod json;
 mod place;
+mod read;
 
 pub use conflict::Conflict;
 
@@ -44,6 +45,12 @@ impl Change {
     /// Whether `other` is at this place or within it.
     fn holds(&self, other: &Self) -> bool {
         self.object == other.object && other.path.starts_with(&self.path)
+    }
+
+    /// An entry of [`Diff::to_json`].
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json::write(self)
     }
 
     /// What undoes it.
@@ -185,7 +192,7 @@ impl Diff {
     /// "after": …}`; a side that is not there has no key.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        self.changes.iter().map(json::write).collect()
+        self.changes.iter().map(Change::to_json).collect()
     }
 
     /// From what [`Diff::to_json`] gave.
@@ -194,6 +201,13 @@ impl Diff {
     /// What is wrong, a sentence for people.
     pub fn from_json(json: &Value) -> Result<Self, String> {
         Self::from_changes(json::read(json)?)
+    }
+}
+
+impl serde::Serialize for Diff {
+    /// As [`Diff::to_json`].
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.changes.iter().map(Change::to_json))
     }
 }
 

@@ -111,6 +111,17 @@ impl Drop for TestDatabase<'_> {
             for gid in prepared.lines() {
                 session.try_query(&format!("ROLLBACK PREPARED {gid}"))?;
             }
+            // Nor against subscriptions.
+            let subscriptions = session.try_query(
+                "SELECT pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription AS s \
+                 JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid \
+                 WHERE d.datname = pg_catalog.current_database()",
+            )?;
+            for name in subscriptions.lines() {
+                session.try_query(&format!("ALTER SUBSCRIPTION {name} DISABLE"))?;
+                session.try_query(&format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"))?;
+                session.try_query(&format!("DROP SUBSCRIPTION {name}"))?;
+            }
             drop(session);
             let session = TestSession::try_connect(&self.server.url("postgres"))?;
             session.try_query(&format!("DROP DATABASE {name} WITH (FORCE)"))?;

@@ -62,6 +62,16 @@ impl Project {
         project
     }
 
+    /// Without a database, where `--throwaway` starts the tests' PostgreSQL.
+    pub fn throwaway() -> Self {
+        let mut project = Self::new();
+        if let Some(bin) = std::env::var_os("SEGUE_TEST_PG_BIN") {
+            project.env("SEGUE_PG_BIN", bin);
+        }
+        project.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+        project
+    }
+
     /// With `DATABASE_URL`, `database`'s as superuser.
     pub fn on(database: &TestDatabase<'_>) -> Self {
         let mut project = Self::new();

@@ -5,6 +5,7 @@
 //! - [`Server`], [`TestDatabase`], [`TestSession`]: a real PostgreSQL, with one
 //!   fresh database per test
 //! - [`Proxy`]: a connection that fails when told to
+//! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
 
 #![allow(
@@ -22,6 +23,7 @@ mod project;
 mod proxy;
 mod server;
 mod session;
+mod snapshot;
 mod up;
 mod wait;
 
@@ -33,6 +35,10 @@ pub use project::{Project, Run};
 pub use proxy::{Action, At, Heard, Proxy};
 pub use server::{Server, options as server_options};
 pub use session::{Pending, TestSession};
+pub use snapshot::{
+    assert_objects, assert_same_snapshot, check_objects, dump_and_restore, of_version, pretty,
+    rich_schema, snapshot, snapshot_with_roles,
+};
 pub use up::{Up, settings};
 pub use wait::{PATIENCE, wait_for, wait_until};
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
+use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
@@ -24,6 +25,7 @@ impl Runner<'_> {
         let began = Instant::now();
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
+        let mut roles = Made::default();
         for attempt in 1.. {
             self.control_again().await?;
             let Some(session) = self.batch.as_ref() else {
@@ -65,6 +67,9 @@ impl Runner<'_> {
                     return Ok(Next::PlanAgain);
                 }
                 Ended::Failed(diagnostic) => {
+                    if roles.make(self.run, &diagnostic).await? {
+                        continue;
+                    }
                     return Err(ApplyError::Migration {
                         diagnostic,
                         committed: self.committed.clone(),

@@ -58,6 +58,10 @@ pub(crate) fn event(event: &Event) -> Value {
             "statements": statements,
             "duration_ms": milliseconds(*duration),
         }),
+        Event::RoleMade { role } => json!({
+            "event": "role-made",
+            "role": role,
+        }),
         Event::WaitingForLock { relation, blockers } => json!({
             "event": "waiting-for-lock",
             "relation": relation,

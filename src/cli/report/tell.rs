@@ -126,6 +126,10 @@ impl Teller {
                     ),
                 )
             }
+            Event::RoleMade { role } => Line::notable(
+                "Made",
+                format!("role `{role}`, which is missing here, NOLOGIN"),
+            ),
             Event::BlockCut { cut: found } => Line::notable(
                 "Cut",
                 format!(

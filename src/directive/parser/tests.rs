@@ -280,12 +280,12 @@ fn check_diff(rest: &str, expected: &str) {
 #[test]
 fn a_schema_diff_covers_whole_lines() {
     check_diff(
-        "\t-- segue: schema-diff-begin\r\n-- {\"17\": 1,\r\n\r\n--\"18\":{}}\r\n-- segue: schema-diff-end\r\nSELECT 1",
-        "diff [17, 18] 49..134",
+        "\t-- segue: schema-diff-begin\r\n-- {\"17\": [],\r\n\r\n--\"18\":[]}\r\n-- segue: schema-diff-end\r\nSELECT 1",
+        "diff [17, 18] 49..135",
     );
     check_diff(
-        "/* x */ -- segue: schema-diff-begin\n-- {\"18\": 1}\n-- segue: schema-diff-end",
-        "diff [18] 57..123",
+        "/* x */ -- segue: schema-diff-begin\n-- {\"18\": []}\n-- segue: schema-diff-end",
+        "diff [18] 57..124",
     );
 }
 
@@ -316,8 +316,8 @@ fn a_malformed_schema_diff_is_reported_at_its_byte() {
     // The first line of JSON begins at byte 77.
     check("-- {\"18\": é}\n", "87..87", "expected value");
     check(
-        "-- {\n-- \"18\": 1,\n-- \"18\": 2}\n",
-        "100..100",
+        "-- {\n-- \"18\": [],\n-- \"18\": []}\n",
+        "101..101",
         "`18` is given twice",
     );
     check(
@@ -327,7 +327,22 @@ fn a_malformed_schema_diff_is_reported_at_its_byte() {
     );
     check("-- {}\n", "81..81", "no PostgreSQL major version is given");
     check("", "77..77", "EOF while parsing a value");
-    check("-- {\"18\": 1\n", "89..89", "EOF while parsing an object");
+    check("-- {\"18\": []\n", "90..90", "EOF while parsing an object");
+    check(
+        "-- {\"18\": 1}\n",
+        "87..87",
+        "invalid type: integer `1`, expected an array of changes",
+    );
+    check(
+        "-- {\"18\": [\n--  {\"object\": [null, \"role\", \"é\"],\n--   \"after\": {}} ]}\n",
+        "142..142",
+        "`path` is missing",
+    );
+    check(
+        "-- {\"18\": [\n--  {\"path\": [], \"path\": []}]}\n",
+        "111..111",
+        "`path` is given twice",
+    );
     check(
         "-- [1]\n",
         "80..80",
@@ -338,15 +353,15 @@ fn a_malformed_schema_diff_is_reported_at_its_byte() {
 #[test]
 fn a_schema_diff_needs_its_begin_and_its_end() {
     check_diff(
-        "-- segue: schema-diff-begin\n-- {\"18\": 1}\n-- segue: no-txn\n-- segue: schema-diff-end\n",
+        "-- segue: schema-diff-begin\n-- {\"18\": []}\n-- segue: no-txn\n-- segue: schema-diff-end\n",
         "
-        Autocommit 100..106
+        Autocommit 101..107
         error[unterminated-schema-diff] 59..76: the schema diff has no end
-        error[misplaced-directive] 117..132: `schema-diff-end` has no meaning here",
+        error[misplaced-directive] 118..133: `schema-diff-end` has no meaning here",
     );
     check_diff(
-        "-- segue: schema-diff-begin\n-- {\"18\": 1}\n-- segue: schema-dif-end\nSELECT 1",
-        "error[unknown-directive] 100..114: there is no directive `schema-dif-end`",
+        "-- segue: schema-diff-begin\n-- {\"18\": []}\n-- segue: schema-dif-end\nSELECT 1",
+        "error[unknown-directive] 101..115: there is no directive `schema-dif-end`",
     );
     check_diff(
         "-- segue: no-txn, schema-diff-begin\n",
@@ -355,9 +370,9 @@ fn a_schema_diff_needs_its_begin_and_its_end() {
         error[malformed-schema-diff] 67..84: `schema-diff-begin` does not stand alone in its line",
     );
     check_diff(
-        "-- segue: schema-diff-begin\n/* */ -- {\"18\": 1}\n-- segue: schema-diff-end\n",
+        "-- segue: schema-diff-begin\n/* */ -- {\"18\": []}\n-- segue: schema-diff-end\n",
         "
-        diff [18] 49..122
+        diff [18] 49..123
         error[malformed-schema-diff] 77..82: a block comment stands in the schema diff",
     );
 }

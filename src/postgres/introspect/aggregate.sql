@@ -11,8 +11,9 @@ SELECT a.aggfnoid::pg_catalog.oid AS oid, NULL AS part, NULL AS key,
         a.aggfinalfn::pg_catalog.regprocedure::pg_catalog.text
     END AS finalfunc,
     CASE WHEN a.aggfinalextra THEN 'true' END AS "finalfunc_extra:json",
+    -- Without a final function it says nothing, and pg_dump leaves it out.
     CASE
-        WHEN a.aggfinalmodify = CASE a.aggkind WHEN 'n' THEN 'r' ELSE 'w' END THEN NULL
+        WHEN a.aggfinalfn = 0 OR a.aggfinalmodify = CASE a.aggkind WHEN 'n' THEN 'r' ELSE 'w' END THEN NULL
         WHEN a.aggfinalmodify = 'r' THEN 'read_only'
         WHEN a.aggfinalmodify = 's' THEN 'shareable'
         WHEN a.aggfinalmodify = 'w' THEN 'read_write'
@@ -40,7 +41,7 @@ SELECT a.aggfnoid::pg_catalog.oid AS oid, NULL AS part, NULL AS key,
     END AS mfinalfunc,
     CASE WHEN a.aggmfinalextra THEN 'true' END AS "mfinalfunc_extra:json",
     CASE
-        WHEN a.aggmfinalmodify = CASE a.aggkind WHEN 'n' THEN 'r' ELSE 'w' END THEN NULL
+        WHEN a.aggmfinalfn = 0 OR a.aggmfinalmodify = CASE a.aggkind WHEN 'n' THEN 'r' ELSE 'w' END THEN NULL
         WHEN a.aggmfinalmodify = 'r' THEN 'read_only'
         WHEN a.aggmfinalmodify = 's' THEN 'shareable'
         WHEN a.aggmfinalmodify = 'w' THEN 'read_write'

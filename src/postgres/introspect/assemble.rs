@@ -89,7 +89,8 @@ impl Assembly {
     /// What has been read.
     pub(super) fn finish(self) -> Reading {
         let mut reading = Reading::default();
-        for (entity, (id, attributes)) in self.objects {
+        for (entity, (id, mut attributes)) in self.objects {
+            rank_columns(&mut attributes);
             reading.snapshot.objects.insert(id.clone(), attributes);
             reading.entities.insert(entity, id);
         }
@@ -118,6 +119,22 @@ fn attributes(labels: &[String], row: &[Option<String>]) -> Result<Attributes, E
         attributes.insert(name.to_owned(), value);
     }
     Ok(attributes)
+}
+
+/// Positions of columns count from 1, without gaps: the catalog's numbers skip
+/// the columns that were dropped, which a restored dump does not have.
+fn rank_columns(attributes: &mut Attributes) {
+    let Some(Value::Object(columns)) = attributes.get_mut("columns") else {
+        return;
+    };
+    let mut positions: Vec<_> = columns
+        .values_mut()
+        .filter_map(|column| column.get_mut("position"))
+        .collect();
+    positions.sort_by_key(|position| position.as_i64());
+    for (position, rank) in positions.into_iter().zip(1_u64..) {
+        *position = rank.into();
+    }
 }
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -7,8 +7,7 @@ SELECT c.oid, NULL AS namespace, 'cast' AS kind,
     END AS function,
     CASE c.castmethod WHEN 'f' THEN 'function' WHEN 'i' THEN 'inout' WHEN 'b' THEN 'binary' END AS method,
     CASE c.castcontext WHEN 'a' THEN 'assignment' WHEN 'i' THEN 'implicit' END AS context,
-    $comment(c.oid) AS comment,
-    $labels(c.oid) AS "security_labels:json"
+    $comment(c.oid) AS comment
 FROM pg_catalog.pg_cast AS c
 WHERE $only(c.oid) AND c.oid >= 16384 AND $owned(c.oid)
     -- Those of ranges to their multiranges.

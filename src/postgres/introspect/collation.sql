@@ -11,8 +11,7 @@ SELECT c.oid, n.nspname AS namespace, 'collation' AS kind, c.collname AS name,
     CASE WHEN c.collprovider <> 'i' THEN c.collctype END AS lc_ctype,
     CASE WHEN NOT c.collisdeterministic THEN 'false' END AS "deterministic:json",
     -- collversion is the operating system's.
-    $comment(c.oid) AS comment,
-    $labels(c.oid) AS "security_labels:json"
+    $comment(c.oid) AS comment
 FROM pg_catalog.pg_collation AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.collnamespace
 WHERE $only(c.oid) AND $owned(c.oid) AND $namespace(n.nspname)

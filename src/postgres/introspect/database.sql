@@ -5,6 +5,8 @@ SELECT d.oid, NULL AS namespace, 'database' AS kind, 'current' AS name,
     CASE WHEN d.datistemplate THEN 'true' END AS "is_template:json",
     CASE WHEN NOT d.datallowconn THEN 'false' END AS "allow_connections:json",
     $settings(d.oid, 0) AS "settings:json",
+    -- ALTER ROLE ALL, for all databases.
+    $settings(0, 0) AS "cluster_settings:json",
     $shared_comment(d.oid) AS comment,
     $shared_labels(d.oid) AS "security_labels:json",
     $acl(d.datacl, d.datdba, 'd') AS ":acl"

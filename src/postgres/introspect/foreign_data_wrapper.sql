@@ -8,7 +8,6 @@ SELECT w.oid, NULL AS namespace, 'foreign-data-wrapper' AS kind, w.fdwname AS na
     END AS validator,
     $options(w.fdwoptions) AS "options:options",
     $comment(w.oid) AS comment,
-    $labels(w.oid) AS "security_labels:json",
     $acl(w.fdwacl, w.fdwowner, 'F') AS ":acl"
 FROM pg_catalog.pg_foreign_data_wrapper AS w
 WHERE $only(w.oid) AND $owned(w.oid)

@@ -3,7 +3,6 @@ SELECT s.oid, NULL AS namespace, 'foreign-server' AS kind, s.srvname AS name,
     w.fdwname AS foreign_data_wrapper, s.srvtype AS type, s.srvversion AS version,
     $options(s.srvoptions) AS "options:options",
     $comment(s.oid) AS comment,
-    $labels(s.oid) AS "security_labels:json",
     $acl(s.srvacl, s.srvowner, 'S') AS ":acl"
 FROM pg_catalog.pg_foreign_server AS s
 JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw

@@ -1,7 +1,6 @@
 -- What each object is made of, as one hash over the oid and xmin of all catalog
 -- rows of it; parts count for their object. Objects are (catalog, oid) as the
--- other queries have them. Of what cannot be had that way, see `always` in
--- `Query`.
+-- other queries have them. What cannot be had that way is in ALWAYS.
 --
 -- An update of a catalog row makes a new tuple, so its xmin tells, and freezing
 -- keeps xmin as it is shown. What the server changes in place keeps it too:
@@ -44,7 +43,13 @@ FROM (
     UNION ALL
     SELECT tgrelid, false, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 6)
     FROM pg_catalog.pg_trigger
-    WHERE NOT tgisinternal
+    WHERE NOT tgisinternal OR tgparentid <> 0
+    UNION ALL
+    -- Whether the triggers of a constraint fire is an attribute of it, also
+    -- where they are on the other table.
+    SELECT c.conrelid, false, true, 0
+    FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_constraint AS c ON c.oid = t.tgconstraint
+    WHERE pg_catalog.age(t.xmin) <= $since AND t.tgisinternal
     UNION ALL
     SELECT ev_class, false, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 7)
     FROM pg_catalog.pg_rewrite
@@ -156,6 +161,13 @@ FROM (
         pg_catalog.hash_record_extended(ROW (r.rngtypid, r.xmin, m.xmin), 24)
     FROM pg_catalog.pg_range AS r
     LEFT JOIN pg_catalog.pg_type AS m ON m.oid = r.rngmultitypid
+    WHERE r.rngtypid >= 16384
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, r.rngtypid,
+        pg_catalog.hash_record_extended(ROW (d.objoid, d.xmin), 27)
+    FROM pg_catalog.pg_range AS r
+    JOIN pg_catalog.pg_description AS d ON d.objoid = r.rngmultitypid
+        AND d.classoid = 'pg_catalog.pg_type'::pg_catalog.regclass
     WHERE r.rngtypid >= 16384
     UNION ALL
     SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, contypid,

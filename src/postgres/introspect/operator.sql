@@ -23,8 +23,7 @@ SELECT o.oid, n.nspname AS namespace, 'operator' AS kind,
     END AS join,
     CASE WHEN o.oprcanhash THEN 'true' END AS "hashes:json",
     CASE WHEN o.oprcanmerge THEN 'true' END AS "merges:json",
-    $comment(o.oid) AS comment,
-    $labels(o.oid) AS "security_labels:json"
+    $comment(o.oid) AS comment
 FROM pg_catalog.pg_operator AS o
 JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
 WHERE $only(o.oid) AND $owned(o.oid) AND $namespace(n.nspname)

@@ -1,8 +1,7 @@
 SELECT f.oid, n.nspname AS namespace, 'operator-family' AS kind,
     m.amname || ' ' || f.opfname AS name,
     pg_catalog.pg_get_userbyid(f.opfowner) AS owner,
-    $comment(f.oid) AS comment,
-    $labels(f.oid) AS "security_labels:json"
+    $comment(f.oid) AS comment
 FROM pg_catalog.pg_opfamily AS f
 JOIN pg_catalog.pg_namespace AS n ON n.oid = f.opfnamespace
 JOIN pg_catalog.pg_am AS m ON m.oid = f.opfmethod

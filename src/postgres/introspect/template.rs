@@ -21,7 +21,9 @@
 //!
 //! Arguments hold no parentheses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Entity;
 
 /// Names of foreign options whose values are shown; of all others only that
 /// they are there. None of them is for a secret: they say where something is
@@ -35,28 +37,45 @@ const SHOWN_OPTIONS: &str = "\
 'schema_name', 'sslmode', 'table', 'table_name', 'truncatable', 'updatable', \
 'use_remote_estimate'";
 
+/// Catalogs that are read as a whole each time. They have few rows, and an
+/// ordinary role cannot see which of them have changed: the views in place of
+/// the catalogs have no xmin, nor has one of which only columns may be read.
+pub(super) const ALWAYS: &[&str] = &[
+    "pg_authid",
+    "pg_database",
+    "pg_default_acl",
+    "pg_subscription",
+    "pg_user_mapping",
+];
+
 /// Which entities to read.
 #[derive(Clone, Debug)]
 pub(super) enum Scope {
     /// All.
     All,
-    /// These oids, by catalog.
-    Only(BTreeMap<&'static str, Vec<u32>>),
+    /// These oids, by catalog, and what is in [`ALWAYS`].
+    Only(BTreeMap<&'static str, BTreeSet<u32>>),
+}
+
+impl Scope {
+    /// Whether it is to be read.
+    pub(super) fn has(&self, entity: &Entity) -> bool {
+        let Self::Only(oids) = self else {
+            return true;
+        };
+        let oids = oids.get(entity.catalog);
+        ALWAYS.contains(&entity.catalog) || oids.is_some_and(|oids| oids.contains(&entity.oid))
+    }
 }
 
 /// The SQL of a query; `None` if nothing of its catalog is to be read.
 pub(super) fn expand(sql: &str, catalog: &str, major: u32, scope: &Scope) -> Option<String> {
     let only = match scope {
+        Scope::Only(_) if ALWAYS.contains(&catalog) => None,
         Scope::All => None,
         Scope::Only(oids) => Some(oids.get(catalog).filter(|oids| !oids.is_empty())?),
     };
-    let mut lines = String::with_capacity(sql.len());
-    for line in sql.lines() {
-        if let Some(kept) = of_major(line, major) {
-            lines.push_str(kept);
-            lines.push('\n');
-        }
-    }
+    let lines = of_lines(sql, major);
     let lines = replace(&lines, "$only(", |oid| match only {
         None => "true".to_owned(),
         Some(oids) => {
@@ -125,6 +144,18 @@ pub(super) fn expand(sql: &str, catalog: &str, major: u32, scope: &Scope) -> Opt
     }))
 }
 
+/// The lines that are for a major version.
+pub(super) fn of_lines(sql: &str, major: u32) -> String {
+    let mut lines = String::with_capacity(sql.len());
+    for line in sql.lines() {
+        if let Some(kept) = of_major(line, major) {
+            lines.push_str(kept);
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
 /// What is left of a line for a major version, if anything.
 fn of_major(line: &str, major: u32) -> Option<&str> {
     let Some(conditional) = line.trim_start().strip_prefix("--@") else {
@@ -155,7 +186,7 @@ fn settings(arguments: &str) -> String {
 }
 
 /// Replaces each `marker argument)`.
-fn replace(sql: &str, marker: &str, by: impl Fn(&str) -> String) -> String {
+pub(super) fn replace(sql: &str, marker: &str, by: impl Fn(&str) -> String) -> String {
     let mut parts = sql.split(marker);
     let mut replaced = parts.next().unwrap_or_default().to_owned();
     for part in parts {

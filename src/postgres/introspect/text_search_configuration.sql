@@ -12,8 +12,7 @@ SELECT c.oid, n.nspname AS namespace, 'text-search-configuration' AS kind, c.cfg
             GROUP BY token.alias
         ) AS mapping
     ) AS "mappings:json",
-    $comment(c.oid) AS comment,
-    $labels(c.oid) AS "security_labels:json"
+    $comment(c.oid) AS comment
 FROM pg_catalog.pg_ts_config AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.cfgnamespace
 JOIN pg_catalog.pg_ts_parser AS p ON p.oid = c.cfgparser

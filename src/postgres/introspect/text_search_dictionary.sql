@@ -2,8 +2,7 @@ SELECT d.oid, n.nspname AS namespace, 'text-search-dictionary' AS kind, d.dictna
     pg_catalog.pg_get_userbyid(d.dictowner) AS owner,
     pg_catalog.quote_ident(o.nspname) || '.' || pg_catalog.quote_ident(t.tmplname) AS template,
     d.dictinitoption AS options,
-    $comment(d.oid) AS comment,
-    $labels(d.oid) AS "security_labels:json"
+    $comment(d.oid) AS comment
 FROM pg_catalog.pg_ts_dict AS d
 JOIN pg_catalog.pg_namespace AS n ON n.oid = d.dictnamespace
 JOIN pg_catalog.pg_ts_template AS t ON t.oid = d.dicttemplate

@@ -4,6 +4,8 @@
 //! Functions that return SQL are for the caller's own transaction, so that the
 //! row, the notification and the work are one COMMIT.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,6 +15,7 @@ use crate::history::DeploymentState;
 use crate::migration::{Checksum, Kind, Name};
 use crate::postgres::listen::CHANNEL;
 use crate::postgres::{Error, Session, ident, literal};
+use crate::schema::Diff;
 
 /// A migration that has just been applied, or given up.
 #[derive(Clone, Debug)]
@@ -27,8 +30,8 @@ pub struct Applied {
     pub statements: usize,
     /// How long it took.
     pub duration: Duration,
-    /// Its stored schema diff, JSON text.
-    pub schema_diff: Option<String>,
+    /// The schema diff that is stored in it, for each major version.
+    pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
 }
 
 /// A change of state, as told on channel `segue`.
@@ -74,6 +77,15 @@ pub(super) fn name_or_null(name: Option<&str>) -> String {
     name.map_or_else(|| "NULL".to_owned(), literal)
 }
 
+/// Its stored schema diff as a literal.
+fn schema_diff(one: &Applied) -> String {
+    let json = one
+        .schema_diff
+        .as_deref()
+        .map(|parts| serde_json::to_string(parts).expect("numbers as keys, JSON as values"));
+    name_or_null(json.as_deref())
+}
+
 fn text_array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
     let names: Vec<String> = names
         .into_iter()
@@ -106,7 +118,7 @@ impl Ledger {
                         one.checksum,
                         kind_text(one.kind),
                         one.statements,
-                        name_or_null(one.schema_diff.as_deref()),
+                        schema_diff(one),
                         micros = one.duration.as_micros(),
                     )
                 })
@@ -279,7 +291,7 @@ impl Ledger {
             migration.checksum,
             kind_text(migration.kind),
             deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
-            name_or_null(migration.schema_diff.as_deref()),
+            schema_diff(migration),
         );
         Ok(!self.transact(session, &[sql]).await?.is_empty())
     }
@@ -334,7 +346,7 @@ impl Ledger {
             "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, ended_at, schema_diff) VALUES ({project}, {file}, '{}', '{}', 'abandoned', pg_catalog.clock_timestamp(), {}) ON CONFLICT (project, file) DO UPDATE SET state = 'abandoned', ended_at = excluded.ended_at, error = NULL WHERE m.state <> 'applied'",
             migration.checksum,
             kind_text(migration.kind),
-            name_or_null(migration.schema_diff.as_deref()),
+            schema_diff(migration),
         );
         self.transact(session, &[sql]).await?;
         self.clear_progress(session, &migration.name).await

@@ -32,17 +32,18 @@ pub(super) fn read(json: &Value) -> Result<Vec<Change>, String> {
         return Err("a schema diff is an array of changes".to_owned());
     };
     let numbered = (1..).zip(entries);
-    numbered
-        .map(|(number, entry)| {
-            read_entry(entry).map_err(|reason| format!("change {number}: {reason}"))
-        })
-        .collect()
+    let changes = numbered.map(|(number, entry)| {
+        let change = match entry {
+            Value::Object(entry) => read_entry(entry),
+            _ => Err("a change is an object with `object`, `path`, `before` and `after`".into()),
+        };
+        change.map_err(|reason| format!("change {number}: {reason}"))
+    });
+    changes.collect()
 }
 
-fn read_entry(entry: &Value) -> Result<Change, String> {
-    let Value::Object(entry) = entry else {
-        return Err("a change is an object with `object`, `path`, `before` and `after`".to_owned());
-    };
+/// One change.
+pub(super) fn read_entry(entry: &Map<String, Value>) -> Result<Change, String> {
     if let Some(key) = entry.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(format!("there is no key `{key}` in a change"));
     }
@@ -86,7 +87,6 @@ pub(super) fn valid(change: &Change) -> Result<(), String> {
     for (key, side) in [("before", &change.before), ("after", &change.after)] {
         let Some(value) = side else { continue };
         if let Some(place) = null_within(value) {
-            let place: String = place.iter().rev().map(|step| format!(".{step}")).collect();
             return Err(format!(
                 "`{key}{place}` is null; what is not there has no key"
             ));
@@ -101,22 +101,17 @@ pub(super) fn valid(change: &Change) -> Result<(), String> {
     Ok(())
 }
 
-/// Steps to a null, the last one first.
-fn null_within(value: &Value) -> Option<Vec<String>> {
-    let below = |(step, value): (String, &Value)| {
-        let mut place = null_within(value)?;
-        place.push(step);
-        Some(place)
-    };
+/// Where there is a null, `.a.0.b` for example.
+fn null_within(value: &Value) -> Option<String> {
     match value {
-        Value::Null => Some(Vec::new()),
+        Value::Null => Some(String::new()),
         Value::Array(values) => {
-            let steps = (0..).map(|index: usize| index.to_string());
-            steps.zip(values).find_map(below)
+            let mut values = values.iter().enumerate();
+            values.find_map(|(index, value)| Some(format!(".{index}{}", null_within(value)?)))
         }
         Value::Object(map) => {
-            let mut steps = map.iter().map(|(key, value)| (key.clone(), value));
-            steps.find_map(below)
+            let mut entries = map.iter();
+            entries.find_map(|(key, value)| Some(format!(".{key}{}", null_within(value)?)))
         }
         _ => None,
     }

@@ -104,6 +104,9 @@ fn all() -> Vec<Event> {
             number: 1,
             reason: "done".to_owned(),
         },
+        Event::RoleMade {
+            role: "app".to_owned(),
+        },
         Event::Repaired {
             name: name.clone(),
             what: "dropped".to_owned(),

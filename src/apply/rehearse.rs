@@ -1,0 +1,523 @@
+//! Does a rehearsal: replays a folder's history on databases of segue's own,
+//! and has what it sees judged by [`crate::rehearsal`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::script::ScriptError;
+use super::{ApplyError, Events, Interrupt, Outcome, Run, Settings, Until};
+use crate::diagnostic::Diagnostic;
+use crate::migration::{Migration, Name};
+use crate::postgres::throwaway;
+use crate::postgres::{self, Session, introspect, role};
+use crate::rehearsal::{Finding, Rehearsal, Split, Step, judge};
+use crate::schema::{Diff, Rules, Snapshot};
+
+mod grounds;
+mod replay;
+
+pub use grounds::Place;
+use grounds::{Database, Server};
+use replay::Failed;
+
+/// Why a rehearsal could not be done to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearseError {
+    /// No throwaway server.
+    #[error(transparent)]
+    Throwaway(#[from] throwaway::Error),
+    /// The SQL file that comes first.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// A replay ended for a reason that is not in the migrations.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The server or the connection failed.
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+}
+
+/// What the fresh database is compared with.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// The repository has no expected schema at all: nothing is compared.
+    Nothing,
+    /// It has one, but not for this major version.
+    Missing {
+        /// Those that it has.
+        majors: Vec<u32>,
+        /// The folder, for people.
+        folder: String,
+    },
+    /// This one.
+    Schema {
+        /// What is expected.
+        snapshot: Snapshot,
+        /// Where it is, for people: `expected-schema/pg17`.
+        folder: String,
+    },
+}
+
+/// All that a rehearsal needs.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// Where.
+    pub place: Place,
+    /// How long to wait for a server that is starting.
+    pub connect_wait: Duration,
+    /// Whose migrations.
+    pub project: String,
+    /// Which part of a schema counts.
+    pub rules: &'a Rules,
+    /// Bounds of each run.
+    pub settings: Settings,
+    /// Signals of the user.
+    pub interrupt: Interrupt,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Passed,
+    /// There are findings.
+    Failed,
+    /// It could not be looked at, or there is nothing to look at; why.
+    Skipped(String),
+}
+
+/// What was seen of a step.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Which.
+    pub step: Step,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How many replays or files it was about.
+    pub count: usize,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// What a rehearsal on one major version came to.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// Of the server.
+    pub major: u32,
+    /// In order.
+    pub seen: Vec<Seen>,
+    /// What is not as it should be, in the order of the steps.
+    pub findings: Vec<Finding>,
+    /// Roles that were missing and have been made.
+    pub roles: BTreeSet<String>,
+    /// Rules of `[schema]` that matched nothing.
+    pub idle_rules: Vec<String>,
+}
+
+/// Rehearses `migrations`, all of a folder by name, valid and outlined.
+///
+/// `expected` gives what is expected on the major version at hand; `tell` is
+/// told what is replayed.
+///
+/// # Errors
+/// See [`RehearseError`].
+pub async fn rehearse<E: From<RehearseError>>(
+    stage: &Stage<'_>,
+    migrations: &[Migration],
+    expected: impl FnOnce(u32) -> Result<Expected, E>,
+    tell: &mut impl FnMut(u32, &str),
+) -> Result<Examined, E> {
+    let mut server = Server::start(&stage.place, stage.connect_wait).await?;
+    let mut actor = Actor {
+        stage,
+        migrations,
+        examined: Examined::default(),
+    };
+    let before = server.shared().await?;
+    let database = server.database().await?;
+    let session = actor.connect(&database).await?;
+    actor.examined.major = session.server_version() / 10_000;
+    session.close().await;
+    let expected = expected(actor.examined.major)?;
+    tell(actor.examined.major, "all migrations on a fresh database");
+    let fresh = actor.fresh(&database, &expected).await?;
+    server.drop(database).await?;
+    let is_shared = actor.changed(&before, &server.shared().await?);
+    let rehearsal = Rehearsal::new(migrations);
+    let is_stored = !matches!(expected, Expected::Nothing);
+    if rehearsal.splits.is_empty() {
+        for step in [Step::Diffs, Step::Splits] {
+            actor.skip(step, "there are no concurrent migrations");
+        }
+    } else if is_shared && !server.is_throwaway() {
+        for step in [Step::Diffs, Step::Splits] {
+            actor.skip(
+                step,
+                "the migrations make or change roles, which all databases of that server share, so they cannot be replayed there again: leave out `--on`",
+            );
+        }
+    } else {
+        if is_shared {
+            server = Server::start(&stage.place, stage.connect_wait).await?;
+        }
+        tell(actor.examined.major, "deployment by deployment");
+        let mut line = Line {
+            server,
+            is_shared,
+            is_stored,
+            rehearsal: &rehearsal,
+            diffs: BTreeMap::new(),
+            copies: BTreeMap::new(),
+        };
+        actor.line(&mut line, fresh.as_ref()).await?;
+    }
+    actor.examined.findings.sort_by_key(|finding| finding.step);
+    Ok(actor.examined)
+}
+
+/// A rehearsal under way.
+struct Actor<'a> {
+    stage: &'a Stage<'a>,
+    migrations: &'a [Migration],
+    examined: Examined,
+}
+
+/// The database that is deployed step by step.
+struct Line<'a> {
+    server: Server,
+    /// Whether the history changes what databases share, so that each replay
+    /// needs a server of its own.
+    is_shared: bool,
+    /// Whether the project stores diffs.
+    is_stored: bool,
+    rehearsal: &'a Rehearsal,
+    /// What each concurrent migration really does.
+    diffs: BTreeMap<Name, Diff>,
+    /// Where splits begin, by their place in the list.
+    copies: BTreeMap<usize, Database>,
+}
+
+impl Actor<'_> {
+    async fn connect(&self, database: &Database) -> Result<Session, RehearseError> {
+        Ok(Session::connect(&database.target, self.stage.connect_wait).await?)
+    }
+
+    /// The part of the schema that counts.
+    async fn snapshot(&mut self, database: &Database) -> Result<Snapshot, RehearseError> {
+        let session = self.connect(database).await?;
+        let mut snapshot = introspect::read(&session).await?.snapshot;
+        session.close().await;
+        self.examined.idle_rules = self.stage.rules.apply(&mut snapshot);
+        Ok(snapshot)
+    }
+
+    /// Whether more than roles that we made has come to what databases share.
+    fn changed(&self, before: &[String], after: &[String]) -> bool {
+        let is_ours = |fact: &String| {
+            let role = fact.strip_prefix("role ").unwrap_or_default();
+            let mut made = self.examined.roles.iter();
+            made.any(|name| {
+                let quoted = postgres::ident(name);
+                role.starts_with(&format!("{name} ")) || role.starts_with(&format!("{quoted} "))
+            })
+        };
+        let mut after = after.iter().filter(|fact| !is_ours(fact));
+        let mut before = before.iter();
+        loop {
+            match (before.next(), after.next()) {
+                (None, None) => return false,
+                (one, other) if one != other => return true,
+                _ => {}
+            }
+        }
+    }
+
+    fn seen(&mut self, step: Step, count: usize, began: Instant, before: usize) {
+        let verdict = if self.examined.findings.len() > before {
+            Verdict::Failed
+        } else {
+            Verdict::Passed
+        };
+        self.examined.seen.push(Seen {
+            step,
+            verdict,
+            count,
+            duration: began.elapsed(),
+        });
+    }
+
+    fn skip(&mut self, step: Step, why: &str) {
+        self.examined.seen.push(Seen {
+            step,
+            verdict: Verdict::Skipped(why.to_owned()),
+            count: 0,
+            duration: Duration::ZERO,
+        });
+    }
+
+    /// All at once, twice; the schema that it makes.
+    async fn fresh(
+        &mut self,
+        database: &Database,
+        expected: &Expected,
+    ) -> Result<Option<Snapshot>, RehearseError> {
+        let (began, before) = (Instant::now(), self.examined.findings.len());
+        let deployed = self.deploy(database, self.migrations.len(), Until::Settled);
+        let deployed = deployed.await?;
+        for failed in deployed.failed {
+            let finding = Finding::new(Step::Fresh, failed.diagnostic);
+            self.examined.findings.push(finding);
+        }
+        self.seen(Step::Fresh, self.migrations.len(), began, before);
+        if self.examined.findings.len() > before {
+            for step in [Step::Again, Step::Expected] {
+                self.skip(step, "the fresh database could not be made");
+            }
+            return Ok(None);
+        }
+
+        let (began, before) = (Instant::now(), self.examined.findings.len());
+        let first = self.snapshot(database).await?;
+        let deployed = self.deploy(database, self.migrations.len(), Until::Settled);
+        let deployed = deployed.await?;
+        let failed = deployed.failed.into_iter();
+        let failed = failed.map(|failed| Finding::new(Step::Again, failed.diagnostic));
+        self.examined.findings.extend(failed);
+        let ran: Vec<Name> = deployed.ran.into_iter().collect();
+        self.examined.findings.extend(judge::again_has(&ran));
+        let second = self.snapshot(database).await?;
+        self.examined.findings.extend(judge::again(&first, &second));
+        self.seen(Step::Again, 1, began, before);
+
+        let (began, before) = (Instant::now(), self.examined.findings.len());
+        match expected {
+            Expected::Nothing => {
+                self.skip(
+                    Step::Expected,
+                    "there is no expected schema; `segue write-schema --throwaway` writes one",
+                );
+                return Ok(Some(first));
+            }
+            Expected::Missing { majors, folder } => {
+                let major = self.examined.major;
+                let finding = judge::no_expected(major, majors, folder);
+                self.examined.findings.push(finding);
+            }
+            Expected::Schema { snapshot, folder } => {
+                let mut wanted = snapshot.clone();
+                self.stage.rules.apply(&mut wanted);
+                let finding = judge::expected(&wanted, &first, folder);
+                self.examined.findings.extend(finding);
+            }
+        }
+        self.seen(Step::Expected, first.objects.len(), began, before);
+        Ok(Some(first))
+    }
+
+    /// Step by step, with the splits beside it.
+    async fn line(
+        &mut self,
+        line: &mut Line<'_>,
+        fresh: Option<&Snapshot>,
+    ) -> Result<(), RehearseError> {
+        let began = Instant::now();
+        let count = |step: Step, findings: &[Finding]| {
+            findings.iter().filter(|one| one.step == step).count()
+        };
+        let database = line.server.database().await?;
+        let mut before = self.snapshot(&database).await?;
+        let mut stopped = None;
+        self.copy(line, &database, 0).await?;
+        for stage in &line.rehearsal.line {
+            let deployed = self.deploy(&database, stage.files, Until::Settled).await?;
+            if !deployed.failed.is_empty() {
+                self.told_once(deployed.failed);
+                stopped = Some(stage.files);
+                break;
+            }
+            let snapshot = self.snapshot(&database).await?;
+            if let Some(name) = &stage.proves {
+                let diff = Diff::between(&before, &snapshot);
+                self.prove(line, name, &diff);
+                line.diffs.insert(name.clone(), diff);
+            }
+            let rehearsal = line.rehearsal;
+            for (index, split) in rehearsal.splits.iter().enumerate() {
+                if split.files == stage.files {
+                    Box::pin(self.split(line, index, split, &snapshot)).await?;
+                }
+            }
+            self.copy(line, &database, stage.files).await?;
+            before = snapshot;
+        }
+        if let (None, Some(fresh)) = (stopped, fresh) {
+            self.examined.findings.extend(judge::line(fresh, &before));
+        }
+        self.prefer_splits();
+        let findings = std::mem::take(&mut self.examined.findings);
+        let concurrent = line.diffs.len();
+        let splits = line.rehearsal.splits.len();
+        for (step, total) in [(Step::Diffs, concurrent), (Step::Splits, splits)] {
+            let verdict = match (count(step, &findings), stopped) {
+                (0, Some(files)) => Verdict::Skipped(format!(
+                    "the history cannot be deployed step by step beyond its first {files} files"
+                )),
+                (0, None) if step == Step::Diffs && !line.is_stored => {
+                    Verdict::Skipped("there is no expected schema to take them from".to_owned())
+                }
+                (0, None) => Verdict::Passed,
+                _ => Verdict::Failed,
+            };
+            self.examined.seen.push(Seen {
+                step,
+                verdict,
+                count: total,
+                duration: began.elapsed(),
+            });
+        }
+        self.examined.findings = findings;
+        Ok(())
+    }
+
+    fn prove(&mut self, line: &Line<'_>, name: &Name, diff: &Diff) {
+        let migration = self.migrations.iter().find(|one| one.name == *name);
+        if let Some(migration) = migration
+            && (line.is_stored || migration.schema_diff.is_some())
+        {
+            let finding = judge::stored(migration, self.examined.major, diff);
+            self.examined.findings.extend(finding);
+        }
+    }
+
+    /// Copies the line's database for the splits that begin at `files`.
+    async fn copy(
+        &mut self,
+        line: &mut Line<'_>,
+        database: &Database,
+        files: usize,
+    ) -> Result<(), RehearseError> {
+        if line.is_shared {
+            return Ok(());
+        }
+        for (index, split) in line.rehearsal.splits.iter().enumerate() {
+            if split.after == files {
+                let copy = line.server.copy(database).await?;
+                line.copies.insert(index, copy);
+            }
+        }
+        Ok(())
+    }
+
+    /// A deployment in which concurrent migrations run late; `settled` is the
+    /// schema of its files if they run early.
+    async fn split(
+        &mut self,
+        line: &mut Line<'_>,
+        index: usize,
+        split: &Split,
+        settled: &Snapshot,
+    ) -> Result<(), RehearseError> {
+        let Some(database) = line.copies.remove(&index) else {
+            // What databases share is part of this history.
+            let mut server = Server::start(&self.stage.place, self.stage.connect_wait).await?;
+            let database = server.database().await?;
+            if split.after > 0 {
+                let deployed = self.deploy(&database, split.after, Until::Settled).await?;
+                if !deployed.failed.is_empty() {
+                    self.told_once(deployed.failed);
+                    return Ok(());
+                }
+            }
+            return self.split_in(line, &database, split, settled).await;
+        };
+        self.split_in(line, &database, split, settled).await?;
+        line.server.drop(database).await
+    }
+
+    async fn split_in(
+        &mut self,
+        line: &Line<'_>,
+        database: &Database,
+        split: &Split,
+        settled: &Snapshot,
+    ) -> Result<(), RehearseError> {
+        let deployed = self.deploy(database, split.files, Until::Ready).await?;
+        if !deployed.failed.is_empty() {
+            for Failed { diagnostic, .. } in deployed.failed {
+                let finding = judge::failed_without(split, &diagnostic, self.migrations);
+                self.examined.findings.push(finding);
+            }
+            return Ok(());
+        }
+        let live = self.snapshot(database).await?;
+        match judge::ready(split, settled, &line.diffs, self.migrations) {
+            Ok(wanted) => {
+                let finding = judge::at_ready(split, &wanted, &live);
+                self.examined.findings.extend(finding);
+            }
+            Err(finding) => self.examined.findings.push(*finding),
+        }
+        let deployed = self.deploy(database, split.files, Until::Settled).await?;
+        if !deployed.failed.is_empty() {
+            for failed in deployed.failed {
+                let finding = match &failed.concurrent {
+                    Some(name) => {
+                        judge::failed_late(split, name, &failed.diagnostic, self.migrations)
+                    }
+                    None => Finding::new(Step::Splits, failed.diagnostic),
+                };
+                self.examined.findings.push(finding);
+            }
+            return Ok(());
+        }
+        let late = self.snapshot(database).await?;
+        let finding = judge::at_settled(split, settled, &late);
+        self.examined.findings.extend(finding);
+        if split.ending.is_some() {
+            let files = split.files + 1;
+            let deployed = self.deploy(database, files, Until::Settled).await?;
+            self.told_once(deployed.failed);
+        }
+        Ok(())
+    }
+
+    /// What failed step by step, unless it was told already.
+    fn told_once(&mut self, failed: Vec<Failed>) {
+        for Failed { diagnostic, .. } in failed {
+            let mut told = self.examined.findings.iter();
+            if !told.any(|finding| is_same(&finding.diagnostic, &diagnostic)) {
+                let finding = Finding::new(Step::Splits, diagnostic);
+                self.examined.findings.push(finding);
+            }
+        }
+    }
+
+    /// A failure of the fresh database that a split has explained is told by
+    /// that alone.
+    fn prefer_splits(&mut self) {
+        let findings = &mut self.examined.findings;
+        let explained: Vec<Diagnostic> = findings
+            .iter()
+            .filter(|finding| finding.step == Step::Splits)
+            .map(|finding| finding.diagnostic.clone())
+            .collect();
+        findings.retain(|finding| {
+            finding.step != Step::Fresh
+                || !explained
+                    .iter()
+                    .any(|one| is_same(one, &finding.diagnostic))
+        });
+    }
+}
+
+/// Whether both are about one error at one place.
+fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    let place = |diagnostic: &Diagnostic| {
+        let source = diagnostic.source.as_ref()?;
+        let position = diagnostic.position()?;
+        Some((source.name().to_owned(), position.line, position.column))
+    };
+    one.sqlstate == other.sqlstate
+        && place(one) == place(other)
+        && (one.message.ends_with(&other.message) || other.message.ends_with(&one.message))
+}

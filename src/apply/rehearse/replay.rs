@@ -1,0 +1,115 @@
+//! One deployment of a replay.
+
+use std::collections::BTreeSet;
+
+use super::{Actor, Database, Events, Outcome, RehearseError, Run, Settings, Until, role};
+use crate::apply::{self, ApplyError, Event};
+use crate::diagnostic::Diagnostic;
+use crate::migration::Name;
+
+/// A migration that failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// Which, if it is one of the tail.
+    pub(super) concurrent: Option<Name>,
+    /// Why.
+    pub(super) diagnostic: Diagnostic,
+}
+
+/// How a deployment went.
+#[derive(Debug, Default)]
+pub(super) struct Deployed {
+    /// What ran.
+    pub(super) ran: BTreeSet<Name>,
+    /// What failed; empty: all is well.
+    pub(super) failed: Vec<Failed>,
+}
+
+impl Actor<'_> {
+    /// Deploys the first `files` migrations.
+    pub(super) async fn deploy(
+        &mut self,
+        database: &Database,
+        files: usize,
+        until: Until,
+    ) -> Result<Deployed, RehearseError> {
+        let stage = self.stage;
+        let (events, mut receiver) = Events::channel();
+        let run = Run {
+            target: database.target.clone(),
+            connect_wait: stage.connect_wait,
+            project: stage.project.clone(),
+            // Whoever owns the ledger elsewhere, here it is nobody's.
+            owner: None,
+            verification: None,
+            settings: Settings {
+                until,
+                ..stage.settings.clone()
+            },
+            events,
+            interrupt: stage.interrupt.clone(),
+        };
+        let migrations = self.migrations[..files].to_vec();
+        let ended = Box::pin(apply::up::up(&run, migrations)).await;
+        drop(run);
+        let mut deployed = Deployed::default();
+        while let Some(event) = receiver.recv().await {
+            match event {
+                Event::RoleMade { role } => {
+                    self.examined.roles.insert(role);
+                }
+                Event::MigrationRan { name, .. } | Event::MigrationBegan { name, .. } => {
+                    deployed.ran.insert(name);
+                }
+                _ => {}
+            }
+        }
+        match ended {
+            Ok(Outcome::Settled | Outcome::Ready) => {}
+            Ok(Outcome::Unsettled(report)) => {
+                if let Some(signal) = stage.interrupt.signals().first {
+                    let committed = Vec::new();
+                    return Err(ApplyError::Interrupted { signal, committed }.into());
+                }
+                let failed = report.failed.into_iter();
+                deployed.failed = failed
+                    .map(|(name, diagnostic)| Failed {
+                        concurrent: Some(name),
+                        diagnostic: *diagnostic,
+                    })
+                    .collect();
+            }
+            Err(error) => deployed.failed = failed(error)?,
+        }
+        for failed in &mut deployed.failed {
+            explain_role(&mut failed.diagnostic);
+        }
+        Ok(deployed)
+    }
+}
+
+/// What is wrong with the migrations, if that is why a run ended.
+fn failed(error: ApplyError) -> Result<Vec<Failed>, ApplyError> {
+    let diagnostics = match error {
+        ApplyError::Partly { error, .. } => return failed(*error),
+        ApplyError::Migration { diagnostic, .. } => vec![*diagnostic],
+        ApplyError::Invalid(diagnostics) => diagnostics,
+        other => return Err(other),
+    };
+    let failed = diagnostics.into_iter().map(|diagnostic| Failed {
+        concurrent: None,
+        diagnostic,
+    });
+    Ok(failed.collect())
+}
+
+/// On a server of the user's no role is made, so it is said how to.
+fn explain_role(diagnostic: &mut Diagnostic) {
+    let sqlstate = diagnostic.sqlstate.as_deref().unwrap_or_default();
+    if let Some(name) = role::missing(sqlstate, &diagnostic.message) {
+        let name = crate::postgres::ident(name);
+        diagnostic.helps.push(format!(
+            "make it on that server: `CREATE ROLE {name} NOLOGIN`"
+        ));
+    }
+}

@@ -1,0 +1,77 @@
+//! A file of plain SQL, run statement by statement as psql would: what a
+//! throwaway server is given before anything else.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+
+use super::failure::{Placed, failure};
+use super::feed::{Feed, feed};
+use crate::diagnostic::Diagnostic;
+use crate::files;
+use crate::postgres::{Error, Session, Target};
+use crate::statement::OwnedPiece;
+
+/// Why a script ended early; what came before its error stands.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] files::Error),
+    /// It is not SQL, or the server refused a statement.
+    #[error("{}", .0.message)]
+    Failed(Box<Diagnostic>),
+    /// The server or the connection failed.
+    #[error(transparent)]
+    Postgres(#[from] Error),
+}
+
+/// Runs the file at `path`, each statement by itself unless the file says
+/// BEGIN. What it selects is discarded.
+///
+/// # Errors
+/// See [`ScriptError`]; the first error ends it.
+pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), ScriptError> {
+    let script = files::script(path)?.map_err(ScriptError::Failed)?;
+    let session = Session::connect(target, wait).await?;
+    let mut feed = feed(vec![script.clone()]);
+    while let Some(next) = feed.recv().await {
+        let statement = match next {
+            Feed::Piece(OwnedPiece::Statement(statement)) => statement,
+            Feed::Failed(diagnostic) => return Err(ScriptError::Failed(diagnostic)),
+            _ => continue,
+        };
+        let placed = Placed {
+            text: Arc::from(statement.text),
+            span: statement.span,
+            line: statement.position.line,
+        };
+        let done = if statement.copy_from_stdin {
+            copy(&session, &placed.text, &mut feed).await
+        } else {
+            session.execute(&placed.text).await
+        };
+        match done {
+            Err(Error::Server(error)) => {
+                let diagnostic = failure(&script, &placed, &error);
+                return Err(ScriptError::Failed(Box::new(diagnostic)));
+            }
+            done => done?,
+        }
+    }
+    session.close().await;
+    Ok(())
+}
+
+async fn copy(session: &Session, sql: &str, feed: &mut Receiver<Feed>) -> Result<(), Error> {
+    let mut copy = session.copy_in(sql).await?;
+    while let Some(Feed::Piece(OwnedPiece::CopyData(data))) = feed.recv().await {
+        if let Err(error) = copy.send(data.into()).await {
+            // The server's own reason comes with the end of the data.
+            return Err(copy.finish().await.err().unwrap_or(error));
+        }
+    }
+    copy.finish().await.map(drop)
+}

@@ -1,0 +1,269 @@
+//! `segue check`
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::bounds::Bounds;
+use super::context::Context;
+use super::error::Error;
+use super::outcome::Outcome;
+use super::report::check::Checked;
+use super::report::{self, Line, Report, check_ci, check_json, check_text};
+use super::signal;
+use crate::apply::rehearse::{self, Examined, Expected, Place, Stage};
+use crate::apply::{Until, survey};
+use crate::diagnostic::Severity;
+use crate::files::expected;
+use crate::migration::Migration;
+use crate::postgres::throwaway::find_servers;
+use crate::rehearsal::{Finding, Step, judge};
+
+/// Prove in CI that the migrations work, and that what is stored about them is true
+///
+/// On a PostgreSQL server that is started for it, or on one of yours with --on, for each major
+/// version that the project is for:
+///
+/// - every file is valid;
+/// - all migrations together make a fresh database, and a second run does nothing;
+/// - its schema is the expected one;
+/// - the diff that each concurrent migration stores is what it really does;
+/// - each deployment that comes before a concurrent migration has run works without it, and has the
+///   schema that the stored diffs tell.
+///
+/// The major versions are those of `majors` in segue.toml, else `[throwaway] major`, else those of
+/// the expected schema, else the newest that is installed.
+///
+/// Exit statuses: 0 all is well, 1 there are findings, 2 usage, a PostgreSQL that is not installed
+/// for example, 3 invalid files, 4 a server failed. `segue explain CODE` says more about a finding.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+
+    /// Only this major version of PostgreSQL; may be repeated
+    #[arg(long, value_name = "N", conflicts_with = "on")]
+    pub major: Vec<u32>,
+
+    /// Make databases on this server and drop them afterwards, in place of a server of its own
+    ///
+    /// For servers with extensions or settings that are not installed here. The role needs
+    /// CREATEDB; the database in the URL is only connected to. Roles that the migrations name have
+    /// to be there: nothing is made on that server but databases.
+    #[arg(long, value_name = "URL")]
+    pub on: Option<String>,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs, by docs/json/check.schema.json
+    Json,
+    /// Annotations of a pull request on GitHub
+    Github,
+    /// A Code Quality report for a merge request on GitLab
+    Gitlab,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(
+    args: &CheckArgs,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Outcome, Error> {
+    if let Some(option) = context.database_option() {
+        return Err(
+            Error::usage(format!("`segue check` does not work on `{option}`"))
+                .help("leave it out; `--on URL` makes databases of its own on a server of yours"),
+        );
+    }
+    let mut checked = Checked::default();
+    let began = Instant::now();
+    let (mut migrations, diagnostics) = context.read_migrations(report)?;
+    let invalid = survey::all_invalid(&mut migrations, diagnostics, &context.project())?;
+    let is_invalid = invalid.iter().any(|one| one.severity == Severity::Error);
+    let invalid = invalid
+        .into_iter()
+        .map(|diagnostic| Finding::new(Step::Files, diagnostic));
+    checked.files(migrations.len(), invalid, began.elapsed());
+    if is_invalid {
+        tell(&checked, args.format, context)?;
+        return Ok(Outcome::Invalid);
+    }
+    let majors = majors(args, context)?;
+    checked.findings_of_all(unlisted(context, &migrations)?);
+    let rules = context.rules();
+    let settings = Bounds::default().settings(&context.config().up, Until::Settled, false);
+    let interrupt = signal::listen()?;
+    for place in places(args, context, &majors)? {
+        let stage = Stage {
+            place,
+            connect_wait: context.connect_wait(),
+            project: context.project(),
+            rules: &rules,
+            settings: settings.clone(),
+            interrupt: interrupt.clone(),
+        };
+        let mut tell = |major: u32, what: &str| {
+            let text = format!("{what}, PostgreSQL {major}");
+            report.line_unless_quiet(&Line::active("Replaying", text));
+        };
+        let expected = |major| {
+            is_listed(context, args, major)?;
+            expected(context, major)
+        };
+        let examined = rehearse::rehearse(&stage, &migrations, expected, &mut tell);
+        let examined = Box::pin(examined).await?;
+        notes(&examined, report);
+        checked.examined(examined);
+    }
+    tell(&checked, args.format, context)?;
+    Ok(if checked.is_well() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
+}
+
+fn tell(checked: &Checked, format: Format, context: &Context) -> Result<(), Error> {
+    let root = context.repository();
+    match format {
+        Format::Text => report::result(&check_text::text(checked)),
+        Format::Json => report::result_json(&check_json::json(checked)),
+        Format::Github => report::result(&check_ci::github(checked, &root)),
+        Format::Gitlab => report::result_json(&check_ci::gitlab(checked, &root)),
+    }
+}
+
+/// What should be known, and is nobody's fault.
+fn notes(examined: &Examined, report: &mut Report) {
+    for role in &examined.roles {
+        report.note(&format!(
+            "role `{role}` is missing and was made, NOLOGIN; an SQL file that makes it, named by `before` of `[throwaway]` in segue.toml, saves the second try"
+        ));
+    }
+    for rule in &examined.idle_rules {
+        report.note(&format!(
+            "`{rule}` of `[schema]` in segue.toml matches nothing"
+        ));
+    }
+}
+
+/// The major versions to check; empty for the newest that is there.
+fn majors(args: &CheckArgs, context: &Context) -> Result<Vec<u32>, Error> {
+    let config = context.config();
+    if !args.major.is_empty() {
+        return Ok(args.major.clone());
+    }
+    if !config.majors.is_empty() {
+        return Ok(config.majors.clone());
+    }
+    if let Some(major) = config.throwaway.major {
+        return Ok(vec![major]);
+    }
+    Ok(expected::majors(&context.expected_schema())?)
+}
+
+/// One place per major version; all of them are there.
+fn places(args: &CheckArgs, context: &Context, majors: &[u32]) -> Result<Vec<Place>, Error> {
+    if let Some(url) = &args.on {
+        return Ok(vec![Place::On(Box::new(context.resolve(url)?))]);
+    }
+    let options = context.throwaway();
+    let place = |major: Option<u32>| {
+        let mut options = options.clone();
+        options.major = major;
+        Place::Throwaway {
+            options: Box::new(options),
+            before: context.before(),
+        }
+    };
+    if majors.is_empty() {
+        return Ok(vec![place(None)]);
+    }
+    let mut majors = majors.to_vec();
+    majors.sort_unstable();
+    majors.dedup();
+    let installed = find_servers(&options);
+    let is_installed = |major: &&u32| installed.iter().any(|server| server.major == **major);
+    let (there, missing): (Vec<u32>, Vec<u32>) =
+        majors.iter().partition(|major| is_installed(major));
+    if !missing.is_empty() {
+        let mut error = Error::usage(format!(
+            "PostgreSQL {} is not installed here",
+            judge::majors(&missing)
+        ));
+        for server in &installed {
+            error = error.note(format!("{} in {}", server.version, server.bin.display()));
+        }
+        if !there.is_empty() {
+            let options: Vec<_> = there
+                .iter()
+                .map(|major| format!("--major {major}"))
+                .collect();
+            error = error.help(format!(
+                "install its server, or check the others: `segue check {}`",
+                options.join(" ")
+            ));
+        }
+        return Err(error.help("`--on URL` checks on a server that runs elsewhere"));
+    }
+    Ok(majors.into_iter().map(|major| place(Some(major))).collect())
+}
+
+/// A server of the user's may be of a major version that the project is not
+/// for.
+fn is_listed(context: &Context, args: &CheckArgs, major: u32) -> Result<(), Error> {
+    let listed = &context.config().majors;
+    if args.on.is_none() || listed.is_empty() || listed.contains(&major) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "the server of `--on` is PostgreSQL {major}, and `majors` in segue.toml lists {}",
+        judge::majors(listed)
+    ))
+    .help("name a server of one of those, or list this one too"))
+}
+
+fn expected(context: &Context, major: u32) -> Result<Expected, Error> {
+    let folder = context.expected_schema();
+    let majors = expected::majors(&folder)?;
+    let part: PathBuf = folder.join(format!("pg{major}"));
+    Ok(match expected::read(&folder, major)? {
+        Some(snapshot) => Expected::Schema {
+            snapshot,
+            folder: part.display().to_string(),
+        },
+        // Who lists major versions wants an expected schema for each.
+        None if majors.is_empty() && context.config().majors.is_empty() => Expected::Nothing,
+        None => Expected::Missing {
+            majors,
+            folder: folder.display().to_string(),
+        },
+    })
+}
+
+/// What is kept for major versions that are not listed.
+fn unlisted(context: &Context, migrations: &[Migration]) -> Result<Vec<Finding>, Error> {
+    let listed = &context.config().majors;
+    if listed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let folder = context.expected_schema();
+    let mut findings = Vec::new();
+    for major in expected::majors(&folder)? {
+        if !listed.contains(&major) {
+            let part = folder.join(format!("pg{major}"));
+            findings.push(judge::unlisted_schema(major, &part.display().to_string()));
+        }
+    }
+    findings.extend(judge::unlisted_diffs(migrations, listed));
+    Ok(findings)
+}

@@ -1,0 +1,139 @@
+//! A check's result as text.
+
+use std::fmt::Write as _;
+
+use super::check::Checked;
+use super::phrase::count;
+use crate::apply::human;
+use crate::apply::rehearse::{Seen, Verdict};
+use crate::diagnostic::render::{Style, render};
+use crate::rehearsal::Step;
+use crate::schema::{Change, Diff, Value};
+
+/// The steps, then what was found.
+pub(crate) fn text(checked: &Checked) -> String {
+    let mut text = steps(checked);
+    for found in &checked.found {
+        text.push('\n');
+        // Where standard output is no terminal, colours are taken out again.
+        text.push_str(&render(&found.diagnostic(checked), Style::Colour));
+        if let Some(difference) = &found.finding.difference {
+            for line in self::difference(difference) {
+                let _ = writeln!(text, "    {line}");
+            }
+        }
+    }
+    // Writing into a string cannot fail, here and above.
+    let _ = writeln!(text, "\n{}", summary(checked));
+    text
+}
+
+/// One line about all of it.
+pub(crate) fn summary(checked: &Checked) -> String {
+    match checked.errors() {
+        0 => "all is well".to_owned(),
+        errors => count(errors, "finding"),
+    }
+}
+
+/// A line per step, below its major version.
+pub(crate) fn steps(checked: &Checked) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for (major, seen) in checked.seen() {
+        if let Some(major) = major
+            && last.replace(major) != Some(major)
+        {
+            let _ = writeln!(text, "PostgreSQL {major}");
+        }
+        let indent = if major.is_some() { "  " } else { "" };
+        let _ = writeln!(text, "{indent}{}", step(seen));
+    }
+    text
+}
+
+fn step(seen: &Seen) -> String {
+    let number = seen.count;
+    let took = human(&seen.duration);
+    match (seen.step, &seen.verdict) {
+        (step, Verdict::Skipped(why)) => format!("- {}: {why}", subject(step)),
+        (Step::Files, Verdict::Passed) => match number {
+            1 => "✓ the only file is valid".to_owned(),
+            _ => format!("✓ all {} are valid", count(number, "file")),
+        },
+        (Step::Files, Verdict::Failed) => "✗ files are not valid".to_owned(),
+        (Step::Fresh, Verdict::Passed) => {
+            format!(
+                "✓ a fresh database is made, by {} in {took}",
+                count(number, "migration")
+            )
+        }
+        (Step::Fresh, Verdict::Failed) => "✗ a fresh database cannot be made".to_owned(),
+        (Step::Again, Verdict::Passed) => "✓ a second `segue up` does nothing".to_owned(),
+        (Step::Again, Verdict::Failed) => "✗ a second `segue up` does something".to_owned(),
+        (Step::Expected, Verdict::Passed) => {
+            format!(
+                "✓ its schema is the expected one, {}",
+                count(number, "object")
+            )
+        }
+        (Step::Expected, Verdict::Failed) => "✗ its schema is not the expected one".to_owned(),
+        (Step::Diffs, Verdict::Passed) => match number {
+            1 => "✓ the stored diff is what its migration does".to_owned(),
+            _ => format!(
+                "✓ {} are what their migrations do",
+                count(number, "stored diff")
+            ),
+        },
+        (Step::Diffs, Verdict::Failed) => {
+            "✗ a stored diff is not what its migration does".to_owned()
+        }
+        (Step::Splits, Verdict::Passed) => format!(
+            "✓ sound while a concurrent migration has not run, {} in {took}",
+            count(number, "deployment")
+        ),
+        (Step::Splits, Verdict::Failed) => {
+            "✗ not sound while a concurrent migration has not run".to_owned()
+        }
+    }
+}
+
+/// What a step that was left out is about.
+fn subject(step: Step) -> &'static str {
+    match step {
+        Step::Files => "files",
+        Step::Fresh => "fresh database",
+        Step::Again => "second `segue up`",
+        Step::Expected => "expected schema",
+        Step::Diffs => "stored diffs",
+        Step::Splits => "deployments without concurrent migrations",
+    }
+}
+
+/// The changes, for people.
+pub(crate) fn difference(difference: &Diff) -> Vec<String> {
+    difference.changes().iter().flat_map(change).collect()
+}
+
+fn change(change: &Change) -> Vec<String> {
+    let mut place = change.object.to_string();
+    if !change.path.is_empty() {
+        let _ = write!(place, ": {}", change.path.join("."));
+    }
+    let mark = match (&change.before, &change.after) {
+        (None, _) => '+',
+        (_, None) => '-',
+        _ => '~',
+    };
+    let mut lines = vec![format!("{mark} {place}")];
+    for (mark, value) in [('-', &change.before), ('+', &change.after)] {
+        if let Some(value) = value {
+            let shown = match value {
+                Value::String(text) => text.clone(),
+                value => value.to_string(),
+            };
+            lines.extend(shown.lines().map(|line| format!("    {mark} {line}")));
+        }
+    }
+    lines
+}

@@ -1,0 +1,5 @@
+-- GRANT … ON PARAMETER; its owner is the one that initdb made.
+--@15 SELECT d.oid, 'parameters' AS part, p.parname AS key, $acl(p.paracl, 10, 'p') AS ":acl"
+--@15 FROM pg_catalog.pg_parameter_acl AS p
+--@15 JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database()
+--@15 WHERE $only(d.oid)
