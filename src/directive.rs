@@ -22,7 +22,7 @@ mod table;
 
 pub use argument::Waiver;
 pub use codd::{codd_function_call, codd_function_diagnostic};
-pub use ending::{diff_in_header, end_in_header};
+pub use ending::end_in_header;
 pub use header::{HeaderEnd, HeaderScanner, header_len};
 pub use late::late_directives;
 pub use nearest::nearest;

@@ -98,8 +98,15 @@ pub fn needed(open: &[&Migration], newcomer: &Migration, changes: &[Diff]) -> Ve
 }
 
 fn reason(concurrent: &Migration, newcomer: &Migration, changes: &[Diff]) -> Option<Reason> {
-    let stored = stored_diffs(concurrent);
-    let theirs = || stored.iter().flat_map(Diff::changes);
+    // Whatever their major version: what is the same object on one is it on the
+    // other.
+    let parts = concurrent.schema_diff.as_deref();
+    let theirs = || {
+        parts
+            .iter()
+            .flat_map(|parts| parts.values())
+            .flat_map(Diff::changes)
+    };
     let ours = changes.iter().flat_map(Diff::changes);
     for change in ours {
         if let Some(their) = theirs().find(|their| meet(change, their)) {
@@ -120,20 +127,6 @@ fn reason(concurrent: &Migration, newcomer: &Migration, changes: &[Diff]) -> Opt
     let touches = relations(newcomer)?.touches;
     let used = touches.into_iter().find(|name| made.contains(&**name))?;
     Some(Reason::Uses(used))
-}
-
-/// The parts of a stored diff, whatever their major version: what is the same
-/// object on one is it on the other.
-fn stored_diffs(concurrent: &Migration) -> Vec<Diff> {
-    let parts = concurrent.schema_diff.as_deref().and_then(|text| {
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok()
-    });
-    // One that cannot be read is an error where its own migration is checked.
-    parts
-        .iter()
-        .flat_map(serde_json::Map::values)
-        .filter_map(|part| Diff::from_json(part).ok())
-        .collect()
 }
 
 /// Whether both change one thing, or one of them what holds the other's.

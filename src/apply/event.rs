@@ -227,6 +227,7 @@ impl Event {
             | Self::Detached { .. }
             | Self::Settled { .. } => false,
             Self::WaitingForBatch { .. }
+            | Self::RoleMade { .. }
             | Self::WaitingForLock { .. }
             | Self::BlockRetried { .. }
             | Self::BlockCut { .. }

@@ -1,14 +1,11 @@
 //! Writes `end-concurrent-migration` into a header, for `segue add`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::Value;
 
 use super::Directives;
 use super::comment::{Comment, line_comment};
 use super::lexer::{Kind, tokens};
-use crate::text::{Source, Span};
+use crate::text::Source;
 
 /// `header` with `names` named in its `end-concurrent-migration`: appended to
 /// the one that is there, else in a line of its own after the last directive,
@@ -42,35 +39,6 @@ pub fn end_in_header(header: &Arc<Source>, names: &[&str], line_end: &str) -> St
         // The file ends in its last directive.
         format!("{before}{line_end}{line}{after}")
     }
-}
-
-/// `header` with `parts`, by major version, as its schema diff.
-#[must_use]
-pub fn diff_in_header(
-    header: &Arc<Source>,
-    parts: &BTreeMap<u32, Value>,
-    line_end: &str,
-) -> String {
-    let text = header.text();
-    let (Directives { schema_diff, .. }, _) = super::parse(header);
-    let span = schema_diff.map(|diff| diff.span);
-    let at = after_directives(text).unwrap_or(0);
-    let span = span.unwrap_or(Span::new(at, at));
-    let json = serde_json::to_string_pretty(parts).expect("JSON");
-    let mut block = String::new();
-    if span.start > 0 && !text[..span.start].ends_with(['\n', '\r']) {
-        block.push_str(line_end);
-    }
-    block.push_str("-- segue: schema-diff-begin");
-    block.push_str(line_end);
-    for line in json.lines() {
-        block.push_str("-- ");
-        block.push_str(line);
-        block.push_str(line_end);
-    }
-    block.push_str("-- segue: schema-diff-end");
-    block.push_str(line_end);
-    format!("{}{block}{}", &text[..span.start], &text[span.end..])
 }
 
 /// Where the line after the last directive begins.

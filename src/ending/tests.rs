@@ -36,7 +36,8 @@ fn concurrent() -> Migration {
     let mut migration = migration("c.sql", Kind::Concurrent, "");
     let object = json!(["public", "table", "t"]);
     let change = json!({ "object": object, "path": ["indexes", "i"], "after": { "valid": true } });
-    migration.schema_diff = Some(json!({ "16": [change] }).to_string());
+    let diff = Diff::from_json(&json!([change])).expect("a diff");
+    migration.schema_diff = Some(Arc::new([(16, diff)].into()));
     migration
 }
 

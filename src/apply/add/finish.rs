@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::{AddError, Added, Newcomer, Observed, Part};
 use crate::apply::up::reach;
 use crate::apply::{Run, Verification};
-use crate::directive::{diff_in_header, end_in_header};
+use crate::directive::{end_in_header, with_schema_diff};
 use crate::ending::{self, Ending};
 use crate::files::draft::Original;
 use crate::files::{self, expected};
 use crate::migration::{Kind, Migration, Name};
 use crate::postgres::ledger::Ledger;
-use crate::schema::{Diff, ObjectId, Snapshot, Value};
+use crate::schema::{Diff, ObjectId, Snapshot};
 
 /// Writes what `observed`, one per major version, has shown. `lasting` is the
 /// run on the database that stays, where the migration is applied by now.
@@ -118,18 +118,17 @@ async fn head(
         .iter()
         .map(|one| Diff::between(&one.before, &one.after))
         .collect();
-    let line_end = newcomer.draft.line_end()?;
     let source = Arc::clone(&newcomer.migration.source);
     let (endings, header) = if newcomer.migration.kind == Kind::Concurrent {
         let mut parts = stored_parts(&newcomer.migration);
-        for (one, diff) in observed.iter().zip(&diffs) {
-            parts.insert(one.major, diff.to_json());
-        }
-        (Vec::new(), diff_in_header(&source, &parts, line_end))
+        let majors = observed.iter().map(|one| one.major);
+        parts.extend(majors.zip(diffs));
+        // Its directive ends a line, so the header shows how lines end.
+        (Vec::new(), with_schema_diff(source.text(), &parts))
     } else {
         let endings = endings(newcomer, observed, &diffs)?;
         let names: Vec<&str> = endings.iter().map(|one| one.name.as_str()).collect();
-        let header = end_in_header(&source, &names, line_end);
+        let header = end_in_header(&source, &names, newcomer.draft.line_end()?);
         (endings, header)
     };
     if header == source.text() {
@@ -188,12 +187,9 @@ async fn restate(run: &Run, migration: &Migration) -> Result<(), AddError> {
 }
 
 /// The parts of its schema diff, by major version.
-fn stored_parts(migration: &Migration) -> BTreeMap<u32, Value> {
+fn stored_parts(migration: &Migration) -> BTreeMap<u32, Diff> {
     let parts = migration.schema_diff.as_deref();
-    // It was checked when it was read.
-    parts
-        .and_then(|parts| serde_json::from_str(parts).ok())
-        .unwrap_or_default()
+    parts.cloned().unwrap_or_default()
 }
 
 /// The parts of the expected schema that are about to be replaced.

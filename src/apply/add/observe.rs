@@ -262,18 +262,15 @@ fn drift(
         // What was given up is subtracted, unless the expected schema has
         // forgotten it already.
         if stand.abandoned.contains(&other.name)
-            && let Some(diff) = stored_diff(other, stand.major)
+            && let Some(diff) = other
+                .schema_diff
+                .as_deref()
+                .and_then(|parts| parts.get(&stand.major))
         {
             let _ = diff.inverse().apply(&mut expected);
         }
     }
     Ok(Diff::between(&expected, &stand.snapshot))
-}
-
-fn stored_diff(migration: &Migration, major: u32) -> Option<Diff> {
-    let parts = migration.schema_diff.as_deref()?;
-    let parts: serde_json::Value = serde_json::from_str(parts).ok()?;
-    Diff::from_json(parts.get(major.to_string())?).ok()
 }
 
 /// Runs the new migration, the only one that is pending. A signal ends it at

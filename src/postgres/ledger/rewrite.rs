@@ -1,10 +1,13 @@
 //! What `segue add` corrects in a development database's ledger: the text of a
 //! migration that got lines into its header, and one that failed.
 
+use std::collections::BTreeMap;
+
 use super::Ledger;
-use super::write::name_or_null;
+use super::write::parts;
 use crate::migration::{Checksum, Name};
 use crate::postgres::{Error, Session, literal};
+use crate::schema::Diff;
 
 impl Ledger {
     /// Records that an applied migration has another header now.
@@ -16,11 +19,11 @@ impl Ledger {
         session: &Session,
         name: &Name,
         checksum: &Checksum,
-        schema_diff: Option<&str>,
+        schema_diff: Option<&BTreeMap<u32, Diff>>,
     ) -> Result<(), Error> {
         let sql = format!(
             "UPDATE segue.migration SET checksum = '{checksum}', schema_diff = {} WHERE project = {} AND file = {}",
-            name_or_null(schema_diff),
+            parts(schema_diff),
             literal(&self.project),
             literal(name.as_str()),
         );

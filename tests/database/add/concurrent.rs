@@ -19,7 +19,8 @@ fn indexes(case: &Case) -> String {
 #[test]
 fn the_schema_diff_is_written_into_the_header() {
     let mut case = Case::new();
-    case.project.redact(r"since deployment \d+", "since deployment N");
+    case.project
+        .redact(r"since deployment \d+", "since deployment N");
     let text = index(&case, INDEX);
     case.file("index.sql", &text);
     case.add(&["index.sql"]).expect(

@@ -16,7 +16,8 @@ fn story(case: &Case) -> String {
 #[test]
 fn a_change_of_what_a_concurrent_one_makes_ends_it() {
     let mut case = Case::new();
-    case.project.redact(r"since deployment \d+", "since deployment N");
+    case.project
+        .redact(r"since deployment \d+", "since deployment N");
     let index = story(&case);
     case.file("rename.sql", "-- why\r\nALTER INDEX i RENAME TO j;\r\n");
     case.add(&["rename.sql"]).expect(
@@ -40,14 +41,20 @@ fn a_change_of_what_a_concurrent_one_makes_ends_it() {
     case.expect_up_to_date();
     // Ended once, it is not open any more.
     case.added("rename-again.sql", "ALTER INDEX j RENAME TO i;\n");
-    assert_eq!(case.text("rename-again.sql"), "ALTER INDEX j RENAME TO i;\n");
+    assert_eq!(
+        case.text("rename-again.sql"),
+        "ALTER INDEX j RENAME TO i;\n"
+    );
 }
 
 #[test]
 fn what_a_concurrent_one_makes_and_this_one_uses_ends_it() {
     let case = Case::new();
     let index = story(&case);
-    case.file("cluster.sql", "-- codd: no-txn\nREINDEX INDEX CONCURRENTLY i;\n");
+    case.file(
+        "cluster.sql",
+        "-- codd: no-txn\nREINDEX INDEX CONCURRENTLY i;\n",
+    );
     case.add(&["cluster.sql"]).expect(
         "",
         "

@@ -10,7 +10,10 @@ fn an_error_in_a_batch_migration_rolls_everything_back() {
     let case = Case::new();
     case.project
         .file("2024-01-01-00-00-00-t.sql", "CREATE TABLE t (a int);\n");
-    case.file("bad.sql", "CREATE TABLE u ();\nALTER TABLE t ADD COLUMN a int;\n");
+    case.file(
+        "bad.sql",
+        "CREATE TABLE u ();\nALTER TABLE t ADD COLUMN a int;\n",
+    );
     let before = case.files();
     case.add(&["bad.sql"]).expect(
         "",

@@ -34,7 +34,8 @@ fn a_deployment_s_database_is_never_taken() {
     );
     assert_eq!(case.files(), before);
     let url = case.database.url();
-    case.add(&["u.sql", "--database-url", &url]).expect_success();
+    case.add(&["u.sql", "--database-url", &url])
+        .expect_success();
     assert_eq!(case.ledger(), "u.sql|batch|applied");
 }
 
@@ -152,6 +153,7 @@ fn without_applying_it_is_checked_named_and_moved() {
     // Later, all of it.
     let fresh = TestDatabase::new();
     let path = format!("migrations/{}", case.name("u.sql"));
-    case.add(&[&path, "--database-url", &fresh.url()]).expect_success();
+    case.add(&[&path, "--database-url", &fresh.url()])
+        .expect_success();
     assert_eq!(case.names("migrations").len(), 1);
 }

@@ -5,7 +5,8 @@ use super::Case;
 #[test]
 fn a_file_is_named_applied_and_written_down() {
     let mut case = Case::new();
-    case.project.redact(r"since deployment \d+", "since deployment N");
+    case.project
+        .redact(r"since deployment \d+", "since deployment N");
     case.file("create-t.sql", "CREATE TABLE t (a int);\n");
     case.add(&["create-t.sql"]).expect(
         "",
