@@ -160,14 +160,20 @@ impl Draft {
     /// See [`Error`]; everything is as before then. What became of the original
     /// is no error any more.
     pub fn put(self) -> Result<Original, Error> {
-        put(&self.temporary, &self.place).map_err(fail("write", &self.place))?;
+        // It may keep the very name that it has.
+        let is_same = is_same(&self.original, &self.place);
+        let put = if is_same {
+            fs::rename(&self.temporary, &self.place)
+        } else {
+            put(&self.temporary, &self.place)
+        };
+        put.map_err(fail("write", &self.place))?;
         // A folder that cannot be opened for this is one of a file system that
         // needs no such thing.
         if let Ok(folder) = File::open(&self.folder) {
             let _ = folder.sync_all();
         }
-        // A name that differs in nothing is the same file.
-        if is_same(&self.original, &self.place) {
+        if is_same {
             return Ok(Original::Removed);
         }
         let now = fs::metadata(&self.original).ok();
@@ -333,6 +339,15 @@ mod tests {
         assert_eq!(case.names(), ["2026-a.sql", "a.sql"]);
         let text = fs::read_to_string(case.path("2026-a.sql")).expect("a file");
         assert_eq!(text, "other");
+    }
+
+    #[test]
+    fn a_file_may_keep_its_name() {
+        let case = Case::new("SELECT 1;");
+        let name = Name::new("a.sql");
+        let draft = Draft::copy(&case.path("a.sql"), case.folder.path(), &name).expect("a copy");
+        assert!(matches!(draft.put(), Ok(Original::Removed)));
+        assert_eq!(case.names(), ["a.sql"]);
     }
 
     #[test]

@@ -21,9 +21,6 @@ const FORMAT: &str = "%Y-%m-%d-%H-%M-%S";
 /// Length of a formatted time.
 const STAMP_BYTES: usize = "2026-01-01-00-00-00".len();
 
-/// The last second that four digits can say.
-const LAST: i64 = 253_402_300_799;
-
 impl Slug {
     /// From the name of a file, `add email.sql` gives `add-email`; a time that
     /// is there already is taken off. `None` if nothing is left.
@@ -77,12 +74,14 @@ impl Slug {
         if is_later(&first) {
             return Some(first);
         }
-        if !is_later(&at(LAST)?) {
+        // Late in the year 9999, the last that four digits can say.
+        let last = Timestamp::MAX.as_second();
+        if !is_later(&at(last)?) {
             return None;
         }
         // Names grow with the time, so the first one that is late enough is
         // found by halving: the newest may be years ahead of the clock.
-        let (mut early, mut late) = (now, LAST);
+        let (mut early, mut late) = (now, last);
         while late - early > 1 {
             let middle = early + (late - early) / 2;
             if is_later(&at(middle)?) {

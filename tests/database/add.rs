@@ -82,6 +82,16 @@ impl Case {
         self.project.read(&format!("migrations/{name}"))
     }
 
+    /// The same without time and version.
+    #[track_caller]
+    fn redacted(&self, file: &str) -> String {
+        let pattern = |pattern| regex::Regex::new(pattern).expect("a pattern");
+        let text = self.text(file);
+        let text = pattern(r"\d{4}(-\d\d){5}").replace_all(&text, "[time]");
+        let text = pattern("\"\\d\\d\": ").replace_all(&text, "\"NN\": ");
+        text.into_owned()
+    }
+
     /// Where the expected schema of the test's server is.
     fn expected(&self) -> PathBuf {
         let version = self.database.query("SHOW server_version_num");

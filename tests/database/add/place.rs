@@ -27,8 +27,7 @@ fn a_deployment_s_database_is_never_taken() {
         "",
         "
         error: no development database is named
-        note: `DATABASE_URL` is not taken for it: it may be production's
-        help: set `SEGUE_DEV_DATABASE_URL`, or use `--database-url`; `--throwaway` and `--on URL` need none
+        help: set SEGUE_DEV_DATABASE_URL or give `--database-url`; with `--throwaway` none is needed. Other variables are not read here, they may name a production database
         ",
         2,
     );
@@ -54,7 +53,7 @@ fn a_server_of_the_user_s_replays_everything_and_keeps_nothing() {
              Applied it on PostgreSQL NN, after all others, in [duration]
                Wrote `end-concurrent-migration: [time]-index.sql` into its header:
                      it uses `i`, which that one makes
-             Updated `expected-schema/pgNN`, 2 files
+             Updated `expected-schema/pgNN`, 4 files
         ",
         0,
     );

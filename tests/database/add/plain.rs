@@ -13,7 +13,7 @@ fn a_file_is_named_applied_and_written_down() {
         "
                Named `migrations/[time]-create-t.sql`
              Applied it to the development database, in [duration]
-             Updated `expected-schema/pgNN`, 2 files
+             Updated `expected-schema/pgNN`, 4 files
         ",
         0,
     );
@@ -67,7 +67,7 @@ fn older_pending_ones_come_first() {
              Settled after [duration] (deployment N)
                Named `migrations/[time]-add-b.sql`
              Applied it to the development database, in [duration]
-             Updated `expected-schema/pgNN`, 2 files
+             Updated `expected-schema/pgNN`, 4 files
         ",
         0,
     );
