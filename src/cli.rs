@@ -35,6 +35,7 @@ mod signal;
 mod status;
 mod up;
 mod wait;
+mod write_schema;
 
 pub use error::Error;
 pub use outcome::Outcome;
@@ -86,6 +87,7 @@ enum Command {
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
+    WriteSchema(write_schema::WriteSchemaArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
@@ -151,6 +153,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),

@@ -190,6 +190,13 @@ impl Progress {
 }
 
 impl History {
+    /// Whether `name` is applied or given up: there is nothing to do for it.
+    #[must_use]
+    pub fn is_closed(&self, name: &Name) -> bool {
+        let record = self.records.get(name);
+        record.is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
+    }
+
     /// How far `name` is.
     #[must_use]
     pub fn progress(&self, project: &str, name: &Name) -> Progress {

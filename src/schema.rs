@@ -9,6 +9,7 @@ use std::fmt;
 pub use serde_json::{Map, Value};
 
 pub mod diff;
+pub mod name;
 pub mod rules;
 
 pub use diff::{Change, Conflict, Diff};
@@ -155,16 +156,6 @@ pub struct ObjectId {
     /// Its name as it is, unquoted; with types of arguments where the name
     /// alone is not unique.
     pub name: String,
-}
-
-impl fmt::Display for ObjectId {
-    /// For people: `table public.users`, names as they are.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(formatter, "{} {namespace}.{}", self.kind, self.name),
-            None => write!(formatter, "{} {}", self.kind, self.name),
-        }
-    }
 }
 
 /// All objects of a database, of one major version of PostgreSQL.

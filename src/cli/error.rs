@@ -228,6 +228,32 @@ impl From<files::Error> for Error {
     }
 }
 
+impl From<expected::Error> for Error {
+    fn from(error: expected::Error) -> Self {
+        const SHOWN_MAX: usize = 10;
+        let expected::Error::Malformed(problems) = &error else {
+            let outcome = match error {
+                expected::Error::Locked { .. } => Outcome::TimedOut,
+                _ => Outcome::Usage,
+            };
+            return Self::new(outcome, with_causes(&error));
+        };
+        let mut problem = Self::usage("the expected schema has files that segue does not write");
+        problem.notes = problems
+            .iter()
+            .take(SHOWN_MAX)
+            .map(ToString::to_string)
+            .collect();
+        if problems.len() > SHOWN_MAX {
+            problem = problem.note(format!("and {} more", problems.len() - SHOWN_MAX));
+        }
+        problem.help(
+            "correct or remove them; after a merge, `segue write-schema --throwaway` writes all of \
+             it anew",
+        )
+    }
+}
+
 /// An error and its causes in one line.
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -272,12 +298,6 @@ impl From<RehearseError> for Error {
             },
             RehearseError::Postgres(error) => error.into(),
         }
-    }
-}
-
-impl From<expected::Error> for Error {
-    fn from(error: expected::Error) -> Self {
-        Self::usage(with_causes(&error))
     }
 }
 

@@ -16,6 +16,7 @@ use super::outcome::Outcome;
 use crate::apply::Event;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
+use crate::schema::Diff;
 
 pub(crate) mod check;
 pub(crate) mod check_ci;
@@ -31,12 +32,14 @@ pub(crate) mod plan_json;
 pub(crate) mod plan_text;
 #[cfg(test)]
 pub(crate) mod schema;
+pub(crate) mod schema_diff;
 pub(crate) mod status_text;
 mod tell;
 
 pub(crate) use line::Line;
 use line::{Tone, heading};
 use live::Live;
+use schema_diff::{Extent, Sides};
 use tell::Teller;
 pub use tell::Verbosity;
 
@@ -143,6 +146,37 @@ impl Report {
         }
     }
 
+    /// Tells how two schemas differ, which are called `before` and `after`,
+    /// `expected` and `live` for example; nothing if they do not.
+    pub fn schema_diff(&mut self, diff: &Diff, before: &str, after: &str) {
+        if diff.is_empty() {
+            return;
+        }
+        let sides = Sides { before, after };
+        match self.format {
+            LogFormat::Json => self.object(json::schema_diff(diff, sides)),
+            LogFormat::Text => {
+                let text = schema_diff::text(diff, sides, self.extent(), self.style);
+                self.raw(text.trim_end_matches('\n'));
+            }
+        }
+    }
+
+    /// As [`Report::schema_diff`], for [`result`]: empty if they do not differ.
+    #[must_use]
+    pub fn schema_diff_text(&self, diff: &Diff, before: &str, after: &str) -> String {
+        // Standard output takes the colours out where they are not wanted.
+        let sides = Sides { before, after };
+        schema_diff::text(diff, sides, self.extent(), Style::Colour)
+    }
+
+    fn extent(&self) -> Extent {
+        match self.verbosity {
+            Verbosity::Verbose => Extent::Full,
+            Verbosity::Quiet | Verbosity::Normal => Extent::Short,
+        }
+    }
+
     /// Tells why the command ends; its exit status.
     pub fn error(&mut self, error: &Error) -> Outcome {
         self.live = None;
@@ -223,6 +257,15 @@ pub fn result(text: &str) -> Result<(), Error> {
 /// As [`result`].
 pub fn result_json(value: &Value) -> Result<(), Error> {
     result(&format!("{value:#}\n"))
+}
+
+/// How two schemas differ, for [`result_json`], by
+/// `docs/json/schema-diff.schema.json`.
+#[must_use]
+pub fn schema_diff_json(diff: &Diff, before: &str, after: &str) -> Value {
+    let mut value = schema_diff::json(diff, Sides { before, after });
+    value["version"] = json!(json::VERSION);
+    value
 }
 
 /// An event with version and time.

@@ -139,6 +139,8 @@ fn assemble(
         }
     }
     if problems.is_empty() {
+        // A merge may have taken the last part of a collection.
+        snapshot.normalise();
         return Ok(snapshot);
     }
     problems.sort_by(|one, other| one.path.cmp(&other.path));
@@ -175,19 +177,15 @@ pub fn write(folder: &Path, major: u32, snapshot: &Snapshot) -> Result<bool, Err
     written
 }
 
-/// Removes what is there for `major`.
+/// Removes what is there for `major`, and the folder itself if nothing else is
+/// in it: for whoever wrote the first version, and has to take it back.
 ///
 /// # Errors
-/// [`Error::Io`]
+/// [`Error::Io`], [`Error::Locked`]; what was there is still there.
 pub fn remove(folder: &Path, major: u32) -> Result<(), Error> {
     let place = Place::find(folder, major)?;
-    {
-        let _lock = place.lock(Access::Write)?;
-        if let Some(root) = place.present()? {
-            std::fs::remove_dir_all(&root).map_err(Error::io("remove", &root))?;
-        }
-    }
-    // An empty folder would say that there is an expected schema.
+    swap::remove(&place)?;
+    // It is only removed if it is empty.
     let _ = std::fs::remove_dir(folder);
     Ok(())
 }

@@ -57,12 +57,7 @@ pub(super) fn survey(
     history: &History,
     strict: bool,
 ) -> (Place, Vec<Fact>, Vec<Diagnostic>) {
-    let is_closed = |name: &Name| {
-        history
-            .records
-            .get(name)
-            .is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
-    };
+    let is_closed = |name: &Name| history.is_closed(name);
     let pending: Vec<&Migration> = graph
         .migrations()
         .filter(|migration| !is_closed(&migration.name))

@@ -39,9 +39,10 @@ fn place(migration: &Migration, diagnostic: Diagnostic, why: &str) -> Diagnostic
 /// The parts of a migration's stored diff, by major version.
 #[must_use]
 pub fn parts(migration: &Migration) -> BTreeMap<u32, Value> {
-    let text = migration.schema_diff.as_deref().unwrap_or("{}");
-    // It was a valid block when the header was read.
-    serde_json::from_str(text).unwrap_or_default()
+    let parts = migration.schema_diff.iter().flat_map(|parts| parts.iter());
+    parts
+        .map(|(major, diff)| (*major, diff.to_json()))
+        .collect()
 }
 
 /// `15, 16 and 17`

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod configuration;
+mod expected;
 mod explain;
 mod laws;
 mod project;

@@ -75,6 +75,8 @@ struct Shared {
     links: Mutex<Vec<Arc<Link>>>,
     /// Requests since [`Proxy::listen`], if that has been called.
     heard: Mutex<Option<Vec<Heard>>>,
+    /// All bytes of the server since then.
+    told: Mutex<Vec<u8>>,
 }
 
 /// Waits for a statement.
@@ -164,12 +166,18 @@ impl Proxy {
 
     /// Notes from now on what clients send.
     pub fn listen(&self) {
+        lock(&self.shared.told).clear();
         *lock(&self.shared.heard) = Some(Vec::new());
     }
 
     /// What clients have sent since [`Proxy::listen`].
     pub fn heard(&self) -> Vec<Heard> {
         lock(&self.shared.heard).take().expect("`listen` before")
+    }
+
+    /// All that the server has sent since [`Proxy::listen`].
+    pub fn told(&self) -> Vec<u8> {
+        lock(&self.shared.told).clone()
     }
 
     /// Ends all connections; new ones are accepted.
@@ -306,6 +314,9 @@ fn pass_replies(link: &Link, shared: &Shared) -> io::Result<Outcome> {
     while let Some(message) = Message::read(&mut link.server.reader())? {
         if message.kind == b'I' {
             shared.hear_of_nothing();
+        }
+        if lock(&shared.heard).is_some() {
+            lock(&shared.told).extend(&message.bytes);
         }
         let delay = *lock(&shared.delay);
         thread::sleep(delay);

@@ -135,12 +135,16 @@ fn note(text: &str) {
 }
 
 /// Makes something of everything in an empty database:
-/// `tests/database/introspect/rich.sql`.
+/// `rich.sql` and `kinds.sql` in `tests/database/introspect/`.
 #[track_caller]
 pub fn rich_schema(database: &TestDatabase<'_>) {
     let owner = database.role("owner", "");
     let reader = database.role("reader", "");
-    let sql = of_version(include_str!("../database/introspect/rich.sql"), database);
+    let sql = concat!(
+        include_str!("../database/introspect/rich.sql"),
+        include_str!("../database/introspect/kinds.sql"),
+    );
+    let sql = of_version(sql, database);
     let sql = sql.replace(":owner", &owner).replace(":reader", &reader);
     if let Err(error) = database.session().try_query(&sql) {
         let error = error.as_db_error().expect("the server's error");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::plan_json;
+use super::schema_diff::{self, Sides};
 use crate::apply::Event;
 use crate::cli::error::Error;
 use crate::diagnostic::Diagnostic;
@@ -14,6 +15,7 @@ use crate::migration::{Kind, Name};
 use crate::plan::Cut;
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
+use crate::schema::Diff;
 
 /// Version of everything that segue writes as JSON.
 pub(crate) const VERSION: u32 = 1;
@@ -232,6 +234,11 @@ pub(crate) fn error(error: &Error) -> Value {
 /// Something that people should know, as an event.
 pub(crate) fn note(text: &str) -> Value {
     json!({ "event": "note", "message": text })
+}
+
+/// How two schemas differ, as an event.
+pub(crate) fn schema_diff(diff: &Diff, sides: Sides<'_>) -> Value {
+    json!({ "event": "schema-differs", "difference": schema_diff::json(diff, sides) })
 }
 
 /// A cut of the batch.

@@ -71,6 +71,14 @@ pub(crate) fn sessions(blockers: &[Blocker]) -> String {
     }
 }
 
+/// Rules of `[schema]` that match nothing, a sentence each.
+pub(crate) fn idle_rules(rules: &[String]) -> Vec<String> {
+    let rules = rules.iter();
+    rules
+        .map(|rule| format!("`{rule}` of [schema] in segue.toml matches nothing"))
+        .collect()
+}
+
 /// Why a block ends where it does.
 pub(crate) fn cut(cut: &Cut) -> String {
     let Cut { before, reason } = cut;

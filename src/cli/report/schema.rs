@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 5] = [
+const SCHEMAS: [(&str, &str); 6] = [
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
@@ -19,6 +19,10 @@ const SCHEMAS: [(&str, &str); 5] = [
         include_str!("../../../docs/json/event.schema.json"),
     ),
     ("plan", include_str!("../../../docs/json/plan.schema.json")),
+    (
+        "schema-diff",
+        include_str!("../../../docs/json/schema-diff.schema.json"),
+    ),
     (
         "status",
         include_str!("../../../docs/json/status.schema.json"),

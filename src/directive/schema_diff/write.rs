@@ -7,8 +7,9 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::super::comment::{Comment, Item, line_comment};
-use super::super::lexer::{Kind as TokenKind, Token, tokens};
+use super::super::lexer::{Kind as TokenKind, tokens};
 use super::super::table::{Entry, Kind};
+use crate::schema::name::is_unseen;
 use crate::schema::{Change, Diff};
 
 const REMARK: &str = "Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.";
@@ -216,15 +217,6 @@ fn quoted(string: &str) -> String {
         }
     }
     quoted
-}
-
-/// Controls, separators of lines, marks of direction and what else has no
-/// shape of its own.
-fn is_unseen(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

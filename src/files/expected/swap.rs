@@ -57,6 +57,18 @@ pub(super) fn write(place: &Place, files: &BTreeMap<ObjectPath, String>) -> Resu
     Ok(true)
 }
 
+/// Removes what is at `place`, in one step.
+pub(super) fn remove(place: &Place) -> Result<(), Error> {
+    let lock = place.lock(Access::Write)?;
+    if let Some(old) = place.present()? {
+        let gone = place.beside(Beside::New);
+        fs::rename(&old, &gone).map_err(Error::io("remove", &old))?;
+        let _ = fs::remove_dir_all(gone);
+    }
+    sweep(place, &lock);
+    Ok(())
+}
+
 /// Files whose text is what it has to be, but for line ends, which git may have
 /// changed.
 fn unchanged<'a>(
@@ -229,10 +241,15 @@ fn rename_twice(place: &Place, new: &Path) -> io::Result<()> {
 
 /// Removes what killed runs left. Without a lock it may be somebody's work.
 fn sweep(place: &Place, lock: &Lock) {
-    if !lock.is_held() || place.root().symlink_metadata().is_err() {
+    if !lock.is_held() {
         return;
     }
+    let has_current = place.root().symlink_metadata().is_ok();
     for beside in [Beside::New, Beside::Old] {
+        if matches!(beside, Beside::Old) && !has_current {
+            // That is the current one.
+            continue;
+        }
         for folder in place.leftovers(beside).unwrap_or_default() {
             let _ = fs::remove_dir_all(folder);
         }

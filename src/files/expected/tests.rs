@@ -354,6 +354,19 @@ fn what_dead_writers_left_is_removed() {
 }
 
 #[test]
+fn what_was_written_first_can_be_taken_back() {
+    let (folder, expected) = temporary();
+    remove(&expected, 17).expect("nothing to remove");
+    write(&expected, 16, &users("a")).expect("written");
+    write(&expected, 17, &users("a")).expect("written");
+    remove(&expected, 17).expect("removed");
+    assert_eq!(majors(&expected).expect("read"), [16]);
+    assert_eq!(fs::read_dir(&expected).expect("a folder").count(), 1);
+    remove(&expected, 16).expect("removed");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
 fn two_writers_wait_for_each_other_and_readers_see_one_version() {
     let (_folder, expected) = temporary();
     let versions = [users("a"), users("b"), tables(&[("c", json!({"x": 1}))])];

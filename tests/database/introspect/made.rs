@@ -84,7 +84,7 @@ impl Made {
 }
 
 /// Names that were replaced may sort otherwise.
-fn sorted(json: &str) -> String {
+pub fn sorted(json: &str) -> String {
     let value: Value = serde_json::from_str(json).expect("JSON");
     serde_json::to_string_pretty(&value).expect("JSON")
 }

@@ -16,6 +16,13 @@ fn a_diagnostic() -> Diagnostic {
         .sqlstate("42703")
 }
 
+fn a_difference() -> Diff {
+    let json = json!([
+        {"object": ["public", "table", "t"], "path": ["comment"], "before": "a", "after": "b"},
+    ]);
+    Diff::from_json(&json).expect("a diff")
+}
+
 /// One of each.
 #[expect(clippy::too_many_lines, reason = "one event after the other: a table")]
 fn all() -> Vec<Event> {
@@ -161,6 +168,13 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
     let mut objects: Vec<Value> = all().iter().map(event).collect();
     objects.push(diagnostic(&a_diagnostic()));
     objects.push(note("hello"));
+    objects.push(schema_diff(
+        &a_difference(),
+        Sides {
+            before: "expected",
+            after: "live",
+        },
+    ));
     objects.push(error(
         &Error::new(Outcome::Failed, "no").note("a").help("b"),
     ));
