@@ -31,6 +31,7 @@ pub mod tail;
 pub mod up;
 
 pub use event::Event;
+use event::Weight;
 
 /// How far `segue up` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +122,8 @@ pub struct Run {
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: mpsc::UnboundedSender<Event>,
-    /// Whether only what goes on is told, and not what a run comes to.
-    is_sparing: bool,
+    /// What weighs less is not told.
+    least: Weight,
 }
 
 impl Events {
@@ -132,7 +133,7 @@ impl Events {
         let (sender, receiver) = mpsc::unbounded_channel();
         let events = Self {
             sender,
-            is_sparing: false,
+            least: Weight::Outcome,
         };
         (events, receiver)
     }
@@ -141,15 +142,25 @@ impl Events {
     /// itself what was planned and what became of it.
     #[must_use]
     pub fn sparing(&self) -> Self {
+        self.at_least(Weight::Course)
+    }
+
+    /// The same, for a run that is of interest only if it is in trouble.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        self.at_least(Weight::Trouble)
+    }
+
+    fn at_least(&self, least: Weight) -> Self {
         Self {
-            is_sparing: true,
+            least: self.least.max(least),
             ..self.clone()
         }
     }
 
     /// Tells. That nobody listens any more is no reason to stop a migration.
     pub fn tell(&self, event: Event) {
-        if !self.is_sparing || event.goes_on() {
+        if event.weight() >= self.least {
             let _ = self.sender.send(event);
         }
     }

@@ -71,6 +71,8 @@ pub struct Observed {
     /// From what the expected schema has to what `before` is; empty, unless
     /// the user wants to go on all the same.
     pub drift: Diff,
+    /// Rules of the project that matched nothing.
+    pub idle_rules: Vec<String>,
     /// Concurrent migrations that were given up here.
     pub abandoned: BTreeSet<Name>,
     /// How long it took.
@@ -152,6 +154,8 @@ pub enum AddError {
         older: Vec<Name>,
         /// What it has left in the database.
         remains: Vec<Remains>,
+        /// Major version of the server, if the database was one of segue's own.
+        replayed_on: Option<u32>,
     },
     /// It is applied, and what follows could not be done: the file is in its
     /// folder.

@@ -209,11 +209,20 @@ pub enum Event {
     },
 }
 
+/// For whom an event is, from the one who has everything told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// What is planned, and what it comes to.
+    Outcome,
+    /// What goes on, for one who waits.
+    Course,
+    /// What is in the way, tried again or made beside.
+    Trouble,
+}
+
 impl Event {
-    /// Whether somebody who waits wants to know it while it goes on: what is
-    /// waited for, tried again, repaired, how far a build is, what the server
-    /// says; not what was planned, and not what it came to.
-    pub(super) fn goes_on(&self) -> bool {
+    /// For whom it is.
+    pub(super) fn weight(&self) -> Weight {
         match self {
             Self::Planned(_)
             | Self::LedgerCreated
@@ -225,7 +234,14 @@ impl Event {
             | Self::TailBegan { .. }
             | Self::MigrationFailed { .. }
             | Self::Detached { .. }
-            | Self::Settled { .. } => false,
+            | Self::Settled { .. } => Weight::Outcome,
+            Self::MigrationBegan { .. }
+            | Self::MigrationDone { .. }
+            | Self::StatementBegan { .. }
+            | Self::StatementSkipped { .. }
+            | Self::Repaired { .. }
+            | Self::Progress { .. }
+            | Self::Notice { .. } => Weight::Course,
             Self::WaitingForBatch { .. }
             | Self::RoleMade { .. }
             | Self::WaitingForLock { .. }
@@ -234,15 +250,8 @@ impl Event {
             | Self::ConnectionLost { .. }
             | Self::CommitWaits { .. }
             | Self::CommitResolved { .. }
-            | Self::MigrationBegan { .. }
-            | Self::MigrationDone { .. }
-            | Self::StatementBegan { .. }
-            | Self::StatementSkipped { .. }
-            | Self::Repaired { .. }
             | Self::RunsElsewhere { .. }
-            | Self::Progress { .. }
-            | Self::BuildWaits { .. }
-            | Self::Notice { .. } => true,
+            | Self::BuildWaits { .. } => Weight::Trouble,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::report::{Line, Report, phrase};
 use super::run;
 use super::server::{Server, ServerArgs};
 use super::signal;
-use crate::apply::add::{self, Added, Newcomer, Site};
+use crate::apply::add::{self, AddError, Added, Newcomer, Site};
 use crate::apply::{Events, Interrupt, OnMismatch, Run, Until, human};
 use crate::files::draft::{self, Original};
 use crate::migration::Kind;
@@ -99,9 +99,18 @@ pub async fn run(args: &AddArgs, context: &Context, report: &mut Report) -> Resu
     for server in servers {
         server.stop(report).await;
     }
-    for line in lines(&added?, args, context) {
+    let added = added?;
+    tell_drift(&added, report);
+    for line in lines(&added, args, context) {
         report.line_unless_quiet(&line);
     }
+    let idle: BTreeSet<&String> = added
+        .observed
+        .iter()
+        .flat_map(|one| &one.idle_rules)
+        .collect();
+    let idle: Vec<String> = idle.into_iter().cloned().collect();
+    report.notes(&phrase::idle_rules(&idle));
     Ok(Outcome::Done)
 }
 
@@ -164,6 +173,17 @@ async fn start(
         return of_majors(context, &majors).await;
     }
     let main = args.server.start_dev(context, report).await?;
+    if main.is_own() {
+        let place = if args.server.throwaway {
+            "a throwaway server"
+        } else {
+            "a scratch database"
+        };
+        report.line_unless_quiet(&Line::active(
+            "Replaying",
+            format!("all migrations on {place}"),
+        ));
+    }
     if majors.is_empty() {
         return Ok(vec![main]);
     }
@@ -251,7 +271,7 @@ async fn apply(
         .map(|server| {
             // What a replay comes to is told in the end, or its failure.
             let events = if server.is_own() {
-                events.sparing()
+                events.quiet()
             } else {
                 events.clone()
             };
@@ -281,7 +301,24 @@ async fn apply(
         ended
     };
     let (ended, ()) = tokio::join!(working, report.follow(receiver));
-    ended.map_err(|error| failure::error(error, &args.file))
+    ended.map_err(|error| {
+        if let AddError::Drift { difference, .. } = &error {
+            report.schema_diff(difference, "expected", "live");
+        }
+        failure::error(error, &args.file)
+    })
+}
+
+/// What was not as expected, and became part of the expected schema.
+fn tell_drift(added: &Added, report: &mut Report) {
+    for one in added.observed.iter().filter(|one| !one.drift.is_empty()) {
+        report.schema_diff(&one.drift, "expected", "live");
+        let text = format!(
+            "the schema was not the expected one before, on PostgreSQL {}; the difference is part of the expected schema now",
+            one.major
+        );
+        report.line_unless_quiet(&Line::notable("Mismatch", text));
+    }
 }
 
 /// What was done, a line each.
@@ -300,16 +337,6 @@ fn lines(added: &Added, args: &AddArgs, context: &Context) -> Vec<Line> {
         lines.push(Line::done(
             "Applied",
             format!("{place}, in {}", human(&last.took)),
-        ));
-    }
-    for one in added.observed.iter().filter(|one| !one.drift.is_empty()) {
-        lines.push(Line::notable(
-            "Mismatch",
-            format!(
-                "the schema was not the expected one on PostgreSQL {}; the difference is in the expected schema now:\n{}",
-                one.major,
-                failure::difference(&one.drift).join("\n")
-            ),
         ));
     }
     if !added.diffs.is_empty() {

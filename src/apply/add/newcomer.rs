@@ -19,6 +19,7 @@ pub struct Newcomer {
     pub migration: Migration,
     /// All others of the folders, by name.
     pub others: Vec<Migration>,
+    old_name: Option<Name>,
     pub(super) draft: Draft,
     // Dropped after the copy that is in it.
     folder: Folder,
@@ -59,7 +60,10 @@ impl Newcomer {
         };
         let (mut others, mut diagnostics) = files::read(folders)?;
         // It may lie in its folder already, under a name of its author's.
-        others.retain(|other| !draft::is_same(&other.path, file));
+        let is_it = |other: &Migration| draft::is_same(&other.path, file);
+        let old_name = others.iter().find(|other| is_it(other));
+        let old_name = old_name.map(|other| other.name.clone());
+        others.retain(|other| !is_it(other));
         let newest = others.last().map(|other| &other.name);
         let Some(name) = slug.name(now, newest) else {
             let newest = newest.map_or("", Name::as_str);
@@ -91,6 +95,7 @@ impl Newcomer {
         let newcomer = Self {
             migration,
             others,
+            old_name,
             draft,
             folder: made,
         };
@@ -112,6 +117,11 @@ impl Newcomer {
     #[must_use]
     pub fn place(&self) -> &Path {
         self.draft.place()
+    }
+
+    /// The name that it has in one of the folders, if it lies there already.
+    pub(super) fn old_name(&self) -> Option<Name> {
+        self.old_name.clone()
     }
 
     /// What is wrong with it, as far as that can be known without a database.

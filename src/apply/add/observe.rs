@@ -14,7 +14,7 @@ use crate::migration::{Kind, Migration, Name};
 use crate::plan::{Options, Plan};
 use crate::postgres::introspect;
 use crate::postgres::ledger::Ledger;
-use crate::schema::{Diff, Rules, Snapshot};
+use crate::schema::{Diff, Snapshot};
 
 /// Where a new migration is tried.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +57,9 @@ pub(super) async fn observe(
         if let Fate::Removed(remains) = fate {
             return Err(Missed::NotApplied(AddError::Failed {
                 error: Box::new(error),
-                older,
+                older: lasting(site, older),
                 remains,
+                replayed_on: site.is_replayed.then_some(stand.major),
             }));
         }
     }
@@ -72,9 +73,15 @@ pub(super) async fn observe(
         before: stand.snapshot,
         after: after.snapshot,
         drift,
+        idle_rules: after.idle_rules,
         abandoned: stand.abandoned,
         took,
     })
+}
+
+/// The names of what stays applied.
+fn lasting(site: Site<'_>, names: Vec<Name>) -> Vec<Name> {
+    if site.is_replayed { Vec::new() } else { names }
 }
 
 /// Settles all older migrations; their names, the schema then, and how it
@@ -101,14 +108,14 @@ async fn before(
         return Err(AddError::Drift {
             major: stand.major,
             difference: Box::new(drift),
-            older,
+            older: lasting(site, older),
             is_replayed: site.is_replayed,
         });
     }
     if let Some(signal) = site.run.interrupt.signals().first {
         return Err(AddError::Older(Box::new(ApplyError::Interrupted {
             signal,
-            committed: older,
+            committed: lasting(site, older),
         })));
     }
     Ok((older, stand, drift))
@@ -128,14 +135,11 @@ async fn look(run: &Run, all: &mut [Migration]) -> Result<(History, Plan), AddEr
 }
 
 fn pending(others: &[Migration], history: &History) -> Vec<Name> {
-    let is_open = |migration: &&Migration| {
-        !history
-            .records
-            .get(&migration.name)
-            .is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
-    };
-    let pending = others.iter().filter(is_open);
-    pending.map(|migration| migration.name.clone()).collect()
+    let names = others.iter().map(|migration| &migration.name);
+    names
+        .filter(|name| !history.is_closed(name))
+        .cloned()
+        .collect()
 }
 
 /// What a database has that the folder lacks would become part of the expected
@@ -147,6 +151,14 @@ fn refuse_strangers(
     plan: &Plan,
 ) -> Result<(), AddError> {
     let missing = plan.place.missing();
+    if let Some(name) = newcomer.old_name()
+        && missing.contains(&name)
+    {
+        return Err(AddError::Refused {
+            reason: format!("`{name}` is applied to the database already"),
+            help: "what it does is changed by a new migration; what `add` writes for it is written again with `--throwaway` or `--on URL`, which give it a new name, too".to_owned(),
+        });
+    }
     let same = missing.iter().find(|name| {
         let record = history.records.get(*name);
         record.is_some_and(|record| record.checksum == newcomer.migration.checksum)
@@ -200,6 +212,7 @@ fn after_older(error: AddError, older: &[Name]) -> AddError {
             error: Box::new(error.into()),
             older: older.to_vec(),
             remains: Vec::new(),
+            replayed_on: None,
         },
         error => error,
     }
@@ -209,6 +222,7 @@ fn after_older(error: AddError, older: &[Name]) -> AddError {
 struct Stand {
     major: u32,
     snapshot: Snapshot,
+    idle_rules: Vec<String>,
     abandoned: BTreeSet<Name>,
 }
 
@@ -222,10 +236,12 @@ impl Stand {
         let run = site.run;
         let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
         let history = ledger.history(&session).await?;
-        let snapshot = snapshot(&session, &verification.rules).await?;
+        let mut snapshot = introspect::read(&session).await?.snapshot;
+        let idle_rules = verification.rules.apply(&mut snapshot);
         let stand = Self {
             major: session.server_version() / 10_000,
             snapshot,
+            idle_rules,
             abandoned: newcomer
                 .others
                 .iter()
@@ -239,12 +255,6 @@ impl Stand {
         session.close().await;
         Ok(stand)
     }
-}
-
-async fn snapshot(session: &crate::postgres::Session, rules: &Rules) -> Result<Snapshot, AddError> {
-    let mut snapshot = introspect::read(session).await?.snapshot;
-    rules.apply(&mut snapshot);
-    Ok(snapshot)
 }
 
 /// What the expected schema has, with everything older settled, against what is
@@ -280,7 +290,11 @@ async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> 
     let (signals, interrupt) = Interrupt::channel();
     let hasty = Run {
         interrupt,
-        events: run.events.sparing(),
+        events: if site.is_replayed {
+            run.events.quiet()
+        } else {
+            run.events.sparing()
+        },
         ..run.clone()
     };
     let forwarding = async {

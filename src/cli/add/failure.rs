@@ -8,11 +8,10 @@ use crate::cli::error::{Error, with_causes};
 use crate::cli::outcome::Outcome;
 use crate::cli::report::phrase;
 use crate::migration::Name;
-use crate::schema::{Diff, Value};
 
 /// As told to people; `file` is what they wanted to add.
 pub(super) fn error(error: AddError, file: &Path) -> Error {
-    let file = file.display().to_string();
+    let file = word(&file.display().to_string());
     let untouched = format!("`{file}`, the migrations and the expected schema are as they were");
     match error {
         AddError::Invalid(diagnostics) => Error::diagnostics(Outcome::Invalid, diagnostics),
@@ -26,26 +25,22 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
         .help("bring their files in, use another development database, or `--throwaway`; `--on-mismatch warn` goes on all the same"),
         AddError::Drift {
             major,
-            difference,
             older,
             is_replayed,
+            ..
         } => {
             let message = if is_replayed {
                 format!("the migrations do not make the expected schema, on PostgreSQL {major}")
             } else {
-                "the development database has not the expected schema, even before the new migration".to_owned()
+                "the development database does not have the expected schema, even before the new migration".to_owned()
             };
-            let problem = Error::new(Outcome::Failed, message)
-                .note(format!(
-                    "it differs in this:\n{}",
-                    difference_lines(&difference)
-                ))
-                .note(untouched);
+            let problem = Error::new(Outcome::Failed, message).note(untouched);
             let problem = applied_before(problem, &older);
             if is_replayed {
                 problem.help("a migration was edited, or the expected schema was not written: `segue write-schema --throwaway` writes it")
             } else {
-                problem.help("undo the difference, or use a fresh database or `--throwaway`; `--on-mismatch warn` takes it into the expected schema")
+                problem.help("undo the difference, or use a fresh database or `--throwaway`")
+                    .help("if the expected schema lacks what an older migration does: `segue write-schema`; `--on-mismatch warn` takes the difference into it, too")
             }
         }
         AddError::Older(error) => {
@@ -59,7 +54,17 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
             error,
             older,
             remains,
+            replayed_on: None,
         } => failed(*error, &older, &remains, &file).note(untouched),
+        AddError::Failed {
+            error,
+            replayed_on: Some(major),
+            ..
+        } => {
+            let mut problem = failed(*error, &[], &[], &file);
+            problem.notes = vec![format!("this was on PostgreSQL {major}"), untouched];
+            problem
+        }
         AddError::Applied {
             name,
             path,
@@ -74,6 +79,18 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
         AddError::Files(error) => error.into(),
         AddError::Postgres(error) => Error::from(error).note(untouched),
         AddError::Apply(error) => Error::from(*error).note(untouched),
+    }
+}
+
+/// As an argument in a shell.
+fn word(text: &str) -> String {
+    let is_plain = |character: char| {
+        character.is_alphanumeric() || matches!(character, '/' | '.' | '-' | '_' | '+' | ',' | '@')
+    };
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -148,41 +165,4 @@ fn applied(name: &Name, path: Option<&Path>, lacks_header: bool, error: &AddErro
             .note("its header has no schema diff, and no `end-concurrent-migration` that segue would have written");
     }
     problem.help("`segue write-schema` writes the expected schema")
-}
-
-fn difference_lines(diff: &Diff) -> String {
-    difference(diff).join("\n")
-}
-
-/// What a difference comes to, a line each.
-pub(super) fn difference(diff: &Diff) -> Vec<String> {
-    const SHOWN_MAX: usize = 20;
-    let mut lines: Vec<String> = diff
-        .changes()
-        .iter()
-        .take(SHOWN_MAX)
-        .map(|change| {
-            let place = match change.path.as_slice() {
-                [] => change.object.to_string(),
-                path => format!("{} of {}", path.join("."), change.object),
-            };
-            let short = |value: &Value| match value {
-                Value::Object(_) | Value::Array(_) => None,
-                value => Some(value.to_string()),
-            };
-            match (&change.before, &change.after) {
-                (None, _) => format!("+ {place}"),
-                (_, None) => format!("- {place}"),
-                (Some(before), Some(after)) => match (short(before), short(after)) {
-                    (Some(before), Some(after)) => format!("~ {place}: {before} is {after}"),
-                    _ => format!("~ {place}"),
-                },
-            }
-        })
-        .collect();
-    let more = diff.changes().len().saturating_sub(SHOWN_MAX);
-    if more > 0 {
-        lines.push(format!("and {more} more"));
-    }
-    lines
 }

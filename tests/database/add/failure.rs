@@ -95,11 +95,10 @@ fn drift_is_not_written_into_the_expected_schema_unseen() {
     case.add(&["add-b.sql"]).expect(
         "",
         "
-        error: the development database has not the expected schema, even before the new migration
-        note: it differs in this:
-        + table public.stray
+        error: the development database does not have the expected schema, even before the new migration
         note: `add-b.sql`, the migrations and the expected schema are as they were
-        help: undo the difference, or use a fresh database or `--throwaway`; `--on-mismatch warn` takes it into the expected schema
+        help: undo the difference, or use a fresh database or `--throwaway`
+        help: if the expected schema lacks what an older migration does: `segue write-schema`; `--on-mismatch warn` takes the difference into it, too
         ",
         4,
     );
@@ -145,6 +144,73 @@ fn a_database_with_migrations_of_others_is_refused() {
         2,
     );
     assert_eq!(case.files(), before);
+}
+
+#[test]
+fn what_is_applied_already_is_not_added_again() {
+    let case = Case::new();
+    let name = case.added("create-t.sql", "CREATE TABLE t (a int);\n");
+    let before = case.files();
+    case.add(&[&format!("migrations/{name}")]).expect(
+        "",
+        "
+        error: `[time]-create-t.sql` is applied to the database already
+        help: what it does is changed by a new migration; what `add` writes for it is written again with `--throwaway` or `--on URL`, which give it a new name, too
+        ",
+        2,
+    );
+    assert_eq!(case.files(), before);
+}
+
+#[test]
+fn what_follows_from_an_applied_one_and_fails_is_told() {
+    let case = Case::new();
+    case.added("create-t.sql", "CREATE TABLE t (a int);\n");
+    case.file(
+        "u.sql",
+        "SELECT pg_advisory_xact_lock(7);\nCREATE TABLE u ();\n",
+    );
+    let holder = case.database.session();
+    holder.run("SELECT pg_advisory_lock(7)");
+    let mut command = case
+        .project
+        .command(&["add", "u.sql", "--lock-timeout", "10s"]);
+    command.stdin(std::process::Stdio::null());
+    let adding = case.project.spawn_command(command);
+    crate::support::wait_until("the migration", || {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        case.database.query(waiting) != "0"
+    });
+    // A disk that is full would do as well.
+    let folder = case.project.path().join("expected-schema");
+    fs::rename(&folder, case.project.path().join("kept")).expect("renamed");
+    fs::write(&folder, "").expect("a file");
+    holder.run("SELECT pg_advisory_unlock(7)");
+    let added = adding.wait();
+    assert_eq!(added.status, 4, "{}", added.stderr);
+    let (_, told) = added.stderr.split_once("error: ").expect("an error");
+    let (first, rest) = told.split_once('\n').expect("several lines");
+    assert!(
+        first.starts_with("`[time]-u.sql` is applied, but: cannot "),
+        "{first}"
+    );
+    crate::support::assert_text(
+        "the rest",
+        rest,
+        "
+        note: it is in its place, `migrations/[time]-u.sql`
+        help: `segue write-schema` writes the expected schema
+        ",
+    );
+    assert_eq!(
+        case.text("u.sql"),
+        "SELECT pg_advisory_xact_lock(7);\nCREATE TABLE u ();\n"
+    );
+    assert!(!case.project.path().join("u.sql").exists());
+    assert_eq!(
+        case.ledger(),
+        "create-t.sql|batch|applied\nu.sql|batch|applied"
+    );
 }
 
 #[test]
