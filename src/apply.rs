@@ -19,6 +19,7 @@ pub mod abandon;
 pub mod add;
 mod batch;
 mod blocker;
+pub mod check;
 pub mod event;
 mod failure;
 mod feed;
@@ -30,6 +31,7 @@ pub mod survey;
 pub mod tail;
 pub mod up;
 
+pub use check::Mismatch;
 pub use event::Event;
 use event::Weight;
 
@@ -228,7 +230,7 @@ impl Interrupt {
 }
 
 /// How a run ended well.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Ready, and the tail is done (or there was none).
     Settled,
@@ -236,6 +238,8 @@ pub enum Outcome {
     Ready,
     /// Ready; the tail is not done: failed, or goes on in the server.
     Unsettled(tail::Report),
+    /// Ready, and the tail is done; the schema is not as expected.
+    Mismatched(Box<Mismatch>),
 }
 
 /// Why a run ended before it was ready.
@@ -249,6 +253,14 @@ pub enum ApplyError {
     Migration {
         /// What, where, and the server's words.
         diagnostic: Box<Diagnostic>,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
+    /// The schema is not as expected, so the deployment is not made ready.
+    #[error("{}", .mismatch.summary())]
+    Mismatch {
+        /// What is not.
+        mismatch: Box<Mismatch>,
         /// Migrations of this run that are committed all the same.
         committed: Vec<Name>,
     },
@@ -309,6 +321,7 @@ impl ApplyError {
     #[must_use]
     fn standing(mut self, names: &[Name]) -> Self {
         if let Self::Migration { committed, .. }
+        | Self::Mismatch { committed, .. }
         | Self::TimedOut { committed, .. }
         | Self::CommitUnknown { committed, .. }
         | Self::Interrupted { committed, .. } = &mut self

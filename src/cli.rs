@@ -16,12 +16,14 @@ mod check;
 mod completions;
 mod config;
 mod context;
+mod diff;
 mod duration;
 mod error;
 mod explain;
 mod global;
 mod init;
 mod log;
+mod on_mismatch;
 mod outcome;
 mod panic;
 mod plan;
@@ -88,6 +90,7 @@ enum Command {
     Wait(wait::WaitArgs),
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
+    Diff(diff::DiffArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
@@ -155,6 +158,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
+            Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
         }

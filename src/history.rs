@@ -3,13 +3,15 @@
 //! Values only; [`crate::postgres::ledger`] reads them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::migration::{Checksum, Kind, Migration, Name};
+use crate::schema::Diff;
 
 /// What the ledger says of one migration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Of the text that was applied, or tried last.
     pub checksum: Checksum,
@@ -21,6 +23,9 @@ pub struct Record {
     pub deployment: Option<i64>,
     /// RFC 3339 time of application or of the last try, UTC.
     pub at: String,
+    /// Its schema diff for each major version, as it was when it was tried
+    /// last; `None` if it has none, or is applied.
+    pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
 }
 
 /// How far a migration is, by the ledger.

@@ -13,8 +13,10 @@ use crate::history::{DeploymentState, History, Progress};
 use crate::migration::{Kind, Migration, Name, Snapshots};
 
 mod batch;
+mod check;
 mod fact;
 
+pub use check::{BeforeReady, Checks, ExpectedSchema};
 pub use fact::{Fact, Place};
 
 /// Where a block had to end before its time, and why.
@@ -43,6 +45,8 @@ pub struct Options {
     pub strict: bool,
     /// Cuts that earlier tries of this run found necessary.
     pub cuts: BTreeSet<Cut>,
+    /// What is known of the expected schema.
+    pub expected: ExpectedSchema,
 }
 
 /// A maximal run of batch migrations that share one transaction.
@@ -132,6 +136,8 @@ pub struct Plan {
     pub ready: Ready,
     /// What runs afterwards, by name.
     pub tail: Vec<TailStep>,
+    /// What is verified, and when.
+    pub checks: Checks,
 }
 
 impl Plan {
@@ -172,6 +178,7 @@ impl Plan {
             Some(_) => Ready::AfterBatch,
             None => view.ready_now(&tail),
         };
+        let checks = check::checks(&options.expected, history, &place, &batch, ready, &tail);
         Ok(Self {
             project: project.to_owned(),
             place,
@@ -179,6 +186,7 @@ impl Plan {
             batch,
             ready,
             tail,
+            checks,
         })
     }
 

@@ -51,7 +51,8 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Settings and properties of the database itself (`ALTER DATABASE`).
+    /// Settings and properties of the database itself (`ALTER DATABASE`), named
+    /// `current`.
     Database "database",
     /// Roles: opt-in.
     Role "role",
@@ -126,7 +127,8 @@ kinds! {
     ForeignServer "foreign-server",
     /// Named `role ON server`; without options.
     UserMapping "user-mapping",
-    /// `ALTER DEFAULT PRIVILEGES`, named by the role that makes the objects.
+    /// `ALTER DEFAULT PRIVILEGES`, named by the role that makes the objects and
+    /// what they are: `owner ON TABLES`.
     DefaultPrivileges "default-privileges",
 }
 

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::check::{Checked, Mismatch};
 use super::failure::{Placed, words};
 use super::feed::{Feed, feed};
-use super::{Event, Run, Signal};
+use super::{ApplyError, Event, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
@@ -22,6 +23,9 @@ use crate::statement::{Class, OwnedPiece, Statement, TransactionControl};
 
 mod commit;
 mod judge;
+mod verify;
+
+pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
 pub(super) struct Batch<'a> {
@@ -45,8 +49,8 @@ pub(super) struct Announcement {
 /// How one try of a block ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// Committed, and proved so.
-    Committed,
+    /// Committed, and proved so; with what the check of the schema gave.
+    Committed(Option<Box<Checked>>),
     /// Rolled back; a retry may cure it.
     Retry {
         name: Option<Name>,
@@ -59,6 +63,10 @@ pub(super) enum Ended {
     FireTriggersBefore(Name),
     /// Rolled back; no retry can cure it.
     Failed(Box<Diagnostic>),
+    /// Rolled back: the schema would not be as expected.
+    Mismatch(Box<Mismatch>),
+    /// Rolled back: whether the schema is as expected could not be found out.
+    Refused(Box<ApplyError>),
     /// The connection is gone. `commit` is the transaction's id if COMMIT was
     /// sent.
     Lost {
@@ -126,6 +134,7 @@ impl<'a> Try<'a> {
         fire_before: &'a [Name],
         cap: Duration,
         announcement: Option<&Announcement>,
+        check: Option<&BlockCheck<'_>>,
     ) -> Ended {
         let migrations: Vec<&Migration> = block
             .migrations
@@ -142,8 +151,8 @@ impl<'a> Try<'a> {
             fire_before,
             cap,
         };
-        match this.transaction(announcement).await {
-            Ok(()) => Ended::Committed,
+        match this.transaction(announcement, check).await {
+            Ok(checked) => Ended::Committed(checked),
             Err(ended) => {
                 this.roll_back(&ended).await;
                 ended
@@ -151,7 +160,11 @@ impl<'a> Try<'a> {
         }
     }
 
-    async fn transaction(&mut self, announcement: Option<&Announcement>) -> Result<(), Ended> {
+    async fn transaction(
+        &mut self,
+        announcement: Option<&Announcement>,
+        check: Option<&BlockCheck<'_>>,
+    ) -> Result<Option<Box<Checked>>, Ended> {
         let session = self.session;
         let mut pipeline = session.pipeline();
         for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
@@ -172,7 +185,8 @@ impl<'a> Try<'a> {
                 schema_diff: migration.schema_diff.clone(),
             })
             .collect();
-        self.commit(&mut pipeline, &applied, announcement).await
+        self.commit(&mut pipeline, &applied, announcement, check)
+            .await
     }
 
     /// Back to what a session is at its start, then our own settings.

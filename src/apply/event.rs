@@ -1,13 +1,17 @@
 //! What happens during a run, as values; `cli::report` turns them into text
 //! or JSON.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::check::{Mismatch, Stage};
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Kind, Name};
 use crate::plan::{Cut, Plan};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
+use crate::schema::{Diff, ObjectId};
+use crate::verify::Blind;
 
 /// Something has happened, or goes on.
 #[derive(Clone, Debug)]
@@ -200,6 +204,34 @@ pub enum Event {
         /// Since the run began.
         after: Duration,
     },
+    /// The schema was not as the last settled deployment had left it before
+    /// this run changed anything.
+    DriftFound {
+        /// That deployment.
+        since: i64,
+        /// From what it was to what it is.
+        difference: Diff,
+    },
+    /// The schema is as expected. In a block it is not committed yet.
+    Verified {
+        /// At which moment.
+        stage: Stage,
+        /// How long it took.
+        duration: Duration,
+        /// What concurrent migrations have left half-way, which is legal.
+        half_way: BTreeMap<Name, BTreeSet<ObjectId>>,
+        /// What could not be judged.
+        blind: Vec<Blind>,
+        /// Rules of `[schema]` that matched nothing.
+        unused_rules: Vec<String>,
+    },
+    /// The schema is not as expected.
+    Mismatched {
+        /// What is not.
+        mismatch: Box<Mismatch>,
+        /// Whether the run goes on all the same, as asked.
+        goes_on: bool,
+    },
     /// A message of the server: RAISE NOTICE, a warning.
     Notice {
         /// During which migration, as far as known.
@@ -232,6 +264,9 @@ impl Event {
             | Self::BlockCommitted { .. }
             | Self::Ready { .. }
             | Self::TailBegan { .. }
+            | Self::DriftFound { .. }
+            | Self::Verified { .. }
+            | Self::Mismatched { .. }
             | Self::MigrationFailed { .. }
             | Self::Detached { .. }
             | Self::Settled { .. } => Weight::Outcome,

@@ -4,12 +4,13 @@
 use sha2::{Digest as _, Sha256};
 
 use super::ApplyError;
+use super::check::Expectation;
 use crate::diagnostic::{Code, Diagnostic, Severity, code};
 use crate::files::{self, Depth};
 use crate::graph::Graph;
 use crate::history::{History, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
-use crate::plan::{Options, Plan};
+use crate::plan::{ExpectedSchema, Options, Plan};
 use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
 
@@ -39,16 +40,19 @@ impl Survey {
 
 /// Reads the history, outlines what is pending, and plans. Writes nothing.
 ///
-/// `migrations` get the outlines that they lack.
+/// `migrations` get the outlines that they lack. With an `expectation`, the
+/// plan has to be one that can be verified.
 ///
 /// # Errors
 /// [`ApplyError::Invalid`] with all that is wrong in files and history;
+/// [`ApplyError::Refused`] if there is no expected schema for the server;
 /// [`ApplyError::Postgres`].
 pub async fn survey(
     session: &Session,
     ledger: &Ledger,
     migrations: &mut [Migration],
     options: &Options,
+    expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
     let history = ledger.history(session).await?;
     let mut diagnostics: Vec<Diagnostic> = migrations
@@ -57,13 +61,21 @@ pub async fn survey(
         .flat_map(|migration| migration.problems.clone())
         .collect();
     diagnostics.extend(outline_pending(migrations, &history)?);
+    outline_abandoned(migrations, &history);
     let (graph, problems) = Graph::new(migrations.to_vec(), &history);
     diagnostics.extend(problems);
     if has_error(&diagnostics) {
         return Err(ApplyError::Invalid(diagnostics));
     }
+    let options = Options {
+        expected: expectation.map_or_else(ExpectedSchema::default, |one| one.known().clone()),
+        ..options.clone()
+    };
     let plan =
-        Plan::new(&graph, &history, ledger.project(), options).map_err(ApplyError::Invalid)?;
+        Plan::new(&graph, &history, ledger.project(), &options).map_err(ApplyError::Invalid)?;
+    if let Some(expectation) = expectation {
+        expectation.admit(&plan, &graph, &history)?;
+    }
     let fingerprint = fingerprint(&graph);
     Ok(Survey {
         graph,
@@ -120,6 +132,26 @@ fn outline_pending(
     });
     files::outline(&mut pending, depth)
         .map_err(|error| ApplyError::Invalid(vec![unreadable(code::UNREADABLE, &error)]))
+}
+
+/// Outlines what was given up and has no schema diff: what it may have changed
+/// is asked when the schema is verified. That one cannot be read any more is no
+/// reason to stop.
+fn outline_abandoned(migrations: &mut [Migration], history: &History) {
+    let is_abandoned = |migration: &Migration| {
+        let record = history.records.get(&migration.name);
+        record.is_some_and(|record| record.state == State::Abandoned)
+    };
+    let mut abandoned: Vec<&mut Migration> = migrations
+        .iter_mut()
+        .filter(|one| one.kind == Kind::Concurrent && one.schema_diff.is_none())
+        .filter(|one| one.outline.is_none() && is_abandoned(one))
+        .collect();
+    if !abandoned.is_empty()
+        && let Err(error) = files::outline(&mut abandoned, Depth::Relations)
+    {
+        tracing::debug!(%error, "an abandoned migration cannot be read");
+    }
 }
 
 fn is_pending(history: &History, migration: &Migration) -> bool {

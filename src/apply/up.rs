@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::batch::{Announcement, Batch};
+use super::check::Expectation;
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
-use crate::plan::{Options, Plan, Ready, Step};
+use crate::plan::{Checks, Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
@@ -15,9 +16,12 @@ mod block;
 mod fence;
 mod outside;
 pub(super) mod server;
+mod verify;
 
 use server::Heeds;
 pub use server::{greet, reach};
+use verify::Known;
+pub(super) use verify::told;
 
 /// A run under way.
 struct Runner<'a> {
@@ -45,6 +49,10 @@ struct Runner<'a> {
     /// Connections lost in the batch so far.
     losses: usize,
     began: Instant,
+    /// What the schema is checked against; `None`: it is not.
+    expectation: Option<Expectation>,
+    /// What is known of the live schema.
+    known: Known,
 }
 
 /// A batch that loses its connection again and again may be what kills the
@@ -115,6 +123,10 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
     if runner.ledger.version().is_none() {
         return Ok(Outcome::Settled);
     }
+    if !open.is_empty() {
+        // An older segue may have made it.
+        runner.ledger_ready().await?;
+    }
     runner.tail(&survey, &open).await
 }
 
@@ -123,6 +135,11 @@ impl<'a> Runner<'a> {
         let began = Instant::now();
         let control = server::reach(run).await?;
         let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
+        let expectation = run
+            .verification
+            .as_ref()
+            .map(|verification| Expectation::new(verification, control.server_version()))
+            .transpose()?;
         Ok(Self {
             run,
             migrations,
@@ -141,6 +158,8 @@ impl<'a> Runner<'a> {
             is_announced: false,
             losses: 0,
             began,
+            expectation,
+            known: Known::default(),
         })
     }
 
@@ -151,6 +170,7 @@ impl<'a> Runner<'a> {
             &self.ledger,
             &mut self.migrations,
             &self.options,
+            self.expectation.as_ref(),
         )
         .await?;
         self.was_empty
@@ -234,6 +254,7 @@ impl<'a> Runner<'a> {
 
     /// Runs the steps before readiness and makes the deployment ready.
     async fn batch_of(&mut self, survey: &Survey) -> Result<Next, ApplyError> {
+        self.look_before(survey).await?;
         self.begin_deployment(survey).await?;
         for step in &survey.plan.batch {
             let next = match step {
@@ -371,6 +392,7 @@ impl<'a> Runner<'a> {
 
     /// Makes the deployment ready by a small transaction of its own.
     async fn announce(&mut self, survey: &Survey) -> Result<(), ApplyError> {
+        self.verify_batch(survey).await?;
         self.control_again().await?;
         let announcement = self.announcement(survey);
         self.ledger
@@ -419,9 +441,15 @@ impl<'a> Runner<'a> {
         self.control_again().await?;
         // A reader's role may run `up` where nothing is to be done.
         let is_open = |one: &Deployment| one.state == DeploymentState::Ready;
-        if !self.is_announced && steps.is_empty() && !survey.history.deployments.iter().any(is_open)
+        let has_work = self.is_announced || !steps.is_empty();
+        if !has_work
+            && (survey.plan.checks == Checks::Ahead
+                || !survey.history.deployments.iter().any(is_open))
         {
             return Ok(Outcome::Settled);
+        }
+        if let Some(mismatch) = self.verify_tail(survey, steps).await? {
+            return Ok(Outcome::Mismatched(mismatch));
         }
         let mut settled = self.ledger.settle(&self.control).await?;
         // Another run may have been quicker to say it of ours.
@@ -431,6 +459,7 @@ impl<'a> Runner<'a> {
         {
             settled.push(own);
         }
+        self.keep_snapshot(&settled).await;
         for deployment in settled {
             self.run.events.tell(Event::Settled {
                 deployment,

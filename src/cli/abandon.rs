@@ -46,7 +46,7 @@ pub async fn run(
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
     let name = Name::new(&args.name);
-    let abandoned = run::tell(context, report, &target, settings, async |run| {
+    let abandoned = run::tell(context, report, &target, settings, None, async |run| {
         Box::pin(abandon::abandon(run, &migrations, &name)).await
     })
     .await?;

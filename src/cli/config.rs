@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::duration::HumanDuration;
+use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::nearest;
@@ -77,6 +78,8 @@ pub struct Up {
     pub commit_wait: Option<HumanDuration>,
     /// `--strict`
     pub strict: Option<bool>,
+    /// `--on-mismatch`
+    pub on_mismatch: Option<OnMismatchArg>,
 }
 
 /// Which part of the database's schema is the project's.

@@ -139,6 +139,15 @@ impl Error {
                     "correct the migration, then {}",
                     again(&committed, partly)
                 )),
+            ApplyError::Mismatch {
+                mismatch,
+                committed,
+            } => Self::new(Outcome::Failed, mismatch.summary())
+                .stands(&committed, partly)
+                .help(format!(
+                    "correct the migrations or the expected schema, then {}; `--on-mismatch warn` makes the deployment ready all the same",
+                    again(&committed, partly)
+                )),
             ApplyError::TimedOut {
                 what,
                 after,

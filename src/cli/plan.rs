@@ -7,6 +7,8 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{self, Report, plan_graph, plan_json, plan_text};
 use super::server::ServerArgs;
+use crate::apply::OnMismatch;
+use crate::apply::check::Expectation;
 use crate::apply::survey::{self, Survey};
 use crate::migration::Migration;
 use crate::plan::Options;
@@ -81,7 +83,16 @@ async fn look(
     let session = Session::connect(target, context.connect_wait()).await?;
     let owner = context.owner();
     let ledger = Ledger::find(&session, &context.project(), owner.as_deref()).await?;
-    let survey = survey::survey(&session, &ledger, &mut migrations, options).await?;
+    let verification = context.verification(OnMismatch::Fail);
+    let expectation = Expectation::new(&verification, session.server_version())?;
+    let surveying = survey::survey(
+        &session,
+        &ledger,
+        &mut migrations,
+        options,
+        Some(&expectation),
+    );
+    let survey = surveying.await?;
     session.close().await;
     Ok(survey)
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::error::Error;
 use super::global::{Global, LogFormat};
 use super::outcome::Outcome;
-use crate::apply::Event;
+use crate::apply::{Event, Mismatch};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
 use crate::schema::Diff;
@@ -25,6 +25,7 @@ pub(crate) mod check_text;
 pub(crate) mod json;
 mod line;
 mod live;
+pub(crate) mod mismatch;
 mod pace;
 pub(crate) mod phrase;
 pub(crate) mod plan_graph;
@@ -106,15 +107,43 @@ impl Report {
                 self.line(&line);
             }
         }
-        if let Event::MigrationFailed { diagnostic, .. } = event {
-            self.diagnostic(diagnostic);
+        match event {
+            Event::MigrationFailed { diagnostic, .. } => self.diagnostic(diagnostic),
+            Event::Mismatched { mismatch, goes_on } => self.mismatch(mismatch, *goes_on),
+            Event::DriftFound { since, difference } if self.verbosity > Verbosity::Quiet => {
+                self.line(&mismatch::drift(*since));
+                let Sides { before, after } = mismatch::SETTLED;
+                self.schema_diff(difference, before, after);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells that the schema is not as expected: a problem, however quiet the
+    /// rest is.
+    fn mismatch(&mut self, mismatch: &Mismatch, goes_on: bool) {
+        let Sides { before, after } = mismatch::EXPECTED;
+        if !mismatch.difference.is_empty() {
+            self.line(&mismatch::mismatched(mismatch.stage, goes_on));
+            self.schema_diff(&mismatch.difference, before, after);
+        }
+        if !mismatch.before.is_empty() {
+            self.line(&mismatch::before(goes_on));
+            self.schema_diff(&mismatch.before, before, after);
+        }
+        for line in mismatch::interference(&mismatch.interference) {
+            self.line(&line);
         }
     }
 
     /// Whether an event is told as JSON: all of them, unless only problems are
     /// asked for.
     fn is_worth(&self, event: &Event) -> bool {
-        self.verbosity > Verbosity::Quiet || matches!(event, Event::MigrationFailed { .. })
+        self.verbosity > Verbosity::Quiet
+            || matches!(
+                event,
+                Event::MigrationFailed { .. } | Event::Mismatched { .. }
+            )
     }
 
     /// Tells something that people should know.

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
 use super::signal;
-use crate::apply::{self, ApplyError, Events, Interrupt, Run, Settings, tail};
+use crate::apply::{self, ApplyError, Events, Interrupt, Run, Settings, Verification, tail};
 use crate::migration::Name;
 use crate::postgres::Target;
 
@@ -19,15 +19,21 @@ pub(super) async fn run(
     report: &mut Report,
     target: &Target,
     settings: Settings,
+    verification: Option<Verification>,
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
-    match tell(context, report, target, settings, work).await? {
+    match tell(context, report, target, settings, verification, work).await? {
         apply::Outcome::Settled => Ok(Outcome::Done),
         apply::Outcome::Ready => {
             report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
             Ok(Outcome::Done)
         }
         apply::Outcome::Unsettled(left) => Err(unsettled(&left)),
+        apply::Outcome::Mismatched(mismatch) => {
+            Err(Error::new(Outcome::Unsettled, mismatch.summary())
+                .note("the deployment is ready, and its tail is done")
+                .help("`segue settle` checks again; `--on-mismatch warn` settles it all the same"))
+        }
     }
 }
 
@@ -40,10 +46,14 @@ pub(super) async fn tell<T>(
     report: &mut Report,
     target: &Target,
     settings: Settings,
+    verification: Option<Verification>,
     work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
 ) -> Result<T, Error> {
     let (events, receiver) = Events::channel();
-    let run = on(context, target, settings, events, signal::listen()?);
+    let run = Run {
+        verification,
+        ..on(context, target, settings, events, signal::listen()?)
+    };
     let working = async move {
         let ended = work(&run).await;
         // The last sender: without it the report would wait for ever.

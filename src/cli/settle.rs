@@ -5,6 +5,7 @@ use clap::Args;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
+use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
 use super::run;
@@ -21,6 +22,9 @@ use crate::apply::{self, Until};
 pub struct SettleArgs {
     #[command(flatten)]
     pub bounds: Bounds,
+
+    #[command(flatten)]
+    pub check: OnMismatchArgs,
 }
 
 /// Runs the command.
@@ -37,8 +41,15 @@ pub async fn run(
         .settings(&context.config().up, Until::Settled, false);
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
-    run::run(context, report, &target, settings, async |run| {
-        Box::pin(apply::up::settle(run, migrations)).await
-    })
+    let on_mismatch = args.check.on_mismatch(&context.config().up);
+    let verification = Some(context.verification(on_mismatch));
+    run::run(
+        context,
+        report,
+        &target,
+        settings,
+        verification,
+        async |run| Box::pin(apply::up::settle(run, migrations)).await,
+    )
     .await
 }

@@ -6,6 +6,7 @@ use super::bounds::Bounds;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
+use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
 use super::run;
@@ -44,6 +45,9 @@ pub struct UpArgs {
     pub strict: bool,
 
     #[command(flatten)]
+    pub check: OnMismatchArgs,
+
+    #[command(flatten)]
     pub server: ServerArgs,
 }
 
@@ -73,9 +77,17 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
     }
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;
-    let ended = run::run(context, report, server.target(), settings, async |run| {
-        Box::pin(apply::up::up(run, migrations)).await
-    })
+    let on_mismatch = args.check.on_mismatch(&context.config().up);
+    let verification = Some(context.verification(on_mismatch));
+    let target = server.target();
+    let ended = run::run(
+        context,
+        report,
+        target,
+        settings,
+        verification,
+        async |run| Box::pin(apply::up::up(run, migrations)).await,
+    )
     .await;
     server.stop(report).await;
     ended

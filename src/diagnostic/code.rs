@@ -143,6 +143,8 @@ codes! {
         "The text of a migration has changed after it ran. Databases that ran the old text will never see the new one. `--strict` refuses it."
     MISSING_MIGRATION "missing-migration" Warning
         "The ledger knows applied migrations that the folder lacks: an older checkout, or deleted files. `--strict` refuses it."
+    SCHEMA_DIFF_MISFIT "schema-diff-misfit" Error
+        "The expected schema is the one that is there when everything is settled, so what a concurrent migration changes, by the schema diff in its header, must be found in it. It is not: a migration with an earlier name that was merged later changes the same object, or the diff or the expected schema was edited by hand. Give the one that interferes a later name, then write both anew with `segue add`."
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
 

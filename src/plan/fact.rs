@@ -64,9 +64,10 @@ pub(super) fn survey(
         .collect();
     let missing: Vec<Name> = history
         .records
-        .keys()
-        .filter(|name| is_closed(name) && graph.get(name).is_none())
-        .cloned()
+        .iter()
+        // One that was given up has left nothing that a folder could lack.
+        .filter(|(name, record)| record.state == State::Applied && graph.get(name).is_none())
+        .map(|(name, _)| name.clone())
         .collect();
     let place = match (pending.len(), missing.is_empty()) {
         (0, true) => Place::Equal,

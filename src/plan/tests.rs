@@ -91,6 +91,7 @@ fn history(text: &str, folder: &[Migration]) -> History {
                     kind,
                     deployment: Some(1),
                     at: String::new(),
+                    schema_diff: None,
                 },
             );
         };

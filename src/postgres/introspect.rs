@@ -16,7 +16,7 @@ mod rendered;
 mod template;
 
 use assemble::Assembly;
-pub use baseline::{Baseline, Changed, changed};
+pub use baseline::{Baseline, Changed, changed, read_within};
 use template::Scope;
 
 /// A row of a system catalog that stands for an object of a snapshot:

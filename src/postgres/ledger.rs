@@ -4,6 +4,7 @@
 //! statements run outside transactions in `intent`. Everything
 //! is keyed by project.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future;
@@ -16,16 +17,20 @@ mod done;
 mod intent;
 mod progress;
 mod rewrite;
+mod snapshot;
 mod write;
 
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 1] = [include_str!("ledger/0001.sql")];
+const UPGRADES: [&str; 2] = [
+    include_str!("ledger/0001.sql"),
+    include_str!("ledger/0002.sql"),
+];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not
@@ -268,6 +273,12 @@ impl Ledger {
                     },
                     deployment: row[4].as_deref().and_then(|id| id.parse().ok()),
                     at: column(&row, 5)?,
+                    // One that an older segue has written in another form says
+                    // nothing.
+                    schema_diff: row[7]
+                        .as_deref()
+                        .and_then(|text| serde_json::from_str(text).ok())
+                        .map(Arc::new),
                 },
             );
         }

@@ -24,7 +24,8 @@ impl fmt::Display for ObjectId {
             | Kind::OperatorFamily
             | Kind::Cast
             | Kind::Transform
-            | Kind::UserMapping => formatter.write_str(&visible(&self.name)),
+            | Kind::UserMapping
+            | Kind::DefaultPrivileges => formatter.write_str(&visible(&self.name)),
             _ => formatter.write_str(&quoted(&self.name)),
         }
     }
@@ -146,6 +147,12 @@ mod tests {
             Kind::Operator,
             "+(integer, integer)",
             "operator public.+(integer, integer)",
+        );
+        check(
+            public,
+            Kind::DefaultPrivileges,
+            "owner ON TABLES",
+            "default privileges public.owner ON TABLES",
         );
     }
 }

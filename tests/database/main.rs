@@ -21,6 +21,7 @@ mod sessions;
 mod signals;
 mod standalone;
 mod statement;
+mod steps;
 mod tail;
 mod throwaway;
 mod triples;

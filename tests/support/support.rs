@@ -16,6 +16,7 @@
 
 mod background;
 mod database;
+pub mod ddl_steps;
 mod deployment;
 mod expected;
 mod library;

@@ -131,19 +131,18 @@ async fn head(
         let header = end_in_header(&source, &names, newcomer.draft.line_end()?);
         (endings, header)
     };
-    if header == source.text() {
-        return Ok(endings);
+    if header != source.text() {
+        newcomer.draft.set_header(source.text().len(), &header)?;
+        let name = newcomer.name().clone();
+        newcomer.migration = match files::read_one(&name, newcomer.draft.path())? {
+            Ok(migration) => migration,
+            Err(diagnostic) => return Err(AddError::Invalid(vec![*diagnostic])),
+        };
     }
-    newcomer.draft.set_header(source.text().len(), &header)?;
-    let name = newcomer.name().clone();
-    let migration = match files::read_one(&name, newcomer.draft.path())? {
-        Ok(migration) => migration,
-        Err(diagnostic) => return Err(AddError::Invalid(vec![*diagnostic])),
-    };
     if let Some(run) = lasting {
-        restate(run, &migration).await?;
+        // The database that stays came last.
+        record(run, &newcomer.migration, observed.last()).await?;
     }
-    newcomer.migration = migration;
     Ok(endings)
 }
 
@@ -170,8 +169,13 @@ fn endings(
     Ok(ending::needed(&open, &newcomer.migration, diffs))
 }
 
-/// The ledger has the text that was applied; it gets the one with the lines.
-async fn restate(run: &Run, migration: &Migration) -> Result<(), AddError> {
+/// Corrects what the ledger has of it: the text that was applied lacks the
+/// lines, and the schema is another one than the last deployment has left.
+async fn record(
+    run: &Run,
+    migration: &Migration,
+    observed: Option<&Observed>,
+) -> Result<(), AddError> {
     let session = reach(run).await?;
     let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
     ledger
@@ -182,6 +186,13 @@ async fn restate(run: &Run, migration: &Migration) -> Result<(), AddError> {
             migration.schema_diff.as_deref(),
         )
         .await?;
+    let history = ledger.history(&session).await?;
+    let newest = history.deployments.first();
+    if let (Some(observed), Some(newest)) = (observed, newest) {
+        ledger
+            .keep_snapshot(&session, observed.major, newest.id, &observed.after)
+            .await?;
+    }
     session.close().await;
     Ok(())
 }

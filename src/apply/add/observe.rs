@@ -129,7 +129,7 @@ async fn look(run: &Run, all: &mut [Migration]) -> Result<(History, Plan), AddEr
         strict: run.settings.strict,
         ..Options::default()
     };
-    let survey = survey(&session, &ledger, all, &options).await?;
+    let survey = survey(&session, &ledger, all, &options, None).await?;
     session.close().await;
     Ok((survey.history, survey.plan))
 }
@@ -190,7 +190,8 @@ fn refuse_strangers(
 async fn settle_older(site: Site<'_>, newcomer: &Newcomer) -> Result<(), AddError> {
     let ended = Box::pin(up(site.run, newcomer.others.clone())).await;
     let error = match ended {
-        Ok(Outcome::Settled | Outcome::Ready) => return Ok(()),
+        // Without a verification nothing is mismatched.
+        Ok(Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_)) => return Ok(()),
         Ok(Outcome::Unsettled(report)) => match report.into_result(site.run, &[]) {
             // It told why when it happened.
             Ok(()) => ApplyError::Refused {
@@ -312,7 +313,7 @@ async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> 
         error = forwarding => return Err(error),
     };
     match ended {
-        Outcome::Settled | Outcome::Ready => Ok(()),
+        Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_) => Ok(()),
         Outcome::Unsettled(report) => {
             report.into_result(&hasty, &[])?;
             // What is in no list of failures was given up meanwhile.

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Announcement, Ended, Flight, Try, words};
+use super::{Announcement, BlockCheck, Ended, Flight, Try, words};
 use crate::apply::Event;
+use crate::apply::check::Checked;
 use crate::postgres::ledger::Applied;
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, Pipeline, activity};
@@ -18,7 +19,8 @@ impl Try<'_> {
         pipeline: &mut Pipeline<'_, Flight>,
         applied: &[Applied],
         announcement: Option<&Announcement>,
-    ) -> Result<(), Ended> {
+        check: Option<&BlockCheck<'_>>,
+    ) -> Result<Option<Box<Checked>>, Ended> {
         let last = self.migrations.len().saturating_sub(1);
         // Deferred constraints fail here, where the error is still an error of
         // a statement, and before anything is recorded. The role that ran the
@@ -29,8 +31,15 @@ impl Try<'_> {
             Flight::Ours { migration: last },
         );
         self.drain_constraints(pipeline).await?;
+        pipeline.push(&self.clean().into(), Flight::Ours { migration: last });
+        self.drain(pipeline).await?;
+        // Before the ledger's rows: what they lock, other runs wait for.
+        let checked = match check {
+            Some(check) => Some(self.verify(check).await?),
+            None => None,
+        };
         let ledger = self.batch.ledger;
-        let mut statements = vec![self.clean()];
+        let mut statements = Vec::new();
         statements.extend(ledger.applied_sql(self.batch.deployment, applied));
         if let Some(announcement) = announcement {
             statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
@@ -45,7 +54,11 @@ impl Try<'_> {
             .await?
             .map_err(|error| self.judge(error, None))?;
         self.tell_ran();
-        self.send_commit(&id).await
+        if let (Some(checked), Some(check)) = (&checked, check) {
+            check.tell(self.batch.run, checked);
+        }
+        self.send_commit(&id).await?;
+        Ok(checked)
     }
 
     /// As `drain`, but an error is one of COMMIT.

@@ -28,6 +28,7 @@ impl Runner<'_> {
         let mut roles = Made::default();
         for attempt in 1.. {
             self.control_again().await?;
+            self.prepare_check(survey, is_last).await?;
             let Some(session) = self.batch.as_ref() else {
                 return Ok(Next::PlanAgain);
             };
@@ -47,10 +48,12 @@ impl Runner<'_> {
                 &self.fire_before,
                 cap,
                 announcement.as_ref(),
+                self.block_check(survey, is_last).as_ref(),
             )
             .await;
             match ended {
-                Ended::Committed => {
+                Ended::Committed(checked) => {
+                    self.keep_checked(checked.map(|checked| *checked));
                     self.committed(block, tried.elapsed());
                     if is_last {
                         self.tell_ready();
@@ -75,6 +78,13 @@ impl Runner<'_> {
                         committed: self.committed.clone(),
                     });
                 }
+                Ended::Mismatch(mismatch) => {
+                    return Err(ApplyError::Mismatch {
+                        mismatch,
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Refused(error) => return Err(*error),
                 Ended::Interrupted(signal) => {
                     self.batch = None;
                     return Err(ApplyError::Interrupted {

@@ -1,13 +1,16 @@
 //! What is told, as JSON: one object per event. The shapes
 //! are those of `docs/json/event.schema.json`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::mismatch::{EXPECTED, SETTLED};
 use super::plan_json;
 use super::schema_diff::{self, Sides};
 use crate::apply::Event;
+use crate::apply::check::Stage;
 use crate::cli::error::Error;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::to_json;
@@ -15,7 +18,8 @@ use crate::migration::{Kind, Name};
 use crate::plan::Cut;
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
-use crate::schema::Diff;
+use crate::schema::{Diff, ObjectId};
+use crate::verify::Blind;
 
 /// Version of everything that segue writes as JSON.
 pub(crate) const VERSION: u32 = 1;
@@ -206,12 +210,76 @@ pub(crate) fn event(event: &Event) -> Value {
             "deployment": deployment,
             "after_ms": milliseconds(*after),
         }),
+        Event::DriftFound { since, difference } => json!({
+            "event": "drift-found",
+            "since": since,
+            "difference": schema_diff::json(difference, SETTLED),
+        }),
+        Event::Verified {
+            stage: at,
+            duration,
+            half_way,
+            blind: left_out,
+            unused_rules,
+        } => json!({
+            "event": "verified",
+            "stage": stage(*at),
+            "duration_ms": milliseconds(*duration),
+            "half_way": self::half_way(half_way),
+            "blind": left_out.iter().map(blind).collect::<Vec<_>>(),
+            "unused_rules": unused_rules,
+        }),
+        Event::Mismatched { mismatch, goes_on } => json!({
+            "event": "mismatched",
+            "stage": stage(mismatch.stage),
+            "difference": schema_diff::json(&mismatch.difference, EXPECTED),
+            "before": schema_diff::json(&mismatch.before, EXPECTED),
+            "interference": mismatch
+                .interference
+                .iter()
+                .map(|(name, with)| json!({ "migration": name.as_str(), "with": with.as_str() }))
+                .collect::<Vec<_>>(),
+            "goes_on": goes_on,
+        }),
         Event::Notice { name, notice } => json!({
             "event": "notice",
             "migration": name.as_ref().map(Name::as_str),
             "notice": server_message(notice),
         }),
     }
+}
+
+/// When a check is made.
+pub(crate) fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Batch => "batch",
+        Stage::Tail => "tail",
+        Stage::Asked => "asked",
+    }
+}
+
+/// What concurrent migrations have left half-way.
+pub(crate) fn half_way(half_way: &BTreeMap<Name, BTreeSet<ObjectId>>) -> Vec<Value> {
+    half_way
+        .iter()
+        .map(|(name, objects)| json!({ "migration": name.as_str(), "objects": ids(objects) }))
+        .collect()
+}
+
+/// What could not be judged.
+pub(crate) fn blind(blind: &Blind) -> Value {
+    json!({
+        "migration": blind.name.as_str(),
+        "objects": ids(&blind.objects),
+        "total": blind.is_total,
+    })
+}
+
+fn ids(objects: &BTreeSet<ObjectId>) -> Vec<Value> {
+    objects
+        .iter()
+        .map(|id| json!({ "namespace": id.namespace, "kind": id.kind.as_str(), "name": id.name }))
+        .collect()
 }
 
 /// A problem in a file, as an event.

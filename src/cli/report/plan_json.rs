@@ -6,7 +6,7 @@ use super::json::{VERSION, cut};
 use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{CutReason, Fact, Plan, Ready, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, CutReason, Fact, Plan, Ready, Step, TailStep};
 
 /// The plan; `edges` are those that touch it.
 pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
@@ -38,8 +38,29 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "batch": plan.batch.iter().map(step).collect::<Vec<_>>(),
         "ready": ready(plan.ready),
         "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
+        "checks": checks(&plan.checks),
         "edges": edges,
     })
+}
+
+fn checks(checks: &Checks) -> Value {
+    let (state, before_ready, after_tail) = match checks {
+        Checks::Nothing => ("nothing", None, false),
+        Checks::NoExpectedSchema => ("no-expected-schema", None, false),
+        Checks::Ahead => ("ahead", None, false),
+        Checks::Diverged => ("diverged", None, false),
+        Checks::OtherMajors { .. } => ("other-majors", None, false),
+        Checks::Made {
+            before_ready,
+            after_tail,
+        } => ("made", *before_ready, *after_tail),
+    };
+    let before_ready = before_ready.map(|place| match place {
+        BeforeReady::InTheTransaction => "in-the-transaction",
+        BeforeReady::InTheLastTransaction => "in-the-last-transaction",
+        BeforeReady::AfterTheBatch => "after-the-batch",
+    });
+    json!({ "state": state, "before_ready": before_ready, "after_tail": after_tail })
 }
 
 fn names(names: &[Name]) -> Vec<&str> {

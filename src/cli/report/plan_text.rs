@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
 use crate::migration::Name;
-use crate::plan::{Fact, Place, Plan, Ready, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, Fact, Place, Plan, Ready, Step, TailStep};
 
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -50,7 +50,48 @@ pub(crate) fn plan(plan: &Plan) -> String {
             let _ = writeln!(text, "  {}", tail_step(step));
         }
     }
+    if let Some(checks) = checks(&plan.checks) {
+        let _ = writeln!(text, "\n{checks}");
+    }
     text
+}
+
+/// What is verified, or why nothing is; `None` if nothing is to be done.
+fn checks(checks: &Checks) -> Option<String> {
+    let text = match checks {
+        Checks::Nothing => return None,
+        Checks::NoExpectedSchema => {
+            "The schema is not verified: there is no expected schema.".to_owned()
+        }
+        Checks::Ahead => {
+            "The schema is not verified: the database is ahead of this folder.".to_owned()
+        }
+        Checks::Diverged => {
+            "The schema is not verified: what this folder lacks is in no expected schema."
+                .to_owned()
+        }
+        Checks::OtherMajors { major, .. } => {
+            format!("The schema cannot be verified: nothing is expected of PostgreSQL {major}.")
+        }
+        Checks::Made {
+            before_ready,
+            after_tail,
+        } => {
+            let before_ready = before_ready.map(|place| match place {
+                BeforeReady::InTheTransaction => {
+                    "before COMMIT, which a mismatch turns into a rollback"
+                }
+                BeforeReady::InTheLastTransaction => {
+                    "before the last COMMIT, which a mismatch turns into a rollback"
+                }
+                BeforeReady::AfterTheBatch => "before it is ready",
+            });
+            let after_tail = after_tail.then_some("after the tail");
+            let moments: Vec<_> = before_ready.into_iter().chain(after_tail).collect();
+            format!("The schema is verified {}.", moments.join(", and "))
+        }
+    };
+    Some(text)
 }
 
 fn place(plan: &Plan) -> String {

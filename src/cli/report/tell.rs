@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::line::{Line, Tone};
+use super::mismatch;
 use super::pace::{Pace, Reading};
 use super::phrase::{count, cut, left, names, sessions, thousands};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
-use crate::plan::{Place, Plan, Ready, Step};
+use crate::plan::{Checks, Place, Plan, Ready, Step};
 use crate::postgres::ServerError;
 
 /// How much is told.
@@ -269,6 +270,19 @@ impl Teller {
                 "Settled",
                 format!("after {} (deployment {deployment})", human(after)),
             ),
+            Event::Verified {
+                stage,
+                duration,
+                half_way,
+                blind,
+                unused_rules,
+            } => {
+                let lines = mismatch::verified(*stage, *duration, half_way, blind, unused_rules);
+                let is_told = self.verbosity > Verbosity::Quiet;
+                return if is_told { lines } else { Vec::new() };
+            }
+            // Told with what differs.
+            Event::DriftFound { .. } | Event::Mismatched { .. } => return Vec::new(),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
             Event::DeploymentBegan { .. } | Event::StatementBegan { .. } => return Vec::new(),
         };
@@ -340,6 +354,9 @@ impl Teller {
                 ));
             }
         }
+        if !again {
+            lines.extend(unverified(plan));
+        }
         if self.verbosity == Verbosity::Quiet {
             lines.clear();
         }
@@ -404,6 +421,17 @@ impl Teller {
             text,
         )]
     }
+}
+
+/// Why nothing will be verified.
+fn unverified(plan: &Plan) -> Option<Line> {
+    let why = match &plan.checks {
+        Checks::NoExpectedSchema => "there is no expected schema; `segue write-schema` writes it",
+        Checks::Ahead => "the database is ahead of this folder and of its expected schema",
+        Checks::Diverged => "what the database has and this folder lacks is in no expected schema",
+        Checks::Nothing | Checks::OtherMajors { .. } | Checks::Made { .. } => return None,
+    };
+    Some(Line::notable("Not verified", why))
 }
 
 /// `2 migrations in one transaction, then 1 concurrent migration`; `None` if

@@ -86,40 +86,74 @@ impl Baseline {
 /// [`Error::Server`], a lock timeout for example; the transaction can go on.
 /// [`Error::Lost`].
 pub async fn changed(session: &Session, baseline: &Baseline) -> Result<Changed, Error> {
-    let begun = session.rows(&format!("SAVEPOINT {SAVEPOINT}")).await?;
-    let set = session.rows(SETTINGS).await?;
-    let shared = session.rows(SHARED).await?;
-    let listing = session.rows(&listing_sql(session, &baseline.since)).await?;
-    // A transaction that had failed before has no savepoint to go back to.
-    begun.finish().await?;
-    let done = async {
-        set.finish().await?;
+    let entered = enter(session).await?;
+    let sent = async {
+        let shared = session.rows(SHARED).await?;
+        let listing = session.rows(&listing_sql(session, &baseline.since)).await?;
+        settled(entered).await?;
         let scope = baseline.scope(session, shared, listing).await?;
-        let Some((scope, gone)) = scope else {
-            let arriving = read_here(session, &Scope::All).await?;
-            return Ok((arriving, None));
-        };
-        let arriving = read_here(session, &scope).await?;
-        Ok::<_, Error>((arriving, Some((scope, gone))))
+        let only = scope.as_ref().map_or(&Scope::All, |(scope, _)| scope);
+        Ok((read_here(session, only).await?, scope))
     }
     .await;
-    // On its way while rows still come in.
+    leave(session, sent, async |(arriving, scope)| {
+        baseline.changed(arriving, scope).await
+    })
+    .await
+}
+
+/// Reads everything for a session in a transaction, which is as before
+/// afterwards as with [`changed`]; but this waits for whoever has locked
+/// anything.
+///
+/// # Errors
+/// As [`changed`].
+pub async fn read_within(session: &Session) -> Result<Reading, Error> {
+    let entered = enter(session).await?;
+    let sent = async {
+        settled(entered).await?;
+        read_here(session, &Scope::All).await
+    }
+    .await;
+    leave(session, sent, Arriving::assemble).await
+}
+
+/// Sends what makes a transaction ready for reading.
+async fn enter(session: &Session) -> Result<[Rows<'_>; 2], Error> {
+    let savepoint = session.rows(&format!("SAVEPOINT {SAVEPOINT}")).await?;
+    Ok([savepoint, session.rows(SETTINGS).await?])
+}
+
+/// Waits until that is done.
+async fn settled(entered: [Rows<'_>; 2]) -> Result<(), Error> {
+    for rows in entered {
+        rows.finish().await?;
+    }
+    Ok(())
+}
+
+/// Goes back to how the transaction was, without waiting for the rows that
+/// still come in.
+async fn leave<S, T>(
+    session: &Session,
+    sent: Result<S, Error>,
+    finish: impl AsyncFnOnce(S) -> Result<T, Error>,
+) -> Result<T, Error> {
     let back = session
         .rows(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"))
         .await?;
     let released = session
         .rows(&format!("RELEASE SAVEPOINT {SAVEPOINT}"))
         .await?;
-    let changed = async {
-        let (arriving, scope) = done?;
-        baseline.changed(arriving, scope).await
-    }
-    .await;
+    let finished = match sent {
+        Ok(sent) => finish(sent).await,
+        Err(error) => Err(error),
+    };
     let back = back.finish().await;
     let released = released.finish().await;
-    let changed = changed?;
+    let finished = finished?;
     back.and(released)?;
-    Ok(changed)
+    Ok(finished)
 }
 
 /// Marks where [`changed`] began.

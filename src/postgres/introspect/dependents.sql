@@ -1,7 +1,8 @@
 -- Objects whose text may be another one because names in it have changed: what
 -- hangs on the changed objects by pg_depend.
 --
--- $changed: objects that have changed, (catalog, oid, hash of names before). $names: the hash as it is now.
+-- `changed` has the objects that have changed and the hash of their names
+-- before, `names` that hash as it is now; see names.sql.
 --
 -- A name goes from an object to what depends on it, and no further where that
 -- has a name of its own: a table does not change its name because of its

@@ -79,12 +79,13 @@ fn security_labels_are_read() {
          CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
          CREATE TYPE pair AS (a integer, b integer);
          CREATE PUBLICATION news;
+         CREATE SCHEMA app;
          INSERT INTO pg_catalog.pg_seclabel (objoid, classoid, objsubid, provider, label) VALUES
              ('f()'::regprocedure, 'pg_proc'::regclass, 0, 'one', 'secret'),
              ('f()'::regprocedure, 'pg_proc'::regclass, 0, 'other', 'not so'),
              ('pair'::regtype, 'pg_type'::regclass, 0, 'one', 'twice'),
              ('pair'::regclass, 'pg_class'::regclass, 2, 'one', 'the second'),
-             ('public'::regnamespace, 'pg_namespace'::regclass, 0, 'one', 'open'),
+             ('app'::regnamespace, 'pg_namespace'::regclass, 0, 'one', 'open'),
              ((SELECT oid FROM pg_publication), 'pg_publication'::regclass, 0, 'one', 'told');
          INSERT INTO pg_catalog.pg_shseclabel (objoid, classoid, provider, label) VALUES
              ((SELECT oid FROM pg_database WHERE datname = ':database'), 'pg_database'::regclass, 'one', 'all of it'),
@@ -125,12 +126,7 @@ fn security_labels_are_read() {
               "other": "not so"
             }
           },
-          "namespace public": {
-            "comment": "standard public schema",
-            "owner": "pg_database_owner",
-            "privileges": {
-              "public": ["USAGE"]
-            },
+          "namespace app": {
             "security_labels": {
               "one": "open"
             }

@@ -90,7 +90,7 @@ fn functions_that_differ_in_their_arguments() {
               }
             }
           },
-          "function public.F ((character varying, \"char\")": {
+          "function public.\"F (\"(character varying, \"char\")": {
             "arguments": "character varying, \"char\"",
             "body": "SELECT 1",
             "language": "sql",

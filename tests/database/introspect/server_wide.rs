@@ -20,7 +20,7 @@ fn namespaces() {
         "#,
         r#"
         {
-          "namespace Odd \"names\".": {},
+          "namespace \"Odd \"\"names\"\".\"": {},
           "namespace app": {
             "comment": "Ours",
             "owner": "reader",
@@ -29,8 +29,8 @@ fn namespaces() {
             }
           },
           "namespace public": {
-            "comment": "Common",
-            "owner": "pg_database_owner"
+--@15       "owner": "pg_database_owner",
+            "comment": "Common"
           }
         }
         "#,
@@ -118,7 +118,8 @@ fn roles() {
           "role reader": {
             "login": true,
             "member_of": {
-              "all": {},
+--@<16         "all": {},
+--@16         "all": {"inherit": false, "set": false},
               "pg_monitor": {
                 "admin": true
               }
@@ -157,19 +158,11 @@ fn what_is_set_for_the_whole_server() {
               "app.secret": "present",
               "work_mem": "6MB"
             },
-            "owner": "postgres",
-            "parameters": {
-              "app.quota": {
-                "privileges": {
-                  "public": ["ALTER SYSTEM", "SET"]
-                }
-              },
-              "work_mem": {
-                "privileges": {
-                  "reader": ["SET"]
-                }
-              }
-            }
+--@15       "parameters": {
+--@15         "app.quota": {"privileges": {"public": ["ALTER SYSTEM", "SET"]}},
+--@15         "work_mem": {"privileges": {"reader": ["SET"]}}
+--@15       },
+            "owner": "postgres"
           }
         }
         "#;
@@ -204,6 +197,7 @@ fn default_privileges() {
               "public": []
             }
           },
+--@18     "default privileges reader ON LARGE OBJECTS": {"privileges": {"postgres": ["SELECT"]}},
           "default privileges reader ON SCHEMAS": {
             "privileges": {
               "postgres": ["USAGE"]

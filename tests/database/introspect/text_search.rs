@@ -74,6 +74,8 @@ fn collations() {
         "#,
         r#"
         {
+--@17     "collation public.builtin": {"locale": "C.UTF-8", "provider": "builtin"},
+--@16     "collation public.ruled": {"locale": "de", "provider": "icu", "rules": "&V << w <<< W"},
           "collation public.loose": {
             "deterministic": false,
             "locale": "de-u-ks-level2",

@@ -61,6 +61,7 @@ fn what_domains_are_made_of() {
                 "definition": "CHECK (((VALUE)::text <> 'q'::text))",
                 "validated": false
               },
+--@17         "word_not_null": {"definition": "NOT NULL"},
               "short": {
                 "comment": "Not long",
                 "definition": "CHECK ((length((VALUE)::text) < 5))"

@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
+use crate::apply::check::Mismatch;
 use crate::cli::outcome::Outcome;
 use crate::cli::report::{schema, stamped};
 use crate::diagnostic::code;
-use crate::plan::{CutReason, Place, Plan, Ready};
+use crate::plan::{Checks, CutReason, Place, Plan, Ready};
+use crate::schema::Diff;
 use crate::text::{Source, Span};
 
 fn a_diagnostic() -> Diagnostic {
@@ -41,6 +43,7 @@ fn all() -> Vec<Event> {
         batch: Vec::new(),
         ready: Ready::Already(1),
         tail: Vec::new(),
+        checks: Checks::Nothing,
     };
     vec![
         Event::Planned(Box::new(plan)),
@@ -147,6 +150,26 @@ fn all() -> Vec<Event> {
         Event::Settled {
             deployment: 1,
             after: second,
+        },
+        Event::DriftFound {
+            since: 1,
+            difference: a_difference(),
+        },
+        Event::Verified {
+            stage: Stage::Batch,
+            duration: second,
+            half_way: [(name.clone(), a_difference().objects())].into(),
+            blind: Vec::new(),
+            unused_rules: vec!["ignore: x".to_owned()],
+        },
+        Event::Mismatched {
+            mismatch: Box::new(Mismatch {
+                stage: Stage::Tail,
+                difference: a_difference(),
+                before: Diff::default(),
+                interference: vec![(name.clone(), Name::new("2.sql"))],
+            }),
+            goes_on: true,
         },
         Event::Notice {
             name: Some(name),

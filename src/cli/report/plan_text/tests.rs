@@ -4,7 +4,9 @@ use crate::cli::report::plan_json;
 use crate::graph::Edge;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{Block, Cut, CutReason, Fact, Place, Plan, Ready, Step, TailStep};
+use crate::plan::{
+    BeforeReady, Block, Checks, Cut, CutReason, Fact, Place, Plan, Ready, Step, TailStep,
+};
 
 fn name(text: &str) -> Name {
     Name::new(text)
@@ -55,6 +57,10 @@ fn full() -> Plan {
             tail("7-c.sql", &[], Progress::Failed("could not".to_owned())),
             tail("8-c.sql", &["7-c.sql"], Progress::Pending),
         ],
+        checks: Checks::Made {
+            before_ready: Some(BeforeReady::InTheLastTransaction),
+            after_tail: true,
+        },
     }
 }
 
@@ -108,6 +114,8 @@ Ready by the COMMIT of step 5.
 Tail
   7-c.sql, failed: could not
   8-c.sql, after `7-c.sql`
+
+The schema is verified before the last COMMIT, which a mismatch turns into a rollback, and after the tail.
 ",
     );
 }
@@ -122,6 +130,7 @@ fn an_older_folder_is_told_what_it_lacks() {
         batch: Vec::new(),
         ready: Ready::Already(7),
         tail: Vec::new(),
+        checks: Checks::Ahead,
         ..full()
     };
     check(
@@ -130,6 +139,8 @@ fn an_older_folder_is_told_what_it_lacks() {
 Project `main`: nothing pending; the database is ahead by 1 migration that this folder lacks: `9.sql`.
 
 Ready already, since deployment 7.
+
+The schema is not verified: the database is ahead of this folder.
 ",
     );
 }
@@ -142,6 +153,7 @@ fn an_empty_folder_has_nothing_to_apply() {
         batch: Vec::new(),
         ready: Ready::Nothing,
         tail: Vec::new(),
+        checks: Checks::Nothing,
         ..full()
     };
     check(
@@ -169,6 +181,7 @@ fn a_wait_names_the_session() {
             pending: 3,
             missing: vec![name("4.sql"), name("4b.sql")],
         },
+        checks: Checks::Diverged,
         ..full()
     };
     check(

@@ -63,6 +63,7 @@ fn history(deployments: Vec<Deployment>, records: &[(&str, State)]) -> History {
                     kind: Kind::Batch,
                     deployment: Some(1),
                     at: "2026-01-31T10:00:00Z".to_owned(),
+                    schema_diff: None,
                 };
                 (Name::new(name), record)
             })

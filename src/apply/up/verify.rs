@@ -1,0 +1,321 @@
+//! The checks of the schema around the steps of a run: before anything runs,
+//! before readiness where no block can do it, and after the tail.
+
+use std::time::Instant;
+
+use super::Runner;
+use crate::apply::batch::BlockCheck;
+use crate::apply::check::{self, Checked, Expectation, Mismatch, Stage};
+use crate::apply::survey::Survey;
+use crate::apply::{ApplyError, Event, OnMismatch};
+use crate::history::DeploymentState;
+use crate::plan::{BeforeReady, Checks, TailStep};
+use crate::postgres::Failure;
+use crate::postgres::introspect::Baseline;
+use crate::schema::{Diff, Snapshot};
+use crate::verify::Legal;
+
+/// What a run knows of the live schema.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Whether it has looked before anything ran.
+    has_looked: bool,
+    /// What was not as the last settled deployment had left it.
+    drift: Diff,
+    /// The schema as it was when this run had committed so much.
+    baseline: Option<(usize, Baseline)>,
+    /// The schema as it is when all is settled, if a check has seen it so.
+    settled: Option<Snapshot>,
+}
+
+impl Runner<'_> {
+    /// Before anything runs: tells what somebody has changed since the last
+    /// deployment was settled, so that it is not blamed on this one.
+    pub(super) async fn look_before(&mut self, survey: &Survey) -> Result<(), ApplyError> {
+        let Some(expectation) = &self.expectation else {
+            return Ok(());
+        };
+        let Checks::Made { before_ready, .. } = survey.plan.checks else {
+            return Ok(());
+        };
+        if std::mem::replace(&mut self.known.has_looked, true) {
+            return Ok(());
+        }
+        let major = expectation.major();
+        let settled = self.ledger.snapshot(&self.control, major).await?;
+        // What came since is not in it, and would look like drift.
+        let settled = settled.filter(|(deployment, _)| {
+            let records = survey.history.records.values();
+            records
+                .clone()
+                .all(|one| one.deployment <= Some(*deployment))
+        });
+        if settled.is_none() && before_ready != Some(BeforeReady::InTheTransaction) {
+            return Ok(());
+        }
+        let baseline = self.baseline().await?;
+        if let Some((since, mut settled)) = settled
+            && let Some(expectation) = &self.expectation
+        {
+            let mut live = baseline.reading.snapshot.clone();
+            expectation.rule(&mut live);
+            // The rules may have become others.
+            expectation.rule(&mut settled);
+            let difference = Legal::exactly(settled).judge(&live).difference;
+            if !difference.is_empty() {
+                self.known.drift = difference.clone();
+                self.run
+                    .events
+                    .tell(Event::DriftFound { since, difference });
+            }
+        }
+        self.known.baseline = Some((self.committed.len(), baseline));
+        Ok(())
+    }
+
+    /// The whole schema, read on the control session.
+    async fn baseline(&mut self) -> Result<Baseline, ApplyError> {
+        let began = Instant::now();
+        loop {
+            self.control_again().await?;
+            let lock_timeout = self.run.settings.lock_timeout;
+            let patience = self.run.settings.retry_for;
+            let reading = check::patiently(&self.control, lock_timeout, Baseline::read);
+            let reading = tokio::select! {
+                reading = reading => reading,
+                signal = self.run.interrupt.first() => {
+                    self.drop_control().await;
+                    return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
+                }
+            };
+            match reading {
+                Ok(baseline) => return Ok(baseline),
+                Err(error) => {
+                    let failure = error.failure();
+                    let is_passing = failure == Failure::LockTimeout
+                        || failure.is_connection_lost()
+                        || self.control.is_lost();
+                    if !is_passing {
+                        return Err(error.into());
+                    }
+                    if began.elapsed() >= patience {
+                        return Err(ApplyError::TimedOut {
+                            what: format!("the schema to be read: {error}"),
+                            after: began.elapsed(),
+                            option: "--retry-for",
+                            committed: Vec::new(),
+                        });
+                    }
+                    tokio::time::sleep(crate::apply::PAUSE_MIN).await;
+                }
+            }
+        }
+    }
+
+    /// Ends a session whose statement was given up, so that no snapshot of it
+    /// stays open.
+    async fn drop_control(&mut self) {
+        let _ = self.control.cancel().await;
+    }
+
+    /// Takes care that the schema as it is before the last block is known.
+    pub(super) async fn prepare_check(
+        &mut self,
+        survey: &Survey,
+        is_last: bool,
+    ) -> Result<(), ApplyError> {
+        let is_checked = is_last && matches!(survey.plan.checks, Checks::Made { .. });
+        let is_fresh = self
+            .known
+            .baseline
+            .as_ref()
+            .is_some_and(|(committed, _)| *committed == self.committed.len());
+        if is_checked && !is_fresh {
+            self.known.baseline = None;
+            self.known.baseline = Some((self.committed.len(), self.baseline().await?));
+        }
+        Ok(())
+    }
+
+    /// What the last block needs to check the schema before its COMMIT.
+    pub(super) fn block_check<'b>(
+        &'b self,
+        survey: &'b Survey,
+        is_last: bool,
+    ) -> Option<BlockCheck<'b>> {
+        if !is_last || !matches!(survey.plan.checks, Checks::Made { .. }) {
+            return None;
+        }
+        let (_, baseline) = self.known.baseline.as_ref()?;
+        Some(BlockCheck {
+            expectation: self.expectation.as_ref()?,
+            baseline,
+            survey,
+            drift: &self.known.drift,
+            committed: &self.committed,
+        })
+    }
+
+    /// Keeps what the last block's check has seen, for when all is settled.
+    pub(super) fn keep_checked(&mut self, checked: Option<Checked>) {
+        self.known.baseline = None;
+        self.known.settled = checked.and_then(settled);
+    }
+
+    /// Verifies what is committed, before it is announced as ready.
+    pub(super) async fn verify_batch(&mut self, survey: &Survey) -> Result<(), ApplyError> {
+        if !matches!(survey.plan.checks, Checks::Made { .. }) {
+            return Ok(());
+        }
+        let Some(mismatch) = self.verify(survey, Stage::Batch).await? else {
+            return Ok(());
+        };
+        Err(ApplyError::Mismatch {
+            mismatch,
+            committed: self.committed.clone(),
+        })
+    }
+
+    /// Verifies what the tail has left, before the deployment is settled;
+    /// what is not as expected, if that is to be a failure.
+    pub(super) async fn verify_tail(
+        &mut self,
+        survey: &Survey,
+        steps: &[TailStep],
+    ) -> Result<Option<Box<Mismatch>>, ApplyError> {
+        let is_checked = matches!(survey.plan.checks, Checks::Made { .. });
+        // Without a tail, the check before readiness has said it all.
+        if !is_checked || (steps.is_empty() && self.is_announced) {
+            return Ok(None);
+        }
+        let Some(mismatch) = self.verify(survey, Stage::Tail).await? else {
+            return Ok(None);
+        };
+        let notice = self.notice(DeploymentState::Failed, survey);
+        // The report says it anyway; the row is for those who look later.
+        if self.control_again().await.is_ok() {
+            let summary = mismatch.summary();
+            let _ = self
+                .ledger
+                .fail_tail(&self.control, &notice, &summary)
+                .await;
+        }
+        Ok(Some(mismatch))
+    }
+
+    /// Reads and judges the schema on the control session, and tells what it
+    /// gave; what is not as expected, if that is to be a failure.
+    async fn verify(
+        &mut self,
+        survey: &Survey,
+        stage: Stage,
+    ) -> Result<Option<Box<Mismatch>>, ApplyError> {
+        let began = Instant::now();
+        let (lock_timeout, patience) =
+            (self.run.settings.lock_timeout, self.run.settings.retry_for);
+        let checked = loop {
+            self.control_again().await?;
+            let Some(expectation) = &self.expectation else {
+                return Ok(None);
+            };
+            let looking = check::look(
+                expectation,
+                stage,
+                &self.control,
+                &self.ledger,
+                survey,
+                lock_timeout,
+                patience,
+            );
+            let looked = tokio::select! {
+                looked = looking => looked,
+                signal = self.run.interrupt.first() => {
+                    self.drop_control().await;
+                    return Err(ApplyError::Interrupted {
+                        signal,
+                        committed: self.committed.clone(),
+                    });
+                }
+            };
+            match looked {
+                Err(ApplyError::Postgres(error))
+                    if (error.failure().is_connection_lost() || self.control.is_lost())
+                        && began.elapsed() < patience =>
+                {
+                    self.run.events.tell(Event::ConnectionLost {
+                        reason: error.to_string(),
+                    });
+                    tokio::time::sleep(crate::apply::PAUSE_MIN).await;
+                }
+                looked => break looked?,
+            }
+        };
+        let Some(expectation) = &self.expectation else {
+            return Ok(None);
+        };
+        let mismatch = told(
+            self.run,
+            expectation,
+            &checked,
+            survey,
+            &self.known.drift,
+            &self.committed,
+        );
+        self.known.settled = settled(checked);
+        Ok(mismatch)
+    }
+
+    /// Keeps the schema in the ledger as the last settled deployment left it,
+    /// to tell drift from.
+    pub(super) async fn keep_snapshot(&mut self, settled: &[i64]) {
+        let (Some(snapshot), Some(expectation), Some(deployment)) = (
+            self.known.settled.take(),
+            &self.expectation,
+            settled.iter().max(),
+        ) else {
+            return;
+        };
+        let kept =
+            self.ledger
+                .keep_snapshot(&self.control, expectation.major(), *deployment, &snapshot);
+        if let Err(error) = kept.await {
+            // Only drift cannot be told apart next time.
+            tracing::warn!(%error, "the settled schema could not be kept");
+        }
+    }
+}
+
+/// The snapshot of a check that has seen the schema as it is when all is
+/// settled.
+fn settled(checked: Checked) -> Option<Snapshot> {
+    (checked.is_exact && checked.verdict.is_legal()).then_some(checked.snapshot)
+}
+
+/// Tells what a check gave; what is not as expected, if that is to be a
+/// failure.
+pub(in crate::apply) fn told(
+    run: &crate::apply::Run,
+    expectation: &Expectation,
+    checked: &Checked,
+    survey: &Survey,
+    drift: &Diff,
+    applied: &[crate::migration::Name],
+) -> Option<Box<Mismatch>> {
+    if checked.verdict.is_legal() {
+        run.events.tell(Event::Verified {
+            stage: checked.stage,
+            duration: checked.duration,
+            half_way: checked.verdict.half_way.clone(),
+            blind: checked.blind.clone(),
+            unused_rules: checked.unused_rules.clone(),
+        });
+        return None;
+    }
+    let mismatch = Box::new(checked.mismatch(&survey.graph, drift, applied));
+    let goes_on = expectation.on_mismatch() == OnMismatch::Warn;
+    run.events.tell(Event::Mismatched {
+        mismatch: mismatch.clone(),
+        goes_on,
+    });
+    (!goes_on).then_some(mismatch)
+}
