@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, code};
+use crate::directive::with_schema_diff;
 use crate::migration::{Kind, Migration, Name};
+use crate::schema::Diff;
 use crate::statement::Statements;
 use crate::text::{Source, Span};
 
@@ -175,6 +177,41 @@ pub fn script(path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> 
             )),
         }
     }))
+}
+
+/// Stores `parts` as the schema diff of a migration, in its file and in the
+/// value; nothing else of the file changes.
+///
+/// # Errors
+/// If the file cannot be read or written; it is as it was then.
+pub fn store_diff(migration: &mut Migration, parts: BTreeMap<u32, Diff>) -> Result<(), Error> {
+    let path = &migration.path;
+    let header = migration.source.text();
+    let written = with_schema_diff(header, &parts);
+    // Renamed over the old file, so that there is always a whole one; a name
+    // with a dot is passed over by whoever reads the folder meanwhile.
+    let new = path.with_file_name(format!(".{}.new", migration.name));
+    let copy = || {
+        let mut old = File::open(path)?;
+        old.seek(SeekFrom::Start(header.len() as u64))?;
+        let mut file = File::create(&new)?;
+        file.write_all(written.as_bytes())?;
+        io::copy(&mut old, &mut file)?;
+        file.set_permissions(old.metadata()?.permissions())?;
+        std::fs::rename(&new, path)
+    };
+    copy().map_err(|source| {
+        // What is left of it is of no use.
+        let _ = std::fs::remove_file(&new);
+        Error {
+            what: "the migration, to store its schema diff,",
+            path: path.clone(),
+            source,
+        }
+    })?;
+    migration.source = Arc::new(Source::new(migration.source.name(), written));
+    migration.schema_diff = Some(Arc::new(parts));
+    Ok(())
 }
 
 /// The statements of a migration, read and cut as they are asked for. Blocks.

@@ -112,6 +112,10 @@ pub struct Examined {
     pub roles: BTreeSet<String>,
     /// Rules of `[schema]` that matched nothing.
     pub idle_rules: Vec<String>,
+    /// The schema of the fresh database, as far as it counts.
+    pub schema: Option<Snapshot>,
+    /// What each concurrent migration really does.
+    pub diffs: BTreeMap<Name, Diff>,
 }
 
 /// Rehearses `migrations`, all of a folder by name, valid and outlined.
@@ -132,6 +136,7 @@ pub async fn rehearse<E: From<RehearseError>>(
         stage,
         migrations,
         examined: Examined::default(),
+        idle_rules: Vec::new(),
     };
     let before = server.shared().await?;
     let database = server.database().await?;
@@ -166,7 +171,6 @@ pub async fn rehearse<E: From<RehearseError>>(
             is_shared,
             is_stored,
             rehearsal: &rehearsal,
-            diffs: BTreeMap::new(),
             copies: BTreeMap::new(),
         };
         actor.line(&mut line, fresh.as_ref()).await?;
@@ -180,6 +184,8 @@ struct Actor<'a> {
     stage: &'a Stage<'a>,
     migrations: &'a [Migration],
     examined: Examined,
+    /// Rules that matched nothing in the last snapshot.
+    idle_rules: Vec<String>,
 }
 
 /// The database that is deployed step by step.
@@ -191,8 +197,6 @@ struct Line<'a> {
     /// Whether the project stores diffs.
     is_stored: bool,
     rehearsal: &'a Rehearsal,
-    /// What each concurrent migration really does.
-    diffs: BTreeMap<Name, Diff>,
     /// Where splits begin, by their place in the list.
     copies: BTreeMap<usize, Database>,
 }
@@ -207,7 +211,7 @@ impl Actor<'_> {
         let session = self.connect(database).await?;
         let mut snapshot = introspect::read(&session).await?.snapshot;
         session.close().await;
-        self.examined.idle_rules = self.stage.rules.apply(&mut snapshot);
+        self.idle_rules = self.stage.rules.apply(&mut snapshot);
         Ok(snapshot)
     }
 
@@ -278,6 +282,8 @@ impl Actor<'_> {
 
         let (began, before) = (Instant::now(), self.examined.findings.len());
         let first = self.snapshot(database).await?;
+        self.examined.idle_rules.clone_from(&self.idle_rules);
+        self.examined.schema = Some(first.clone());
         let deployed = self.deploy(database, self.migrations.len(), Until::Settled);
         let deployed = deployed.await?;
         let failed = deployed.failed.into_iter();
@@ -294,7 +300,7 @@ impl Actor<'_> {
             Expected::Nothing => {
                 self.skip(
                     Step::Expected,
-                    "there is no expected schema; `segue write-schema --throwaway` writes one",
+                    "there is none; `segue check --write` writes it",
                 );
                 return Ok(Some(first));
             }
@@ -339,7 +345,7 @@ impl Actor<'_> {
             if let Some(name) = &stage.proves {
                 let diff = Diff::between(&before, &snapshot);
                 self.prove(line, name, &diff);
-                line.diffs.insert(name.clone(), diff);
+                self.examined.diffs.insert(name.clone(), diff);
             }
             let rehearsal = line.rehearsal;
             for (index, split) in rehearsal.splits.iter().enumerate() {
@@ -355,7 +361,7 @@ impl Actor<'_> {
         }
         self.prefer_splits();
         let findings = std::mem::take(&mut self.examined.findings);
-        let concurrent = line.diffs.len();
+        let concurrent = self.examined.diffs.len();
         let splits = line.rehearsal.splits.len();
         for (step, total) in [(Step::Diffs, concurrent), (Step::Splits, splits)] {
             let verdict = match (count(step, &findings), stopped) {
@@ -428,15 +434,14 @@ impl Actor<'_> {
                     return Ok(());
                 }
             }
-            return self.split_in(line, &database, split, settled).await;
+            return self.split_in(&database, split, settled).await;
         };
-        self.split_in(line, &database, split, settled).await?;
+        self.split_in(&database, split, settled).await?;
         line.server.drop(database).await
     }
 
     async fn split_in(
         &mut self,
-        line: &Line<'_>,
         database: &Database,
         split: &Split,
         settled: &Snapshot,
@@ -450,7 +455,7 @@ impl Actor<'_> {
             return Ok(());
         }
         let live = self.snapshot(database).await?;
-        match judge::ready(split, settled, &line.diffs, self.migrations) {
+        match judge::ready(split, settled, &self.examined.diffs, self.migrations) {
             Ok(wanted) => {
                 let finding = judge::at_ready(split, &wanted, &live);
                 self.examined.findings.extend(finding);

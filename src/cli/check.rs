@@ -1,5 +1,6 @@
 //! `segue check`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -14,8 +15,8 @@ use super::report::{self, Line, Report, check_ci, check_json, check_text};
 use super::signal;
 use crate::apply::rehearse::{self, Examined, Expected, Place, Stage};
 use crate::apply::{Until, survey};
-use crate::diagnostic::Severity;
-use crate::files::expected;
+use crate::diagnostic::{Code, Severity, code};
+use crate::files::{self, expected};
 use crate::migration::Migration;
 use crate::postgres::throwaway::find_servers;
 use crate::rehearsal::{Finding, Step, judge};
@@ -46,6 +47,13 @@ pub struct CheckArgs {
     /// Only this major version of PostgreSQL; may be repeated
     #[arg(long, value_name = "N", conflicts_with = "on")]
     pub major: Vec<u32>,
+
+    /// Write down what is true: the expected schema, and the diffs that are stored wrongly or not
+    /// at all
+    ///
+    /// For what you have looked at and meant so. What is stored for other major versions stays.
+    #[arg(long)]
+    pub write: bool,
 
     /// Make databases on this server and drop them afterwards, in place of a server of its own
     ///
@@ -122,7 +130,12 @@ pub async fn run(
         let examined = rehearse::rehearse(&stage, &migrations, expected, &mut tell);
         let examined = Box::pin(examined).await?;
         notes(&examined, report);
-        checked.examined(examined);
+        let written = if args.write {
+            write(context, &mut migrations, &examined, report)?
+        } else {
+            BTreeSet::new()
+        };
+        checked.examined(examined, &written);
     }
     tell(&checked, args.format, context)?;
     Ok(if checked.is_well() {
@@ -142,6 +155,49 @@ fn tell(checked: &Checked, format: Format, context: &Context) -> Result<(), Erro
     }
 }
 
+/// Writes down what was seen; the findings that this cures, by their codes.
+fn write(
+    context: &Context,
+    migrations: &mut [Migration],
+    examined: &Examined,
+    report: &mut Report,
+) -> Result<BTreeSet<Code>, Error> {
+    let major = examined.major;
+    let mut said = |what: String| report.line_unless_quiet(&Line::done("Wrote", what));
+    // Who goes on with a history that fails halfway would write down half of it.
+    let Some(schema) = &examined.schema else {
+        return Ok(BTreeSet::new());
+    };
+    let folder = context.expected_schema();
+    if expected::write(&folder, major, schema)? {
+        said(format!("`{}/pg{major}`", folder.display()));
+    }
+    for migration in migrations {
+        let Some(diff) = examined.diffs.get(&migration.name) else {
+            continue;
+        };
+        let mut parts = migration
+            .schema_diff
+            .as_deref()
+            .cloned()
+            .unwrap_or_default();
+        if parts.insert(major, diff.clone()).as_ref() == Some(diff) {
+            continue;
+        }
+        files::store_diff(migration, parts)?;
+        said(format!(
+            "the schema diff of `{}` for PostgreSQL {major}",
+            migration.name
+        ));
+    }
+    Ok(BTreeSet::from([
+        code::MISSING_EXPECTED_SCHEMA,
+        code::UNEXPECTED_SCHEMA,
+        code::MISSING_SCHEMA_DIFF,
+        code::WRONG_SCHEMA_DIFF,
+    ]))
+}
+
 /// What should be known, and is nobody's fault.
 fn notes(examined: &Examined, report: &mut Report) {
     for role in &examined.roles {
@@ -151,7 +207,7 @@ fn notes(examined: &Examined, report: &mut Report) {
     }
     for rule in &examined.idle_rules {
         report.note(&format!(
-            "`{rule}` of `[schema]` in segue.toml matches nothing"
+            "`[schema]` in segue.toml: `{rule}` matches nothing"
         ));
     }
 }

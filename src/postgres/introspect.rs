@@ -142,7 +142,7 @@ pub struct Reading {
 /// # Errors
 /// [`Error::Server`], [`Error::Lost`].
 pub async fn read(session: &Session) -> Result<Reading, Error> {
-    looking(session, async || {
+    looking(session, async {
         read_here(session, &Scope::All).await?.assemble().await
     })
     .await
@@ -152,7 +152,7 @@ pub async fn read(session: &Session) -> Result<Reading, Error> {
 /// settings that shape what is rendered.
 async fn looking<T>(
     session: &Session,
-    work: impl AsyncFnOnce() -> Result<T, Error>,
+    work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let begun = session
         .rows("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -161,7 +161,7 @@ async fn looking<T>(
     let done = async {
         begun.finish().await?;
         set.finish().await?;
-        work().await
+        work.await
     }
     .await;
     let ended = session.execute("ROLLBACK").await;

@@ -6,7 +6,7 @@ use super::{Finding, Split, Step};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive;
 use crate::migration::{Kind, Migration, Name};
-use crate::schema::{Change, Conflict, Diff, Snapshot, Value};
+use crate::schema::{Change, Conflict, Diff, Snapshot};
 use crate::text::Span;
 
 /// Names of migrations as people list them.
@@ -37,12 +37,9 @@ fn place(migration: &Migration, diagnostic: Diagnostic, why: &str) -> Diagnostic
 }
 
 /// The parts of a migration's stored diff, by major version.
-#[must_use]
-pub fn parts(migration: &Migration) -> BTreeMap<u32, Value> {
-    let parts = migration.schema_diff.iter().flat_map(|parts| parts.iter());
-    parts
-        .map(|(major, diff)| (*major, diff.to_json()))
-        .collect()
+fn parts(migration: &Migration) -> &BTreeMap<u32, Diff> {
+    static NONE: BTreeMap<u32, Diff> = BTreeMap::new();
+    migration.schema_diff.as_deref().unwrap_or(&NONE)
 }
 
 /// `15, 16 and 17`
@@ -56,26 +53,19 @@ pub fn majors<'a>(majors: impl IntoIterator<Item = &'a u32>) -> String {
     }
 }
 
-/// What to do about a diff that is not stored, or wrong.
-fn rewrite(migration: &Migration) -> String {
-    format!(
-        "`segue add --throwaway {}` replays the history and writes it, if no database has applied the file yet",
-        migration.source.name()
-    )
-}
+/// What to do about what is stored and not true.
+const WRITE: &str = "if what it does is what was meant, `segue check --write` writes that down";
 
 /// Whether a concurrent migration's stored diff is what it does on `major`.
 #[must_use]
 pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Finding> {
     let name = &migration.name;
     let finding = |diagnostic: Diagnostic| {
-        let diagnostic = diagnostic
-            .note("what it really does is shown")
-            .help(rewrite(migration));
+        let diagnostic = diagnostic.note("what it really does is shown").help(WRITE);
         Some(Finding::new(Step::Diffs, diagnostic).with_difference(actual.clone()))
     };
     let parts = parts(migration);
-    let Some(part) = parts.get(&major) else {
+    let Some(stored) = parts.get(&major) else {
         let message = if parts.is_empty() {
             format!("`{name}` has no stored schema diff")
         } else {
@@ -93,15 +83,7 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
         let diagnostic = Diagnostic::new(code::WRONG_SCHEMA_DIFF, message);
         place(migration, diagnostic, &format!("for PostgreSQL {major}"))
     };
-    let stored = match Diff::from_json(part) {
-        Ok(stored) => stored,
-        Err(reason) => {
-            let message =
-                format!("the stored schema diff of `{name}` for PostgreSQL {major} is none");
-            return finding(wrong(message).note(reason));
-        }
-    };
-    if stored == *actual {
+    if stored == actual {
         return None;
     }
     let only_in = |one: &Diff, other: &Diff| -> Vec<String> {
@@ -115,8 +97,8 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
         "the stored schema diff of `{name}` is not what the migration does"
     ));
     for (what, changes) in [
-        ("stored, but not done", only_in(&stored, actual)),
-        ("done, but not stored", only_in(actual, &stored)),
+        ("stored, but not done", only_in(stored, actual)),
+        ("done, but not stored", only_in(actual, stored)),
     ] {
         if !changes.is_empty() {
             diagnostic = diagnostic.note(format!("{what}: {}", changes.join("; ")));
@@ -144,8 +126,10 @@ pub fn expected(expected: &Snapshot, live: &Snapshot, folder: &str) -> Option<Fi
             format!("the migrations do not make the schema that `{folder}` expects"),
         )
         .note("from what is expected to what the migrations make:")
-        .help("`segue write-schema --throwaway` writes what they make; if that is not what was meant, the last migrations are wrong");
-        Finding::new(Step::Expected, diagnostic).with_difference(difference).about(folder)
+        .help("if what they make is what was meant, `segue check --write` writes that down");
+        Finding::new(Step::Expected, diagnostic)
+            .with_difference(difference)
+            .about(folder)
     })
 }
 
@@ -156,13 +140,12 @@ pub fn no_expected(major: u32, there: &[u32], folder: &str) -> Finding {
         code::MISSING_EXPECTED_SCHEMA,
         format!("`{folder}` has no part for PostgreSQL {major}"),
     );
-    Finding::new(
-        Step::Expected,
-        diagnostic
-            .note(format!("it has: {}", majors(there)))
-            .help("`segue write-schema --throwaway` writes it"),
-    )
-    .about(folder)
+    let diagnostic = match there {
+        [] => diagnostic,
+        there => diagnostic.note(format!("it has {}", majors(there))),
+    };
+    let diagnostic = diagnostic.help("`segue check --write` writes it");
+    Finding::new(Step::Expected, diagnostic).about(folder)
 }
 
 /// An expected schema for a major version that is not listed.

@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod batch;
+mod check;
 mod cli;
 mod commit;
 mod connect;

@@ -32,6 +32,13 @@ impl Server {
         })
     }
 
+    /// Major version of the shared one.
+    pub fn shared_major() -> u32 {
+        let version = super::TestSession::connect(&Self::shared().url("postgres"))
+            .query("SHOW server_version_num");
+        version.parse::<u32>().expect("a number") / 10_000
+    }
+
     /// One for this test alone, with settings such as
     /// `("synchronous_standby_names", "nobody")`; stopped when dropped.
     pub fn start(settings: &[(&str, &str)]) -> Self {

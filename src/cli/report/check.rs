@@ -1,9 +1,10 @@
 //! What a check has found, put together over all major versions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::apply::rehearse::{Examined, Seen, Verdict};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::rehearsal::{Finding, Step, judge};
 
 /// The result of `segue check`.
@@ -66,8 +67,18 @@ impl Checked {
         }));
     }
 
-    /// Takes what was seen on one major version.
-    pub(crate) fn examined(&mut self, examined: Examined) {
+    /// Takes what was seen on one major version, but for findings whose cause
+    /// was `cured` meanwhile.
+    pub(crate) fn examined(&mut self, mut examined: Examined, cured: &BTreeSet<Code>) {
+        let is_cured = |finding: &Finding| cured.contains(&finding.diagnostic.code);
+        for seen in &mut examined.seen {
+            let mut findings = examined.findings.iter();
+            let mut own = findings.by_ref().filter(|one| one.step == seen.step);
+            if seen.verdict == Verdict::Failed && own.all(is_cured) {
+                seen.verdict = Verdict::Passed;
+            }
+        }
+        examined.findings.retain(|finding| !is_cured(finding));
         for finding in examined.findings {
             let known = self.found.iter_mut().find(|one| one.finding == finding);
             match known {

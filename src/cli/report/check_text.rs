@@ -15,12 +15,17 @@ pub(crate) fn text(checked: &Checked) -> String {
     let mut text = steps(checked);
     for found in &checked.found {
         text.push('\n');
+        let mut diagnostic = found.diagnostic(checked);
+        let helps = std::mem::take(&mut diagnostic.helps);
         // Where standard output is no terminal, colours are taken out again.
-        text.push_str(&render(&found.diagnostic(checked), Style::Colour));
+        text.push_str(&render(&diagnostic, Style::Colour));
         if let Some(difference) = &found.finding.difference {
             for line in self::difference(difference) {
                 let _ = writeln!(text, "    {line}");
             }
+        }
+        for help in helps {
+            let _ = writeln!(text, "  = help: {help}");
         }
     }
     // Writing into a string cannot fail, here and above.

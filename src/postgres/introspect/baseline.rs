@@ -49,7 +49,7 @@ impl Baseline {
     /// # Errors
     /// [`Error::Server`], [`Error::Lost`].
     pub async fn read(session: &Session) -> Result<Self, Error> {
-        looking(session, async || {
+        looking(session, async {
             // The oldest transaction under way: what the snapshot does not see
             // is not older.
             let since = session
@@ -96,8 +96,8 @@ pub async fn changed(session: &Session, baseline: &Baseline) -> Result<Changed, 
         Ok((read_here(session, only).await?, scope))
     }
     .await;
-    leave(session, sent, async |(arriving, scope)| {
-        baseline.changed(arriving, scope).await
+    leave(session, sent, |(arriving, scope)| {
+        baseline.changed(arriving, scope)
     })
     .await
 }
@@ -134,10 +134,10 @@ async fn settled(entered: [Rows<'_>; 2]) -> Result<(), Error> {
 
 /// Goes back to how the transaction was, without waiting for the rows that
 /// still come in.
-async fn leave<S, T>(
+async fn leave<S, T, F: Future<Output = Result<T, Error>>>(
     session: &Session,
     sent: Result<S, Error>,
-    finish: impl AsyncFnOnce(S) -> Result<T, Error>,
+    finish: impl FnOnce(S) -> F,
 ) -> Result<T, Error> {
     let back = session
         .rows(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"))

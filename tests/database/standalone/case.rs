@@ -249,6 +249,7 @@ fn ended(outcome: Result<Outcome, ApplyError>) -> String {
     match outcome {
         Ok(Outcome::Settled) => "settled\n".to_owned(),
         Ok(Outcome::Ready) => "ready\n".to_owned(),
+        Ok(Outcome::Mismatched(mismatch)) => format!("{}\n", mismatch.summary()),
         Ok(Outcome::Unsettled(_)) => "not settled\n".to_owned(),
         Err(ApplyError::Partly {
             statements, error, ..
