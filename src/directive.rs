@@ -11,6 +11,7 @@ mod argument;
 mod check;
 mod codd;
 mod comment;
+mod ending;
 mod header;
 mod late;
 mod lexer;
@@ -20,6 +21,7 @@ mod table;
 
 pub use argument::Waiver;
 pub use codd::{codd_function_call, codd_function_diagnostic};
+pub use ending::end_in_header;
 pub use header::{HeaderEnd, HeaderScanner, header_len};
 pub use late::late_directives;
 pub use parser::parse;
