@@ -10,6 +10,13 @@ use serde_json::{Map, Value};
 
 /// All schemas, by name.
 const SCHEMAS: [(&str, &str); 7] = [
+<<<<<<< HEAD
+=======
+    (
+        "check",
+        include_str!("../../../docs/json/check.schema.json"),
+    ),
+>>>>>>> main
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
