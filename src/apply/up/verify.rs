@@ -25,6 +25,9 @@ pub(super) struct Known {
     baseline: Option<(usize, Baseline)>,
     /// The schema as it is when all is settled, if a check has seen it so.
     settled: Option<Snapshot>,
+    /// Whether somebody with a newer folder has applied more meanwhile, so that
+    /// the schema can neither be verified nor settled by this run.
+    pub(super) is_overtaken: bool,
 }
 
 impl Runner<'_> {
@@ -247,6 +250,13 @@ impl Runner<'_> {
                 looked => break looked?,
             }
         };
+        if !checked.verdict.is_legal() && !checked.overtaken.is_empty() {
+            self.known.is_overtaken = true;
+            self.run.events.tell(Event::Overtaken {
+                names: checked.overtaken,
+            });
+            return Ok(None);
+        }
         let Some(expectation) = &self.expectation else {
             return Ok(None);
         };
