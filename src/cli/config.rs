@@ -12,9 +12,8 @@ use super::duration::HumanDuration;
 use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
-use crate::directive::nearest;
 use crate::schema::rules::{Pattern, PatternError};
-use crate::text::{Source, Span};
+use crate::text::{Source, Span, nearest};
 
 /// The file that is read where `--config` names no other.
 pub const FILE: &str = "segue.toml";

@@ -50,7 +50,7 @@ pub struct Context {
 ///
 /// # Errors
 /// All of them, if one is an error.
-fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+pub(super) fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
     if diagnostics
         .iter()
         .any(|one| one.severity == Severity::Error)
@@ -144,6 +144,20 @@ impl Context {
             .connect_wait
             .or(self.config.connect_wait)
             .map_or(CONNECT_WAIT, |wait| wait.0)
+    }
+
+    /// The folders of migrations, in the order given; at least one.
+    ///
+    /// # Errors
+    /// If a variable names none.
+    pub fn migration_folders(&self, report: &mut Report) -> Result<Vec<PathBuf>, Error> {
+        let folders = self.folders();
+        report.notes(folders.notice.as_slice());
+        if folders.value.is_empty() {
+            return Err(Error::usage("no folder of migrations is named")
+                .help("`--migrations DIR` names one"));
+        }
+        Ok(folders.value)
     }
 
     /// The folders of migrations.

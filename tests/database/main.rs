@@ -1,6 +1,7 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod activity;
+mod add;
 mod batch;
 mod check;
 mod cli;

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::directive::nearest;
 use crate::schema::{Kind, ObjectId, Snapshot, Value};
+use crate::text::nearest;
 
 /// A pattern of what is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
