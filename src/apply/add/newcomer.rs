@@ -108,11 +108,6 @@ impl Newcomer {
         &self.migration.name
     }
 
-    /// The folder that it will be in.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder.path
-    }
-
     /// Where it will be.
     #[must_use]
     pub fn place(&self) -> &Path {
