@@ -9,6 +9,7 @@ mod commit;
 mod connect;
 mod cuts;
 mod deploy;
+mod diff;
 mod fresh_database;
 mod introspect;
 mod locks;
@@ -26,6 +27,7 @@ mod steps;
 mod tail;
 mod throwaway;
 mod triples;
+mod write_schema;
 
 #[path = "../support/support.rs"]
 mod support;

@@ -152,8 +152,14 @@ fn an_error_of_the_file_has_its_place() {
     project.write("roles.sql", "CREATE ROLE app;\n\\du\n");
     up().expect(
         "",
-        "
-            error[psql-meta-command]: X
+        r"
+            error[psql-meta-command]: psql meta-command `\du` is not SQL
+              --> roles.sql:2:1
+              |
+            2 | \du
+              | ^^^ only psql knows this
+              = help: remove the line: segue sends SQL only
+            note: the file is `before` of `[throwaway]` in segue.toml; nothing else was run
         ",
         2,
     );
@@ -161,7 +167,13 @@ fn an_error_of_the_file_has_its_place() {
     up().expect(
         "",
         "
-            error[misplaced-directive]: X
+            error[misplaced-directive]: directives are for migrations, and this file is none
+              --> roles.sql:1:1
+              |
+            1 | -- segue: no-txn
+              | ^ in the comments that the file begins with
+              = help: remove the directives: each statement runs by itself here
+            note: the file is `before` of `[throwaway]` in segue.toml; nothing else was run
         ",
         2,
     );

@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 7] = [
+    (
+        "check",
+        include_str!("../../../docs/json/check.schema.json"),
+    ),
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
