@@ -6,7 +6,7 @@ use super::context::Context;
 use super::error::Error;
 use super::report::Report;
 use crate::apply::script;
-use crate::postgres::Target;
+use crate::postgres::{Session, Target};
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::Throwaway;
@@ -114,7 +114,7 @@ impl ServerArgs {
 ///
 /// # Errors
 /// None in practice: the URL is ours.
-pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
+fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
     // Whatever the environment says is of other servers.
     let environment = Environment::default();
     let target = Target::resolve(Some(&throwaway.url(DATABASE)), &environment)?;
@@ -125,7 +125,13 @@ pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
 ///
 /// # Errors
 /// The file's; nothing else has been run then.
-pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+    // PostgreSQL comments on its first database, and no other one has that in
+    // its schema.
+    let session = Session::connect(target, context.connect_wait()).await?;
+    let uncomment = format!("COMMENT ON DATABASE {DATABASE} IS NULL");
+    session.execute(&uncomment).await?;
+    session.close().await;
     let Some(path) = context.before() else {
         return Ok(());
     };
