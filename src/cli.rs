@@ -10,6 +10,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
+mod add;
 mod bounds;
 mod check;
 mod completions;
@@ -80,6 +81,7 @@ pub struct Cli {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    Add(add::AddArgs),
     Up(up::UpArgs),
     Settle(settle::SettleArgs),
     Abandon(abandon::AbandonArgs),
@@ -147,6 +149,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         .map_err(|error| Error::new(Outcome::Failed, format!("cannot start threads: {error}")))?;
     runtime.block_on(async {
         match &cli.command {
+            Command::Add(args) => Box::pin(add::run(args, &context, report)).await,
             Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
             Command::Settle(args) => Box::pin(settle::run(args, &context, report)).await,
             Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,

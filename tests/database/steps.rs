@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+mod laws;
+
 use segue::postgres::introspect::{self, Baseline, Reading};
 use segue::schema::{Kind, ObjectId, Snapshot};
 
@@ -24,14 +26,19 @@ impl World {
             other: database.role("other", ""),
             database: database.name().to_owned(),
         };
+        Self::of(database, names)
+    }
+
+    /// In this database, with these names.
+    fn of(database: TestDatabase<'static>, names: Names) -> Self {
         database.run(&names.fill(&ddl_steps::world()));
         Self { database, names }
     }
 
     /// Without roles of other tests: they are not in one database only.
     fn own(&self, mut reading: Reading) -> Reading {
-        let name = &self.names.database;
-        let is_own = |id: &ObjectId| id.kind != Kind::Role || id.name.starts_with(name.as_str());
+        let name = self.names.role.trim_end_matches("role");
+        let is_own = |id: &ObjectId| id.kind != Kind::Role || id.name.starts_with(name);
         reading.snapshot.objects.retain(|id, _| is_own(id));
         reading.entities.retain(|_, id| is_own(id));
         reading
@@ -77,6 +84,14 @@ async fn run(session: &segue::postgres::Session, what: &str, sql: &str) {
     }
 }
 
+/// What chooses the order.
+fn seed() -> u64 {
+    std::env::var("SEGUE_TEST_SEED").map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("SEGUE_TEST_SEED is a number"),
+    )
+}
+
 /// Each step of a file in a random order: exactly the objects change that it
 /// names, what is read again is what there is, and undone it is as before.
 fn check(file: &str) {
@@ -84,10 +99,7 @@ fn check(file: &str) {
     let library = world.library();
     let steps = ddl_steps::steps(file);
     let mut order: Vec<usize> = (0..steps.len()).collect();
-    let seed = std::env::var("SEGUE_TEST_SEED").map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("SEGUE_TEST_SEED is a number"),
-    );
+    let seed = seed();
     fastrand::Rng::with_seed(seed).shuffle(&mut order);
     let seen = Mutex::new(steps.clone());
     library.run(async |session| {

@@ -13,6 +13,9 @@ use super::{Arriving, Entity, QUERIES, Reading, SETTINGS, looking, read_here};
 use crate::postgres::{Error, Rows, Session, column, literal};
 use crate::schema::ObjectId;
 
+/// Kind and oid to name.
+type Everywhere = BTreeMap<(String, u32), String>;
+
 /// A row of a catalog: oid of the catalog and its own.
 type Node = (u32, u32);
 
@@ -25,9 +28,9 @@ pub struct Baseline {
     listing: BTreeMap<Node, i64>,
     /// Their names, as a hash; not of every catalog.
     names: BTreeMap<Node, i64>,
-    /// Roles and tablespaces: they are named everywhere.
-    shared: BTreeMap<(String, u32), String>,
-    /// Each transaction before this one was over.
+    /// What is, or matters, in the text of any object.
+    everywhere: Everywhere,
+    /// The oldest transaction under way then: each one before it was over.
     since: String,
     /// The catalogs that objects are in, by oid.
     catalogs: BTreeMap<u32, &'static str>,
@@ -50,22 +53,20 @@ impl Baseline {
     /// [`Error::Server`], [`Error::Lost`].
     pub async fn read(session: &Session) -> Result<Self, Error> {
         looking(session, async {
-            // The oldest transaction under way: what the snapshot does not see
-            // is not older.
             let since = session
                 .value("SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.xid")
                 .await?
                 .ok_or_else(|| Error::protocol("no snapshot"))?;
             let catalogs = session.rows(&catalogs_sql()).await?;
-            let shared = session.rows(SHARED).await?;
+            let everywhere = session.rows(EVERYWHERE).await?;
             let listing = session.rows(&listing_sql(session, &since)).await?;
             let names = session.rows(&names_sql(|_| ">= 1".to_owned())).await?;
             let arriving = read_here(session, &Scope::All).await?;
             Ok(Self {
                 catalogs: catalogs_of(catalogs).await?,
-                shared: shared_of(shared).await?,
-                listing: Listing::read(listing).await?.hashes,
-                names: names_of(names).await?,
+                everywhere: everywhere_of(everywhere).await?,
+                listing: hashes_of(listing).await?,
+                names: hashes_of(names).await?,
                 reading: arriving.assemble().await?,
                 since,
             })
@@ -88,10 +89,10 @@ impl Baseline {
 pub async fn changed(session: &Session, baseline: &Baseline) -> Result<Changed, Error> {
     let entered = enter(session).await?;
     let sent = async {
-        let shared = session.rows(SHARED).await?;
+        let everywhere = session.rows(EVERYWHERE).await?;
         let listing = session.rows(&listing_sql(session, &baseline.since)).await?;
         settled(entered).await?;
-        let scope = baseline.scope(session, shared, listing).await?;
+        let scope = baseline.scope(session, everywhere, listing).await?;
         let only = scope.as_ref().map_or(&Scope::All, |(scope, _)| scope);
         Ok((read_here(session, only).await?, scope))
     }
@@ -159,11 +160,15 @@ async fn leave<S, T, F: Future<Output = Result<T, Error>>>(
 /// Marks where [`changed`] began.
 const SAVEPOINT: &str = "segue_changed";
 
-/// What has a name and is not in one database only. Ordinary roles may read the
-/// view.
-const SHARED: &str = "\
+/// What the text of any object may depend on. Ordinary roles may read the view.
+///
+/// Operators are rendered with or without their namespace, as the parser would
+/// find them or not, and implicit casts let it find others.
+const EVERYWHERE: &str = "\
 SELECT 'role', oid, rolname FROM pg_catalog.pg_roles \
-UNION ALL SELECT 'tablespace', oid, spcname FROM pg_catalog.pg_tablespace";
+UNION ALL SELECT 'tablespace', oid, spcname FROM pg_catalog.pg_tablespace \
+UNION ALL SELECT 'cast', oid, xmin::pg_catalog.text FROM pg_catalog.pg_cast \
+WHERE castcontext = 'i' AND oid >= 16384";
 
 /// Beyond this share of all objects, everything is read.
 const SHARE_MAX: usize = 2;
@@ -174,22 +179,23 @@ impl Baseline {
     async fn scope(
         &self,
         session: &Session,
-        shared: Rows<'_>,
+        everywhere: Rows<'_>,
         listing: Rows<'_>,
     ) -> Result<Option<(Scope, BTreeSet<Entity>)>, Error> {
-        let shared = shared_of(shared).await?;
-        let listing = Listing::read(listing).await?;
-        let is_renamed =
-            |(key, name): (&(String, u32), &String)| shared.get(key).is_some_and(|now| now != name);
-        if self.shared.iter().any(is_renamed) {
+        let everywhere = everywhere_of(everywhere).await?;
+        let listing = hashes_of(listing).await?;
+        // A new role or one that is gone is named nowhere else.
+        let is_other = |(key, name): (&(String, u32), &String)| match everywhere.get(key) {
+            Some(now) => now != name,
+            None => key.0 == "cast",
+        };
+        let is_new = |key: &(String, u32)| key.0 == "cast" && !self.everywhere.contains_key(key);
+        if self.everywhere.iter().any(is_other) || everywhere.keys().any(is_new) {
             return Ok(None);
         }
         let changed: BTreeSet<Node> = listing
-            .hashes
             .iter()
-            .filter(|(node, hash)| {
-                self.listing.get(node) != Some(hash) || listing.touched.contains(node)
-            })
+            .filter(|(node, hash)| self.listing.get(node) != Some(hash))
             .map(|(node, _)| *node)
             .collect();
         let gone = self
@@ -199,7 +205,7 @@ impl Baseline {
             .filter(|entity| !ALWAYS.contains(&entity.catalog))
             .filter(|entity| {
                 let node = self.node(entity);
-                node.is_none_or(|node| !listing.hashes.contains_key(&node))
+                node.is_none_or(|node| !listing.contains_key(&node))
             })
             .copied()
             .collect();
@@ -224,7 +230,7 @@ impl Baseline {
                 count += 1;
             }
         }
-        let is_most = count * SHARE_MAX > listing.hashes.len();
+        let is_most = count * SHARE_MAX > listing.len();
         Ok((!is_most).then_some((Scope::Only(only), gone)))
     }
 
@@ -339,41 +345,19 @@ async fn catalogs_of(mut rows: Rows<'_>) -> Result<BTreeMap<u32, &'static str>, 
     Ok(catalogs)
 }
 
-async fn shared_of(mut rows: Rows<'_>) -> Result<BTreeMap<(String, u32), String>, Error> {
-    let mut shared = BTreeMap::new();
+async fn everywhere_of(mut rows: Rows<'_>) -> Result<Everywhere, Error> {
+    let mut everywhere = BTreeMap::new();
     while let Some(row) = rows.next().await? {
         let key = (column(&row, 0)?, column(&row, 1)?);
-        shared.insert(key, column(&row, 2)?);
+        everywhere.insert(key, column(&row, 2)?);
     }
-    Ok(shared)
+    Ok(everywhere)
 }
 
-async fn names_of(mut rows: Rows<'_>) -> Result<BTreeMap<Node, i64>, Error> {
-    let mut names = BTreeMap::new();
+async fn hashes_of(mut rows: Rows<'_>) -> Result<BTreeMap<Node, i64>, Error> {
+    let mut hashes = BTreeMap::new();
     while let Some(row) = rows.next().await? {
-        names.insert((column(&row, 0)?, column(&row, 1)?), column(&row, 2)?);
+        hashes.insert((column(&row, 0)?, column(&row, 1)?), column(&row, 2)?);
     }
-    Ok(names)
-}
-
-/// What objects are made of.
-#[derive(Default)]
-struct Listing {
-    hashes: BTreeMap<Node, i64>,
-    /// Those that have something new beside what is hashed.
-    touched: BTreeSet<Node>,
-}
-
-impl Listing {
-    async fn read(mut rows: Rows<'_>) -> Result<Self, Error> {
-        let mut listing = Self::default();
-        while let Some(row) = rows.next().await? {
-            let node = (column(&row, 0)?, column(&row, 1)?);
-            listing.hashes.insert(node, column(&row, 2)?);
-            if row[3].as_deref() == Some("t") {
-                listing.touched.insert(node);
-            }
-        }
-        Ok(listing)
-    }
+    Ok(hashes)
 }

@@ -13,68 +13,69 @@
 -- by a migration, namespace public for example, it is listed.
 --
 -- Rows that never go without another row that is listed, those of columns for
--- example, would make the listing slow, so of them only those count, in
--- `touched`, that are not older than the transaction $since.
+-- example, would make the listing slow. Of them only those count that are not
+-- older than $since, the oldest transaction that was under way when it was made
+-- for the first time: a row that was there by then, and is older, can only have
+-- been replaced by one that is not.
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS catalog,
-    coalesce(i.indrelid, part.relation) AS oid, pg_catalog.bit_xor(part.hash) AS hash,
-    pg_catalog.bool_or(part.touched) AS touched
+    coalesce(i.indrelid, part.relation) AS oid, pg_catalog.bit_xor(part.hash) AS hash
 FROM (
     -- Not TOAST, whose namespace is 99.
-    SELECT oid AS relation, true AS own, false AS touched,
+    SELECT oid AS relation, true AS own,
         pg_catalog.hash_record_extended(ROW (oid, xmin), 1) AS hash
     FROM pg_catalog.pg_class
     WHERE oid >= 16384 AND relkind <> 't' AND relnamespace <> 99
     UNION ALL
-    SELECT attrelid, false, true, 0
+    SELECT attrelid, false, pg_catalog.hash_record_extended(ROW (attrelid, attnum, xmin), 41)
     FROM pg_catalog.pg_attribute
     WHERE pg_catalog.age(xmin) <= $since AND attnum > 0
     UNION ALL
-    SELECT adrelid, false, true, 0
+    SELECT adrelid, false, pg_catalog.hash_record_extended(ROW (adrelid, oid, xmin), 42)
     FROM pg_catalog.pg_attrdef
     WHERE pg_catalog.age(xmin) <= $since
     UNION ALL
-    SELECT conrelid, false, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 4)
+    SELECT conrelid, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 4)
     FROM pg_catalog.pg_constraint
     WHERE conrelid >= 16384
     UNION ALL
-    SELECT indexrelid, false, true, 0
+    SELECT indexrelid, false, pg_catalog.hash_record_extended(ROW (indexrelid, xmin), 43)
     FROM pg_catalog.pg_index
     WHERE pg_catalog.age(xmin) <= $since
     UNION ALL
-    SELECT tgrelid, false, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 6)
+    SELECT tgrelid, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 6)
     FROM pg_catalog.pg_trigger
     WHERE NOT tgisinternal OR tgparentid <> 0
     UNION ALL
     -- Whether the triggers of a constraint fire is an attribute of it, also
     -- where they are on the other table.
-    SELECT c.conrelid, false, true, 0
+    SELECT c.conrelid, false, pg_catalog.hash_record_extended(ROW (t.oid, t.xmin), 50)
     FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_constraint AS c ON c.oid = t.tgconstraint
     WHERE pg_catalog.age(t.xmin) <= $since AND t.tgisinternal
     UNION ALL
-    SELECT ev_class, false, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 7)
+    SELECT ev_class, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 7)
     FROM pg_catalog.pg_rewrite
     WHERE ev_class >= 16384
     UNION ALL
-    SELECT polrelid, false, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 8)
+    SELECT polrelid, false, pg_catalog.hash_record_extended(ROW (oid, xmin), 8)
     FROM pg_catalog.pg_policy
     UNION ALL
-    SELECT inhrelid, false, false, pg_catalog.hash_record_extended(ROW (inhparent, xmin), 9)
+    SELECT inhrelid, false, pg_catalog.hash_record_extended(ROW (inhparent, xmin), 9)
     FROM pg_catalog.pg_inherits
     UNION ALL
-    SELECT partrelid, false, true, 0
+    SELECT partrelid, false, pg_catalog.hash_record_extended(ROW (partrelid, xmin), 44)
     FROM pg_catalog.pg_partitioned_table
     WHERE pg_catalog.age(xmin) <= $since
     UNION ALL
-    SELECT ftrelid, false, true, 0
+    SELECT ftrelid, false, pg_catalog.hash_record_extended(ROW (ftrelid, xmin), 45)
     FROM pg_catalog.pg_foreign_table
     WHERE pg_catalog.age(xmin) <= $since
     UNION ALL
-    SELECT seqrelid, false, true, 0
+    SELECT seqrelid, false, pg_catalog.hash_record_extended(ROW (seqrelid, xmin), 46)
     FROM pg_catalog.pg_sequence
     WHERE pg_catalog.age(xmin) <= $since
         UNION ALL
         -- OWNED BY is nothing but a dependency.
-        SELECT s.seqrelid, false, false,
+        SELECT s.seqrelid, false,
             pg_catalog.hash_record_extended(ROW (d.refobjid, d.refobjsubid, d.deptype, d.xmin), 13)
         FROM pg_catalog.pg_sequence AS s
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -82,47 +83,47 @@ FROM (
             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
         -- Comments, security labels, and what ties to an extension.
     UNION ALL
-    SELECT d.objoid, false, false, pg_catalog.hash_record_extended(ROW (d.objsubid, d.xmin), 14)
+    SELECT d.objoid, false, pg_catalog.hash_record_extended(ROW (d.objsubid, d.xmin), 14)
     FROM pg_catalog.pg_description AS d
     WHERE d.objoid >= 16384 AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION ALL
-    SELECT d.objoid, false, false, pg_catalog.hash_record_extended(ROW (d.objsubid, d.provider, d.xmin), 15)
+    SELECT d.objoid, false, pg_catalog.hash_record_extended(ROW (d.objsubid, d.provider, d.xmin), 15)
     FROM pg_catalog.pg_seclabel AS d
     WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION ALL
-    SELECT d.objid, false, false, pg_catalog.hash_record_extended(ROW (d.refobjid, d.deptype, d.xmin), 16)
+    SELECT d.objid, false, pg_catalog.hash_record_extended(ROW (d.refobjid, d.deptype, d.xmin), 16)
     FROM pg_catalog.pg_depend AS d
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
     UNION ALL
-    SELECT o.conrelid, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
+    SELECT o.conrelid, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
     FROM pg_catalog.pg_description AS d JOIN pg_catalog.pg_constraint AS o ON o.oid = d.objoid
     WHERE d.objoid >= 16384 AND d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
     UNION ALL
-    SELECT o.conrelid, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
+    SELECT o.conrelid, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
     FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_constraint AS o ON o.oid = d.objid
     WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
     UNION ALL
-    SELECT o.tgrelid, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
+    SELECT o.tgrelid, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
     FROM pg_catalog.pg_description AS d JOIN pg_catalog.pg_trigger AS o ON o.oid = d.objoid
     WHERE d.objoid >= 16384 AND d.classoid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
     UNION ALL
-    SELECT o.tgrelid, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
+    SELECT o.tgrelid, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
     FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_trigger AS o ON o.oid = d.objid
     WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
     UNION ALL
-    SELECT o.ev_class, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
+    SELECT o.ev_class, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
     FROM pg_catalog.pg_description AS d JOIN pg_catalog.pg_rewrite AS o ON o.oid = d.objoid
     WHERE d.objoid >= 16384 AND d.classoid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
     UNION ALL
-    SELECT o.ev_class, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
+    SELECT o.ev_class, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
     FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS o ON o.oid = d.objid
     WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
     UNION ALL
-    SELECT o.polrelid, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
+    SELECT o.polrelid, false, pg_catalog.hash_record_extended(ROW (o.oid, d.objsubid, d.xmin), 14)
     FROM pg_catalog.pg_description AS d JOIN pg_catalog.pg_policy AS o ON o.oid = d.objoid
     WHERE d.objoid >= 16384 AND d.classoid = 'pg_catalog.pg_policy'::pg_catalog.regclass
     UNION ALL
-    SELECT o.polrelid, false, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
+    SELECT o.polrelid, false, pg_catalog.hash_record_extended(ROW (o.oid, d.refobjid, d.deptype, d.xmin), 16)
     FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_policy AS o ON o.oid = d.objid
     WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
 ) AS part
@@ -130,7 +131,7 @@ LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = part.relation
 GROUP BY 2
 HAVING pg_catalog.bool_or(part.own)
 UNION ALL
-SELECT catalog, oid, pg_catalog.bit_xor(hash), false
+SELECT catalog, oid, pg_catalog.bit_xor(hash)
 FROM (
     -- Neither row types of relations nor the arrays that each type has.
     SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid AS catalog, oid,

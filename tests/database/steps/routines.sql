@@ -31,6 +31,8 @@ DROP FUNCTION a.label(text);
 -- step: rename a function
 -- changes: function a.caption(a.mood)
 -- changes: function a.label(a.mood)
+-- changes: table a.person
+-- changes: view a.people
 ALTER FUNCTION a.label(a.mood) RENAME TO caption;
 -- undo
 ALTER FUNCTION a.caption(a.mood) RENAME TO label;
@@ -38,6 +40,10 @@ ALTER FUNCTION a.caption(a.mood) RENAME TO label;
 -- step: rename a function of triggers
 -- changes: function a.touch()
 -- changes: function a.touching()
+-- changes: table a.event
+-- changes: table a.event_2025
+-- changes: table a.event_2026
+-- changes: table a.person
 ALTER FUNCTION a.touch() RENAME TO touching;
 -- undo
 ALTER FUNCTION a.touching() RENAME TO touch;
@@ -45,6 +51,7 @@ ALTER FUNCTION a.touching() RENAME TO touch;
 -- step: move a function to another namespace
 -- changes: function a.inc(integer, integer)
 -- changes: function b.inc(integer, integer)
+-- changes: table a.person
 ALTER FUNCTION a.inc(integer, integer) SET SCHEMA b;
 -- undo
 ALTER FUNCTION b.inc(integer, integer) SET SCHEMA a;

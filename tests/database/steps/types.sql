@@ -12,6 +12,9 @@ DROP TYPE a.lone; CREATE TYPE a.lone AS ENUM ('one', 'two');
 
 -- step: rename a value of an enum
 -- changes: enum a.mood
+-- changes: table a.kinds_sad
+-- changes: table a.person
+-- changes: view a.people
 ALTER TYPE a.mood RENAME VALUE 'sad' TO 'blue';
 -- undo
 ALTER TYPE a.mood RENAME VALUE 'blue' TO 'sad';
@@ -162,6 +165,7 @@ ALTER TYPE a.address DROP ATTRIBUTE country CASCADE;
 -- changes: operator a.===(a.address, a.address)
 -- changes: operator a.===(a.place, a.place)
 -- changes: table a.person
+-- changes: table a.typed
 ALTER TYPE a.address RENAME TO place;
 -- undo
 ALTER TYPE a.place RENAME TO address;
@@ -236,6 +240,8 @@ COMMENT ON COLLATION a.german IS NULL;
 
 -- step: create a cast
 -- changes: cast a.mood AS integer
+-- changes: table a.person
+-- changes: view a.people
 CREATE CAST (a.mood AS integer) WITH INOUT AS IMPLICIT;
 -- undo
 DROP CAST (a.mood AS integer);

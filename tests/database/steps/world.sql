@@ -103,6 +103,7 @@ CREATE TABLE a.kinds (kind a.mood) PARTITION BY LIST (kind);
 CREATE TABLE a.kinds_sad PARTITION OF a.kinds FOR VALUES IN ('sad');
 CREATE TABLE a.slots (room integer, during tsrange, EXCLUDE USING gist (during WITH &&));
 CREATE TABLE a.typed OF a.address;
+CREATE TABLE a.computed (x integer, y integer GENERATED ALWAYS AS (x * 2) STORED);
 CREATE UNLOGGED TABLE a.quick (x integer, y text);
 
 CREATE FOREIGN DATA WRAPPER wrapper OPTIONS (format 'x');
