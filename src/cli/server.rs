@@ -6,10 +6,10 @@ use super::context::Context;
 use super::error::Error;
 use super::report::Report;
 use crate::apply::script;
-use crate::postgres::{Session, Target};
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::{self, Throwaway};
+use crate::postgres::{Session, Target};
 
 /// Where a command runs that can do without a database of the user's.
 #[derive(Args, Clone, Debug, Default)]
