@@ -9,14 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 7] = [
-<<<<<<< HEAD
-=======
+const SCHEMAS: [(&str, &str); 8] = [
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),
     ),
->>>>>>> main
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
