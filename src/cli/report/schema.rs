@@ -10,10 +10,13 @@ use serde_json::{Map, Value};
 
 /// All schemas, by name.
 const SCHEMAS: [(&str, &str); 7] = [
+<<<<<<< HEAD
+=======
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),
     ),
+>>>>>>> main
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
@@ -30,6 +33,10 @@ const SCHEMAS: [(&str, &str); 7] = [
     (
         "status",
         include_str!("../../../docs/json/status.schema.json"),
+    ),
+    (
+        "verify",
+        include_str!("../../../docs/json/verify.schema.json"),
     ),
     ("wait", include_str!("../../../docs/json/wait.schema.json")),
 ];
