@@ -16,6 +16,7 @@ use crate::postgres::{self, Target};
 use crate::schema::Rules;
 
 pub mod abandon;
+pub mod add;
 mod batch;
 mod blocker;
 pub mod check;
@@ -32,6 +33,7 @@ pub mod up;
 
 pub use check::Mismatch;
 pub use event::Event;
+use event::Weight;
 
 /// How far `segue up` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,19 +122,49 @@ pub struct Run {
 
 /// Where events go; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    /// What weighs less is not told.
+    least: Weight,
+}
 
 impl Events {
     /// Both ends.
     #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        let events = Self {
+            sender,
+            least: Weight::Outcome,
+        };
+        (events, receiver)
+    }
+
+    /// The same, for a run that is a part of something else, which tells
+    /// itself what was planned and what became of it.
+    #[must_use]
+    pub fn sparing(&self) -> Self {
+        self.at_least(Weight::Course)
+    }
+
+    /// The same, for a run that is of interest only if it is in trouble.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        self.at_least(Weight::Trouble)
+    }
+
+    fn at_least(&self, least: Weight) -> Self {
+        Self {
+            least: self.least.max(least),
+            ..self.clone()
+        }
     }
 
     /// Tells. That nobody listens any more is no reason to stop a migration.
     pub fn tell(&self, event: Event) {
-        let _ = self.0.send(event);
+        if event.weight() >= self.least {
+            let _ = self.sender.send(event);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
+mod add;
 mod bounds;
 mod check;
 mod completions;
@@ -35,6 +36,7 @@ mod settle;
 mod signal;
 mod status;
 mod up;
+mod verify;
 mod wait;
 mod write_schema;
 
@@ -80,12 +82,14 @@ pub struct Cli {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    Add(add::AddArgs),
     Up(up::UpArgs),
     Settle(settle::SettleArgs),
     Abandon(abandon::AbandonArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
@@ -147,11 +151,13 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         .map_err(|error| Error::new(Outcome::Failed, format!("cannot start threads: {error}")))?;
     runtime.block_on(async {
         match &cli.command {
+            Command::Add(args) => Box::pin(add::run(args, &context, report)).await,
             Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
             Command::Settle(args) => Box::pin(settle::run(args, &context, report)).await,
             Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
+            Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,

@@ -16,6 +16,7 @@ use crate::schema::Diff;
 use crate::statement::Statements;
 use crate::text::{Source, Span};
 
+pub mod draft;
 pub mod expected;
 mod header;
 mod outline;
@@ -95,6 +96,15 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Migration>, Vec<Diagnostic>), Er
         }
     }
     Ok((migrations, diagnostics))
+}
+
+/// Header and checksum of one file, as migration `name`; what is wrong with
+/// the file as a whole instead, if it is not UTF-8.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_one(name: &Name, path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
+    header::read(name, path)
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::diagnostic::{Code, Diagnostic, code};
-use crate::directive::nearest;
 use crate::history::{History, State};
 use crate::migration::{Kind, Migration, Name, Named};
+use crate::text::nearest;
 
 /// Why one migration comes after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

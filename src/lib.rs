@@ -23,6 +23,8 @@ pub mod history;
 
 pub mod graph;
 
+pub mod ending;
+
 pub mod plan;
 
 pub mod procedure;

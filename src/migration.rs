@@ -13,6 +13,10 @@ use crate::schema::Diff;
 use crate::statement::{Digest, Fingerprint, Kind as StatementKind};
 use crate::text::{Source, Span};
 
+mod stamp;
+
+pub use stamp::Slug;
+
 /// Name of a migration's file, without its folder; names order migrations, by
 /// bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

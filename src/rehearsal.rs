@@ -62,17 +62,33 @@ pub struct Finding {
     pub step: Step,
     /// What is wrong, where, and what to do.
     pub diagnostic: Diagnostic,
-    /// The schema that should be, turned into the one that is.
-    pub difference: Option<Diff>,
+    /// How two schemas differ that should be one.
+    pub difference: Option<Difference>,
     /// The file or folder that it is about, where the diagnostic has none.
     pub file: Option<String>,
 }
 
+/// How two schemas differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// What turns the first one into the second one.
+    pub diff: Diff,
+    /// What the first one is, for people: `expected`.
+    pub before: &'static str,
+    /// What the second one is.
+    pub after: &'static str,
+}
+
 impl Finding {
-    /// With what turns the schema that should be into the one that is.
+    /// With a difference of two schemas, named by `sides`.
     #[must_use]
-    pub fn with_difference(mut self, difference: Diff) -> Self {
-        self.difference = Some(difference);
+    pub fn with_difference(mut self, diff: Diff, sides: [&'static str; 2]) -> Self {
+        let [before, after] = sides;
+        self.difference = Some(Difference {
+            diff,
+            before,
+            after,
+        });
         self
     }
 

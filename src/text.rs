@@ -4,6 +4,10 @@
 //! larger than memory, so a diagnostic keeps only the lines that it shows.
 //! Reading files is left to [`crate::files`].
 
+mod nearest;
+
+pub use nearest::nearest;
+
 /// Half-open range of bytes in a file, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {

@@ -240,3 +240,53 @@ pub enum Event {
         notice: ServerError,
     },
 }
+
+/// For whom an event is, from the one who has everything told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// What is planned, and what it comes to.
+    Outcome,
+    /// What goes on, for one who waits.
+    Course,
+    /// What is in the way, tried again or made beside.
+    Trouble,
+}
+
+impl Event {
+    /// For whom it is.
+    pub(super) fn weight(&self) -> Weight {
+        match self {
+            Self::Planned(_)
+            | Self::LedgerCreated
+            | Self::DeploymentBegan { .. }
+            | Self::BlockBegan { .. }
+            | Self::MigrationRan { .. }
+            | Self::BlockCommitted { .. }
+            | Self::Ready { .. }
+            | Self::TailBegan { .. }
+            | Self::DriftFound { .. }
+            | Self::Verified { .. }
+            | Self::Mismatched { .. }
+            | Self::MigrationFailed { .. }
+            | Self::Detached { .. }
+            | Self::Settled { .. } => Weight::Outcome,
+            Self::MigrationBegan { .. }
+            | Self::MigrationDone { .. }
+            | Self::StatementBegan { .. }
+            | Self::StatementSkipped { .. }
+            | Self::Repaired { .. }
+            | Self::Progress { .. }
+            | Self::Notice { .. } => Weight::Course,
+            Self::WaitingForBatch { .. }
+            | Self::RoleMade { .. }
+            | Self::WaitingForLock { .. }
+            | Self::BlockRetried { .. }
+            | Self::BlockCut { .. }
+            | Self::ConnectionLost { .. }
+            | Self::CommitWaits { .. }
+            | Self::CommitResolved { .. }
+            | Self::RunsElsewhere { .. }
+            | Self::BuildWaits { .. } => Weight::Trouble,
+        }
+    }
+}

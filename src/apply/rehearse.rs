@@ -311,7 +311,9 @@ impl Actor<'_> {
             }
             Expected::Schema { snapshot, folder } => {
                 let mut wanted = snapshot.clone();
-                self.stage.rules.apply(&mut wanted);
+                let idle = self.stage.rules.apply(&mut wanted);
+                // The expected schema was written by rules too.
+                self.examined.idle_rules.retain(|rule| idle.contains(rule));
                 let finding = judge::expected(&wanted, &first, folder);
                 self.examined.findings.extend(finding);
             }
@@ -356,6 +358,10 @@ impl Actor<'_> {
             self.copy(line, &database, stage.files).await?;
             before = snapshot;
         }
+        for (_, copy) in std::mem::take(&mut line.copies) {
+            line.server.drop(copy).await?;
+        }
+        line.server.drop(database).await?;
         if let (None, Some(fresh)) = (stopped, fresh) {
             self.examined.findings.extend(judge::line(fresh, &before));
         }
@@ -368,8 +374,8 @@ impl Actor<'_> {
                 (0, Some(files)) => Verdict::Skipped(format!(
                     "the history cannot be deployed step by step beyond its first {files} files"
                 )),
-                (0, None) if step == Step::Diffs && !line.is_stored => {
-                    Verdict::Skipped("there is no expected schema to take them from".to_owned())
+                (0, None) if step == Step::Diffs && !self.has_stored(line) => {
+                    Verdict::Skipped("there are none, as there is no expected schema".to_owned())
                 }
                 (0, None) => Verdict::Passed,
                 _ => Verdict::Failed,
@@ -383,6 +389,12 @@ impl Actor<'_> {
         }
         self.examined.findings = findings;
         Ok(())
+    }
+
+    /// Whether there should be stored diffs, or are some.
+    fn has_stored(&self, line: &Line<'_>) -> bool {
+        let mut migrations = self.migrations.iter();
+        line.is_stored || migrations.any(|migration| migration.schema_diff.is_some())
     }
 
     fn prove(&mut self, line: &Line<'_>, name: &Name, diff: &Diff) {

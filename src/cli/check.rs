@@ -11,8 +11,8 @@ use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
 use super::report::check::Checked;
-use super::report::{self, Line, Report, check_ci, check_json, check_text};
-use super::signal;
+use super::report::{self, Line, Report, check_ci, check_json, check_text, phrase};
+use super::{signal, write_schema};
 use crate::apply::rehearse::{self, Examined, Expected, Place, Stage};
 use crate::apply::{Until, survey};
 use crate::diagnostic::{Code, Severity, code};
@@ -163,15 +163,11 @@ fn write(
     report: &mut Report,
 ) -> Result<BTreeSet<Code>, Error> {
     let major = examined.major;
-    let mut said = |what: String| report.line_unless_quiet(&Line::done("Wrote", what));
     // Who goes on with a history that fails halfway would write down half of it.
     let Some(schema) = &examined.schema else {
         return Ok(BTreeSet::new());
     };
-    let folder = context.expected_schema();
-    if expected::write(&folder, major, schema)? {
-        said(format!("`{}/pg{major}`", folder.display()));
-    }
+    write_schema::write(context, report, major, schema.clone())?;
     for migration in migrations {
         let Some(diff) = examined.diffs.get(&migration.name) else {
             continue;
@@ -185,10 +181,8 @@ fn write(
             continue;
         }
         files::store_diff(migration, parts)?;
-        said(format!(
-            "the schema diff of `{}` for PostgreSQL {major}",
-            migration.name
-        ));
+        let what = format!("`{}`: its schema diff", migration.path.display());
+        report.line_unless_quiet(&Line::done("Written", what));
     }
     Ok(BTreeSet::from([
         code::MISSING_EXPECTED_SCHEMA,
@@ -205,11 +199,7 @@ fn notes(examined: &Examined, report: &mut Report) {
             "role `{role}` is missing and was made, NOLOGIN; an SQL file that makes it, named by `before` of `[throwaway]` in segue.toml, saves the second try"
         ));
     }
-    for rule in &examined.idle_rules {
-        report.note(&format!(
-            "`[schema]` in segue.toml: `{rule}` matches nothing"
-        ));
-    }
+    report.notes(&phrase::idle_rules(&examined.idle_rules));
 }
 
 /// The major versions to check; empty for the newest that is there.

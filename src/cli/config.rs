@@ -6,14 +6,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::duration::HumanDuration;
 use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::diagnostic::{Diagnostic, code};
-use crate::directive::nearest;
-use crate::schema::rules::Pattern;
-use crate::text::{Source, Span};
+use crate::schema::rules::{Pattern, PatternError};
+use crate::text::{Source, Span, nearest};
 
 /// The file that is read where `--config` names no other.
 pub const FILE: &str = "segue.toml";
@@ -89,7 +89,11 @@ pub struct Schema {
     /// The namespaces that the project owns; otherwise all.
     pub namespaces: Vec<String>,
     /// Patterns of what is ignored.
+    #[serde(skip)]
     pub ignore: Vec<Pattern>,
+    /// The same as they were written.
+    #[serde(rename = "ignore")]
+    ignore_text: Vec<Spanned<String>>,
     /// Whether owners matter; otherwise not.
     pub owners: Option<bool>,
     /// Whether the order of columns matters; otherwise not.
@@ -156,7 +160,18 @@ impl Config {
     /// # Errors
     /// What is wrong and where, with a suggestion for a misspelt key.
     pub fn parse(source: &Arc<Source>) -> Result<Self, Box<Diagnostic>> {
-        toml::from_str(source.text()).map_err(|error| Box::new(diagnostic(source, &error)))
+        let mut config: Self =
+            toml::from_str(source.text()).map_err(|error| Box::new(diagnostic(source, &error)))?;
+        // Not by serde, which would locate the whole list.
+        for text in &config.schema.ignore_text {
+            let pattern = text.get_ref().parse().map_err(|error: PatternError| {
+                let span = Span::new(text.span().start, text.span().end);
+                let diagnostic = Diagnostic::new(code::INVALID_CONFIGURATION, error.to_string());
+                Box::new(diagnostic.source(source).label(span, "not a pattern"))
+            })?;
+            config.schema.ignore.push(pattern);
+        }
+        Ok(config)
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Context {
 ///
 /// # Errors
 /// All of them, if one is an error.
-fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+pub(super) fn told(report: &mut Report, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
     if diagnostics
         .iter()
         .any(|one| one.severity == Severity::Error)
@@ -144,6 +144,20 @@ impl Context {
             .connect_wait
             .or(self.config.connect_wait)
             .map_or(CONNECT_WAIT, |wait| wait.0)
+    }
+
+    /// The folders of migrations, in the order given; at least one.
+    ///
+    /// # Errors
+    /// If a variable names none.
+    pub fn migration_folders(&self, report: &mut Report) -> Result<Vec<PathBuf>, Error> {
+        let folders = self.folders();
+        report.notes(folders.notice.as_slice());
+        if folders.value.is_empty() {
+            return Err(Error::usage("no folder of migrations is named")
+                .help("`--migrations DIR` names one"));
+        }
+        Ok(folders.value)
     }
 
     /// The folders of migrations.
@@ -268,19 +282,14 @@ impl Context {
     /// # Errors
     /// None is named; a connection string that cannot be understood.
     pub fn dev_target(&self, report: &mut Report) -> Result<Target, Error> {
-        let global = &self.global;
-        let variable = variable(&self.environment.variables, DEV_DATABASE_URL);
-        let url = global.direct_url.as_deref();
-        let url = url.or(global.database_url.as_deref()).or(variable);
-        let Some(url) = url else {
-            return Err(
-                Error::usage("no development database is named").help(format!(
-                    "set {DEV_DATABASE_URL} or give `--database-url`; with `--throwaway` none is \
+        let Some(url) = dev_database_url(&self.global, &self.environment.variables) else {
+            let problem = Error::usage("no development database is named");
+            return Err(problem.help(format!(
+                "set {DEV_DATABASE_URL} or give `--database-url`; with `--throwaway` none is \
                  needed. Other variables are not read here, they may name a production database"
-                )),
-            );
+            )));
         };
-        let target = Target::resolve(Some(url), &self.environment)?;
+        let target = Target::resolve(Some(&url), &self.environment)?;
         report.notes(target.warnings());
         Ok(target)
     }
@@ -377,6 +386,15 @@ fn database_url(global: &Global, variables: &BTreeMap<String, String>) -> Chosen
         },
         None => Chosen::silent(None),
     }
+}
+
+/// The connection string of the development database, if one is given at all.
+fn dev_database_url(global: &Global, variables: &BTreeMap<String, String>) -> Option<String> {
+    global
+        .direct_url
+        .clone()
+        .or_else(|| global.database_url.clone())
+        .or_else(|| variable(variables, DEV_DATABASE_URL).map(ToOwned::to_owned))
 }
 
 /// The folders of migrations, in the order given.

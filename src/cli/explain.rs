@@ -9,7 +9,8 @@ use super::outcome::Outcome;
 use super::report;
 use crate::diagnostic::Code;
 use crate::diagnostic::code;
-use crate::directive::{self, nearest};
+use crate::directive;
+use crate::text::nearest;
 
 /// Explain a directive, the code of a problem, or an exit status
 ///

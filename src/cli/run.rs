@@ -6,7 +6,7 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
 use super::signal;
-use crate::apply::{self, ApplyError, Events, Run, Settings, Verification, tail};
+use crate::apply::{self, ApplyError, Events, Interrupt, Run, Settings, Verification, tail};
 use crate::migration::Name;
 use crate::postgres::Target;
 
@@ -51,14 +51,8 @@ pub(super) async fn tell<T>(
 ) -> Result<T, Error> {
     let (events, receiver) = Events::channel();
     let run = Run {
-        target: target.clone(),
-        connect_wait: context.connect_wait(),
-        project: context.project(),
-        owner: context.owner(),
         verification,
-        settings,
-        events,
-        interrupt: signal::listen()?,
+        ..on(context, target, settings, events, signal::listen()?)
     };
     let working = async move {
         let ended = work(&run).await;
@@ -68,6 +62,26 @@ pub(super) async fn tell<T>(
     };
     let (ended, ()) = tokio::join!(working, report.follow(receiver));
     Ok(ended?)
+}
+
+/// A run on `target` that verifies nothing.
+pub(super) fn on(
+    context: &Context,
+    target: &Target,
+    settings: Settings,
+    events: Events,
+    interrupt: Interrupt,
+) -> Run {
+    Run {
+        target: target.clone(),
+        connect_wait: context.connect_wait(),
+        project: context.project(),
+        owner: context.owner(),
+        verification: None,
+        settings,
+        events,
+        interrupt,
+    }
 }
 
 /// A tail that is not done: what stands, and what running again will do. The

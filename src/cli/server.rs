@@ -6,10 +6,10 @@ use super::context::Context;
 use super::error::Error;
 use super::report::Report;
 use crate::apply::script;
-use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
-use crate::postgres::throwaway::Throwaway;
+use crate::postgres::throwaway::{self, Throwaway};
+use crate::postgres::{Session, Target};
 
 /// Where a command runs that can do without a database of the user's.
 #[derive(Args, Clone, Debug, Default)]
@@ -74,11 +74,11 @@ impl ServerArgs {
         self.start_or(context, || context.dev_target(report)).await
     }
 
-    async fn start_or(
-        &self,
-        context: &Context,
-        other: impl FnOnce() -> Result<Target, Error>,
-    ) -> Result<Server, Error> {
+    /// Two places are one too many.
+    ///
+    /// # Errors
+    /// If the command line names a database beside.
+    pub(super) fn refuse_another(&self, context: &Context) -> Result<(), Error> {
         // clap sees no conflict with a global option before the command's name.
         let own = [("--throwaway", self.throwaway), ("--on", self.on.is_some())];
         let own = own.iter().find(|(_, is_given)| *is_given);
@@ -86,14 +86,17 @@ impl ServerArgs {
             return Err(Error::usage(format!("`{own}` is in place of `{other}`"))
                 .help("leave out one of the two"));
         }
+        Ok(())
+    }
+
+    async fn start_or(
+        &self,
+        context: &Context,
+        other: impl FnOnce() -> Result<Target, Error>,
+    ) -> Result<Server, Error> {
+        self.refuse_another(context)?;
         if self.throwaway {
-            let throwaway = Throwaway::start(&context.throwaway())?;
-            let target = target_of(&throwaway)?;
-            prepare(&target, context).await?;
-            return Ok(Server {
-                target,
-                own: Own::Throwaway(throwaway),
-            });
+            return Server::throwaway(context, &context.throwaway()).await;
         }
         let Some(url) = &self.on else {
             return Ok(Server {
@@ -114,7 +117,7 @@ impl ServerArgs {
 ///
 /// # Errors
 /// None in practice: the URL is ours.
-pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
+fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
     // Whatever the environment says is of other servers.
     let environment = Environment::default();
     let target = Target::resolve(Some(&throwaway.url(DATABASE)), &environment)?;
@@ -125,7 +128,13 @@ pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
 ///
 /// # Errors
 /// The file's; nothing else has been run then.
-pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+    // PostgreSQL comments on its first database, and no other one has that in
+    // its schema.
+    let session = Session::connect(target, context.connect_wait()).await?;
+    let uncomment = format!("COMMENT ON DATABASE {DATABASE} IS NULL");
+    session.execute(&uncomment).await?;
+    session.close().await;
     let Some(path) = context.before() else {
         return Ok(());
     };
@@ -133,6 +142,49 @@ pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Er
 }
 
 impl Server {
+    /// A throwaway server. Blocks.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    async fn throwaway(context: &Context, options: &throwaway::Options) -> Result<Self, Error> {
+        let throwaway = Throwaway::start(options)?;
+        let target = target_of(&throwaway)?;
+        prepare(&target, context).await?;
+        Ok(Self {
+            target,
+            own: Own::Throwaway(throwaway),
+        })
+    }
+
+    /// A throwaway server of this major version: that of `SEGUE_PG_BIN`, or
+    /// any other that is installed. Blocks.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn of_major(context: &Context, major: u32) -> Result<Self, Error> {
+        let mut options = throwaway::Options {
+            major: Some(major),
+            ..context.throwaway()
+        };
+        // One folder holds the binaries of one version.
+        let is_elsewhere = throwaway::find_servers(&options)
+            .iter()
+            .all(|found| found.major != major);
+        if is_elsewhere {
+            options.bin = None;
+        }
+        Self::throwaway(context, &options).await.map_err(|error| {
+            error.help(format!(
+                "install the server of PostgreSQL {major}, or take {major} out of `majors` in segue.toml"
+            ))
+        })
+    }
+
+    /// Whether it is gone after the command.
+    pub(super) fn is_own(&self) -> bool {
+        !matches!(self.own, Own::Nothing)
+    }
+
     /// Its database.
     pub(super) fn target(&self) -> &Target {
         &self.target

@@ -128,7 +128,10 @@ fn refuse_unsettled(survey: &Survey) -> Result<(), Error> {
 }
 
 /// Writes what is not there yet, and tells.
-fn write(
+///
+/// # Errors
+/// What cannot be written.
+pub(super) fn write(
     context: &Context,
     report: &mut Report,
     major: u32,

@@ -1,6 +1,6 @@
 //! The list of directives: the parser, `segue explain` and the tests read it.
 
-use super::nearest;
+use crate::text::nearest;
 
 /// A directive as the user knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,8 +61,9 @@ const WRITE: &str = "if what it does is what was meant, `segue check --write` wr
 pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Finding> {
     let name = &migration.name;
     let finding = |diagnostic: Diagnostic| {
-        let diagnostic = diagnostic.note("what it really does is shown").help(WRITE);
-        Some(Finding::new(Step::Diffs, diagnostic).with_difference(actual.clone()))
+        let diagnostic = diagnostic.note("what it really does:").help(WRITE);
+        let finding = Finding::new(Step::Diffs, diagnostic);
+        Some(finding.with_difference(actual.clone(), ["before it", "after it"]))
     };
     let parts = parts(migration);
     let Some(stored) = parts.get(&major) else {
@@ -74,7 +75,7 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
         let why = if parts.is_empty() {
             "a concurrent migration, whose diff tells what is legal before it is done".to_owned()
         } else {
-            format!("has PostgreSQL {}", majors(parts.keys()))
+            format!("it has {}", majors(parts.keys()))
         };
         let diagnostic = Diagnostic::new(code::MISSING_SCHEMA_DIFF, message);
         return finding(place(migration, diagnostic, &why));
@@ -125,10 +126,9 @@ pub fn expected(expected: &Snapshot, live: &Snapshot, folder: &str) -> Option<Fi
             code::UNEXPECTED_SCHEMA,
             format!("the migrations do not make the schema that `{folder}` expects"),
         )
-        .note("from what is expected to what the migrations make:")
         .help("if what they make is what was meant, `segue check --write` writes that down");
         Finding::new(Step::Expected, diagnostic)
-            .with_difference(difference)
+            .with_difference(difference, ["expected", "made by the migrations"])
             .about(folder)
     })
 }
@@ -138,7 +138,7 @@ pub fn expected(expected: &Snapshot, live: &Snapshot, folder: &str) -> Option<Fi
 pub fn no_expected(major: u32, there: &[u32], folder: &str) -> Finding {
     let diagnostic = Diagnostic::new(
         code::MISSING_EXPECTED_SCHEMA,
-        format!("`{folder}` has no part for PostgreSQL {major}"),
+        format!("`{folder}` has nothing for PostgreSQL {major}"),
     );
     let diagnostic = match there {
         [] => diagnostic,
@@ -190,7 +190,7 @@ pub fn again(before: &Snapshot, after: &Snapshot) -> Option<Finding> {
             "a second `segue up` had nothing to do, and the schema is another one after it",
         )
         .note("something in the database changes the schema by itself: an event trigger, or a job");
-        Finding::new(Step::Again, diagnostic).with_difference(difference)
+        Finding::new(Step::Again, diagnostic).with_difference(difference, ["before it", "after it"])
     })
 }
 
@@ -219,8 +219,8 @@ pub fn line(fresh: &Snapshot, line: &Snapshot) -> Option<Finding> {
             "a database that was deployed step by step has another schema than a fresh one",
         )
         .note("deployed at once, the concurrent migrations run after migrations with later names, unless those end them")
-        .note("from the fresh database to the one deployed step by step:");
-        Finding::new(Step::Splits, diagnostic).with_difference(difference)
+        ;
+        Finding::new(Step::Splits, diagnostic).with_difference(difference, ["deployed at once", "deployed step by step"])
     })
 }
 
@@ -313,12 +313,11 @@ pub fn at_ready(split: &Split, wanted: &Snapshot, live: &Snapshot) -> Option<Fin
             ),
         )
         .note("the deployment would be rolled back, or told as drift")
-        .note("from what is legal to what is there:")
         .help(format!(
             "a migration that does one thing or another, depending on what it finds, needs `-- segue: end-concurrent-migration: {}`",
             names(&split.open)
         ));
-        Finding::new(Step::Splits, diagnostic).with_difference(difference)
+        Finding::new(Step::Splits, diagnostic).with_difference(difference, ["as the stored diffs tell", "as deployed"])
     })
 }
 
@@ -335,12 +334,12 @@ pub fn at_settled(split: &Split, early: &Snapshot, late: &Snapshot) -> Option<Fi
                 list(&split.open)
             ),
         )
-        .note("from the schema if it runs early to the one if it runs late:")
         .help(format!(
             "the later migration that is the reason needs `-- segue: end-concurrent-migration: {}`",
             names(&split.open)
         ));
-        Finding::new(Step::Splits, diagnostic).with_difference(difference)
+        Finding::new(Step::Splits, diagnostic)
+            .with_difference(difference, ["run early", "run late"])
     })
 }
 

@@ -53,7 +53,13 @@ fn good() -> Project {
 fn expect(project: &Project, name: &str, arguments: &[&str]) {
     let all: Vec<&str> = ["check"].iter().chain(arguments).copied().collect();
     let run = project.segue(&all);
-    let mut text = format!("$ segue {}\n{}", all.join(" "), run.stdout);
+    let shown = all.join(" ");
+    let shown = match arguments {
+        ["--on", url, ..] => shown.replace(url, "URL"),
+        ["--major", major] => shown.replace(major, "N"),
+        _ => shown,
+    };
+    let mut text = format!("$ segue {shown}\n{}", run.stdout);
     write!(
         text,
         "--- stderr\n{}--- status {}\n",
@@ -162,7 +168,7 @@ fn a_second_run_that_does_something_is_found() {
         )
         .file(
             "2.sql",
-            "DELETE FROM segue.migration WHERE name = '1.sql';\n",
+            "DELETE FROM segue.migration WHERE file = '1.sql';\n",
         );
     expect(&project, "second-up", &[]);
 }
@@ -177,6 +183,7 @@ fn the_forms_for_programs_tell_the_same() {
     project.redact(r#""major": \d+"#, "\"major\": [major]");
     project.redact(r#"("majors": \[\s+)\d+"#, "[majors]");
     project.redact(r#""count": \d+"#, "\"count\": [number]");
+    project.redact(r#""fingerprint": "[0-9a-f]{32}""#, "[fingerprint]");
     expect(&project, "github", &["--format", "github"]);
     expect(&project, "gitlab", &["--format", "gitlab"]);
     expect(&project, "json", &["--format", "json"]);

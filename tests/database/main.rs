@@ -1,6 +1,7 @@
 //! Tests against a real PostgreSQL, one database per test.
 
 mod activity;
+mod add;
 mod batch;
 mod check;
 mod cli;
@@ -8,6 +9,7 @@ mod commit;
 mod connect;
 mod cuts;
 mod deploy;
+mod diff;
 mod fresh_database;
 mod introspect;
 mod locks;
@@ -25,6 +27,8 @@ mod steps;
 mod tail;
 mod throwaway;
 mod triples;
+mod verify;
+mod write_schema;
 
 #[path = "../support/support.rs"]
 mod support;

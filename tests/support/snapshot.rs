@@ -1,6 +1,6 @@
 //! Snapshots of a test's database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use segue::postgres::introspect;
@@ -90,32 +90,36 @@ fn render(value: &Value) -> String {
 /// Copies the schema of one database to another, empty one, by `pg_dump
 /// --schema-only` and `psql`. False, with a word on stderr, if the `pg_dump`
 /// that is installed refuses a server as new as this one: `SEGUE_TEST_PG_DUMP`
-/// names a newer one, with `psql` beside it.
+/// names a newer one, which is used then, with `psql` beside it.
 #[must_use]
 pub fn dump_and_restore(from: &TestDatabase<'_>, to: &TestDatabase<'_>) -> bool {
-    let pg_dump = std::env::var_os("SEGUE_TEST_PG_DUMP").map(PathBuf::from);
-    let (pg_dump, psql) = match pg_dump {
-        Some(pg_dump) => {
-            let psql = pg_dump.with_file_name("psql");
-            (pg_dump, psql)
+    let newer = std::env::var_os("SEGUE_TEST_PG_DUMP").map(PathBuf::from);
+    for pg_dump in [Some(PathBuf::from("pg_dump")), newer]
+        .into_iter()
+        .flatten()
+    {
+        let output = Command::new(&pg_dump)
+            .args(["--schema-only", "--dbname", &from.url()])
+            .output()
+            .expect("pg_dump is installed");
+        let said = String::from_utf8_lossy(&output.stderr);
+        if said.contains("aborting because of server version mismatch") {
+            continue;
         }
-        None => ("pg_dump".into(), "psql".into()),
-    };
-    let output = Command::new(pg_dump)
-        .args(["--schema-only", "--dbname", &from.url()])
-        .output()
-        .expect("pg_dump is installed");
-    let said = String::from_utf8_lossy(&output.stderr);
-    if said.contains("aborting because of server version mismatch") {
-        note(&format!("not compared with a restored dump: {said}"));
-        return false;
+        assert!(output.status.success(), "pg_dump: {said}");
+        let dump = String::from_utf8(output.stdout).expect("UTF-8");
+        // What a newer pg_dump sets, and an older server does not know.
+        let dump = dump.replace("SET transaction_timeout = 0;", "");
+        restore(&pg_dump.with_file_name("psql"), &dump, to);
+        return true;
     }
-    assert!(output.status.success(), "pg_dump: {said}");
+    note("not compared with a restored dump: SEGUE_TEST_PG_DUMP names no newer pg_dump");
+    false
+}
+
+fn restore(psql: &Path, dump: &str, to: &TestDatabase<'_>) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("dump.sql");
-    // What a newer pg_dump sets, and an older server does not know.
-    let dump = String::from_utf8(output.stdout).expect("UTF-8");
-    let dump = dump.replace("SET transaction_timeout = 0;", "");
     std::fs::write(&file, dump).expect("a file");
     let output = Command::new(psql)
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"])
@@ -126,7 +130,6 @@ pub fn dump_and_restore(from: &TestDatabase<'_>, to: &TestDatabase<'_>) -> bool 
         .expect("psql is installed");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "psql: {said}");
-    true
 }
 
 #[expect(clippy::print_stderr, reason = "to the developer")]

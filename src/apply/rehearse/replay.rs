@@ -82,8 +82,10 @@ impl Actor<'_> {
             }
             Err(error) => deployed.failed = failed(error)?,
         }
-        for failed in &mut deployed.failed {
-            explain_role(&mut failed.diagnostic);
+        if !database.target.is_disposable() {
+            for failed in &mut deployed.failed {
+                explain_role(&mut failed.diagnostic);
+            }
         }
         Ok(deployed)
     }

@@ -30,6 +30,15 @@ concurrent-wait = "2h"
 commit-wait = "5m"
 strict = true
 
+[schema]
+namespaces = ["billing"]
+ignore = ["partitions of billing.events", "* audit.*"]
+owners = true
+column-order = true
+privileges = false
+roles = true
+database-settings = false
+
 [throwaway]
 major = 15
 settings = { max_connections = 300, work_mem = "64MB", fsync = false }
@@ -45,6 +54,13 @@ settings = { max_connections = 300, work_mem = "64MB", fsync = false }
     assert_eq!(config.migrations.expect("given").list(), ["db", "shared"]);
     assert_eq!(config.project.expect("given").to_string(), "billing");
     assert_eq!(config.up.lock_timeout.expect("given").to_string(), "20ms");
+    let ignored: Vec<_> = config
+        .schema
+        .ignore
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(ignored, ["partitions of billing.events", "* audit.*"]);
     assert_eq!(config.up.jobs.map(NonZeroUsize::get), Some(3));
 }
 
@@ -93,7 +109,7 @@ fn a_database_is_not_named_in_a_shared_file() {
 error[invalid-configuration]: unknown key `database-url`
   = note: in `segue.toml`, line 2
   = note: a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`
-  = help: known here: `project`, `migrations`, `connect-wait`, `ledger`, `up`, `throwaway`
+  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `throwaway`
 ",
     );
 }
@@ -118,6 +134,16 @@ error[invalid-configuration]: ` ` cannot be in the name of a project: letters, d
   |
 1 | project = \"a b\"
   |           ^^^^^ here
+",
+    );
+    check_error(
+        "[schema]\nignore = [\n    \"* audit.*\",\n    \"tabel public.tmp_*\",\n]\n",
+        "\
+error[invalid-configuration]: `tabel` is no kind of object: did you mean `table`?
+  --> segue.toml:4:5
+  |
+4 |     \"tabel public.tmp_*\",
+  |     ^^^^^^^^^^^^^^^^^^^^ not a pattern
 ",
     );
     check_error(

@@ -45,6 +45,32 @@ fn the_command_line_comes_before_the_environment() {
 }
 
 #[test]
+fn a_development_database_is_named_for_it() {
+    #[track_caller]
+    fn check(database: Option<&str>, environment: &[(&str, &str)], expected: Option<&str>) {
+        let global = Global {
+            database_url: database.map(ToOwned::to_owned),
+            ..Global::default()
+        };
+        let url = dev_database_url(&global, &variables(environment));
+        assert_eq!(url.as_deref(), expected);
+    }
+    let others = [
+        ("SEGUE_DIRECT_URL", "direct"),
+        ("SEGUE_DATABASE_URL", "segue"),
+        ("DATABASE_URL", "any"),
+        ("CODD_CONNECTION", "codd"),
+        ("PGDATABASE", "libpq"),
+    ];
+    check(None, &others, None);
+    check(Some("a"), &others, Some("a"));
+    let own = ("SEGUE_DEV_DATABASE_URL", "own");
+    check(None, &[others[0], own], Some("own"));
+    check(Some("a"), &[own], Some("a"));
+    check(None, &[("SEGUE_DEV_DATABASE_URL", "")], None);
+}
+
+#[test]
 fn an_empty_variable_is_none() {
     let environment = [("SEGUE_DATABASE_URL", ""), ("DATABASE_URL", "any")];
     check_url(None, None, &environment, Some("any"), false);

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::check::{Checked, Found};
 use super::check_text;
+use crate::diagnostic::render::Style;
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// Where the repository is, and where we are: files are named from the top of
@@ -116,9 +117,8 @@ fn message(found: &Found, diagnostic: &Diagnostic) -> String {
         let _ = write!(text, "\n{note}");
     }
     if let Some(difference) = &found.finding.difference {
-        for line in check_text::difference(difference) {
-            let _ = write!(text, "\n{line}");
-        }
+        let shown = check_text::difference(difference, Style::Plain);
+        let _ = write!(text, "\n{}", shown.trim_end());
     }
     for help in &diagnostic.helps {
         let _ = write!(text, "\nhelp: {help}");

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::check::Checked;
 use super::json::{VERSION, milliseconds};
+use super::schema_diff::{self, Sides};
 use crate::apply::rehearse::{Seen, Verdict};
 use crate::diagnostic::to_json;
-use crate::schema::Diff;
+use crate::rehearsal::Difference;
 
 /// The result.
 pub(crate) fn json(checked: &Checked) -> Value {
@@ -18,7 +19,8 @@ pub(crate) fn json(checked: &Checked) -> Value {
             "step": found.finding.step.as_str(),
             "majors": found.majors,
             "diagnostic": to_json(&found.finding.diagnostic),
-            "difference": found.finding.difference.as_ref().map(Diff::to_json),
+            "about": found.finding.file,
+            "difference": found.finding.difference.as_ref().map(difference),
         })
     });
     json!({
@@ -28,6 +30,14 @@ pub(crate) fn json(checked: &Checked) -> Value {
         "majors": majors.collect::<Vec<_>>(),
         "findings": found.collect::<Vec<_>>(),
     })
+}
+
+fn difference(difference: &Difference) -> Value {
+    let sides = Sides {
+        before: difference.before,
+        after: difference.after,
+    };
+    schema_diff::json(&difference.diff, sides)
 }
 
 fn step(seen: &Seen) -> Value {
@@ -43,4 +53,50 @@ fn step(seen: &Seen) -> Value {
         "count": seen.count,
         "duration_ms": milliseconds(seen.duration),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::apply::rehearse::Examined;
+    use crate::cli::report::schema;
+    use crate::diagnostic::{Diagnostic, code};
+    use crate::rehearsal::{Finding, Step};
+    use crate::schema::Diff;
+
+    #[test]
+    fn it_is_as_its_schema_says() {
+        let mut checked = Checked::default();
+        checked.files(3, std::iter::empty(), Duration::ZERO);
+        schema::check("check", &json(&checked));
+        let diagnostic = Diagnostic::new(code::UNEXPECTED_SCHEMA, "another one");
+        let finding = Finding::new(Step::Expected, diagnostic).about("expected-schema/pg17");
+        let difference = Diff::default();
+        let seen = |step: &Step| Seen {
+            step: *step,
+            verdict: match step {
+                Step::Expected => Verdict::Failed,
+                Step::Diffs => Verdict::Skipped("there are none".to_owned()),
+                _ => Verdict::Passed,
+            },
+            count: 1,
+            duration: Duration::from_millis(7),
+        };
+        checked.examined(
+            Examined {
+                major: 17,
+                seen: Step::ALL[1..].iter().map(seen).collect(),
+                findings: vec![
+                    finding.clone(),
+                    finding.with_difference(difference, ["expected", "made"]),
+                ],
+                ..Examined::default()
+            },
+            &BTreeSet::new(),
+        );
+        schema::check("check", &json(&checked));
+    }
 }

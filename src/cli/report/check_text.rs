@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::check::Checked;
 use super::phrase::count;
+use super::schema_diff::{self, Extent, Sides};
 use crate::apply::human;
 use crate::apply::rehearse::{Seen, Verdict};
 use crate::diagnostic::render::{Style, render};
-use crate::rehearsal::Step;
-use crate::schema::{Change, Diff, Value};
+use crate::rehearsal::{Difference, Step};
 
 /// The steps, then what was found.
 pub(crate) fn text(checked: &Checked) -> String {
@@ -20,8 +20,8 @@ pub(crate) fn text(checked: &Checked) -> String {
         // Where standard output is no terminal, colours are taken out again.
         text.push_str(&render(&diagnostic, Style::Colour));
         if let Some(difference) = &found.finding.difference {
-            for line in self::difference(difference) {
-                let _ = writeln!(text, "    {line}");
+            for line in self::difference(difference, Style::Colour).lines() {
+                let _ = writeln!(text, "{}", format!("    {line}").trim_end());
             }
         }
         for help in helps {
@@ -63,6 +63,7 @@ fn step(seen: &Seen) -> String {
     match (seen.step, &seen.verdict) {
         (step, Verdict::Skipped(why)) => format!("- {}: {why}", subject(step)),
         (Step::Files, Verdict::Passed) => match number {
+            0 => "✓ there are no files".to_owned(),
             1 => "✓ the only file is valid".to_owned(),
             _ => format!("✓ all {} are valid", count(number, "file")),
         },
@@ -115,30 +116,11 @@ fn subject(step: Step) -> &'static str {
     }
 }
 
-/// The changes, for people.
-pub(crate) fn difference(difference: &Diff) -> Vec<String> {
-    difference.changes().iter().flat_map(change).collect()
-}
-
-fn change(change: &Change) -> Vec<String> {
-    let mut place = change.object.to_string();
-    if !change.path.is_empty() {
-        let _ = write!(place, ": {}", change.path.join("."));
-    }
-    let mark = match (&change.before, &change.after) {
-        (None, _) => '+',
-        (_, None) => '-',
-        _ => '~',
+/// Two schemas, side by side.
+pub(crate) fn difference(difference: &Difference, style: Style) -> String {
+    let sides = Sides {
+        before: difference.before,
+        after: difference.after,
     };
-    let mut lines = vec![format!("{mark} {place}")];
-    for (mark, value) in [('-', &change.before), ('+', &change.after)] {
-        if let Some(value) = value {
-            let shown = match value {
-                Value::String(text) => text.clone(),
-                value => value.to_string(),
-            };
-            lines.extend(shown.lines().map(|line| format!("    {mark} {line}")));
-        }
-    }
-    lines
+    schema_diff::text(&difference.diff, sides, Extent::Short, style)
 }

@@ -47,6 +47,16 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
     }
 }
 
+/// `15`, `15 and 17`, `14, 15 and 17`
+pub(crate) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// Sessions, joined by `and`; if it is a single one, with what ends it on a
 /// line of its own.
 pub(crate) fn sessions(blockers: &[Blocker]) -> String {

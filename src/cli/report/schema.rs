@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 8] = [
+    (
+        "check",
+        include_str!("../../../docs/json/check.schema.json"),
+    ),
     (
         "diagnostic",
         include_str!("../../../docs/json/diagnostic.schema.json"),
@@ -26,6 +30,10 @@ const SCHEMAS: [(&str, &str); 6] = [
     (
         "status",
         include_str!("../../../docs/json/status.schema.json"),
+    ),
+    (
+        "verify",
+        include_str!("../../../docs/json/verify.schema.json"),
     ),
     ("wait", include_str!("../../../docs/json/wait.schema.json")),
 ];

@@ -1,16 +1,27 @@
 //! SQL as PostgreSQL renders it → as it renders it for good.
 
-/// The text that PostgreSQL gives for what it makes of `sql`.
-///
-/// `x IN ('a', 'b')` over `varchar` is kept as a cast of the whole array,
-/// `(ARRAY['a'::character varying, …])::text[]`. Read again, after a dump for
-/// example, the cast belongs to each element, `ARRAY[('a'::character
-/// varying)::text, …]`, and stays that way.
+use std::borrow::Cow;
+
+/// The text that PostgreSQL gives for what it makes of `sql`: a few expressions
+/// change once when they are read again, after a dump for example. Means the
+/// same; parentheses must be where PostgreSQL puts them unless told to be
+/// pretty.
 pub(super) fn settled(sql: &str) -> String {
-    // Most have none.
-    if !sql.contains(CAST_ARRAY) {
-        return sql.to_owned();
+    let mut sql = Cow::Borrowed(sql);
+    // Most have neither.
+    if sql.contains(CAST_ARRAY) {
+        sql = Cow::Owned(cast_elements(&sql));
     }
+    if sql.contains("((") && (sql.contains(") OR ") || sql.contains(") AND ")) {
+        sql = Cow::Owned(flatten(&sql));
+    }
+    sql.into_owned()
+}
+
+/// `x IN ('a', 'b')` over `varchar` is kept as a cast of the whole array,
+/// `(ARRAY['a'::character varying, …])::text[]`. Read again, the cast belongs
+/// to each element, `ARRAY[('a'::character varying)::text, …]`.
+fn cast_elements(sql: &str) -> String {
     let mut settled = String::with_capacity(sql.len() + sql.len() / 2);
     let mut rest = sql;
     while !rest.is_empty() {
@@ -19,7 +30,7 @@ pub(super) fn settled(sql: &str) -> String {
             for (index, element) in array.elements.iter().enumerate() {
                 let separator = if index == 0 { "(" } else { ", (" };
                 settled += separator;
-                settled += &self::settled(element);
+                settled += &cast_elements(element);
                 settled += ")::";
                 settled += array.of;
             }
@@ -77,6 +88,79 @@ impl<'a> Array<'a> {
             rest: cast[length..].strip_prefix("[]")?,
         })
     }
+}
+
+/// `x IN (a, b, c)` over columns is kept as `((x = a) OR (x = b)) OR (x = c)`,
+/// and rows that are compared are conditions of their own within the others. Read
+/// again, a first operand with the same operator is one with the whole; so it is
+/// here, from the inside out.
+fn flatten(sql: &str) -> String {
+    let mut flat = String::with_capacity(sql.len());
+    let mut outer: Vec<Group> = Vec::new();
+    let mut group = Group::default();
+    let mut rest = sql;
+    while !rest.is_empty() {
+        let operator = OPERATORS.iter().find(|one| rest.starts_with(**one));
+        let length = operator.map_or_else(|| token_length(rest), |operator| operator.len());
+        let (token, after) = rest.split_at(length);
+        match token {
+            "(" => {
+                flat.push('(');
+                let inner = Group {
+                    start: flat.len(),
+                    ..Group::default()
+                };
+                outer.push(std::mem::replace(&mut group, inner));
+            }
+            ")" => {
+                if let Some(first) = group.first.filter(|first| first.operator == group.operator) {
+                    flat.remove(first.end);
+                    flat.remove(first.start);
+                }
+                let inner = std::mem::replace(&mut group, outer.pop().unwrap_or_default());
+                // Something comes before it: it is no operand alone.
+                if inner.operator.is_some() && inner.start == group.start + 1 {
+                    group.first = Some(First {
+                        start: group.start,
+                        end: flat.len(),
+                        operator: inner.operator,
+                    });
+                }
+                flat.push(')');
+            }
+            _ => {
+                if operator.is_some() && group.operator.is_none() {
+                    group.operator = operator.copied();
+                    group.first = group.first.filter(|first| first.end + 1 == flat.len());
+                }
+                flat.push_str(token);
+            }
+        }
+        rest = after;
+    }
+    flat
+}
+
+const OPERATORS: [&str; 2] = [" OR ", " AND "];
+
+/// What stands between parentheses.
+#[derive(Default)]
+struct Group {
+    /// Where it starts, behind the parenthesis.
+    start: usize,
+    /// What joins its operands.
+    operator: Option<&'static str>,
+    first: Option<First>,
+}
+
+/// The first operand of a group, if it is one itself.
+#[derive(Clone, Copy)]
+struct First {
+    /// Of its opening parenthesis.
+    start: usize,
+    /// Of its closing one.
+    end: usize,
+    operator: Option<&'static str>,
 }
 
 /// The length of a type's name: words, dots, quoted names and one modifier.

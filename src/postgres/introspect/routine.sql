@@ -20,17 +20,17 @@ SELECT p.oid, n.nspname AS namespace,
     CASE WHEN p.prosupport <> 0 THEN
         p.prosupport::pg_catalog.regprocedure::pg_catalog.text
     END AS support,
-    (
+    CASE WHEN p.proconfig IS NOT NULL THEN (
         SELECT pg_catalog.jsonb_object_agg(
             pg_catalog.split_part(setting, '=', 1),
             pg_catalog.substr(setting, pg_catalog.strpos(setting, '=') + 1)
         )
         FROM pg_catalog.unnest(p.proconfig) AS settings (setting)
-    ) AS "settings:json",
-    (
+    ) END AS "settings:json",
+    CASE WHEN p.protrftypes IS NOT NULL THEN (
         SELECT pg_catalog.jsonb_agg(pg_catalog.format_type(transformed, NULL) ORDER BY place)
         FROM pg_catalog.unnest(p.protrftypes) WITH ORDINALITY AS types (transformed, place)
-    ) AS "transforms:json",
+    ) END AS "transforms:json",
     CASE WHEN p.prokind <> 'a' AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
     THEN p.prosrc END AS body,
     pg_catalog.pg_get_function_sqlbody(p.oid) AS "sql_body:sql",

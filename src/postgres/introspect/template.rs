@@ -196,3 +196,6 @@ pub(super) fn replace(sql: &str, marker: &str, by: impl Fn(&str) -> String) -> S
     }
     replaced
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,12 +22,12 @@ SELECT t.oid, n.nspname AS namespace,
     END AS "default:sql",
     -- Ranges, in the words of CREATE TYPE.
     pg_catalog.format_type(r.rngsubtype, NULL) AS subtype,
-    (
+    CASE WHEN t.typtype = 'r' THEN (
         SELECT pg_catalog.quote_ident(o.nspname) || '.' || pg_catalog.quote_ident(c.opcname)
         FROM pg_catalog.pg_opclass AS c
         JOIN pg_catalog.pg_namespace AS o ON o.oid = c.opcnamespace
         WHERE c.oid = r.rngsubopc
-    ) AS subtype_opclass,
+    ) END AS subtype_opclass,
     CASE WHEN r.rngcanonical <> 0 THEN
         r.rngcanonical::pg_catalog.regprocedure::pg_catalog.text
     END AS canonical,
@@ -35,11 +35,11 @@ SELECT t.oid, n.nspname AS namespace,
         r.rngsubdiff::pg_catalog.regprocedure::pg_catalog.text
     END AS subtype_diff,
     pg_catalog.format_type(r.rngmultitypid, NULL) AS multirange_type_name,
-    (
+    CASE WHEN t.typtype = 'r' THEN (
         SELECT d.description FROM pg_catalog.pg_description AS d
         WHERE d.objoid = r.rngmultitypid AND d.objsubid = 0
             AND d.classoid = 'pg_catalog.pg_type'::pg_catalog.regclass
-    ) AS multirange_comment,
+    ) END AS multirange_comment,
     -- Base types, in the words of CREATE TYPE.
     CASE WHEN NOT t.typisdefined THEN 'true' END AS "shell:json",
     CASE WHEN base_type THEN t.typinput::pg_catalog.regprocedure::pg_catalog.text END AS input,

@@ -79,10 +79,13 @@ fn name_or_null(name: Option<&str>) -> String {
 
 /// Its stored schema diff as a literal.
 fn schema_diff(one: &Applied) -> String {
-    let json = one
-        .schema_diff
-        .as_deref()
-        .map(|parts| serde_json::to_string(parts).expect("numbers as keys, JSON as values"));
+    parts(one.schema_diff.as_deref())
+}
+
+/// The parts of a schema diff as a literal.
+pub(super) fn parts(parts: Option<&BTreeMap<u32, Diff>>) -> String {
+    let json =
+        parts.map(|parts| serde_json::to_string(parts).expect("numbers as keys, JSON as values"));
     name_or_null(json.as_deref())
 }
 

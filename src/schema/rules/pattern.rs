@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::directive::nearest;
 use crate::schema::{Kind, ObjectId, Snapshot, Value};
+use crate::text::nearest;
 
 /// A pattern of what is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,13 +153,6 @@ impl FromStr for Pattern {
             what,
             name: pieces,
         })
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Pattern {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

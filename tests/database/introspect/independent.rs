@@ -47,3 +47,49 @@ fn settings_of_role_and_database_change_nothing() {
     let seen = snapshot(&database.url_as(&odd));
     assert_same_snapshot("what is seen under odd settings", &seen, &before);
 }
+
+/// The same things, made in another order and by other ways.
+#[test]
+fn the_order_in_which_things_are_made_changes_nothing() {
+    let one = TestDatabase::new();
+    one.run(
+        "CREATE TABLE a (id int CONSTRAINT a_pkey PRIMARY KEY, x int, y varchar DEFAULT 'q');
+         CREATE TABLE b (id int PRIMARY KEY, a int CONSTRAINT f REFERENCES a);
+         CREATE INDEX i ON a (x);
+         CREATE INDEX j ON a (y) WHERE y IN ('p', 'q');
+         CREATE VIEW v AS SELECT 1 AS a;
+         CREATE SEQUENCE s;
+         GRANT SELECT ON a TO public;
+         GRANT INSERT ON a TO public;
+         ALTER TABLE a SET (fillfactor = 50, autovacuum_enabled = off);
+         COMMENT ON TABLE a IS 'Why';",
+    );
+    let other = TestDatabase::new();
+    other.run(
+        "CREATE SEQUENCE s;
+         CREATE VIEW v AS SELECT 1 AS a;
+         CREATE TABLE gone (x int);
+         CREATE TABLE b (id int, gone int, a int);
+         CREATE TABLE a0 (id int, gone text, x0 int);
+         ALTER TABLE a0 RENAME TO a;
+         ALTER TABLE a RENAME x0 TO x;
+         ALTER TABLE a ADD y varchar(3);
+         ALTER TABLE a ALTER y TYPE varchar, ALTER y SET DEFAULT 'q', DROP gone;
+         ALTER TABLE a SET (autovacuum_enabled = off), SET (fillfactor = 50);
+         CREATE INDEX j ON a (y) WHERE y = ANY (ARRAY['p'::varchar, 'q'::varchar]::text[]);
+         CREATE INDEX i0 ON a (x);
+         ALTER INDEX i0 RENAME TO i;
+         COMMENT ON TABLE a IS 'Another';
+         COMMENT ON TABLE a IS 'Why';
+         GRANT INSERT, SELECT, UPDATE ON a TO public;
+         REVOKE UPDATE ON a FROM public;
+         ALTER TABLE b DROP gone, ADD PRIMARY KEY (id);
+         CREATE UNIQUE INDEX k ON a (id);
+         ALTER TABLE a ADD CONSTRAINT a_pkey PRIMARY KEY USING INDEX k;
+         ALTER TABLE b ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES a NOT VALID;
+         ALTER TABLE b VALIDATE CONSTRAINT f;
+         DROP TABLE gone;",
+    );
+    let other = snapshot(&other.url());
+    assert_same_snapshot("what the other way makes", &other, &snapshot(&one.url()));
+}

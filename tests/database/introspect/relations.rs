@@ -195,9 +195,12 @@ fn statistics_objects() {
         ",
         &json!({
             "statistics s": {
+                "columns": ["a", "b"],
                 "comment": "Why",
-                "definition": "CREATE STATISTICS public.s (ndistinct, mcv) ON a, b, (a + b) FROM public.t",
+                "expressions": "(a + b)",
+                "kinds": ["ndistinct", "mcv"],
                 "statistics": 50,
+                "table": "public.t",
             },
             "table t": {"columns": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
         }),

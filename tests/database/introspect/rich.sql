@@ -71,7 +71,8 @@ ALTER TABLE app.note CLUSTER ON note_id;
 ALTER TABLE app.note ALTER id SET NOT NULL;
 ALTER TABLE app.note REPLICA IDENTITY USING INDEX note_id;
 CREATE INDEX account_kind ON app.account (kind) WHERE kind IN ('a', 'b');
-CREATE STATISTICS app.account_stats (ndistinct, mcv) ON kind, mood, (length(name)) FROM app.account;
+CREATE STATISTICS app.account_stats (ndistinct, mcv) ON kind, mood, (length(name)), (kind IN ('a', 'b'))
+    FROM app.account;
 ALTER STATISTICS app.account_stats SET STATISTICS 55;
 ALTER STATISTICS app.account_stats OWNER TO :owner;
 COMMENT ON STATISTICS app.account_stats IS 'They go together';
@@ -125,6 +126,9 @@ CREATE TABLE app.seen (at date, region text, FOREIGN KEY (at, region) REFERENCES
 CREATE VIEW app.kinds WITH (security_barrier) AS
     SELECT kind, count(*) AS "How many", array_agg(name ORDER BY id DESC) AS names
     FROM app.account WHERE kind IN ('a', 'b') AND since < '2030-01-01' GROUP BY kind HAVING count(*) > 1;
+CREATE VIEW app.conditions AS
+    SELECT * FROM app.note
+    WHERE other IN (account, 5, id) AND (account, other) = (1, 2) AND (account, other) NOT IN ((1, 2), (other, 3));
 CREATE VIEW app.changeable AS SELECT * FROM app.mixin WHERE c > 1 WITH LOCAL CHECK OPTION;
 --@15 ALTER VIEW app.changeable SET (security_invoker = on);
 ALTER VIEW app.changeable ALTER c SET DEFAULT 2;

@@ -217,7 +217,7 @@ fn a_body_shows_what_is_around_a_change() {
         PERFORM step(22);
         PERFORM step(23);
         PERFORM step(24);
--     PERFORM step(25);
+-     →PERFORM step(25);
 +       PERFORM step(25);
 +       -- and \u{1b}[31mmore
         PERFORM step(26);

@@ -1,5 +1,7 @@
 //! Values as words on a line, or as lines.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
@@ -131,7 +133,27 @@ pub(super) fn texts(before: &str, after: &str) -> Vec<(Sign, String)> {
     {
         "(end of line)".clone_into(last);
     }
+    mark_space(&mut rows);
     rows
+}
+
+/// Makes tabs and space at the end visible in lines that differ in nothing
+/// else.
+fn mark_space(rows: &mut [(Sign, String)]) {
+    let bare = |line: &str| -> String { line.split_whitespace().collect() };
+    let of_sign = |wanted: Sign| -> BTreeSet<String> {
+        let lines = rows.iter().filter(|(sign, _)| *sign == wanted);
+        lines.map(|(_, line)| bare(line)).collect()
+    };
+    let (gone, new) = (of_sign(Sign::Gone), of_sign(Sign::New));
+    for (sign, line) in rows {
+        let bare = bare(line);
+        if *sign != Sign::Same && gone.contains(&bare) && new.contains(&bare) {
+            let end = line.trim_end_matches(' ').len();
+            let space = "·".repeat(line.len() - end);
+            *line = line[..end].replace('\t', "→") + &space;
+        }
+    }
 }
 
 /// Two lists, element by element.

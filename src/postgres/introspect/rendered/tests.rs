@@ -28,8 +28,32 @@ fn elements_may_hold_anything() {
 }
 
 #[test]
+fn a_first_operand_with_the_same_operator_is_one_with_the_whole() {
+    check(
+        "CHECK ((((x = a) OR (x = b)) OR (x = c)))",
+        "CHECK (((x = a) OR (x = b) OR (x = c)))",
+    );
+    check(
+        "WHERE (((((x = a) AND y) AND z) AND (p OR q)) OR ((f(a) OR b) OR ' OR '::text))",
+        "WHERE (((x = a) AND y AND z AND (p OR q)) OR (f(a) OR b OR ' OR '::text))",
+    );
+    check(
+        "(((x OR y) OR z) AND b) + (((a AND b) AND c))",
+        "((x OR y OR z) AND b) + ((a AND b AND c))",
+    );
+}
+
+#[test]
 fn everything_else_stays() {
     for sql in [
+        "((x OR y) AND z)",
+        "(x OR (y OR z))",
+        "(NOT (x OR y) OR z)",
+        "(f(x OR y) OR z)",
+        "((x OR y)::text OR z)",
+        "((x OR y) IS NULL OR z)",
+        "(( SELECT a) OR b)",
+        ")(((",
         "",
         "a = ANY (ARRAY['a'::text])",
         "'(ARRAY[a])::text[]'::text",

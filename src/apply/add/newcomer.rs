@@ -1,0 +1,214 @@
+//! The file that is to become a migration.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::AddError;
+use crate::diagnostic::Diagnostic;
+use crate::files::draft::{self, Draft, Original};
+use crate::files::{self, Depth};
+use crate::graph::Graph;
+use crate::history::History;
+use crate::migration::{Kind, Migration, Name, Slug};
+
+/// A file under its name to be, beside the migrations that are there.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// It, under its new name; read from a copy.
+    pub migration: Migration,
+    /// All others of the folders, by name.
+    pub others: Vec<Migration>,
+    old_name: Option<Name>,
+    pub(super) draft: Draft,
+    // Dropped after the copy that is in it.
+    _folder: Folder,
+}
+
+/// A folder that is removed again if nothing came into it.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    is_made: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_made {
+            draft::remove_empty_folder(&self.path);
+        }
+    }
+}
+
+impl Newcomer {
+    /// Copies `file` beside its place in `folder`, one of `folders`, and reads
+    /// it together with all others. With it come problems that are none of a
+    /// single migration; some may be errors.
+    ///
+    /// # Errors
+    /// See [`AddError`]; nothing is left of the copy then.
+    pub fn read(
+        file: &Path,
+        folders: &[PathBuf],
+        folder: &Path,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<Diagnostic>), AddError> {
+        let slug = slug(file)?;
+        let made = Folder {
+            path: folder.to_owned(),
+            is_made: draft::make_folder(folder)?,
+        };
+        let (mut others, mut diagnostics) = files::read(folders)?;
+        // It may lie in its folder already, under a name of its author's.
+        let is_it = |other: &Migration| draft::is_same(&other.path, file);
+        let old_name = others.iter().find(|other| is_it(other));
+        let old_name = old_name.map(|other| other.name.clone());
+        others.retain(|other| !is_it(other));
+        let newest = others.last().map(|other| &other.name);
+        let Some(name) = slug.name(now, newest) else {
+            let newest = newest.map_or("", Name::as_str);
+            return Err(AddError::Refused {
+                reason: format!("no name that begins with a time sorts after `{newest}`"),
+                help: format!(
+                    "give `{}` a name that sorts after it and put it into `{}` yourself, or rename what has not been applied anywhere",
+                    file.display(),
+                    folder.display()
+                ),
+            });
+        };
+        let draft = Draft::copy(file, folder, &name)?;
+        let mut migration = match files::read_one(&name, draft.path())? {
+            Ok(migration) => migration,
+            Err(diagnostic) => {
+                diagnostics.push(*diagnostic);
+                return Err(AddError::Invalid(diagnostics));
+            }
+        };
+        // Problems are shown in the file that the author knows.
+        migration = match files::read_one(&name, file)? {
+            Ok(shown) if shown.checksum == migration.checksum => Migration {
+                path: migration.path,
+                ..shown
+            },
+            _ => migration,
+        };
+        let newcomer = Self {
+            migration,
+            others,
+            old_name,
+            draft,
+            _folder: made,
+        };
+        Ok((newcomer, diagnostics))
+    }
+
+    /// Its name to be.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.migration.name
+    }
+
+    /// Where it will be.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        self.draft.place()
+    }
+
+    /// The name that it has in one of the folders, if it lies there already.
+    pub(super) fn old_name(&self) -> Option<Name> {
+        self.old_name.clone()
+    }
+
+    /// What is wrong with it, as far as that can be known without a database.
+    ///
+    /// # Errors
+    /// If its statements cannot be read.
+    pub fn problems(&mut self) -> Result<Vec<Diagnostic>, AddError> {
+        let mut problems = self.migration.problems.clone();
+        problems.extend(files::outline(
+            &mut [&mut self.migration],
+            Depth::Relations,
+        )?);
+        let all = self.all();
+        let (_, found) = Graph::new(all, &History::default());
+        let shown = self.migration.source.name();
+        problems.extend(found.into_iter().filter(|problem| {
+            let mut labelled = problem.source.iter();
+            labelled.any(|source| source.name() == shown)
+        }));
+        Ok(problems)
+    }
+
+    /// Outlines it and what `open` names, closely enough to know what they use
+    /// and make.
+    pub(super) fn outline_closely(&mut self, open: &[Name]) -> Result<(), AddError> {
+        let mut migrations: Vec<&mut Migration> = self
+            .others
+            .iter_mut()
+            .filter(|other| open.contains(&other.name))
+            .collect();
+        if self.migration.kind != Kind::Concurrent {
+            migrations.push(&mut self.migration);
+        }
+        // What is wrong with them was told, or is not the new one's.
+        files::outline(&mut migrations, Depth::Relations)?;
+        Ok(())
+    }
+
+    /// It and all others.
+    pub(super) fn all(&self) -> Vec<Migration> {
+        let mut all = self.others.clone();
+        all.push(self.migration.clone());
+        all
+    }
+
+    /// Puts it into its folder as it is, without applying it.
+    ///
+    /// # Errors
+    /// [`AddError::Draft`]; everything is as before then.
+    pub fn put(self) -> Result<Original, AddError> {
+        Ok(self.draft.put()?)
+    }
+}
+
+/// What its name says.
+fn slug(file: &Path) -> Result<Slug, AddError> {
+    let refuse = |reason: String, help: &str| {
+        Err(AddError::Refused {
+            reason,
+            help: help.to_owned(),
+        })
+    };
+    let shown = file.display();
+    if file == Path::new("-") {
+        return refuse(
+            "a migration cannot be read from standard input".to_owned(),
+            "write it to a file: its name says what the migration does",
+        );
+    }
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
+        return refuse(
+            format!("`{shown}` is no file name that can be kept"),
+            "rename the file",
+        );
+    };
+    if name.ends_with(".revert.sql") {
+        return refuse(
+            "files that revert a migration are not available yet".to_owned(),
+            "leave it out",
+        );
+    }
+    let Some(stem) = name.strip_suffix(".sql") else {
+        return refuse(
+            format!("`{shown}` does not end in `.sql`"),
+            "rename the file: migrations are files of SQL",
+        );
+    };
+    match Slug::of(stem) {
+        Some(slug) => Ok(slug),
+        None => refuse(
+            format!("`{shown}` has no name beside the time"),
+            "rename the file to what the migration does, `add-email.sql` for example",
+        ),
+    }
+}

@@ -1,0 +1,340 @@
+//! A new migration run on a database, and the schema read before and after.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::Instant;
+
+use super::clean_up::{Fate, clean_up};
+use super::{AddError, Newcomer, Observed};
+use crate::apply::survey::survey;
+use crate::apply::up::{reach, up};
+use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Verification};
+use crate::files::expected;
+use crate::history::{History, State};
+use crate::migration::{Kind, Migration, Name};
+use crate::plan::{Options, Plan};
+use crate::postgres::introspect;
+use crate::postgres::ledger::Ledger;
+use crate::schema::{Diff, Snapshot};
+
+/// Where a new migration is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The database, and how to run there.
+    pub run: &'a Run,
+    /// Whether the database is one of segue's own, which is gone afterwards.
+    pub is_replayed: bool,
+}
+
+/// Why a new migration was not observed.
+pub(super) enum Missed {
+    /// It is not applied.
+    NotApplied(AddError),
+    /// It is applied, and then something failed.
+    Applied(AddError),
+}
+
+/// Settles all older migrations, then runs the new one.
+///
+/// # Errors
+/// [`Missed`]. What the new one has left in a database that stays is cleaned
+/// up as far as that is possible, and named where it is not.
+pub(super) async fn observe(
+    site: Site<'_>,
+    newcomer: &Newcomer,
+    verification: &Verification,
+) -> Result<Observed, Missed> {
+    let (older, stand, drift) = before(site, newcomer, verification)
+        .await
+        .map_err(Missed::NotApplied)?;
+    let began = Instant::now();
+    if let Err(error) = run_new(site, newcomer.all()).await {
+        // A database of segue's own is gone in a moment.
+        let fate = if site.is_replayed {
+            Fate::Removed(Vec::new())
+        } else {
+            clean_up(site.run, &newcomer.migration, &error).await
+        };
+        if let Fate::Removed(remains) = fate {
+            return Err(Missed::NotApplied(AddError::Failed {
+                error: Box::new(error),
+                older: lasting(site, older),
+                remains,
+                replayed_on: site.is_replayed.then_some(stand.major),
+            }));
+        }
+    }
+    let took = began.elapsed();
+    let after = Stand::read(site, newcomer, verification)
+        .await
+        .map_err(Missed::Applied)?;
+    Ok(Observed {
+        major: stand.major,
+        older,
+        before: stand.snapshot,
+        after: after.snapshot,
+        drift,
+        idle_rules: after.idle_rules,
+        abandoned: stand.abandoned,
+        took,
+    })
+}
+
+/// The names of what stays applied.
+fn lasting(site: Site<'_>, names: Vec<Name>) -> Vec<Name> {
+    if site.is_replayed { Vec::new() } else { names }
+}
+
+/// Settles all older migrations; their names, the schema then, and how it
+/// differs from the expected one.
+async fn before(
+    site: Site<'_>,
+    newcomer: &Newcomer,
+    verification: &Verification,
+) -> Result<(Vec<Name>, Stand, Diff), AddError> {
+    let mut all = newcomer.all();
+    let (history, plan) = look(site.run, &mut all).await?;
+    refuse_strangers(verification, newcomer, &history, &plan)?;
+    let older = pending(&newcomer.others, &history);
+    if !older.is_empty() {
+        settle_older(site, newcomer).await?;
+    }
+    let checking = async {
+        let stand = Stand::read(site, newcomer, verification).await?;
+        let drift = drift(verification, newcomer, &stand)?;
+        Ok::<_, AddError>((stand, drift))
+    };
+    let (stand, drift) = checking.await.map_err(|error| after_older(error, &older))?;
+    if !drift.is_empty() && verification.on_mismatch == OnMismatch::Fail {
+        return Err(AddError::Drift {
+            major: stand.major,
+            difference: Box::new(drift),
+            older: lasting(site, older),
+            is_replayed: site.is_replayed,
+        });
+    }
+    if let Some(signal) = site.run.interrupt.signals().first {
+        return Err(AddError::Older(Box::new(ApplyError::Interrupted {
+            signal,
+            committed: lasting(site, older),
+        })));
+    }
+    Ok((older, stand, drift))
+}
+
+/// Files against ledger, all problems of both told at once.
+async fn look(run: &Run, all: &mut [Migration]) -> Result<(History, Plan), AddError> {
+    let session = reach(run).await?;
+    let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
+    let options = Options {
+        strict: run.settings.strict,
+        ..Options::default()
+    };
+    let survey = survey(&session, &ledger, all, &options, None).await?;
+    session.close().await;
+    Ok((survey.history, survey.plan))
+}
+
+fn pending(others: &[Migration], history: &History) -> Vec<Name> {
+    let names = others.iter().map(|migration| &migration.name);
+    names
+        .filter(|name| !history.is_closed(name))
+        .cloned()
+        .collect()
+}
+
+/// What a database has that the folder lacks would become part of the expected
+/// schema.
+fn refuse_strangers(
+    verification: &Verification,
+    newcomer: &Newcomer,
+    history: &History,
+    plan: &Plan,
+) -> Result<(), AddError> {
+    let missing = plan.place.missing();
+    if let Some(name) = newcomer.old_name()
+        && missing.contains(&name)
+    {
+        return Err(AddError::Refused {
+            reason: format!("`{name}` is applied to the database already"),
+            help: "what it does is changed by a new migration; what `add` writes for it is written again with `--throwaway` or `--on URL`, which give it a new name, too".to_owned(),
+        });
+    }
+    let same = missing.iter().find(|name| {
+        let record = history.records.get(*name);
+        record.is_some_and(|record| record.checksum == newcomer.migration.checksum)
+    });
+    if let Some(name) = same {
+        return Err(AddError::Refused {
+            reason: format!(
+                "this very text is applied to the database already, as `{name}`, which the folder lacks"
+            ),
+            help: match newcomer.migration.kind {
+                Kind::Concurrent => format!(
+                    "an earlier `segue add` was stopped half-way: give the file that name yourself, then `segue add` it with `--throwaway`, which writes its schema diff, or drop what it made and `DELETE FROM segue.migration WHERE file = '{name}'`"
+                ),
+                Kind::Batch | Kind::Standalone => format!(
+                    "an earlier `segue add` was stopped half-way: move the file to `{}`, then `segue write-schema`",
+                    newcomer.place().with_file_name(name.as_str()).display()
+                ),
+            },
+        });
+    }
+    if !missing.is_empty() && verification.on_mismatch == OnMismatch::Fail {
+        return Err(AddError::Ahead {
+            missing: missing.to_vec(),
+        });
+    }
+    Ok(())
+}
+
+async fn settle_older(site: Site<'_>, newcomer: &Newcomer) -> Result<(), AddError> {
+    let others = newcomer.others.clone();
+    let ended = if site.is_replayed {
+        hastily(site.run, others).await
+    } else {
+        Box::pin(up(site.run, others)).await
+    };
+    let error = match ended {
+        // Without a verification nothing is mismatched.
+        Ok(Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_)) => return Ok(()),
+        Ok(Outcome::Unsettled(report)) => match report.into_result(site.run, &[]) {
+            // It told why when it happened.
+            Ok(()) => ApplyError::Refused {
+                reason: "an older concurrent migration is not done".to_owned(),
+                help: "`segue settle` finishes it; then add the file again".to_owned(),
+            },
+            Err(error) => error,
+        },
+        Err(ApplyError::Invalid(diagnostics)) => return Err(AddError::Invalid(diagnostics)),
+        Err(error) => error,
+    };
+    Err(AddError::Older(Box::new(error)))
+}
+
+/// Says what this run has applied before an error.
+fn after_older(error: AddError, older: &[Name]) -> AddError {
+    match error {
+        AddError::Postgres(error) if !older.is_empty() => AddError::Failed {
+            error: Box::new(error.into()),
+            older: older.to_vec(),
+            remains: Vec::new(),
+            replayed_on: None,
+        },
+        error => error,
+    }
+}
+
+/// A schema, and where it was read.
+struct Stand {
+    major: u32,
+    snapshot: Snapshot,
+    idle_rules: Vec<String>,
+    abandoned: BTreeSet<Name>,
+}
+
+impl Stand {
+    async fn read(
+        site: Site<'_>,
+        newcomer: &Newcomer,
+        verification: &Verification,
+    ) -> Result<Self, AddError> {
+        let session = reach(site.run).await?;
+        let run = site.run;
+        let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
+        let history = ledger.history(&session).await?;
+        let mut snapshot = introspect::read(&session).await?.snapshot;
+        let idle_rules = verification.rules.apply(&mut snapshot);
+        let stand = Self {
+            major: session.server_version() / 10_000,
+            snapshot,
+            idle_rules,
+            abandoned: newcomer
+                .others
+                .iter()
+                .filter(|other| {
+                    let record = history.records.get(&other.name);
+                    record.is_some_and(|record| record.state == State::Abandoned)
+                })
+                .map(|other| other.name.clone())
+                .collect(),
+        };
+        session.close().await;
+        Ok(stand)
+    }
+}
+
+/// What the expected schema has, with everything older settled, against what is
+/// there; empty without an expected schema for this major.
+fn drift(
+    verification: &Verification,
+    newcomer: &Newcomer,
+    stand: &Stand,
+) -> Result<Diff, AddError> {
+    let Some(mut expected) = expected::read(&verification.folder, stand.major)? else {
+        return Ok(Diff::default());
+    };
+    verification.rules.apply(&mut expected);
+    for other in &newcomer.others {
+        // What was given up is subtracted, unless the expected schema has
+        // forgotten it already.
+        if stand.abandoned.contains(&other.name)
+            && let Some(diff) = other
+                .schema_diff
+                .as_deref()
+                .and_then(|parts| parts.get(&stand.major))
+        {
+            let _ = diff.inverse().apply(&mut expected);
+        }
+    }
+    Ok(Diff::between(&expected, &stand.snapshot))
+}
+
+/// Runs the new migration, the only one that is pending.
+async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> {
+    let run = site.run;
+    let sparing = Run {
+        events: if site.is_replayed {
+            run.events.quiet()
+        } else {
+            run.events.sparing()
+        },
+        ..run.clone()
+    };
+    match hastily(&sparing, all).await? {
+        // Without a verification nothing is mismatched.
+        Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_) => Ok(()),
+        Outcome::Unsettled(report) => {
+            report.into_result(run, &[])?;
+            // What is in no list of failures was given up meanwhile.
+            Err(ApplyError::Refused {
+                reason: "the new migration is not done".to_owned(),
+                help: "add it again".to_owned(),
+            })
+        }
+    }
+}
+
+/// Runs what is pending; a signal ends it at once, for nothing of it is to go on
+/// in the server.
+async fn hastily(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
+    let (signals, interrupt) = Interrupt::channel();
+    let hasty = Run {
+        interrupt,
+        ..run.clone()
+    };
+    let forwarding = async {
+        let first = run.interrupt.first().await;
+        signals.send_modify(|signals| {
+            signals.first = Some(first);
+            // A second one cancels what the first one would leave running.
+            signals.interrupts = 2;
+        });
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        biased;
+        ended = Box::pin(up(&hasty, migrations)) => ended,
+        never = forwarding => match never {},
+    }
+}

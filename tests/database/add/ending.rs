@@ -1,0 +1,106 @@
+//! `end-concurrent-migration`, written where it is needed.
+
+use super::Case;
+
+/// A table, and an index in the tail; the index's name.
+fn story(case: &Case) -> String {
+    let table = case.added("create-t.sql", "CREATE TABLE t (a int, b int);\n");
+    case.added(
+        "index.sql",
+        &format!(
+            "-- segue: begin-concurrent-migration-with: {table}\nCREATE INDEX CONCURRENTLY i ON t (a);\n"
+        ),
+    )
+}
+
+#[test]
+fn a_change_of_what_a_concurrent_one_makes_ends_it() {
+    let mut case = Case::new();
+    case.project
+        .redact(r"since deployment \d+", "since deployment N");
+    let index = story(&case);
+    case.file("rename.sql", "-- why\r\nALTER INDEX i RENAME TO j;\r\n");
+    case.add(&["rename.sql"]).expect(
+        "",
+        "
+               Named `migrations/[time]-rename.sql`
+             Applied it to the development database, in [duration]
+               Wrote `end-concurrent-migration: [time]-index.sql` into its header:
+                     it changes index `i` of table public.t, as that one does
+             Updated `expected-schema/pgNN`, 1 file
+        ",
+        0,
+    );
+    assert_eq!(
+        case.text("rename.sql"),
+        format!(
+            "-- segue: end-concurrent-migration: {index}\r\n-- why\r\nALTER INDEX i RENAME TO j;\r\n"
+        )
+    );
+    // The ledger has the text with the line.
+    case.expect_up_to_date();
+    // Ended once, it is not open any more.
+    case.added("rename-again.sql", "ALTER INDEX j RENAME TO i;\n");
+    assert_eq!(
+        case.text("rename-again.sql"),
+        "ALTER INDEX j RENAME TO i;\n"
+    );
+}
+
+#[test]
+fn what_a_concurrent_one_makes_and_this_one_uses_ends_it() {
+    let case = Case::new();
+    let index = story(&case);
+    case.file(
+        "cluster.sql",
+        "-- codd: no-txn\nREINDEX INDEX CONCURRENTLY i;\n",
+    );
+    case.add(&["cluster.sql"]).expect(
+        "",
+        "
+             Running `[time]-cluster.sql` outside a transaction (pid [pid])
+               Named `migrations/[time]-cluster.sql`
+             Applied it to the development database, in [duration]
+               Wrote `end-concurrent-migration: [time]-index.sql` into its header:
+                     it uses `i`, which that one makes
+           Unchanged `expected-schema/pgNN`
+        ",
+        0,
+    );
+    assert_eq!(
+        case.text("cluster.sql"),
+        format!(
+            "-- codd: no-txn\n-- segue: end-concurrent-migration: {index}\nREINDEX INDEX CONCURRENTLY i;\n"
+        )
+    );
+}
+
+#[test]
+fn another_change_of_the_same_table_ends_nothing() {
+    let case = Case::new();
+    story(&case);
+    let text = "ALTER TABLE t ADD COLUMN c int;\n";
+    case.added("add-c.sql", text);
+    assert_eq!(case.text("add-c.sql"), text);
+}
+
+#[test]
+fn one_that_names_it_already_is_left_as_it_is() {
+    let case = Case::new();
+    let index = story(&case);
+    let text = format!("-- segue: end-concurrent-migration: {index}\nDROP TABLE t;\n");
+    case.added("drop.sql", &text);
+    assert_eq!(case.text("drop.sql"), text);
+}
+
+#[test]
+fn a_fresh_database_goes_through_what_was_added() {
+    let mut case = Case::new();
+    story(&case);
+    case.added("rename.sql", "ALTER INDEX i RENAME TO j;\n");
+    let fresh = crate::support::TestDatabase::new();
+    case.project.env("DATABASE_URL", fresh.url());
+    case.project.segue(&["up"]).expect_success();
+    let indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 't'";
+    assert_eq!(fresh.query(indexes), "j");
+}
