@@ -28,6 +28,7 @@ mod tail;
 mod throwaway;
 mod triples;
 mod write_schema;
+mod verify;
 
 #[path = "../support/support.rs"]
 mod support;

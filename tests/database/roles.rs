@@ -29,6 +29,7 @@ fn missing_roles_are_made_wherever_they_are_named() {
         "",
         r#"
               Planned 1 migration in one transaction and 1 migration outside a transaction, then 1 concurrent migration
+         Not verified there is no expected schema; `segue write-schema` writes it
               Created the ledger, in namespace segue
                  Made role `reader`, which is missing here, NOLOGIN
                  Made role `we "ird`, which is missing here, NOLOGIN
@@ -60,6 +61,7 @@ fn a_role_that_the_history_itself_drops_is_its_error() {
         "",
         r#"
                  Planned 1 migration in one transaction
+            Not verified there is no expected schema; `segue write-schema` writes it
                  Created the ledger, in namespace segue
                     Made role `a`, which is missing here, NOLOGIN
             error[server-error]: role "a" already exists
@@ -92,6 +94,7 @@ fn the_file_is_run_first_and_may_be_any_sql() {
         "",
         "
               Planned 1 migration in one transaction
+         Not verified there is no expected schema; `segue write-schema` writes it
               Created the ledger, in namespace segue
                   Ran `1.sql`, 2 statements in [duration]
             Committed 1 migration in [duration]
