@@ -27,8 +27,8 @@ mod steps;
 mod tail;
 mod throwaway;
 mod triples;
-mod write_schema;
 mod verify;
+mod write_schema;
 
 #[path = "../support/support.rs"]
 mod support;
