@@ -1,7 +1,7 @@
 //! The checks of the schema around the steps of a run: before anything runs,
 //! before readiness where no block can do it, and after the tail.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Runner;
 use crate::apply::batch::BlockCheck;
@@ -82,7 +82,7 @@ impl Runner<'_> {
             let reading = tokio::select! {
                 reading = reading => reading,
                 signal = self.run.interrupt.first() => {
-                    self.drop_control().await;
+                    self.end_reading().await;
                     return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
                 }
             };
@@ -110,10 +110,17 @@ impl Runner<'_> {
         }
     }
 
-    /// Ends a session whose statement was given up, so that no snapshot of it
-    /// stays open.
-    async fn drop_control(&mut self) {
-        let _ = self.control.cancel().await;
+    /// Ends what reading had begun when it was given up: no snapshot of ours
+    /// stays open, and the session can say how the run ended.
+    async fn end_reading(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let ending = async {
+            self.control.cancel().await?;
+            self.control.execute("ROLLBACK").await?;
+            self.control.execute("RESET lock_timeout").await
+        };
+        // What cannot be ended ends with the connection.
+        let _ = tokio::time::timeout(PATIENCE, ending).await;
     }
 
     /// Takes care that the schema as it is before the last block is known.
@@ -220,7 +227,7 @@ impl Runner<'_> {
             let looked = tokio::select! {
                 looked = looking => looked,
                 signal = self.run.interrupt.first() => {
-                    self.drop_control().await;
+                    self.end_reading().await;
                     return Err(ApplyError::Interrupted {
                         signal,
                         committed: self.committed.clone(),
