@@ -16,13 +16,14 @@ trap 'exit 143' TERM
 
 target=${CARGO_TARGET_DIR:-target}
 case $target in /*) ;; *) target=$root/$target ;; esac
-export PATH=$target/release:$SEGUE_TEST_PG_BIN:$PATH
+bin=$SEGUE_TEST_PG_BIN
+export PATH=$target/release:$bin:$PATH
 # Only what this script says counts, not what the caller's shell is set up for.
 for name in $(compgen -e); do
     case $name in PG* | SEGUE_* | CODD_*) [ "$name" = SEGUE_TEST_URL ] || unset "$name" ;; esac
 done
 # Throwaway servers are of the same version.
-export SEGUE_PG_BIN=$SEGUE_TEST_PG_BIN
+export SEGUE_PG_BIN=$bin
 psql -X -q -d "$SEGUE_TEST_URL" -c 'CREATE DATABASE shop'
 export DATABASE_URL=${SEGUE_TEST_URL%/*}/shop
 unset SEGUE_TEST_URL

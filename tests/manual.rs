@@ -11,6 +11,8 @@ mod links;
 mod story;
 #[path = "support/support.rs"]
 mod support;
+#[path = "manual/two.rs"]
+mod two;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

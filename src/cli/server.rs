@@ -6,10 +6,10 @@ use super::context::Context;
 use super::error::Error;
 use super::report::Report;
 use crate::apply::script;
-use crate::postgres::Target;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::{self, Throwaway};
+use crate::postgres::{Session, Target};
 
 /// Where a command runs that can do without a database of the user's.
 #[derive(Args, Clone, Debug, Default)]
@@ -117,7 +117,7 @@ impl ServerArgs {
 ///
 /// # Errors
 /// None in practice: the URL is ours.
-pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
+fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
     // Whatever the environment says is of other servers.
     let environment = Environment::default();
     let target = Target::resolve(Some(&throwaway.url(DATABASE)), &environment)?;
@@ -128,7 +128,13 @@ pub(super) fn target_of(throwaway: &Throwaway) -> Result<Target, Error> {
 ///
 /// # Errors
 /// The file's; nothing else has been run then.
-pub(super) async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+async fn prepare(target: &Target, context: &Context) -> Result<(), Error> {
+    // PostgreSQL comments on its first database, and no other one has that in
+    // its schema.
+    let session = Session::connect(target, context.connect_wait()).await?;
+    let uncomment = format!("COMMENT ON DATABASE {DATABASE} IS NULL");
+    session.execute(&uncomment).await?;
+    session.close().await;
     let Some(path) = context.before() else {
         return Ok(());
     };

@@ -1,3 +1,7 @@
+CREATE TABLE customers (
+    email text PRIMARY KEY
+);
+
 CREATE TABLE orders (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     email text NOT NULL,

@@ -1,3 +1,53 @@
 -- segue: begin-concurrent-migration-with: 2026-05-04-10-00-00-add-state.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_by_state"],
+--       "after": {
+--         "definition": "CREATE INDEX orders_by_state ON public.orders USING btree (state, placed_at)"
+--       }
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_by_state"],
+--       "after": {
+--         "definition": "CREATE INDEX orders_by_state ON public.orders USING btree (state, placed_at)"
+--       }
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_by_state"],
+--       "after": {
+--         "definition": "CREATE INDEX orders_by_state ON public.orders USING btree (state, placed_at)"
+--       }
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_by_state"],
+--       "after": {
+--         "definition": "CREATE INDEX orders_by_state ON public.orders USING btree (state, placed_at)"
+--       }
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_by_state"],
+--       "after": {
+--         "definition": "CREATE INDEX orders_by_state ON public.orders USING btree (state, placed_at)"
+--       }
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
 
 CREATE INDEX CONCURRENTLY orders_by_state ON orders (state, placed_at);
