@@ -22,6 +22,8 @@ mod machine;
 mod many;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/schema.rs"]
+mod schema;
 #[path = "figures/stage.rs"]
 mod stage;
 #[path = "figures/table.rs"]
@@ -37,11 +39,12 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 4] = [
+const FIGURES: [Figure; 5] = [
     ("many", many::measure),
     ("copy", copy::measure),
     ("wake", wake::measure),
     ("ready", ready::measure),
+    ("schema", schema::measure),
 ];
 
 fn main() -> ExitCode {

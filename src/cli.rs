@@ -36,6 +36,7 @@ mod settle;
 mod signal;
 mod status;
 mod up;
+mod verify;
 mod wait;
 mod write_schema;
 
@@ -88,6 +89,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
@@ -155,6 +157,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
+            Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,

@@ -80,6 +80,22 @@ impl Database<'_> {
         command
     }
 
+    /// `pg_dump` to standard output.
+    pub fn pg_dump(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.stage.bin.join("pg_dump"));
+        command
+            .args(arguments)
+            .arg("-d")
+            .arg(&self.url)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Connection URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The program, on this database and this folder of migrations.
     pub fn segue(&self, migrations: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));

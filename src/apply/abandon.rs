@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::check::Expectation;
 use super::up::server;
 use super::{ApplyError, Event, Run, standalone};
 use crate::history::{LockKey, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
+use crate::plan::ExpectedSchema;
 use crate::postgres::ledger::{Applied, Ledger};
 use crate::postgres::{Error, Failure, Session, activity, lock};
 
@@ -33,6 +35,7 @@ pub async fn abandon(
     let began = Instant::now();
     let mut session = server::reach(run).await?;
     let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
+    let is_verified = is_verified(run, &session)?;
     let migration = migrations.iter().find(|migration| migration.name == *name);
     let Some(abandoned) = subject(&session, &ledger, migration, name).await? else {
         return Ok(Abandoned::Already);
@@ -48,14 +51,30 @@ pub async fn abandon(
         .await
         .map_err(|error| error.into_apply_error(&[]))?;
     ledger.abandon_migration(&session, &abandoned).await?;
-    for deployment in ledger.settle(&session).await? {
-        run.events.tell(Event::Settled {
-            deployment,
-            after: began.elapsed(),
-        });
+    // What is verified first is left to the next `up` or `settle`.
+    if !is_verified {
+        for deployment in ledger.settle(&session).await? {
+            run.events.tell(Event::Settled {
+                deployment,
+                after: began.elapsed(),
+            });
+        }
     }
     session.close().await;
     Ok(Abandoned::Now)
+}
+
+/// Whether there is an expected schema, so that a deployment is settled after a
+/// check only.
+fn is_verified(run: &Run, session: &Session) -> Result<bool, ApplyError> {
+    let Some(verification) = &run.verification else {
+        return Ok(false);
+    };
+    let expectation = Expectation::new(verification, session.server_version())?;
+    Ok(!matches!(
+        expectation.known(),
+        ExpectedSchema::Absent | ExpectedSchema::NotAsked
+    ))
 }
 
 /// What is to be written of it; `None` if it is given up already.

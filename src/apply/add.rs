@@ -39,10 +39,7 @@ pub async fn add(
     sites: &[Site<'_>],
     verification: &Verification,
 ) -> Result<Added, AddError> {
-    let folders = [newcomer.folder(), verification.folder.as_path()];
-    for folder in folders {
-        draft::probe(folder)?;
-    }
+    draft::probe(&verification.folder)?;
     let mut observed = Vec::with_capacity(sites.len());
     for site in sites {
         match observe(*site, &newcomer, verification).await {

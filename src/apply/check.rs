@@ -20,8 +20,8 @@ use crate::verify::{self, Blind, Concurrent, Legal, Misfit, Verdict, interferenc
 mod look;
 mod misfit;
 
-pub use look::look;
-pub(super) use look::{READINGS_MAX, concurrent_now, patiently};
+pub use look::{Looking, drift};
+pub(super) use look::{READINGS_MAX, concurrent_now, patiently, settled_snapshot};
 
 /// When a check is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +167,14 @@ impl Expectation {
     /// matched nothing.
     pub fn rule(&self, snapshot: &mut Snapshot) -> Vec<String> {
         self.verification.rules.apply(snapshot)
+    }
+
+    /// From what a deployment has settled to what is, by the rules of today.
+    #[must_use]
+    pub fn drift(&self, mut settled: Snapshot, mut live: Snapshot) -> Diff {
+        self.rule(&mut settled);
+        self.rule(&mut live);
+        Diff::between(&settled, &live)
     }
 
     /// Whether a plan can be verified at all, and all stored diffs fit.

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{Line, Report};
 use super::run;
+use crate::apply::OnMismatch;
 use crate::apply::Until;
 use crate::apply::abandon::{self, Abandoned};
 use crate::migration::Name;
@@ -46,9 +47,15 @@ pub async fn run(
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
     let name = Name::new(&args.name);
-    let abandoned = run::tell(context, report, &target, settings, None, async |run| {
-        Box::pin(abandon::abandon(run, &migrations, &name)).await
-    })
+    let verification = Some(context.verification(OnMismatch::Fail));
+    let abandoned = run::tell(
+        context,
+        report,
+        &target,
+        settings,
+        verification,
+        async |run| Box::pin(abandon::abandon(run, &migrations, &name)).await,
+    )
     .await?;
     report.line_unless_quiet(&match abandoned {
         Abandoned::Now => Line::done("Abandoned", format!("`{name}`; `up` leaves it out")),

@@ -50,7 +50,7 @@ pub struct AddArgs {
 
     /// What to do if the schema is not the expected one before the new migration
     #[arg(long, value_name = "WHAT", default_value = "fail")]
-    pub on_mismatch: OnMismatchArg,
+    pub on_mismatch: OnDriftArg,
 
     #[command(flatten)]
     pub bounds: Bounds,
@@ -61,18 +61,18 @@ pub struct AddArgs {
 
 /// What to do if the schema is not the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnMismatchArg {
+pub enum OnDriftArg {
     /// Change nothing, and show the difference
     Fail,
     /// Go on: the difference becomes part of the expected schema
     Warn,
 }
 
-impl From<OnMismatchArg> for OnMismatch {
-    fn from(arg: OnMismatchArg) -> Self {
+impl From<OnDriftArg> for OnMismatch {
+    fn from(arg: OnDriftArg) -> Self {
         match arg {
-            OnMismatchArg::Fail => Self::Fail,
-            OnMismatchArg::Warn => Self::Warn,
+            OnDriftArg::Fail => Self::Fail,
+            OnDriftArg::Warn => Self::Warn,
         }
     }
 }

@@ -100,7 +100,8 @@ impl Outcome {
             }
             Self::No => {
                 "The command worked and its answer is no: `segue wait` saw the deployment fail \
-                 that it was waiting for."
+                 that it was waiting for, `segue verify` found another schema than the expected \
+                 one, `segue check` has findings."
             }
             Self::Usage => {
                 "An argument, an environment variable, `segue.toml` or the connection string \
@@ -112,8 +113,8 @@ impl Outcome {
                  were told in one run, with file, line and column. The database is as it was."
             }
             Self::Failed => {
-                "The deployment is not ready. A failing migration's transaction was rolled back; \
-                 what earlier transactions of the same run had committed stands and is named. \
+                "The deployment is not ready: a migration failed, or the schema would not be as \
+                 expected. The transaction was rolled back; what earlier transactions of the same run had committed stands and is named. \
                  Correct the cause and run `segue up` again: it goes on from there."
             }
             Self::TimedOut => {
@@ -124,7 +125,8 @@ impl Outcome {
             Self::Unsettled => {
                 "The deployment is ready and the new code may serve. Its concurrent migrations are \
                  not done: one failed, or the run was told to end while the server goes on \
-                 building. `segue settle` finishes what is left; so does the next `segue up`."
+                 building; or they are done, and the schema is not as expected. `segue settle` \
+                 finishes what is left and checks again; so does the next `segue up`."
             }
             Self::Interrupted => {
                 "SIGINT, Ctrl-C for example, came before anything was committed: what was under \

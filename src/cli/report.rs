@@ -36,6 +36,8 @@ pub(crate) mod schema;
 pub(crate) mod schema_diff;
 pub(crate) mod status_text;
 mod tell;
+pub(crate) mod verify_json;
+pub(crate) mod verify_text;
 
 pub(crate) use line::Line;
 use line::{Tone, heading};

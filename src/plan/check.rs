@@ -99,3 +99,6 @@ pub(super) fn checks(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,10 @@ pub use pattern::{Pattern, PatternError};
 
 /// What to leave out of a snapshot. Applied to every snapshot, of a database or
 /// from the expected schema, before it is compared or written.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a switch for each, as in segue.toml, and none depends on another"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// The namespaces that the project owns; empty: all.

@@ -20,6 +20,7 @@ fn an_error_in_the_middle_is_told_at_its_place() {
         "",
         r#"
              Planned 3 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: column "fehlt" does not exist
           --> migrations/2-b.sql:4:3
@@ -48,6 +49,7 @@ fn positions_count_characters_where_the_server_does() {
         "",
         r#"
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: column "fehlt" does not exist
           --> migrations/1.sql:1:15
@@ -74,6 +76,7 @@ fn detail_and_hint_are_the_servers() {
         "",
         r#"
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: duplicate key value violates unique constraint "a_pkey"
           --> migrations/2.sql:1:1
@@ -91,6 +94,7 @@ fn detail_and_hint_are_the_servers() {
     project.file("2.sql", "SELECT lower(1, 2);\n");
     project.segue(&["up"]).expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
         error[server-error]: function lower(integer, integer) does not exist
           --> migrations/2.sql:1:8
           |
@@ -123,6 +127,7 @@ fn an_error_in_copy_data_names_its_line() {
         "",
         r#"
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: invalid input syntax for type integer: "vier"
           --> migrations/2.sql:2:1
@@ -160,6 +165,7 @@ fn of_ten_thousand_statements_the_first_error_counts() {
         "",
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: INSERT has more expressions than target columns
              --> migrations/1.sql:7001:29
@@ -195,6 +201,7 @@ fn rollback_to_behind_an_error_keeps_nothing() {
         "",
         "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: division by zero
           --> migrations/2.sql:2:1
@@ -227,6 +234,7 @@ fn a_savepoint_ends_with_its_file() {
         "",
         r#"
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: savepoint "s" does not exist
           --> migrations/2.sql:1:1
@@ -309,6 +317,7 @@ fn what_the_server_warns_of_is_told() {
         "",
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                Began deployment 1
                Began a transaction of 1 migration

@@ -55,6 +55,7 @@ fn a_deployment_from_the_first_line_to_the_last() {
         "",
         "
              Planned 2 migrations in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1-table.sql`, 1 statement in [duration]
                  Ran `2-column.sql`, 1 statement in [duration]

@@ -21,6 +21,7 @@ fn a_deferred_constraint_fails_at_the_end() {
         .file("3.sql", "CREATE TABLE c ();\n");
     project.segue(&["up"]).expect("", r#"
              Planned 3 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: insert or update on table "child" violates foreign key constraint "child_of_parent"
           = note: DETAIL: Key (parent)=(1) is not present in table "parent".
@@ -55,6 +56,7 @@ fn an_error_of_the_rows_that_record_the_block_rolls_it_back() {
         "",
         "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
         error[server-error]: not on Fridays
           --> migrations/3.sql
           = note: CONTEXT: PL/pgSQL function no() line 1 at RAISE
@@ -106,6 +108,7 @@ fn a_commit_that_never_reached_the_server_is_repeated() {
         At::Before,
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2.sql`, 1 statement in [t]
         Reconnecting the connection was lost (connection closed); what stands is read again first
             Resolved the lost COMMIT did not happen
@@ -124,6 +127,7 @@ fn a_commit_whose_answer_finds_nobody_is_resolved() {
         At::After,
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2.sql`, 1 statement in [t]
         Reconnecting the connection was lost (connection closed); what stands is read again first
             Resolved the lost COMMIT did happen
@@ -141,6 +145,7 @@ fn a_commit_whose_answer_is_lost_is_resolved() {
         At::Reply,
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2.sql`, 1 statement in [t]
         Reconnecting the connection was lost (connection closed); what stands is read again first
             Resolved the lost COMMIT did happen
@@ -163,6 +168,7 @@ fn a_commit_into_the_void_ends_with_its_bound() {
         .segue(&["up", "--commit-wait", "1s"])
         .expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2.sql`, 1 statement in [t]
         error: gave up after [t] while waiting for the server's answer to COMMIT
         note: the transaction is complete: it may be committed already, or become so later, as a whole
@@ -201,6 +207,7 @@ fn killed_after_commit_and_before_the_tail_the_next_run_takes_the_tail_up() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                Ready since deployment 2
                 Tail 1 concurrent migration: `3-index.sql`
              Running `3-index.sql` (pid [pid])
@@ -285,6 +292,7 @@ fn signals_wait_for_the_answer_to_commit() {
         "",
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1.sql`, 1 statement in [t]
              Waiting COMMIT was sent; pid [pid] waits for a synchronous standby to confirm (SyncRep)
@@ -309,6 +317,7 @@ fn a_standby_that_never_answers_ends_with_the_bound() {
         .segue(&["up", "--commit-wait", "3s"])
         .expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1.sql`, 1 statement in [t]
              Waiting COMMIT was sent; pid [pid] waits for a synchronous standby to confirm (SyncRep)
@@ -322,6 +331,7 @@ fn a_standby_that_never_answers_ends_with_the_bound() {
         .segue(&["up", "--retry-for", "1s"])
         .expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Waiting for another run to end its batch: pid [pid] (postgres, `segue`), active for [t]: COMMIT
         error: gave up after [t] while waiting for the batch lock, held by pid [pid]
         note: nothing was committed: the database is as it was
@@ -358,6 +368,7 @@ fn a_session_that_is_terminated_in_the_batch_is_replaced() {
     database.query(&format!("SELECT pg_terminate_backend({pid})"));
     run.wait().expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
                  Ran `1.sql`, 1 statement in [t]
@@ -388,6 +399,7 @@ fn a_server_that_ends_all_sessions_is_reached_again() {
     );
     run.wait().expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
                  Ran `1.sql`, 1 statement in [t]
@@ -410,6 +422,7 @@ fn a_batch_that_loses_its_session_again_and_again_ends() {
         .file("2.sql", "SELECT pg_terminate_backend(pg_backend_pid());\n");
     project.segue(&["up"]).expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first
         Reconnecting the connection was lost (terminating connection due to administrator command; line 1 of `2.sql` was under way); what stands is read again first

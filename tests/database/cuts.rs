@@ -18,6 +18,7 @@ fn an_enum_value_is_committed_before_it_is_used() {
     project.segue(&["up"]).expect("", "
              Planned 2 migrations in 2 transactions
                 Note a transaction is cut before `3.sql`: an enum value that was added cannot be used before it is committed
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                  Ran `3.sql`, 1 statement in [t]
@@ -44,6 +45,7 @@ fn an_unforeseen_enum_value_cuts_the_block() {
         .file("3.sql", "INSERT INTO a VALUES ('happy');\n");
     project.segue(&["up"]).expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Cut before `3.sql`: an enum value that was added cannot be used before it is committed; the block was rolled back and runs as two transactions
         Planned anew 2 migrations in 2 transactions
                 Note a transaction is cut before `3.sql`: an enum value that was added cannot be used before it is committed
@@ -70,6 +72,7 @@ fn an_enum_value_used_by_its_own_file_fails_and_commits_nothing() {
     );
     project.segue(&["up"]).expect("", r#"
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
         error[server-error]: unsafe use of new value "happy" of enum type mood
           --> migrations/3.sql:2:23
           |
@@ -108,6 +111,7 @@ fn pending_triggers_fire_before_their_table_is_altered() {
         "",
         "
              Planned 3 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1.sql`, 5 statements in [t]
                  Ran `2.sql`, 1 statement in [t]
@@ -160,6 +164,7 @@ fn pending_triggers_of_the_same_file_are_an_error() {
     );
     project.segue(&["up"]).expect("", r#"
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: cannot ALTER TABLE "child" because it has pending trigger events
           --> migrations/2.sql:5:1

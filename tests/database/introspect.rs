@@ -3,6 +3,7 @@
 mod codd_blind;
 mod columns;
 mod constraints;
+mod data_types;
 mod everything;
 mod extensions;
 mod foreign;
@@ -19,4 +20,3 @@ mod server_wide;
 mod states;
 mod text_search;
 mod triggers;
-mod types;

@@ -37,6 +37,7 @@ fn nobody_queues_behind_a_migration_that_waits() {
     reader.run("COMMIT");
     run.wait().expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
              Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
@@ -64,6 +65,7 @@ fn patience_ends_with_the_blocker_named() {
         .segue(&["up", "--retry-for", "2s"])
         .expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `2.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
              Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
@@ -158,6 +160,7 @@ fn a_build_on_the_same_table_survives() {
     build.release();
     run.wait().expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
              Waiting for a lock on `t`, held by pid [pid] (postgres), active for [t]: CREATE INDEX CONCURRENTLY i ON t (a)
@@ -186,6 +189,7 @@ fn a_lock_timeout_that_would_kill_a_build_is_refused() {
         .segue(&["up", "--lock-timeout", "5s"])
         .expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error: an index is being built concurrently, and `--lock-timeout [t]` is longer than half of the server's `deadlock_timeout`: a lock wait as long as that would kill the build
         help: use `--lock-timeout [t]` or less; tries are repeated for `--retry-for` anyway
@@ -221,6 +225,7 @@ fn a_deadlock_is_tried_again_as_a_whole() {
     application.run("COMMIT");
     run.wait().expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `2.sql`: deadlock detected (SQLSTATE 40P01)
                  Ran `1.sql`, 1 statement in [t]
@@ -250,6 +255,7 @@ fn a_serialization_failure_is_tried_again_as_a_whole() {
     database.run("UPDATE x SET a = a + 1");
     run.wait().expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `1.sql`: could not serialize access due to concurrent update (SQLSTATE 40001)
                  Ran `1.sql`, 4 statements in [t]

@@ -27,6 +27,7 @@ mod steps;
 mod tail;
 mod throwaway;
 mod triples;
+mod verify;
 mod write_schema;
 
 #[path = "../support/support.rs"]

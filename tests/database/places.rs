@@ -114,6 +114,7 @@ fn a_diverged_folder_is_applied_and_told() {
         "
                 Note applied, but not in this folder: `3.sql`
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `4.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 2)
@@ -156,6 +157,7 @@ fn what_is_out_of_order_is_applied_and_told() {
         "
                 Note `2.sql` is older than `3.sql`, which is applied
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 2)

@@ -34,6 +34,7 @@ fn a_role_that_may_create_namespaces_needs_nothing_else() {
         "",
         "
              Planned 2 migrations in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1.sql`, 1 statement in [t]
                  Ran `2.sql`, 2 statements in [t]
@@ -59,6 +60,7 @@ fn a_role_that_may_not_is_told_what_to_do() {
     let project = as_role(&database, &role);
     project.segue(&["up"]).expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
         error: segue's own tables cannot be made: permission denied for database [database] (SQLSTATE 42501)
         help: grant CREATE on the database, once, or let a DBA run what `segue init --print-sql --owner ROLE` prints, and make this role a member of that one
 
@@ -112,6 +114,7 @@ fn deploy_roles_share_a_prepared_ledger_and_readers_read_it() {
     project.segue(&["plan"]).expect_success();
     project.segue(&["up"]).expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
         error: segue's own tables cannot be written: permission denied for table deployment (SQLSTATE 42501)
         help: connect as the role that owns namespace segue, or as a member of it
 
@@ -144,6 +147,7 @@ fn a_blocker_is_named_as_far_as_rights_go() {
         .segue(&["up", "--retry-for", "1s"])
         .expect("", "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
             Retrying the block in [t], after try 1 was rolled back in `2.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
              Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`)
@@ -189,6 +193,7 @@ fn another_session_that_makes_the_ledger_is_not_waited_for_without_end() {
         "",
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
         error: gave up after [t] while waiting for another session that makes the ledger
         note: nothing was committed: the database is as it was
         help: `segue up` starts afresh; `--retry-for` sets how long to wait

@@ -108,6 +108,7 @@ fn what_is_deferred_by_a_file_fires_before_the_next_one() {
         .file("2.sql", "INSERT INTO a VALUES (1);\n");
     project.segue(&["up"]).expect("", r#"
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: insert or update on table "b" violates foreign key constraint "b_id_fkey"
           --> migrations/1.sql

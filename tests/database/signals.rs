@@ -42,6 +42,7 @@ fn sigterm_in_the_batch_changes_nothing() {
         143,
         "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error: ended by SIGTERM
         note: nothing was committed: the database is as it was
@@ -58,6 +59,7 @@ fn sigint_in_the_batch_changes_nothing() {
         130,
         "
              Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error: ended by SIGINT
         note: nothing was committed: the database is as it was
@@ -109,6 +111,7 @@ fn a_runner_that_stalls_lets_go_and_starts_anew() {
     run.resume();
     run.wait().expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         Reconnecting the connection was lost (terminating connection due to idle-in-transaction timeout); what stands is read again first
                  Ran `1.sql`, 2 statements in [t]
@@ -139,6 +142,7 @@ fn what_another_run_did_meanwhile_is_not_done_again() {
     run.resume();
     run.wait().expect("", "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         Reconnecting the connection was lost (terminating connection due to idle-in-transaction timeout); what stands is read again first
                Ready after [t] (deployment 1)

@@ -50,6 +50,7 @@ fn partner_and_concurrent() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2-partner.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 2)
@@ -90,6 +91,7 @@ fn concurrent_alone() {
         "",
         "
              Planned nothing before ready, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                Ready after [t] (deployment 3)
                 Tail 1 concurrent migration: `3-index.sql`
              Running `3-index.sql` (pid [pid])
@@ -113,6 +115,7 @@ fn concurrent_whose_tail_was_left_to_somebody_else() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2-partner.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 2)
@@ -126,6 +129,7 @@ fn concurrent_whose_tail_was_left_to_somebody_else() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                 Tail 1 concurrent migration: `3-index.sql`
              Running `3-index.sql` (pid [pid])
             Finished `3-index.sql` in [t]
@@ -210,6 +214,7 @@ fn ending_alone() {
         "",
         "
              Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `4-end.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 3)
@@ -255,6 +260,7 @@ fn partner_concurrent_and_ending() {
         "
            Not ready before `3-index.sql` is done, because `4-end.sql` needs it
              Planned 3 migrations in 2 transactions, 1 concurrent migration before ready
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2-partner.sql`, 1 statement in [t]
            Committed 1 migration in [t]
              Running `3-index.sql` (pid [pid])
@@ -286,6 +292,7 @@ fn concurrent_and_ending() {
         "
            Not ready before `3-index.sql` is done, because `4-end.sql` needs it
              Planned 1 migration in one transaction, 1 concurrent migration before ready
+        Not verified there is no expected schema; `segue write-schema` writes it
              Running `3-index.sql` (pid [pid])
             Finished `3-index.sql` in [t]
         Planned anew 1 migration in one transaction
@@ -354,6 +361,7 @@ fn concurrent_that_fails() {
         .file("3-index.sql", &unique);
     project.segue(&["up"]).expect("", r#"
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                  Ran `2-partner.sql`, 1 statement in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 2)
@@ -377,6 +385,7 @@ fn concurrent_that_fails() {
     assert_text("deployments", &deployments(&database), "settled ready");
     project.segue(&["settle"]).expect("", r#"
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                 Tail 1 concurrent migration: `3-index.sql`
              Running `3-index.sql` (pid [pid])
             Repaired `3-index.sql`: dropped `public.i`, which a try that did not end well had left invalid
@@ -399,6 +408,7 @@ fn concurrent_that_fails() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                Ready since deployment 2
                 Tail 1 concurrent migration: `3-index.sql`
              Running `3-index.sql` (pid [pid])
@@ -431,6 +441,7 @@ fn concurrent_that_failed_and_was_edited() {
         "
                 Note the text of `3-index.sql` has changed since it was tried; the new one runs
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                Ready since deployment 2
                 Tail 1 concurrent migration: `3-index.sql`
              Running `3-index.sql` (pid [pid])
@@ -459,6 +470,7 @@ fn what_a_concurrent_migration_makes_is_not_there_yet() {
         .file("4-end.sql", "ALTER INDEX i RENAME TO j;\n");
     project.segue(&["up"]).expect("", r#"
              Planned 2 migrations in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
         error[server-error]: relation "i" does not exist
           --> migrations/4-end.sql:1:1
           |

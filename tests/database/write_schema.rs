@@ -16,10 +16,12 @@ fn project_on(database: &TestDatabase<'_>) -> Project {
 
 const FIRST: &str = "CREATE TABLE a (id integer);\nCREATE TABLE \"B\" (id integer);";
 
-/// Applies everything to the development database.
+/// Applies everything to the development database, whose expected schema is
+/// about to be written.
 fn up(project: &Project, database: &TestDatabase<'_>) {
+    let url = database.url();
     project
-        .segue(&["up", "--database-url", &database.url()])
+        .segue(&["up", "--on-mismatch", "warn", "--database-url", &url])
         .expect_success();
 }
 
@@ -94,10 +96,10 @@ fn many_changes_are_told_in_short() {
     let database = TestDatabase::new();
     let project = project_on(&database);
     project.segue(&["write-schema"]).expect_success();
-    let tables: String = (10..40)
-        .map(|number| format!("CREATE TABLE t{number} ();\n"))
+    let tables: Vec<_> = (10..40)
+        .map(|number| format!("CREATE TABLE t{number} ();"))
         .collect();
-    project.file("1-many.sql", &tables);
+    project.file("1-many.sql", &tables.join("\n"));
     up(&project, &database);
     let run = project.segue(&["write-schema"]);
     let lines: Vec<&str> = run.stderr.lines().map(str::trim).collect();
@@ -209,6 +211,29 @@ fn a_history_is_replayed_on_a_database_of_its_own() {
              Written `expected-schema/pgNN`: 6 objects
         ",
         0,
+    );
+}
+
+#[test]
+fn what_was_expected_does_not_hold_up_a_replay() {
+    let database = TestDatabase::new();
+    let project = project_on(&database);
+    let own = ["write-schema", "--on", &database.url()];
+    project
+        .file("1-first.sql", FIRST)
+        .segue(&own)
+        .expect_success();
+    let run = project
+        .file("2-second.sql", "CREATE TABLE c ();")
+        .segue(&own);
+    run.expect_success();
+    let told: Vec<&str> = run.stderr.lines().map(str::trim).collect();
+    assert_eq!(
+        told[told.len() - 2..],
+        [
+            "Added table public.c",
+            "Written `expected-schema/pgNN`: 6 objects"
+        ]
     );
 }
 

@@ -22,7 +22,7 @@ pub struct Newcomer {
     old_name: Option<Name>,
     pub(super) draft: Draft,
     // Dropped after the copy that is in it.
-    folder: Folder,
+    _folder: Folder,
 }
 
 /// A folder that is removed again if nothing came into it.
@@ -97,7 +97,7 @@ impl Newcomer {
             others,
             old_name,
             draft,
-            folder: made,
+            _folder: made,
         };
         Ok((newcomer, diagnostics))
     }
@@ -106,11 +106,6 @@ impl Newcomer {
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.migration.name
-    }
-
-    /// The folder that it will be in.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder.path
     }
 
     /// Where it will be.
@@ -203,12 +198,14 @@ fn slug(file: &Path) -> Result<Slug, AddError> {
             "leave it out",
         );
     }
-    match name.strip_suffix(".sql").and_then(Slug::of) {
-        Some(slug) => Ok(slug),
-        None if !name.ends_with(".sql") => refuse(
+    let Some(stem) = name.strip_suffix(".sql") else {
+        return refuse(
             format!("`{shown}` does not end in `.sql`"),
             "rename the file: migrations are files of SQL",
-        ),
+        );
+    };
+    match Slug::of(stem) {
+        Some(slug) => Ok(slug),
         None => refuse(
             format!("`{shown}` has no name beside the time"),
             "rename the file to what the migration does, `add-email.sql` for example",

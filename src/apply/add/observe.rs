@@ -1,6 +1,7 @@
 //! A new migration run on a database, and the schema read before and after.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::Instant;
 
 use super::clean_up::{Fate, clean_up};
@@ -188,7 +189,12 @@ fn refuse_strangers(
 }
 
 async fn settle_older(site: Site<'_>, newcomer: &Newcomer) -> Result<(), AddError> {
-    let ended = Box::pin(up(site.run, newcomer.others.clone())).await;
+    let others = newcomer.others.clone();
+    let ended = if site.is_replayed {
+        hastily(site.run, others).await
+    } else {
+        Box::pin(up(site.run, others)).await
+    };
     let error = match ended {
         // Without a verification nothing is mismatched.
         Ok(Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_)) => return Ok(()),
@@ -284,18 +290,37 @@ fn drift(
     Ok(Diff::between(&expected, &stand.snapshot))
 }
 
-/// Runs the new migration, the only one that is pending. A signal ends it at
-/// once: nothing of it is to go on in the server.
+/// Runs the new migration, the only one that is pending.
 async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> {
     let run = site.run;
-    let (signals, interrupt) = Interrupt::channel();
-    let hasty = Run {
-        interrupt,
+    let sparing = Run {
         events: if site.is_replayed {
             run.events.quiet()
         } else {
             run.events.sparing()
         },
+        ..run.clone()
+    };
+    match hastily(&sparing, all).await? {
+        // Without a verification nothing is mismatched.
+        Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_) => Ok(()),
+        Outcome::Unsettled(report) => {
+            report.into_result(run, &[])?;
+            // What is in no list of failures was given up meanwhile.
+            Err(ApplyError::Refused {
+                reason: "the new migration is not done".to_owned(),
+                help: "add it again".to_owned(),
+            })
+        }
+    }
+}
+
+/// Runs what is pending; a signal ends it at once, for nothing of it is to go on
+/// in the server.
+async fn hastily(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
+    let (signals, interrupt) = Interrupt::channel();
+    let hasty = Run {
+        interrupt,
         ..run.clone()
     };
     let forwarding = async {
@@ -305,22 +330,11 @@ async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> 
             // A second one cancels what the first one would leave running.
             signals.interrupts = 2;
         });
-        std::future::pending::<ApplyError>().await
+        std::future::pending::<Infallible>().await
     };
-    let ended = tokio::select! {
+    tokio::select! {
         biased;
-        ended = Box::pin(up(&hasty, all)) => ended?,
-        error = forwarding => return Err(error),
-    };
-    match ended {
-        Outcome::Settled | Outcome::Ready | Outcome::Mismatched(_) => Ok(()),
-        Outcome::Unsettled(report) => {
-            report.into_result(&hasty, &[])?;
-            // What is in no list of failures was given up meanwhile.
-            Err(ApplyError::Refused {
-                reason: "the new migration is not done".to_owned(),
-                help: "add it again".to_owned(),
-            })
-        }
+        ended = Box::pin(up(&hasty, migrations)) => ended,
+        never = forwarding => match never {},
     }
 }

@@ -8,58 +8,110 @@ use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, PAUSE_MIN};
 use crate::postgres::ledger::Ledger;
 use crate::postgres::{self, Failure, Session, introspect};
+use crate::schema::{Diff, Snapshot};
 use crate::verify::Concurrent;
 
 /// How often a schema is read that is not legal before that is believed.
 pub(in crate::apply) const READINGS_MAX: usize = 2;
 
-/// Reads the schema and judges it. What is not legal is read again before it is
-/// believed: several statements make a snapshot, and functions of the server
-/// that render definitions read the present.
-///
-/// A lock that is in the way is waited for `lock_timeout` at a time, and for
-/// `patience` in all.
-///
-/// # Errors
-/// [`ApplyError::TimedOut`], [`ApplyError::Postgres`], and those of
-/// [`Expectation::judge`].
-pub async fn look(
-    expectation: &Expectation,
-    stage: Stage,
-    session: &Session,
-    ledger: &Ledger,
-    survey: &Survey,
-    lock_timeout: Duration,
-    patience: Duration,
-) -> Result<Checked, ApplyError> {
-    let began = Instant::now();
-    let mut readings = 0;
-    loop {
-        let looked = Instant::now();
-        let before = concurrent_now(expectation, session, ledger, survey).await?;
-        let reading = match patiently(session, lock_timeout, introspect::read).await {
-            Err(error) if error.failure() == Failure::LockTimeout => {
-                if began.elapsed() >= patience {
-                    return Err(ApplyError::TimedOut {
-                        what: format!("a lock that reading the schema needs: {error}"),
-                        after: began.elapsed(),
-                        option: "--retry-for",
-                        committed: Vec::new(),
-                    });
-                }
-                tokio::time::sleep(PAUSE_MIN).await;
-                continue;
+/// What is needed to look at a live schema.
+#[derive(Debug)]
+pub struct Looking<'a> {
+    /// What is expected.
+    pub expectation: &'a Expectation,
+    /// Where to read how far the concurrent migrations are.
+    pub ledger: &'a Ledger,
+    /// The folder, and what was known of the database.
+    pub survey: &'a Survey,
+    /// Longest wait for a lock at a time.
+    pub lock_timeout: Duration,
+    /// How long it is tried in all while locks are in the way.
+    pub patience: Duration,
+}
+
+impl Looking<'_> {
+    /// Reads the schema and judges it; `session` is in autocommit. What is not
+    /// legal is read again before it is believed: several statements make a
+    /// snapshot, and functions of the server that render definitions read the
+    /// present.
+    ///
+    /// # Errors
+    /// [`ApplyError::TimedOut`], [`ApplyError::Postgres`], and those of
+    /// [`Expectation::judge`].
+    pub async fn look(&self, session: &Session, stage: Stage) -> Result<Checked, ApplyError> {
+        let mut readings = 0;
+        loop {
+            let began = Instant::now();
+            let before =
+                concurrent_now(self.expectation, session, self.ledger, self.survey).await?;
+            let reading = self.read(session).await?;
+            let after = concurrent_now(self.expectation, session, self.ledger, self.survey).await?;
+            let judged =
+                self.expectation
+                    .judge(stage, reading.snapshot, &before, after, self.survey);
+            let mut checked = judged?;
+            checked.duration = began.elapsed();
+            readings += 1;
+            if checked.verdict.is_legal() || readings == READINGS_MAX {
+                return Ok(checked);
             }
-            reading => reading?,
-        };
-        let after = concurrent_now(expectation, session, ledger, survey).await?;
-        let mut checked = expectation.judge(stage, reading.snapshot, &before, after, survey)?;
-        checked.duration = looked.elapsed();
-        readings += 1;
-        if checked.verdict.is_legal() || readings == READINGS_MAX {
-            return Ok(checked);
         }
     }
+
+    /// Reads the schema, as often as a lock is in the way.
+    async fn read(&self, session: &Session) -> Result<introspect::Reading, ApplyError> {
+        let began = Instant::now();
+        loop {
+            match patiently(session, self.lock_timeout, introspect::read).await {
+                Err(error) if error.failure() == Failure::LockTimeout => {
+                    if began.elapsed() >= self.patience {
+                        return Err(ApplyError::TimedOut {
+                            what: format!("a lock that reading the schema needs: {error}"),
+                            after: began.elapsed(),
+                            option: "--retry-for",
+                            committed: Vec::new(),
+                        });
+                    }
+                    tokio::time::sleep(PAUSE_MIN).await;
+                }
+                reading => return Ok(reading?),
+            }
+        }
+    }
+}
+
+/// What is not as the last settled deployment, whose number is told, has left
+/// it; `None` if it has kept nothing, or something was applied since.
+///
+/// # Errors
+/// As [`Looking::look`].
+pub async fn drift(
+    looking: &Looking<'_>,
+    session: &Session,
+) -> Result<Option<(i64, Diff)>, ApplyError> {
+    let settled = settled_snapshot(looking, session).await?;
+    let Some((deployment, settled)) = settled else {
+        return Ok(None);
+    };
+    let live = looking.read(session).await?.snapshot;
+    let difference = looking.expectation.drift(settled, live);
+    Ok(Some((deployment, difference)))
+}
+
+/// The schema as the last settled deployment left it, if nothing was applied
+/// since: that would look like drift.
+pub(in crate::apply) async fn settled_snapshot(
+    looking: &Looking<'_>,
+    session: &Session,
+) -> Result<Option<(i64, Snapshot)>, ApplyError> {
+    let major = looking.expectation.major();
+    let settled = looking.ledger.snapshot(session, major).await?;
+    let records = &looking.survey.history.records;
+    Ok(settled.filter(|(deployment, _)| {
+        records
+            .values()
+            .all(|one| one.deployment <= Some(*deployment))
+    }))
 }
 
 /// How far all concurrent migrations are at this moment.

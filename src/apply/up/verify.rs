@@ -1,11 +1,11 @@
 //! The checks of the schema around the steps of a run: before anything runs,
 //! before readiness where no block can do it, and after the tail.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Runner;
 use crate::apply::batch::BlockCheck;
-use crate::apply::check::{self, Checked, Expectation, Mismatch, Stage};
+use crate::apply::check::{self, Checked, Expectation, Looking, Mismatch, Stage};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, OnMismatch};
 use crate::history::{DeploymentState, State};
@@ -13,7 +13,6 @@ use crate::plan::{BeforeReady, Checks, TailStep};
 use crate::postgres::Failure;
 use crate::postgres::introspect::Baseline;
 use crate::schema::{Diff, Snapshot};
-use crate::verify::Legal;
 
 /// What a run knows of the live schema.
 #[derive(Debug, Default)]
@@ -41,27 +40,16 @@ impl Runner<'_> {
         if std::mem::replace(&mut self.known.has_looked, true) {
             return Ok(());
         }
-        let major = expectation.major();
-        let settled = self.ledger.snapshot(&self.control, major).await?;
-        // What came since is not in it, and would look like drift.
-        let settled = settled.filter(|(deployment, _)| {
-            let records = survey.history.records.values();
-            records
-                .clone()
-                .all(|one| one.deployment <= Some(*deployment))
-        });
+        let looking = self.looking(expectation, survey);
+        let settled = check::settled_snapshot(&looking, &self.control).await?;
         if settled.is_none() && before_ready != Some(BeforeReady::InTheTransaction) {
             return Ok(());
         }
         let baseline = self.baseline().await?;
-        if let Some((since, mut settled)) = settled
+        if let Some((since, settled)) = settled
             && let Some(expectation) = &self.expectation
         {
-            let mut live = baseline.reading.snapshot.clone();
-            expectation.rule(&mut live);
-            // The rules may have become others.
-            expectation.rule(&mut settled);
-            let difference = Legal::exactly(settled).judge(&live).difference;
+            let difference = expectation.drift(settled, baseline.reading.snapshot.clone());
             if !difference.is_empty() {
                 self.known.drift = difference.clone();
                 self.run
@@ -71,6 +59,16 @@ impl Runner<'_> {
         }
         self.known.baseline = Some((self.committed.len(), baseline));
         Ok(())
+    }
+
+    fn looking<'b>(&'b self, expectation: &'b Expectation, survey: &'b Survey) -> Looking<'b> {
+        Looking {
+            expectation,
+            ledger: &self.ledger,
+            survey,
+            lock_timeout: self.run.settings.lock_timeout,
+            patience: self.run.settings.retry_for,
+        }
     }
 
     /// The whole schema, read on the control session.
@@ -84,7 +82,7 @@ impl Runner<'_> {
             let reading = tokio::select! {
                 reading = reading => reading,
                 signal = self.run.interrupt.first() => {
-                    self.drop_control().await;
+                    self.end_reading().await;
                     return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
                 }
             };
@@ -112,10 +110,17 @@ impl Runner<'_> {
         }
     }
 
-    /// Ends a session whose statement was given up, so that no snapshot of it
-    /// stays open.
-    async fn drop_control(&mut self) {
-        let _ = self.control.cancel().await;
+    /// Ends what reading had begun when it was given up: no snapshot of ours
+    /// stays open, and the session can say how the run ended.
+    async fn end_reading(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let ending = async {
+            self.control.cancel().await?;
+            self.control.execute("ROLLBACK").await?;
+            self.control.execute("RESET lock_timeout").await
+        };
+        // What cannot be ended ends with the connection.
+        let _ = tokio::time::timeout(PATIENCE, ending).await;
     }
 
     /// Takes care that the schema as it is before the last block is known.
@@ -221,26 +226,18 @@ impl Runner<'_> {
         stage: Stage,
     ) -> Result<Option<Box<Mismatch>>, ApplyError> {
         let began = Instant::now();
-        let (lock_timeout, patience) =
-            (self.run.settings.lock_timeout, self.run.settings.retry_for);
+        let patience = self.run.settings.retry_for;
         let checked = loop {
             self.control_again().await?;
             let Some(expectation) = &self.expectation else {
                 return Ok(None);
             };
-            let looking = check::look(
-                expectation,
-                stage,
-                &self.control,
-                &self.ledger,
-                survey,
-                lock_timeout,
-                patience,
-            );
+            let looking = self.looking(expectation, survey);
+            let looking = looking.look(&self.control, stage);
             let looked = tokio::select! {
                 looked = looking => looked,
                 signal = self.run.interrupt.first() => {
-                    self.drop_control().await;
+                    self.end_reading().await;
                     return Err(ApplyError::Interrupted {
                         signal,
                         committed: self.committed.clone(),

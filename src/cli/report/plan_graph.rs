@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::graph::{Edge, Graph};
 use crate::migration::Name;
-use crate::plan::{Plan, Step};
+use crate::plan::{Checks, Plan, Step};
 
 /// Why one migration comes after another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,17 @@ impl<'a> Picture<'a> {
     }
 }
 
+/// What the deployment is before its tail.
+fn ready(plan: &Plan) -> &'static str {
+    match plan.checks {
+        Checks::Made {
+            before_ready: Some(_),
+            ..
+        } => "verified, ready",
+        _ => "ready",
+    }
+}
+
 /// A Mermaid flow chart.
 pub(crate) fn mermaid(plan: &Plan, links: &[Link]) -> String {
     let picture = Picture::new(plan, links);
@@ -164,7 +175,7 @@ pub(crate) fn mermaid(plan: &Plan, links: &[Link]) -> String {
         }
         text.push_str("  end\n");
     }
-    text.push_str("  ready([ready])\n");
+    let _ = writeln!(text, "  ready([{}])", ready(plan));
     if let Some(last) = picture.last_step() {
         let _ = writeln!(text, "  {} ==> ready", picture.ids[last]);
     }
@@ -203,7 +214,7 @@ pub(crate) fn dot(plan: &Plan, links: &[Link]) -> String {
         }
         text.push_str("  }\n");
     }
-    text.push_str("  ready [shape=oval];\n");
+    let _ = writeln!(text, "  ready [shape=oval, label=\"{}\"];", ready(plan));
     if let Some(last) = picture.last_step() {
         let _ = writeln!(text, "  {} -> ready [style=bold];", picture.ids[last]);
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 7] = [
+const SCHEMAS: [(&str, &str); 8] = [
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),
@@ -30,6 +30,10 @@ const SCHEMAS: [(&str, &str); 7] = [
     (
         "status",
         include_str!("../../../docs/json/status.schema.json"),
+    ),
+    (
+        "verify",
+        include_str!("../../../docs/json/verify.schema.json"),
     ),
     ("wait", include_str!("../../../docs/json/wait.schema.json")),
 ];

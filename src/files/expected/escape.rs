@@ -14,6 +14,8 @@
 //! either end, no leading `-`, is no device of Windows, and never begins with
 //! `@`.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 /// Longest name, in bytes: with `.json` it fits where 143 are allowed
@@ -59,7 +61,8 @@ pub(super) fn escape(name: &str) -> String {
     escaped.truncate(kept.copied().unwrap_or(0));
     escaped.push_str(CUT);
     for byte in &Sha256::digest(name)[..HASH_BYTES] {
-        escaped.push_str(&format!("{byte:02x}"));
+        // Writing into a string cannot fail, here and below.
+        let _ = write!(escaped, "{byte:02x}");
     }
     escaped
 }
@@ -94,7 +97,7 @@ pub(super) fn is_cut(escaped: &str) -> bool {
 }
 
 fn code_point(escaped: &mut String, letter: char) {
-    escaped.push_str(&format!("+({:x})", u32::from(letter)));
+    let _ = write!(escaped, "+({:x})", u32::from(letter));
 }
 
 /// Whether Windows takes a lower-case name for a device, whatever follows its

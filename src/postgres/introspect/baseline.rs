@@ -361,3 +361,6 @@ async fn hashes_of(mut rows: Rows<'_>) -> Result<BTreeMap<Node, i64>, Error> {
     }
     Ok(hashes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,4 +16,4 @@ SELECT a.oid, n.nspname AS namespace, 'default-privileges' AS kind,
     ) AS ":acl"
 FROM pg_catalog.pg_default_acl AS a
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = a.defaclnamespace
-WHERE $only(a.oid) AND $owned(a.oid)
+WHERE $only(a.oid) AND $owned(a.oid) AND (n.nspname IS NULL OR $namespace(n.nspname))

@@ -95,6 +95,13 @@ fn drift_is_not_written_into_the_expected_schema_unseen() {
     case.add(&["add-b.sql"]).expect(
         "",
         "
+        --- expected
+        +++ live
+
+        + table public.stray
+        +   column a: integer
+
+        1 object differs
         error: the development database does not have the expected schema, even before the new migration
         note: `add-b.sql`, the migrations and the expected schema are as they were
         help: undo the difference, or use a fresh database or `--throwaway`
@@ -106,11 +113,17 @@ fn drift_is_not_written_into_the_expected_schema_unseen() {
     case.add(&["add-b.sql", "--on-mismatch", "warn"]).expect(
         "",
         "
-               Named `migrations/[time]-add-b.sql`
-             Applied it to the development database, in [duration]
-            Mismatch the schema was not the expected one on PostgreSQL NN; the difference is in the expected schema now:
-                     + table public.stray
-             Updated `expected-schema/pgNN`, 2 files
+--- expected
++++ live
+
++ table public.stray
++   column a: integer
+
+1 object differs
+    Mismatch the schema was not the expected one before, on PostgreSQL NN; the difference is part of the expected schema now
+       Named `migrations/[time]-add-b.sql`
+     Applied it to the development database, in [duration]
+     Updated `expected-schema/pgNN`, 2 files
         ",
         0,
     );

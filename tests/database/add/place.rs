@@ -47,8 +47,7 @@ fn a_server_of_the_user_s_replays_everything_and_keeps_nothing() {
     case.add(&["index.sql", "--on", &url]).expect(
         "",
         "
-             Running `[time]-index.sql` (pid [pid])
-            Finished `[time]-index.sql` in [duration]
+           Replaying all migrations on a scratch database
                Named `migrations/[time]-index.sql`
              Applied it on PostgreSQL NN, after all others, in [duration]
                Wrote `end-concurrent-migration: [time]-index.sql` into its header:

@@ -11,6 +11,7 @@ fn settle_runs_what_up_left() {
         "",
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
           Created the ledger, in namespace segue
               Ran `1-table.sql`, 3 statements in [duration]
         Committed 1 migration in [duration]
@@ -33,6 +34,7 @@ fn settle_runs_what_up_left() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
         Finished `2-index.sql` in [duration]
@@ -118,6 +120,7 @@ fn abandon_ends_the_tail_of_a_run_that_is_under_way() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1-table.sql`, 3 statements in [duration]
            Committed 1 migration in [duration]

@@ -43,6 +43,7 @@ fn killed_at(gates: &[i32]) {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
@@ -86,6 +87,7 @@ fn and_the_build_ends_before_anybody_looks() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -115,6 +117,7 @@ fn together_with_its_backend() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -150,6 +153,7 @@ fn after_the_build_and_before_the_ledger_knows() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -182,6 +186,7 @@ fn after_the_commit_and_before_the_tail() {
         "",
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
               Ran `3-other.sql`, 1 statement in [duration]
         Committed 1 migration in [duration]
             Ready after [duration] (deployment 2)
@@ -206,6 +211,7 @@ fn after_the_commit_and_before_the_tail() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 2
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -243,6 +249,7 @@ fn between_the_intent_and_the_build() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -266,6 +273,7 @@ fn a_build_that_somebody_cancels_is_told() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1-table.sql`, 3 statements in [duration]
            Committed 1 migration in [duration]
@@ -293,6 +301,7 @@ fn a_build_that_somebody_cancels_is_told() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -339,6 +348,7 @@ fn duplicates_are_told_and_the_next_run_builds_anew() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                Ready since deployment 1
                 Tail 1 concurrent migration: `2-index.sql`
              Running `2-index.sql` (pid [pid])
@@ -363,6 +373,7 @@ fn duplicates_are_told_and_the_next_run_builds_anew() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])

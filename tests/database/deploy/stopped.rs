@@ -17,6 +17,7 @@ fn sigterm_detaches_and_settle_records_what_was_built() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1-table.sql`, 3 statements in [duration]
            Committed 1 migration in [duration]
@@ -48,6 +49,7 @@ fn sigterm_detaches_and_settle_records_what_was_built() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
             Tail 1 concurrent migration: `2-index.sql`
          Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
          Running `2-index.sql` (pid [pid])
@@ -74,6 +76,7 @@ fn a_second_sigint_cancels_and_removes() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
                  Ran `1-table.sql`, 3 statements in [duration]
            Committed 1 migration in [duration]
@@ -95,6 +98,7 @@ fn a_second_sigint_cancels_and_removes() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
         Finished `2-index.sql` in [duration]
@@ -119,6 +123,7 @@ fn sigterm_ends_whoever_waits() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                Ready since deployment 1
                 Tail 1 concurrent migration: `2-index.sql`
              Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
@@ -145,6 +150,7 @@ fn sigterm_ends_whoever_waits() {
         "
            Not ready before `2-index.sql` is done, because `3-rename.sql` needs it
              Planned 1 migration in one transaction, 1 concurrent migration before ready
+        Not verified there is no expected schema; `segue write-schema` writes it
              Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
         error: ended by SIGINT
         note: nothing was committed: the database is as it was

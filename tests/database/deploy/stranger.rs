@@ -21,6 +21,7 @@ fn another_index_of_that_name_is_told_and_left_alone() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                 Tail 1 concurrent migration: `2-index.sql`
              Running `2-index.sql` (pid [pid])
         error[half-way]: there is another index named `public.t_a` on this table
@@ -61,6 +62,7 @@ fn an_invalid_one_from_before_is_told_and_left_alone() {
         "",
         "
              Planned 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
                 Tail 1 concurrent migration: `2-index.sql`
              Running `2-index.sql` (pid [pid])
         error[half-way]: an invalid index `public.t_a` is in the way

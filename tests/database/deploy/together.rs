@@ -86,6 +86,7 @@ fn the_second_says_who_builds() {
         first,
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
           Created the ledger, in namespace segue
               Ran `1-table.sql`, 3 statements in [duration]
         Committed 1 migration in [duration]
@@ -98,6 +99,7 @@ fn the_second_says_who_builds() {
     ends_well(second,
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
@@ -124,6 +126,7 @@ fn the_next_deployment_is_ready_while_the_tail_of_the_first_runs() {
         first,
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
           Created the ledger, in namespace segue
               Ran `1-table.sql`, 3 statements in [duration]
         Committed 1 migration in [duration]
@@ -136,6 +139,7 @@ fn the_next_deployment_is_ready_while_the_tail_of_the_first_runs() {
     ends_well(second,
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
               Ran `3-other.sql`, 1 statement in [duration]
         Committed 1 migration in [duration]
             Ready after [duration] (deployment 2)
@@ -160,6 +164,7 @@ fn a_new_column_waits_for_the_build_without_hurting_it() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
             Retrying the block in [duration], after try 1 was rolled back in `3-column.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
              Waiting for a lock on `t`, held by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
                      a segue at work, which ends by itself
@@ -177,6 +182,7 @@ fn a_new_column_waits_for_the_build_without_hurting_it() {
         first,
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
           Created the ledger, in namespace segue
               Ran `1-table.sql`, 3 statements in [duration]
         Committed 1 migration in [duration]
@@ -196,6 +202,7 @@ fn a_new_column_waits_for_the_build_without_hurting_it() {
         &lines,
         "
           Planned 1 migration in one transaction, then 1 concurrent migration
+     Not verified there is no expected schema; `segue write-schema` writes it
          Retrying the block in [duration], after try 1 was rolled back in `3-column.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
           Waiting for a lock on `t`, held by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
                   a segue at work, which ends by itself
@@ -231,6 +238,7 @@ fn a_strangers_build_of_the_same_index_survives() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
          Waiting for a lock on `public.t`, held by pid [pid] (postgres, `psql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
@@ -307,6 +315,7 @@ fn an_index_of_the_next_deployment_waits_for_the_one_on_its_table() {
         &told(&second),
         "
           Planned 1 migration in one transaction, then 2 concurrent migrations
+     Not verified there is no expected schema; `segue write-schema` writes it
               Ran `3-other.sql`, 1 statement in [duration]
         Committed 1 migration in [duration]
             Ready after [duration] (deployment 2)

@@ -62,6 +62,7 @@ fn a_snapshot_in_the_way_is_told_within_seconds() {
         "",
         "
          Planned 1 concurrent migration
+    Not verified there is no expected schema; `segue write-schema` writes it
            Ready since deployment 1
             Tail 1 concurrent migration: `2-index.sql`
          Running `2-index.sql` (pid [pid])
@@ -92,6 +93,7 @@ fn an_ending_migration_waits_for_a_build_elsewhere() {
         "
            Not ready before `2-index.sql` is done, because `3-rename.sql` needs it
              Planned 1 migration in one transaction, 1 concurrent migration before ready
+        Not verified there is no expected schema; `segue write-schema` writes it
              Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
         error: gave up after [duration] while waiting for `2-index.sql`, which runs in pid [pid] and which `3-rename.sql` needs done
         note: nothing was committed: the database is as it was
@@ -110,6 +112,7 @@ fn an_ending_migration_waits_for_a_build_elsewhere() {
         "
            Not ready before `2-index.sql` is done, because `3-rename.sql` needs it
              Planned 1 migration in one transaction, 1 concurrent migration before ready
+        Not verified there is no expected schema; `segue write-schema` writes it
              Waiting for `2-index.sql`, run by pid [pid] (postgres, `segue: main/2-index.sql`), active for [duration]: CREATE INDEX CONCURRENTLY t_a ON t (gate(a))
         Planned anew 1 migration in one transaction
                  Ran `3-rename.sql`, 1 statement in [duration]
@@ -144,6 +147,7 @@ fn what_a_concurrent_migration_still_has_to_create_is_named() {
         "",
         "
              Planned 1 migration in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
         error[server-error]: relation \"t_a\" does not exist
           --> migrations/3-rename.sql:1:1
           |
@@ -164,6 +168,7 @@ fn what_a_concurrent_migration_still_has_to_create_is_named() {
         "
            Not ready before `2-index.sql` is done, because `3-rename.sql` needs it
              Planned 1 migration in one transaction, 1 concurrent migration before ready
+        Not verified there is no expected schema; `segue write-schema` writes it
              Running `2-index.sql` (pid [pid])
             Finished `2-index.sql` in [duration]
         Planned anew 1 migration in one transaction
@@ -190,6 +195,7 @@ fn what_a_concurrent_migration_of_the_same_deployment_creates_is_named() {
         "",
         "
              Planned 2 migrations in one transaction, then 1 concurrent migration
+        Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
         error[server-error]: relation \"t_a\" does not exist
           --> migrations/3-rename.sql:1:1

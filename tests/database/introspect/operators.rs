@@ -1,11 +1,13 @@
 //! Operators, their classes and families, casts, access methods, languages, transforms.
 
+#![expect(clippy::too_many_lines, reason = "whole snapshots are expected")]
+
 use super::made::check;
 
 #[test]
 fn what_operators_are_made_of() {
     check(
-        r#"
+        r"
         CREATE OPERATOR === (
             function = int4eq, leftarg = integer, rightarg = integer, commutator = ===, negator = <!>,
             restrict = eqsel, join = eqjoinsel, hashes, merges
@@ -13,7 +15,7 @@ fn what_operators_are_made_of() {
         CREATE OPERATOR !- (function = int4um, rightarg = integer);
         COMMENT ON OPERATOR !- (NONE, integer) IS 'Less than nothing';
         ALTER OPERATOR !- (NONE, integer) OWNER TO :reader;
-        "#,
+        ",
         r#"
         {
           "operator public.!-(NONE, integer)": {
@@ -42,7 +44,7 @@ fn what_operators_are_made_of() {
 #[test]
 fn operator_classes_and_families() {
     check(
-        r#"
+        r"
         CREATE TYPE pair AS (a integer, b integer);
         CREATE FUNCTION less(pair, pair) RETURNS boolean LANGUAGE internal IMMUTABLE AS 'record_lt';
         CREATE OPERATOR <<< (function = less, leftarg = pair, rightarg = pair);
@@ -62,7 +64,7 @@ fn operator_classes_and_families() {
             FUNCTION 5 gist_box_penalty(internal, internal, internal), FUNCTION 6 gist_box_picksplit(internal, internal),
             FUNCTION 7 gist_box_same(box, box, internal), FUNCTION 8 gist_point_distance(internal, point, smallint, oid, internal),
             STORAGE box;
-        "#,
+        ",
         r#"
         {
           "composite type public.pair": {
@@ -175,7 +177,7 @@ fn operator_classes_and_families() {
 #[test]
 fn casts() {
     check(
-        r#"
+        r"
         CREATE TYPE mood AS ENUM ('sad');
         CREATE TYPE pair AS (a integer);
         CREATE FUNCTION number(mood) RETURNS integer LANGUAGE sql AS 'SELECT 1';
@@ -189,7 +191,7 @@ fn casts() {
         CREATE FUNCTION number_out(number) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'int4out';
         CREATE TYPE number (input = number_in, output = number_out, like = integer);
         CREATE CAST (number AS integer) WITHOUT FUNCTION;
-        "#,
+        ",
         r#"
         {
           "base type public.number": {
@@ -258,7 +260,7 @@ fn casts() {
 #[test]
 fn languages_transforms_and_access_methods() {
     check(
-        r#"
+        r"
         CREATE FUNCTION handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
         CREATE FUNCTION validator(oid) RETURNS void LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_validator';
         CREATE FUNCTION inline(internal) RETURNS void LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_inline_handler';
@@ -276,7 +278,7 @@ fn languages_transforms_and_access_methods() {
         CREATE ACCESS METHOD tree TYPE INDEX HANDLER bthandler;
         COMMENT ON ACCESS METHOD tree IS 'Another one';
         CREATE ACCESS METHOD pile TYPE TABLE HANDLER heap_tableam_handler;
-        "#,
+        ",
         r#"
         {
           "access method pile": {

@@ -93,7 +93,7 @@ fn subscriptions_without_their_connection() {
 #[test]
 fn event_triggers() {
     check(
-        r#"
+        r"
         CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
         CREATE EVENT TRIGGER plain ON sql_drop EXECUTE FUNCTION watch();
         CREATE EVENT TRIGGER drops ON ddl_command_end WHEN tag IN ('DROP TABLE', 'CREATE TABLE') EXECUTE FUNCTION watch();
@@ -103,7 +103,7 @@ fn event_triggers() {
         ALTER EVENT TRIGGER replica ENABLE REPLICA;
         ALTER EVENT TRIGGER always ENABLE ALWAYS;
         COMMENT ON EVENT TRIGGER plain IS 'Sees';
-        "#,
+        ",
         r#"
         {
           "event trigger always": {

@@ -40,12 +40,12 @@ fn what_functions_are_made_of() {
 #[test]
 fn what_is_by_default_is_left_out() {
     check(
-        r#"
+        r"
         CREATE FUNCTION plain() RETURNS void LANGUAGE sql AS '';
         CREATE FUNCTION costs_as_c() RETURNS integer LANGUAGE internal COST 1 AS 'int4in';
         CREATE FUNCTION hundred() RETURNS SETOF integer LANGUAGE sql COST 100 ROWS 1000 AS 'SELECT 1';
         GRANT EXECUTE ON FUNCTION plain TO public;
-        "#,
+        ",
         r#"
         {
           "function public.costs_as_c()": {
@@ -131,7 +131,7 @@ fn functions_that_differ_in_their_arguments() {
 #[test]
 fn bodies_in_c_and_in_standard_sql() {
     check(
-        r#"
+        r"
         CREATE TABLE t (a integer, b text);
         CREATE FUNCTION standard(x integer) RETURNS SETOF integer
             BEGIN ATOMIC INSERT INTO t (a) VALUES (x); SELECT a FROM t WHERE b IN ('p', 'q'); END;
@@ -139,7 +139,7 @@ fn bodies_in_c_and_in_standard_sql() {
         CREATE FUNCTION handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
         CREATE FUNCTION support(internal) RETURNS internal LANGUAGE internal STRICT AS 'generate_series_int4_support';
         CREATE FUNCTION supported(integer) RETURNS integer LANGUAGE internal WINDOW IMMUTABLE SUPPORT support AS 'window_ntile';
-        "#,
+        ",
         r#"
         {
           "function public.handler()": {
@@ -184,14 +184,14 @@ fn bodies_in_c_and_in_standard_sql() {
 #[test]
 fn procedures_and_their_privileges() {
     check(
-        r#"
+        r"
         CREATE PROCEDURE p(INOUT a integer, b text, OUT c text) LANGUAGE sql AS 'SELECT 1, NULL';
         REVOKE EXECUTE ON PROCEDURE p FROM public;
         GRANT EXECUTE ON PROCEDURE p TO :reader WITH GRANT OPTION;
         COMMENT ON PROCEDURE p IS 'Proceeds';
         CREATE PROCEDURE closed() LANGUAGE sql AS '';
         REVOKE EXECUTE ON PROCEDURE closed FROM public, postgres;
-        "#,
+        ",
         r#"
         {
           "procedure public.closed()": {

@@ -173,7 +173,7 @@ fn what_is_set_for_the_whole_server() {
 #[test]
 fn default_privileges() {
     check(
-        r#"
+        r"
         CREATE SCHEMA app;
         ALTER DEFAULT PRIVILEGES FOR ROLE :reader IN SCHEMA app GRANT SELECT, INSERT ON TABLES TO public;
         ALTER DEFAULT PRIVILEGES FOR ROLE :reader IN SCHEMA app GRANT USAGE ON SEQUENCES TO :reader WITH GRANT OPTION;
@@ -181,7 +181,7 @@ fn default_privileges() {
         ALTER DEFAULT PRIVILEGES FOR ROLE :reader REVOKE ALL ON TYPES FROM :reader;
         ALTER DEFAULT PRIVILEGES FOR ROLE :reader GRANT USAGE ON SCHEMAS TO postgres;
 --@18 ALTER DEFAULT PRIVILEGES FOR ROLE :reader GRANT SELECT ON LARGE OBJECTS TO postgres;
-        "#,
+        ",
         r#"
         {
           "default privileges app.reader ON SEQUENCES": {

@@ -64,14 +64,14 @@ fn configurations_dictionaries_parsers_and_templates() {
 #[test]
 fn collations() {
     check(
-        r#"
+        r"
         CREATE COLLATION plain (lc_collate = 'C', lc_ctype = 'POSIX');
         CREATE COLLATION loose (provider = icu, locale = 'de-u-ks-level2', deterministic = false);
 --@16 CREATE COLLATION ruled (provider = icu, locale = 'de', rules = '&V << w <<< W');
 --@17 CREATE COLLATION builtin (provider = builtin, locale = 'C.UTF-8');
         COMMENT ON COLLATION plain IS 'As bytes';
         ALTER COLLATION plain OWNER TO :reader;
-        "#,
+        ",
         r#"
         {
 --@17     "collation public.builtin": {"locale": "C.UTF-8", "provider": "builtin"},
@@ -96,11 +96,11 @@ fn collations() {
 #[test]
 fn conversions() {
     check(
-        r#"
+        r"
         CREATE DEFAULT CONVERSION ours FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
         COMMENT ON CONVERSION ours IS 'To the new';
         CREATE CONVERSION other FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1;
-        "#,
+        ",
         r#"
         {
           "conversion public.other": {

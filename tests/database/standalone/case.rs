@@ -249,8 +249,8 @@ fn ended(outcome: Result<Outcome, ApplyError>) -> String {
     match outcome {
         Ok(Outcome::Settled) => "settled\n".to_owned(),
         Ok(Outcome::Ready) => "ready\n".to_owned(),
-        Ok(Outcome::Mismatched(mismatch)) => format!("{}\n", mismatch.summary()),
         Ok(Outcome::Unsettled(_)) => "not settled\n".to_owned(),
+        Ok(Outcome::Mismatched(mismatch)) => format!("{}\n", mismatch.summary()),
         Err(ApplyError::Partly {
             statements, error, ..
         }) => format!("{}statements done: {statements}\n", ended(Err(*error))),

@@ -224,6 +224,7 @@ fn what_is_committed_of_a_file_that_failed_is_told() {
         "",
         "
              Planned 1 migration outside a transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
              Running `2-alone.sql` outside a transaction (pid [pid])
         error[server-error]: division by zero
           --> migrations/2-alone.sql:3:1

@@ -1,7 +1,5 @@
 //! What holds of readings whatever the steps are.
 
-use std::time::Duration;
-
 use segue::postgres::introspect::{self, Baseline};
 use segue::postgres::{Error, Session};
 use segue::schema::Kind;

@@ -198,6 +198,8 @@ Ready when its last step is done.
 
 Tail
   7-c.sql, runs as pid 78
+
+The schema is not verified: what this folder lacks is in no expected schema.
 ",
     );
 }
@@ -229,7 +231,7 @@ flowchart TD
     m7[\"7-c.sql\"]
     m8[\"8-c.sql\"]
   end
-  ready([ready])
+  ready([verified, ready])
   m6 ==> ready
   m1 --> m2
   m9 -- \"begins\" --> m5
@@ -267,7 +269,7 @@ digraph plan {
     label=\"tail, after ready\";
     m1 [label=\"2-c.sql\"];
   }
-  ready [shape=oval];
+  ready [shape=oval, label=\"verified, ready\"];
   m2 -> ready [style=bold];
   m2 -> m1 [label=\"begins\"];
   ready -> m1 [style=dashed];

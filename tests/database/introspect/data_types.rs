@@ -1,5 +1,7 @@
 //! Types of every kind.
 
+#![expect(clippy::too_many_lines, reason = "whole snapshots are expected")]
+
 use super::made::check;
 
 #[test]
@@ -178,7 +180,7 @@ fn ranges_with_their_multiranges() {
 #[test]
 fn base_types_and_shells() {
     check(
-        r#"
+        r"
         CREATE TYPE number;
         CREATE FUNCTION number_in(cstring) RETURNS number LANGUAGE internal STRICT IMMUTABLE AS 'int4in';
         CREATE FUNCTION number_out(number) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'int4out';
@@ -198,7 +200,7 @@ fn base_types_and_shells() {
         );
         COMMENT ON TYPE words IS 'An array in disguise';
         CREATE TYPE shell;
-        "#,
+        ",
         r#"
         {
           "base type public.number": {
