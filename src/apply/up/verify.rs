@@ -204,6 +204,8 @@ impl Runner<'_> {
             record.state == State::Applied && survey.graph.get(name).is_none()
         });
         if is_ahead {
+            // Kept, what was right before that would look like drift later.
+            self.known.settled = None;
             return Ok(None);
         }
         let Some(mismatch) = self.verify(survey, Stage::Tail).await? else {
