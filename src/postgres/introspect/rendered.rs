@@ -28,11 +28,14 @@ fn cast_elements(sql: &str) -> String {
         if let Some(array) = Array::at_start(rest) {
             settled.push_str("ARRAY[");
             for (index, element) in array.elements.iter().enumerate() {
-                let separator = if index == 0 { "(" } else { ", (" };
-                settled += separator;
-                settled += &cast_elements(element);
-                settled += ")::";
-                settled += array.of;
+                settled += if index == 0 { "" } else { ", " };
+                if element.starts_with("ARRAY[") {
+                    // An inner dimension: it goes on to the elements there.
+                    settled += &cast_elements(&format!("({element})::{}[]", array.of));
+                } else {
+                    let element = cast_elements(element);
+                    settled.extend(["(", &element, ")::", array.of]);
+                }
             }
             settled.push(']');
             rest = array.rest;

@@ -17,6 +17,10 @@ fn a_cast_of_an_array_is_one_of_its_elements() {
         "f(ARRAY[(a)::\"Odd, \"\"t[]\".\"x\"]) + 1",
     );
     check("(ARRAY[a])::numeric(10,2)[]", "ARRAY[(a)::numeric(10,2)]");
+    check(
+        "(ARRAY[ARRAY[a], ARRAY[b, c]])::text[]",
+        "ARRAY[ARRAY[(a)::text], ARRAY[(b)::text, (c)::text]]",
+    );
 }
 
 #[test]
