@@ -261,6 +261,10 @@ CREATE VIEW xml_of AS SELECT t.* FROM uses, XMLTABLE('/a/b' PASSING x COLUMNS id
 --@17 CREATE VIEW json_table_of AS SELECT t.*, json_value(j, '$.a' RETURNING integer DEFAULT 3 ON EMPTY ERROR ON ERROR) AS v,
 --@17     json_query(j, '$.b' WITH CONDITIONAL WRAPPER) AS q, json_exists(j, '$.c' PASSING 1 AS one) AS e
 --@17     FROM uses, JSON_TABLE(j, '$[*]' AS root COLUMNS (o FOR ORDINALITY, a integer PATH '$.a', NESTED '$.b[*]' COLUMNS (c text EXISTS))) AS t;
+CREATE VIEW unnamed AS SELECT a FROM tree WHERE EXISTS (SELECT 'x', -1, -1.5, -5000000000, NULL, 1, true, DATE '2020-01-02', B'1', 'x' || 'y', -a, ROW (1, 2))
+    AND a > ALL (SELECT -1 UNION ALL SELECT DISTINCT -2 ORDER BY 1) AND b = (WITH w AS (SELECT -1) SELECT * FROM w) OR (SELECT 'x') = 'y'
+    UNION SELECT -1 UNION ALL (SELECT -3 LIMIT 1);
+CREATE POLICY unnamed ON hen USING (EXISTS (SELECT 'x', -1 FROM egg) AND id IN (VALUES (1), (2)) AND id > ANY (VALUES (-1), (2) ORDER BY 1));
 CREATE VIEW over_whole AS SELECT h, (h).egg, count(h) AS n FROM hen AS h GROUP BY h, h.egg;
 CREATE VIEW grouped_by_key AS SELECT id, a, b FROM tree GROUP BY id;
 CREATE VIEW over_function AS SELECT f.a, f.c FROM as_table(3) AS f WHERE f."B" <> '';
