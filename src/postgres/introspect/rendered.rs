@@ -65,11 +65,12 @@ const VALUES: &str = "(VALUES (";
 
 /// Casts of constants that were written without one, and the name that a column
 /// has by it.
-const COLUMNS: [(&str, &str); 4] = [
+const COLUMNS: [(&str, &str); 5] = [
     ("::text", " AS text"),
     ("::integer", " AS int4"),
     ("::bigint", " AS int8"),
     ("::numeric", " AS \"numeric\""),
+    ("::\"bit\"", " AS \"bit\""),
 ];
 
 /// `x IN ('a', 'b')` over `varchar` is kept as a cast of the whole array,
