@@ -272,6 +272,8 @@ impl Runner<'_> {
         };
         if !checked.verdict.is_legal() && !checked.overtaken.is_empty() {
             self.known.is_overtaken = true;
+            // Kept, what was right before that would look like drift later.
+            self.known.settled = None;
             self.run.events.tell(Event::Overtaken {
                 names: checked.overtaken,
             });
@@ -298,7 +300,11 @@ impl Runner<'_> {
         let (Some(snapshot), Some(expectation), Some(deployment)) = (
             self.known.settled.take(),
             &self.expectation,
-            settled.iter().max(),
+            // One that came later has another schema.
+            settled
+                .iter()
+                .max()
+                .filter(|newest| Some(**newest) == self.deployment),
         ) else {
             return;
         };
