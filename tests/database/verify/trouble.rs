@@ -22,16 +22,22 @@ fn slow() -> Case {
     case
 }
 
-/// A run whose check is held up by a stranger's lock on the view, which came
-/// after the run had begun.
-fn held_up(case: &Case) -> (Background<'_>, TestSession) {
-    let up = case.project.spawn(&["up"]);
+/// A run, and a stranger's lock on the view that comes after it has begun, in
+/// the way of the check.
+fn started<'a>(case: &'a Case, arguments: &[&str]) -> (Background<'a>, TestSession) {
+    let up = case.project.spawn(arguments);
     wait_until("the migration", || {
         case.database.running("SELECT pg_sleep%").is_some()
     });
     let stranger = case.database.session();
     stranger.run("BEGIN");
     stranger.run(LOCK);
+    (up, stranger)
+}
+
+/// As [`started`], and the check has met the lock.
+fn held_up(case: &Case) -> (Background<'_>, TestSession) {
+    let (up, stranger) = started(case, &["up"]);
     up.wait_for_stderr("Retrying");
     (up, stranger)
 }
@@ -76,7 +82,8 @@ fn a_signal_rolls_back() {
 #[test]
 fn a_lost_connection_is_made_up_for() {
     let case = slow();
-    let (up, stranger) = held_up(&case);
+    // Long enough to be caught waiting.
+    let (up, stranger) = started(&case, &["up", "--lock-timeout", "500ms"]);
     // In the middle of the check.
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE datname = current_database() AND wait_event_type = 'Lock'";
