@@ -231,6 +231,11 @@ impl Earlier {
         })
     }
 
+    /// Whether the schema before it is known, and not only what it changes.
+    pub(super) fn is_before_known(&self) -> bool {
+        matches!(self.before, Before::Kept(_))
+    }
+
     /// The schema before it, where it is `after` now.
     pub(super) fn before(&self, newcomer: &Newcomer, major: u32, after: &Snapshot) -> Snapshot {
         if let Before::Kept(before) = &self.before {

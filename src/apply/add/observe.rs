@@ -119,8 +119,11 @@ async fn resume(
         let before = earlier.before(newcomer, stand.major, &stand.snapshot);
         let expected = expected(verification, newcomer, &stand)?;
         let drift = match expected {
-            // It was written before the earlier one was stopped.
-            Some(expected) if expected != stand.snapshot => Diff::between(&expected, &before),
+            // Otherwise it was written before the earlier one was stopped, or
+            // cannot be told from what the new migration does.
+            Some(expected) if earlier.is_before_known() && expected != stand.snapshot => {
+                Diff::between(&expected, &before)
+            }
             _ => Diff::default(),
         };
         if !drift.is_empty() && verification.on_mismatch == OnMismatch::Fail {

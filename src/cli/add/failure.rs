@@ -79,7 +79,23 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
         AddError::Expected(error) => Error::usage(with_causes(&error)).note(untouched),
         AddError::Files(error) => error.into(),
         AddError::Postgres(error) => Error::from(error).note(untouched),
-        AddError::Apply(error) => Error::from(*error).note(untouched),
+        AddError::Apply(error) => {
+            let help = match *error {
+                ApplyError::TimedOut { option, .. } => {
+                    Some(format!("`{option}` sets how long to wait"))
+                }
+                _ => None,
+            };
+            let is_waited = help.is_some() || matches!(*error, ApplyError::Interrupted { .. });
+            let mut problem = Error::from(*error);
+            if is_waited {
+                // They are about a deployment.
+                problem.notes.clear();
+                problem.helps.clear();
+            }
+            problem.helps.extend(help);
+            problem.note(untouched)
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use crate::support::TestDatabase;
 
 #[test]
 fn the_second_waits_for_the_first() {
-    let case = Case::new();
+    let mut case = Case::new();
+    case.project
+        .redact(r"since deployment \d+", "since deployment N");
     case.file("b.sql", &format!("{}CREATE TABLE b ();\n", case.gate()));
     case.file("a.sql", "CREATE TABLE a ();\n");
     let first = case.project.spawn(&["add", "b.sql"]);
@@ -44,6 +46,10 @@ fn who_has_waited_long_enough_gives_up() {
     case.add(&["a.sql", "--concurrent-wait", "100ms"]).expect(
         "",
         "
+             Waiting for another `segue add` in `migrations`
+        error: gave up after [duration] while waiting for another `segue add` in `migrations`
+        note: `a.sql`, the migrations and the expected schema are as they were
+        help: `--concurrent-wait` sets how long to wait
         ",
         5,
     );
@@ -51,7 +57,15 @@ fn who_has_waited_long_enough_gives_up() {
     let waiting = case.project.spawn(&["add", "a.sql"]);
     waiting.wait_for_stderr("Waiting");
     waiting.signal(nix::sys::signal::Signal::SIGINT);
-    assert_eq!(waiting.wait().status, 130);
+    waiting.wait().expect(
+        "",
+        "
+             Waiting for another `segue add` in `migrations`
+        error: ended by SIGINT
+        note: `a.sql`, the migrations and the expected schema are as they were
+        ",
+        130,
+    );
     assert_eq!(case.files(), before);
 }
 
