@@ -2,13 +2,13 @@
 -- is not here, any change may be one of names. A new column counts, too: the
 -- text of a view may need an alias because of it.
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS catalog,
-    coalesce(i.indrelid, relation.oid) AS oid, pg_catalog.bit_xor(relation.hash) AS name
+    relation.oid, pg_catalog.bit_xor(relation.hash) AS name
 FROM (
     SELECT c.oid, pg_catalog.hash_record_extended(ROW (c.oid, c.relname, c.relnamespace), 1) AS hash
     FROM pg_catalog.pg_class AS c
     WHERE $relation(c.oid)
     UNION ALL
-    SELECT c.indexrelid, pg_catalog.hash_record_extended(ROW (i.oid, i.relname), 2)
+    SELECT c.indrelid, pg_catalog.hash_record_extended(ROW (i.oid, i.relname), 2)
     FROM pg_catalog.pg_index AS c JOIN pg_catalog.pg_class AS i ON i.oid = c.indexrelid
     WHERE $relation(c.indrelid)
     UNION ALL
@@ -16,8 +16,7 @@ FROM (
     FROM pg_catalog.pg_attribute AS a
     WHERE $relation(a.attrelid) AND a.attnum > 0 AND NOT a.attisdropped
 ) AS relation
-LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = relation.oid
-GROUP BY 2
+GROUP BY relation.oid
 UNION ALL
 SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, part.oid, pg_catalog.bit_xor(part.hash)
 FROM (
