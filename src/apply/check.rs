@@ -49,6 +49,9 @@ pub struct Checked {
     pub unused_rules: Vec<String>,
     /// Whether nothing is in flight and everything could be judged.
     pub is_exact: bool,
+    /// Applied migrations that the folder lacks: where the schema is not legal,
+    /// they may be the reason.
+    pub overtaken: Vec<Name>,
     /// The concurrent migrations that it took into account.
     pub concurrent: Vec<Concurrent>,
     /// The live schema, of which the rules have left out what is not the
@@ -277,6 +280,7 @@ impl Expectation {
                 .filter(|rule| unused_before.contains(rule))
                 .collect(),
             is_exact,
+            overtaken: Vec::new(),
             concurrent,
             snapshot,
         })

@@ -84,14 +84,6 @@ async fn run(session: &segue::postgres::Session, what: &str, sql: &str) {
     }
 }
 
-/// What chooses the order.
-fn seed() -> u64 {
-    std::env::var("SEGUE_TEST_SEED").map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("SEGUE_TEST_SEED is a number"),
-    )
-}
-
 /// Each step of a file in a random order: exactly the objects change that it
 /// names, what is read again is what there is, and undone it is as before.
 fn check(file: &str) {
@@ -99,7 +91,7 @@ fn check(file: &str) {
     let library = world.library();
     let steps = ddl_steps::steps(file);
     let mut order: Vec<usize> = (0..steps.len()).collect();
-    let seed = seed();
+    let seed = ddl_steps::seed();
     fastrand::Rng::with_seed(seed).shuffle(&mut order);
     let observed = Mutex::new(steps.clone());
     library.run(async |session| {

@@ -8,7 +8,7 @@ use crate::apply::batch::BlockCheck;
 use crate::apply::check::{self, Checked, Expectation, Looking, Mismatch, Stage};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, OnMismatch};
-use crate::history::DeploymentState;
+use crate::history::{DeploymentState, State};
 use crate::plan::{BeforeReady, Checks, TailStep};
 use crate::postgres::Failure;
 use crate::postgres::introspect::Baseline;
@@ -25,6 +25,9 @@ pub(super) struct Known {
     baseline: Option<(usize, Baseline)>,
     /// The schema as it is when all is settled, if a check has seen it so.
     settled: Option<Snapshot>,
+    /// Whether somebody with a newer folder has applied more meanwhile, so that
+    /// the schema can neither be verified nor settled by this run.
+    pub(super) is_overtaken: bool,
 }
 
 impl Runner<'_> {
@@ -193,6 +196,18 @@ impl Runner<'_> {
         if !is_checked || (steps.is_empty() && self.is_announced) {
             return Ok(None);
         }
+        // While the tail ran for hours, another deployment may have come: the
+        // schema is that of its folder now, and its run verifies it.
+        self.control_again().await?;
+        let history = self.ledger.history(&self.control).await?;
+        let is_ahead = history.records.iter().any(|(name, record)| {
+            record.state == State::Applied && survey.graph.get(name).is_none()
+        });
+        if is_ahead {
+            // Kept, what was right before that would look like drift later.
+            self.known.settled = None;
+            return Ok(None);
+        }
         let Some(mismatch) = self.verify(survey, Stage::Tail).await? else {
             return Ok(None);
         };
@@ -247,6 +262,13 @@ impl Runner<'_> {
                 looked => break looked?,
             }
         };
+        if !checked.verdict.is_legal() && !checked.overtaken.is_empty() {
+            self.known.is_overtaken = true;
+            self.run.events.tell(Event::Overtaken {
+                names: checked.overtaken,
+            });
+            return Ok(None);
+        }
         let Some(expectation) = &self.expectation else {
             return Ok(None);
         };

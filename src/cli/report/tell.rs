@@ -281,6 +281,13 @@ impl Teller {
                 let is_told = self.verbosity > Verbosity::Quiet;
                 return if is_told { lines } else { Vec::new() };
             }
+            Event::Overtaken { names: lacking } => Line::notable(
+                "Not verified",
+                format!(
+                    "the database has {} by now, which this folder lacks; `segue settle` with the newer folder verifies and settles",
+                    names(lacking)
+                ),
+            ),
             // Told with what differs.
             Event::DriftFound { .. } | Event::Mismatched { .. } => return Vec::new(),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),

@@ -51,7 +51,7 @@ fn generated_and_identity() {
             "sequence t_a_seq": {
                 "identity": true,
                 "increment": 1,
-                "maximum": 2147483647,
+                "maximum": 2_147_483_647,
                 "minimum": 1,
                 "owned_by": "public.t.a",
                 "start": 1,

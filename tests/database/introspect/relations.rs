@@ -148,7 +148,7 @@ fn sequences() {
         &json!({
             "sequence T_S_seq": {
                 "increment": 1,
-                "maximum": 2147483647,
+                "maximum": 2_147_483_647,
                 "minimum": 1,
                 "owned_by": "public.\"T\".\"S\"",
                 "start": 1,
@@ -166,7 +166,7 @@ fn sequences() {
             "sequence plain": {
                 "comment": "Why",
                 "increment": 1,
-                "maximum": 9223372036854775807_i64,
+                "maximum": 9_223_372_036_854_775_807_i64,
                 "minimum": 1,
                 "start": 1,
                 "type": "bigint",
