@@ -32,9 +32,9 @@ FROM (
     FROM pg_catalog.pg_range AS r JOIN pg_catalog.pg_type AS m ON m.oid = r.rngmultitypid
     WHERE $type(r.rngtypid)
     UNION ALL
-    SELECT c.reltype, pg_catalog.hash_record_extended(ROW (a.attnum, a.attname), 7)
-    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
-    WHERE $type(c.reltype) AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT c.oid, pg_catalog.hash_record_extended(ROW (a.attnum, a.attname), 7)
+    FROM pg_catalog.pg_type AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.typrelid
+    WHERE $type(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
 ) AS part
 GROUP BY part.oid
 UNION ALL
