@@ -34,7 +34,7 @@ fn steps_add_up_in_one_transaction() {
                 continue;
             }
             done.push(step.name.as_str());
-            if done.len() % 8 == 0 {
+            if done.len().is_multiple_of(8) {
                 let changed = world.own(introspect::changed(session, &baseline).await?.reading);
                 let full = world.own(introspect::read_within(session).await?);
                 let what = format!("SEGUE_TEST_SEED={seed}: {}", done.join("; "));
