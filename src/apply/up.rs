@@ -18,6 +18,7 @@ mod outside;
 pub(super) mod server;
 mod verify;
 
+pub(super) use fence::poll;
 use server::Heeds;
 pub use server::{greet, reach};
 use verify::Known;

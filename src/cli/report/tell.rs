@@ -288,10 +288,12 @@ impl Teller {
                     names(lacking)
                 ),
             ),
-            // Told with what differs.
-            Event::DriftFound { .. } | Event::Mismatched { .. } => return Vec::new(),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
-            Event::DeploymentBegan { .. } | Event::StatementBegan { .. } => return Vec::new(),
+            Event::DeploymentBegan { .. }
+            | Event::StatementBegan { .. }
+            // Told with what differs.
+            | Event::DriftFound { .. }
+            | Event::Mismatched { .. } => return Vec::new(),
         };
         self.unless_quiet(line)
     }
