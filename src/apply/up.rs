@@ -452,6 +452,9 @@ impl<'a> Runner<'a> {
         if let Some(mismatch) = self.verify_tail(survey, steps).await? {
             return Ok(Outcome::Mismatched(mismatch));
         }
+        if self.known.is_overtaken {
+            return Ok(Outcome::Settled);
+        }
         let mut settled = self.ledger.settle(&self.control).await?;
         // Another run may have been quicker to say it of ours.
         if let Some(own) = self.deployment

@@ -73,25 +73,27 @@ FROM (
     SELECT seqrelid, false, pg_catalog.hash_record_extended(ROW (seqrelid, xmin), 46)
     FROM pg_catalog.pg_sequence
     WHERE pg_catalog.age(xmin) <= $since
-        UNION ALL
-        -- OWNED BY is nothing but a dependency.
-        SELECT s.seqrelid, false,
-            pg_catalog.hash_record_extended(ROW (d.refobjid, d.refobjsubid, d.deptype, d.xmin), 13)
-        FROM pg_catalog.pg_sequence AS s
-        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            AND d.objid = s.seqrelid AND d.objsubid = 0
-            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
-        -- Comments, security labels, and what ties to an extension.
     UNION ALL
-    SELECT d.objoid, false, pg_catalog.hash_record_extended(ROW (d.objsubid, d.xmin), 14)
+    -- OWNED BY is nothing but a dependency.
+    SELECT s.seqrelid, false,
+        pg_catalog.hash_record_extended(ROW (d.refobjid, d.refobjsubid, d.deptype, d.xmin), 13)
+    FROM pg_catalog.pg_sequence AS s
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND d.objid = s.seqrelid AND d.objsubid = 0
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
+    -- Comments, security labels, and what ties to an extension. An index counts
+    -- for its table, so its own oid has to be in the hash: equal ones of one
+    -- transaction would cancel each other.
+    UNION ALL
+    SELECT d.objoid, false, pg_catalog.hash_record_extended(ROW (d.objoid, d.objsubid, d.xmin), 14)
     FROM pg_catalog.pg_description AS d
     WHERE d.objoid >= 16384 AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION ALL
-    SELECT d.objoid, false, pg_catalog.hash_record_extended(ROW (d.objsubid, d.provider, d.xmin), 15)
+    SELECT d.objoid, false, pg_catalog.hash_record_extended(ROW (d.objoid, d.objsubid, d.provider, d.xmin), 15)
     FROM pg_catalog.pg_seclabel AS d
     WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
     UNION ALL
-    SELECT d.objid, false, pg_catalog.hash_record_extended(ROW (d.refobjid, d.deptype, d.xmin), 16)
+    SELECT d.objid, false, pg_catalog.hash_record_extended(ROW (d.objid, d.refobjid, d.deptype, d.xmin), 16)
     FROM pg_catalog.pg_depend AS d
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
     UNION ALL
@@ -152,6 +154,12 @@ FROM (
         pg_catalog.hash_record_extended(ROW (d.objsubid, d.xmin), 22)
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_description AS d ON d.objoid = c.oid AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    WHERE c.relkind = 'c' AND c.oid >= 16384
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, c.reltype,
+        pg_catalog.hash_record_extended(ROW (l.objsubid, l.provider, l.xmin), 28)
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_seclabel AS l ON l.objoid = c.oid AND l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
     WHERE c.relkind = 'c' AND c.oid >= 16384
     UNION ALL
     SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, enumtypid,

@@ -1,23 +1,31 @@
 -- What others may render of an object: its names, as one hash. Where a catalog
 -- is not here, any change may be one of names. A new column counts, too: the
 -- text of a view may need an alias because of it.
-SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS catalog,
-    coalesce(i.indrelid, relation.oid) AS oid, pg_catalog.bit_xor(relation.hash) AS name
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS catalog, relation.oid AS oid,
+    pg_catalog.bit_xor(relation.hash) AS name
 FROM (
     SELECT c.oid, pg_catalog.hash_record_extended(ROW (c.oid, c.relname, c.relnamespace), 1) AS hash
     FROM pg_catalog.pg_class AS c
     WHERE $relation(c.oid)
     UNION ALL
-    SELECT c.indexrelid, pg_catalog.hash_record_extended(ROW (i.oid, i.relname), 2)
+    SELECT c.indrelid, pg_catalog.hash_record_extended(ROW (i.oid, i.relname), 2)
     FROM pg_catalog.pg_index AS c JOIN pg_catalog.pg_class AS i ON i.oid = c.indexrelid
     WHERE $relation(c.indrelid)
     UNION ALL
     SELECT a.attrelid, pg_catalog.hash_record_extended(ROW (a.attrelid, a.attnum, a.attname), 3)
     FROM pg_catalog.pg_attribute AS a
     WHERE $relation(a.attrelid) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    -- Partitions name the constraint or the trigger that theirs belongs to.
+    SELECT p.partrelid, pg_catalog.hash_record_extended(ROW (con.oid, con.conname), 10)
+    FROM pg_catalog.pg_partitioned_table AS p JOIN pg_catalog.pg_constraint AS con ON con.conrelid = p.partrelid
+    WHERE $relation(p.partrelid)
+    UNION ALL
+    SELECT p.partrelid, pg_catalog.hash_record_extended(ROW (t.oid, t.tgname), 11)
+    FROM pg_catalog.pg_partitioned_table AS p JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = p.partrelid
+    WHERE $relation(p.partrelid)
 ) AS relation
-LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = relation.oid
-GROUP BY 2
+GROUP BY relation.oid
 UNION ALL
 SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, part.oid, pg_catalog.bit_xor(part.hash)
 FROM (

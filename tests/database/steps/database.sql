@@ -75,8 +75,8 @@ COMMENT ON EXTENSION citext IS 'case';
 COMMENT ON EXTENSION citext IS 'data type for case-insensitive character strings';
 
 -- step: rename a role
--- changes: default privileges a."{role} ON TABLES"
--- changes: default privileges a."{role}_renamed ON TABLES"
+-- changes: default privileges a.{role} ON TABLES
+-- changes: default privileges a.{role}_renamed ON TABLES
 -- changes: role {role}
 -- changes: role {role}_renamed
 -- changes: table a.person
@@ -129,13 +129,13 @@ COMMENT ON DATABASE {database} IS 'of a test';
 COMMENT ON DATABASE {database} IS NULL;
 
 -- step: default privileges
--- changes: default privileges "{role} ON FUNCTIONS"
+-- changes: default privileges {role} ON FUNCTIONS
 ALTER DEFAULT PRIVILEGES FOR ROLE {role} GRANT EXECUTE ON FUNCTIONS TO {other};
 -- undo
 ALTER DEFAULT PRIVILEGES FOR ROLE {role} REVOKE EXECUTE ON FUNCTIONS FROM {other};
 
 -- step: default privileges go
--- changes: default privileges a."{role} ON TABLES"
+-- changes: default privileges a.{role} ON TABLES
 ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA a REVOKE SELECT ON TABLES FROM {other};
 -- undo
 ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA a GRANT SELECT ON TABLES TO {other};

@@ -326,3 +326,47 @@ ALTER POLICY own ON a.person TO {role} USING (name = CURRENT_USER);
 COMMENT ON POLICY own ON a.person IS 'mine';
 -- undo
 COMMENT ON POLICY own ON a.person IS NULL;
+
+-- step: comment on a table and its indexes at once
+-- changes: table a.orders
+COMMENT ON TABLE a.orders IS 'bought';
+COMMENT ON INDEX a.orders_pkey IS 'by number';
+-- undo
+COMMENT ON TABLE a.orders IS NULL;
+COMMENT ON INDEX a.orders_pkey IS NULL;
+
+-- step: comment on two indexes at once
+-- changes: table a.person
+COMMENT ON INDEX a.person_mood IS 'twice';
+COMMENT ON INDEX a.person_label IS 'twice';
+-- undo
+COMMENT ON INDEX a.person_mood IS NULL;
+COMMENT ON INDEX a.person_label IS NULL;
+
+-- step: two indexes depend on an extension
+-- changes: table a.person
+ALTER INDEX a.person_mood DEPENDS ON EXTENSION citext;
+ALTER INDEX a.person_label DEPENDS ON EXTENSION citext;
+-- undo
+ALTER INDEX a.person_mood NO DEPENDS ON EXTENSION citext;
+ALTER INDEX a.person_label NO DEPENDS ON EXTENSION citext;
+
+-- step: a trigger depends on an extension
+-- changes: table a.person
+ALTER TRIGGER touched ON a.person DEPENDS ON EXTENSION citext;
+-- undo
+ALTER TRIGGER touched ON a.person NO DEPENDS ON EXTENSION citext;
+
+-- step: rename a foreign key of a partitioned table
+-- changes: table a.visit
+-- changes: table a.visit_2025
+ALTER TABLE a.visit RENAME CONSTRAINT of_place TO to_place;
+-- undo
+ALTER TABLE a.visit RENAME CONSTRAINT to_place TO of_place;
+
+-- step: rename a trigger of a partitioned table
+-- changes: table a.visit
+-- changes: table a.visit_2025
+ALTER TRIGGER visited ON a.visit RENAME TO seen;
+-- undo
+ALTER TRIGGER seen ON a.visit RENAME TO visited;

@@ -383,3 +383,9 @@ ALTER STATISTICS a.person_numbers RENAME TO person_statistics;
 COMMENT ON STATISTICS a.person_statistics IS 'both';
 -- undo
 COMMENT ON STATISTICS a.person_statistics IS NULL;
+
+-- step: a materialized view depends on an extension
+-- changes: materialized view a.counted
+ALTER MATERIALIZED VIEW a.counted DEPENDS ON EXTENSION citext;
+-- undo
+ALTER MATERIALIZED VIEW a.counted NO DEPENDS ON EXTENSION citext;

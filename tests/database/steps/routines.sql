@@ -44,6 +44,8 @@ ALTER FUNCTION a.caption(a.mood) RENAME TO label;
 -- changes: table a.event_2025
 -- changes: table a.event_2026
 -- changes: table a.person
+-- changes: table a.visit
+-- changes: table a.visit_2025
 ALTER FUNCTION a.touch() RENAME TO touching;
 -- undo
 ALTER FUNCTION a.touching() RENAME TO touch;
@@ -217,3 +219,9 @@ COMMENT ON LANGUAGE lingo IS NULL;
 CREATE TRANSFORM FOR integer LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));
 -- undo
 DROP TRANSFORM FOR integer LANGUAGE sql;
+
+-- step: a function depends on an extension
+-- changes: function a.inc(integer, integer)
+ALTER FUNCTION a.inc(integer, integer) DEPENDS ON EXTENSION citext;
+-- undo
+ALTER FUNCTION a.inc(integer, integer) NO DEPENDS ON EXTENSION citext;

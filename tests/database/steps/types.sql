@@ -322,3 +322,14 @@ ALTER TEXT SEARCH PARSER a.words RENAME TO parser;
 COMMENT ON TEXT SEARCH TEMPLATE a.template IS 'for others';
 -- undo
 COMMENT ON TEXT SEARCH TEMPLATE a.template IS NULL;
+
+-- step: a security label of an attribute of a composite type
+-- changes: composite type a.address
+SET allow_system_table_mods = on;
+INSERT INTO pg_seclabel (objoid, classoid, objsubid, provider, label)
+VALUES ('a.address'::regclass, 'pg_class'::regclass, 1, 'one', 'secret');
+RESET allow_system_table_mods;
+-- undo
+SET allow_system_table_mods = on;
+DELETE FROM pg_seclabel WHERE objoid = 'a.address'::regclass;
+RESET allow_system_table_mods;

@@ -99,6 +99,10 @@ CREATE TABLE a.event_2026 PARTITION OF a.event FOR VALUES FROM ('2026-01-01') TO
 CREATE TABLE a.event_2027 (id integer NOT NULL, at date NOT NULL, kind a.mood);
 CREATE INDEX event_id ON a.event (id);
 CREATE TRIGGER event_touched BEFORE UPDATE ON a.event FOR EACH ROW EXECUTE FUNCTION a.touch();
+CREATE TABLE a.site (id integer PRIMARY KEY);
+CREATE TABLE a.visit (place integer CONSTRAINT of_place REFERENCES a.site, at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE a.visit_2025 PARTITION OF a.visit FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TRIGGER visited BEFORE UPDATE ON a.visit FOR EACH ROW EXECUTE FUNCTION a.touch();
 CREATE TABLE a.kinds (kind a.mood) PARTITION BY LIST (kind);
 CREATE TABLE a.kinds_sad PARTITION OF a.kinds FOR VALUES IN ('sad');
 CREATE TABLE a.slots (room integer, during tsrange, EXCLUDE USING gist (during WITH &&));
