@@ -107,8 +107,12 @@ fn reason(concurrent: &Migration, newcomer: &Migration, changes: &[Diff]) -> Opt
             .flat_map(|parts| parts.values())
             .flat_map(Diff::changes)
     };
-    let ours = changes.iter().flat_map(Diff::changes);
-    for change in ours {
+    let ours = || changes.iter().flat_map(Diff::changes);
+    let ours_in = |part: &str| -> Vec<&Change> {
+        let is_in = |change: &&Change| change.path.first().is_some_and(|first| first == part);
+        ours().filter(is_in).collect()
+    };
+    for change in ours() {
         if let Some(their) = theirs().find(|their| meet(change, their)) {
             // The longer one says more.
             let longer = [their, change]
@@ -119,6 +123,16 @@ fn reason(concurrent: &Migration, newcomer: &Migration, changes: &[Diff]) -> Opt
                 path: longer.path.clone(),
             });
         }
+    }
+    let columns = ours_in("columns");
+    if let Some(change) = columns.into_iter().find(|change| {
+        // The server refuses other columns for as long as it is a partition.
+        theirs().any(|their| their.object == change.object && is_detached(their))
+    }) {
+        return Some(Reason::Changes {
+            object: change.object.clone(),
+            path: Vec::new(),
+        });
     }
     let mut made: BTreeSet<&str> = theirs().filter_map(made_by).collect();
     let relations = |migration: &'_ Migration| migration.outline.as_ref()?.relations.clone();
@@ -133,6 +147,11 @@ fn reason(concurrent: &Migration, newcomer: &Migration, changes: &[Diff]) -> Opt
 fn meet(one: &Change, other: &Change) -> bool {
     one.object == other.object
         && (one.path.starts_with(&other.path) || other.path.starts_with(&one.path))
+}
+
+/// Whether a change ends that a table is a partition.
+fn is_detached(change: &Change) -> bool {
+    change.path == ["partition_of"] && change.after.is_none()
 }
 
 /// The name of what a change makes, if that is something with a name.

@@ -65,7 +65,15 @@ pub async fn add(
         };
         match observe(*site, &newcomer, verification, earlier).await {
             Ok(one) => observed.push(one),
-            Err(Missed::NotApplied(error)) => return Err(error),
+            Err(Missed::NotApplied(error)) => {
+                if let AddError::Failed { .. } = error
+                    && is_resumed
+                {
+                    // The ledger has forgotten it, so nobody takes it up again.
+                    Newcomer::sweep(newcomer.name(), newcomer.folder());
+                }
+                return Err(error);
+            }
             Err(Missed::Applied(error)) if site.is_replayed => return Err(error),
             Err(Missed::Applied(error)) => return Err(finish::keep(newcomer, error)),
         }

@@ -7,7 +7,8 @@ SELECT d.oid, NULL AS namespace, 'database' AS kind, 'current' AS name,
     $settings(d.oid, 0) AS "settings:json",
     -- ALTER ROLE ALL, for all databases.
     $settings(0, 0) AS "cluster_settings:json",
-    $shared_comment(d.oid) AS comment,
+    -- What initdb says of database postgres is no migration's doing.
+    NULLIF($shared_comment(d.oid), 'default administrative connection database') AS comment,
     $shared_labels(d.oid) AS "security_labels:json",
     $acl(d.datacl, d.datdba, 'd') AS ":acl"
 FROM pg_catalog.pg_database AS d

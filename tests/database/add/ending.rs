@@ -104,3 +104,35 @@ fn a_fresh_database_goes_through_what_was_added() {
     let indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 't'";
     assert_eq!(fresh.query(indexes), "j");
 }
+
+#[test]
+fn columns_of_what_was_a_partition_end_its_detaching() {
+    let case = Case::new();
+    let tables = case.added(
+        "p.sql",
+        "CREATE TABLE p (a int) PARTITION BY RANGE (a);\nCREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);\n",
+    );
+    let detach = case.added(
+        "detach.sql",
+        &format!(
+            "-- segue: begin-concurrent-migration-with: {tables}\nALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;\n"
+        ),
+    );
+    // An index of a partition would do as well before.
+    case.added("index.sql", "CREATE INDEX p1_a ON p1 (a);\n");
+    assert_eq!(case.text("index.sql"), "CREATE INDEX p1_a ON p1 (a);\n");
+    case.file("add-b.sql", "ALTER TABLE p1 ADD COLUMN b int;\n");
+    case.add(&["add-b.sql"]).expect(
+        "",
+        "
+               Named `migrations/[time]-add-b.sql`
+             Applied it to the development database, in [duration]
+               Wrote `end-concurrent-migration: [time]-detach.sql` into its header:
+                     it changes table public.p1, as that one does
+             Updated `expected-schema/pgNN`, 1 file
+        ",
+        0,
+    );
+    let ends = format!("-- segue: end-concurrent-migration: {detach}\n");
+    assert!(case.text("add-b.sql").starts_with(&ends));
+}

@@ -12,7 +12,7 @@ fn case() -> (Case, [u32; 2]) {
         .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     let own = Server::shared_major();
     let other = if own == 17 { 15 } else { 17 };
-    case.project.redact(&format!(r"\bpg{own}\b"), "pgOWN");
+    case.project.redact(r"NN and \d+", "NN");
     case.project
         .write("segue.toml", format!("majors = [{own}, {other}]\n"));
     (case, [own, other])
@@ -58,7 +58,7 @@ fn each_major_version_is_written_beside_the_development_database() {
             Finished `[time]-index.sql` in [duration]
                Named `migrations/[time]-index.sql`
              Applied it to the development database, in [duration]
-               Wrote its schema diff for PostgreSQL NN and 17 into its header
+               Wrote its schema diff for PostgreSQL NN into its header
              Updated `expected-schema/pgNN`, 1 file
              Updated `expected-schema/pgNN`, 1 file
         ",
@@ -83,6 +83,12 @@ fn each_major_version_is_written_from_throwaway_servers() {
     case.add(&["index.sql", "--throwaway"]).expect(
         "",
         "
+           Replaying all migrations on throwaway servers of PostgreSQL NN
+               Named `migrations/[time]-index.sql`
+             Applied it on PostgreSQL NN, after all others, in [duration]
+               Wrote its schema diff for PostgreSQL NN into its header
+             Updated `expected-schema/pgNN`, 1 file
+             Updated `expected-schema/pgNN`, 1 file
         ",
         0,
     );
@@ -98,7 +104,6 @@ fn each_major_version_is_written_from_throwaway_servers() {
 fn each_major_version_has_to_take_it_or_none_does() {
     let (case, majors) = case();
     case.added("create-t.sql", "CREATE TABLE t (a int);\n");
-    let newest = majors.into_iter().max().expect("two");
     // One of the two versions refuses.
     case.file(
         "odd.sql",
@@ -117,5 +122,4 @@ fn each_major_version_has_to_take_it_or_none_does() {
     );
     assert_eq!(case.files(), before);
     assert_eq!(case.ledger(), "create-t.sql|batch|applied");
-    assert!(newest >= 15);
 }

@@ -91,3 +91,21 @@ fn text_is_kept_byte_for_byte() {
         "odd.sql|batch|applied\nvacuum.sql|standalone|applied"
     );
 }
+
+#[test]
+fn what_initdb_says_of_its_database_is_nobody_s_schema() {
+    let case = Case::new();
+    // As of database `postgres`, which many develop on.
+    case.database.run(&format!(
+        "COMMENT ON DATABASE {} IS 'default administrative connection database'",
+        case.database.name()
+    ));
+    case.added("create-t.sql", "CREATE TABLE t (a int);\n");
+    let files = case.files();
+    assert!(files.iter().any(|(_, text)| text.contains("\"a\"")));
+    assert!(
+        !files
+            .iter()
+            .any(|(_, text)| text.contains("administrative"))
+    );
+}
