@@ -120,3 +120,28 @@ fn a_strangers_lock_elsewhere_does_not_stall() {
         session.execute("ROLLBACK").await
     });
 }
+
+/// What depends on an indexed table, too: nothing of its names has changed.
+#[test]
+fn a_change_that_is_none_of_names_reads_no_dependents() {
+    let database = TestDatabase::new();
+    database.run(
+        "CREATE TABLE indexed (id integer PRIMARY KEY, name text); \
+         CREATE INDEX indexed_name ON indexed (lower(name)); \
+         CREATE VIEW names AS SELECT name FROM indexed; \
+         CREATE TABLE others (indexed integer REFERENCES indexed); \
+         CREATE TABLE more (); CREATE TABLE yet_more (); CREATE TABLE enough ()",
+    );
+    let library = crate::support::LibrarySession::connect(&database.url());
+    library.run(async |session| {
+        let baseline = Baseline::read(session).await?;
+        session
+            .execute("ALTER TABLE indexed ALTER name SET DEFAULT 'x'")
+            .await?;
+        let changed = within(session, &baseline).await?;
+        let again = changed.again.iter().filter(|id| id.kind != Kind::Role);
+        let again: Vec<_> = again.map(ToString::to_string).collect();
+        assert_eq!(again, ["database current", "table public.indexed"]);
+        Ok(())
+    });
+}
