@@ -16,6 +16,7 @@ use crate::schema::Diff;
 use crate::statement::Statements;
 use crate::text::{Source, Span};
 
+pub mod claim;
 pub mod draft;
 pub mod expected;
 mod header;

@@ -109,6 +109,12 @@ impl LockKey {
         Self::of(&["batch", project])
     }
 
+    /// A `segue add`, which looks at the schema before and after.
+    #[must_use]
+    pub fn add(project: &str) -> Self {
+        Self::of(&["add", project])
+    }
+
     /// A standalone or concurrent migration.
     #[must_use]
     pub fn migration(project: &str, name: &Name) -> Self {

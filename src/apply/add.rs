@@ -18,11 +18,14 @@ use crate::migration::Name;
 use crate::postgres;
 use crate::schema::{Diff, Snapshot};
 
+mod claim;
 mod clean_up;
+mod earlier;
 mod finish;
 mod newcomer;
 mod observe;
 
+pub use claim::claim;
 pub use newcomer::Newcomer;
 pub use observe::Site;
 
@@ -35,23 +38,43 @@ use observe::{Missed, observe};
 /// # Errors
 /// [`AddError`]; but for [`AddError::Applied`], files are as before.
 pub async fn add(
-    newcomer: Newcomer,
+    mut newcomer: Newcomer,
     sites: &[Site<'_>],
     verification: &Verification,
 ) -> Result<Added, AddError> {
     draft::probe(&verification.folder)?;
+    let lasting = sites.iter().find(|site| !site.is_replayed);
+    let lasting = lasting.map(|site| site.run);
+    // Held to the end: others may add to the same database from another folder.
+    let _turn = match lasting {
+        Some(run) => Some(claim::turn(run).await?),
+        None => None,
+    };
+    let mut earlier = match lasting {
+        Some(run) => earlier::take_up(run, &mut newcomer).await?,
+        None => None,
+    };
+    let is_resumed = earlier.is_some();
     let mut observed = Vec::with_capacity(sites.len());
     for site in sites {
-        match observe(*site, &newcomer, verification).await {
+        // Only a database that stays has something of an earlier one.
+        let earlier = if site.is_replayed {
+            None
+        } else {
+            earlier.take()
+        };
+        match observe(*site, &newcomer, verification, earlier).await {
             Ok(one) => observed.push(one),
             Err(Missed::NotApplied(error)) => return Err(error),
             Err(Missed::Applied(error)) if site.is_replayed => return Err(error),
             Err(Missed::Applied(error)) => return Err(finish::keep(newcomer, error)),
         }
     }
-    let lasting = sites.iter().find(|site| !site.is_replayed);
-    let lasting = lasting.map(|site| site.run);
-    finish::finish(newcomer, observed, verification, lasting).await
+    let (name, folder) = (newcomer.name().clone(), newcomer.folder().to_owned());
+    let mut added = finish::finish(newcomer, observed, verification, lasting).await?;
+    Newcomer::sweep(&name, &folder);
+    added.is_resumed = is_resumed;
+    Ok(added)
 }
 
 /// What a database showed of a new migration.
@@ -104,6 +127,8 @@ pub struct Added {
     pub stale: BTreeSet<u32>,
     /// What became of the file.
     pub original: Original,
+    /// Whether an earlier `segue add` had begun it and was killed.
+    pub is_resumed: bool,
 }
 
 /// Why nothing was added, or not all that belongs to it.
@@ -138,6 +163,9 @@ pub enum AddError {
     Ahead {
         /// Which.
         missing: Vec<Name>,
+        /// Copies of some of them, which a `segue add` that was killed has left
+        /// in the folder.
+        copies: Vec<PathBuf>,
     },
     /// An older migration failed, or is not done.
     #[error("an older migration failed")]
@@ -154,16 +182,14 @@ pub enum AddError {
         /// Major version of the server, if the database was one of segue's own.
         replayed_on: Option<u32>,
     },
-    /// It is applied, and what follows could not be done: the file is in its
-    /// folder.
+    /// It is applied, and what follows could not be done.
     #[error("what follows from `{name}` could not be written")]
     Applied {
         /// Which.
         name: Name,
-        /// Where it is; `None` if that failed, too.
+        /// Where it is; `None` if it is where it was, and has to be added
+        /// again.
         path: Option<PathBuf>,
-        /// Whether its header lacks what had to be written there.
-        lacks_header: bool,
         /// Why.
         error: Box<Self>,
     },

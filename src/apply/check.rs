@@ -49,6 +49,9 @@ pub struct Checked {
     pub unused_rules: Vec<String>,
     /// Whether nothing is in flight and everything could be judged.
     pub is_exact: bool,
+    /// Applied migrations that the folder lacks: where the schema is not legal,
+    /// they may be the reason.
+    pub overtaken: Vec<Name>,
     /// The concurrent migrations that it took into account.
     pub concurrent: Vec<Concurrent>,
     /// The live schema, of which the rules have left out what is not the
@@ -90,12 +93,12 @@ impl Mismatch {
     /// One line, for a row of the ledger.
     #[must_use]
     pub fn summary(&self) -> String {
+        const SHOWN_MAX: usize = 3;
         let objects: BTreeSet<String> = [&self.difference, &self.before]
             .iter()
             .flat_map(|diff| diff.changes())
             .map(|change| change.object.to_string())
             .collect();
-        const SHOWN_MAX: usize = 3;
         let shown: Vec<&str> = objects.iter().take(SHOWN_MAX).map(String::as_str).collect();
         let more = match objects.len().saturating_sub(SHOWN_MAX) {
             0 => String::new(),
@@ -129,7 +132,7 @@ impl Expectation {
     /// [`ApplyError::Refused`] if the folder cannot be read.
     pub fn new(verification: &Verification, server_version: u32) -> Result<Self, ApplyError> {
         let major = server_version / 10_000;
-        let there = expected::majors(&verification.folder).map_err(refused)?;
+        let there = expected::majors(&verification.folder).map_err(|error| refused(&error))?;
         let known = if there.is_empty() {
             ExpectedSchema::Absent
         } else if there.contains(&major) {
@@ -277,6 +280,7 @@ impl Expectation {
                 .filter(|rule| unused_before.contains(rule))
                 .collect(),
             is_exact,
+            overtaken: Vec::new(),
             concurrent,
             snapshot,
         })
@@ -308,7 +312,8 @@ impl Expectation {
     }
 
     fn load(&self) -> Result<Loaded, ApplyError> {
-        let read = expected::read(&self.verification.folder, self.major).map_err(refused)?;
+        let read = expected::read(&self.verification.folder, self.major)
+            .map_err(|error| refused(&error))?;
         let mut snapshot = read.unwrap_or_default();
         let unused_rules = self.rule(&mut snapshot);
         Ok(Loaded {
@@ -354,8 +359,8 @@ fn meanwhile(before: &[Concurrent], after: Vec<Concurrent>) -> Vec<Concurrent> {
     all
 }
 
-fn refused(error: expected::Error) -> ApplyError {
-    let reason = match std::error::Error::source(&error) {
+fn refused(error: &expected::Error) -> ApplyError {
+    let reason = match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     };

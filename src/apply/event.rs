@@ -225,6 +225,12 @@ pub enum Event {
         /// Rules of `[schema]` that matched nothing.
         unused_rules: Vec<String>,
     },
+    /// Somebody with a newer folder has applied more meanwhile: the schema
+    /// cannot be verified, and whoever has that folder settles.
+    Overtaken {
+        /// What this folder lacks.
+        names: Vec<Name>,
+    },
     /// The schema is not as expected.
     Mismatched {
         /// What is not.
@@ -266,6 +272,7 @@ impl Event {
             | Self::TailBegan { .. }
             | Self::DriftFound { .. }
             | Self::Verified { .. }
+            | Self::Overtaken { .. }
             | Self::Mismatched { .. }
             | Self::MigrationFailed { .. }
             | Self::Detached { .. }

@@ -18,6 +18,7 @@ mod outside;
 pub(super) mod server;
 mod verify;
 
+pub(super) use fence::poll;
 use server::Heeds;
 pub use server::{greet, reach};
 use verify::Known;
@@ -450,6 +451,9 @@ impl<'a> Runner<'a> {
         }
         if let Some(mismatch) = self.verify_tail(survey, steps).await? {
             return Ok(Outcome::Mismatched(mismatch));
+        }
+        if self.known.is_overtaken {
+            return Ok(Outcome::Settled);
         }
         let mut settled = self.ledger.settle(&self.control).await?;
         // Another run may have been quicker to say it of ours.

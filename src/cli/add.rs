@@ -14,7 +14,7 @@ use super::run;
 use super::server::{Server, ServerArgs};
 use super::signal;
 use crate::apply::add::{self, AddError, Added, Newcomer, Site};
-use crate::apply::{Events, Interrupt, OnMismatch, Run, Until, human};
+use crate::apply::{Events, Interrupt, OnMismatch, Run, Settings, Until, human};
 use crate::files::draft::{self, Original};
 use crate::migration::Kind;
 use crate::postgres::Session;
@@ -32,8 +32,12 @@ mod failure;
 /// `end-concurrent-migration` where it changes, or uses, what a concurrent migration makes that
 /// no migration has ended yet.
 ///
+/// Where `majors` in segue.toml lists several versions of PostgreSQL, all of this is done for each:
+/// the history is replayed on throwaway servers of those that the development database is not.
+///
 /// If anything fails, file, folder and expected schema are as they were, and so is the database but
-/// for what no transaction can undo, which is named.
+/// for what no transaction can undo, which is named. What was killed is taken up where it was by
+/// adding the same file again.
 #[derive(Args, Clone, Debug)]
 pub struct AddArgs {
     /// The file; its name, but for a time, is kept
@@ -86,10 +90,24 @@ pub async fn run(args: &AddArgs, context: &Context, report: &mut Report) -> Resu
     let interrupt = signal::listen()?;
     let folders = context.migration_folders(report)?;
     let folder = destination(args, &folders)?;
-    let now = jiff::Timestamp::now();
     let failed = |error| failure::error(error, &args.file);
+    let expected_schema = context.expected_schema();
+    let claim = add::claim(
+        &folders,
+        &folder,
+        &expected_schema,
+        settings(args, context).concurrent_wait,
+        &interrupt,
+        || {
+            let text = format!("for another `segue add` in `{}`", folder.display());
+            report.line_unless_quiet(&Line::notable("Waiting", text));
+        },
+    );
+    let claim = claim.await.map_err(failed)?;
+    // Asked now, so that names follow the order of their adding.
+    let now = jiff::Timestamp::now();
     let (newcomer, diagnostics) =
-        Newcomer::read(&args.file, &folders, &folder, now).map_err(failed)?;
+        Newcomer::read(&args.file, &folders, &folder, claim, now).map_err(failed)?;
     context::told(report, diagnostics)?;
     if args.no_apply {
         return put(args, newcomer, report);
@@ -112,6 +130,11 @@ pub async fn run(args: &AddArgs, context: &Context, report: &mut Report) -> Resu
     let idle: Vec<String> = idle.into_iter().cloned().collect();
     report.notes(&phrase::idle_rules(&idle));
     Ok(Outcome::Done)
+}
+
+fn settings(args: &AddArgs, context: &Context) -> Settings {
+    args.bounds
+        .settings(&context.config().up, Until::Settled, false)
 }
 
 /// The folder that the file moves to.
@@ -261,9 +284,7 @@ async fn apply(
     servers: &[Server],
     interrupt: Interrupt,
 ) -> Result<Added, Error> {
-    let settings = args
-        .bounds
-        .settings(&context.config().up, Until::Settled, false);
+    let settings = settings(args, context);
     let verification = context.verification(args.on_mismatch.into());
     let (events, receiver) = Events::channel();
     let runs: Vec<(Run, bool)> = servers
@@ -334,10 +355,12 @@ fn lines(added: &Added, args: &AddArgs, context: &Context) -> Vec<Line> {
                 phrase::list(&majors)
             ),
         };
-        lines.push(Line::done(
-            "Applied",
-            format!("{place}, in {}", human(&last.took)),
-        ));
+        lines.push(if added.is_resumed && last.took.is_zero() {
+            let text = "what an earlier `segue add` had applied before it was stopped";
+            Line::done("Resumed", text)
+        } else {
+            Line::done("Applied", format!("{place}, in {}", human(&last.took)))
+        });
     }
     if !added.diffs.is_empty() {
         let is_empty = added.observed.iter().all(|one| one.before == one.after);

@@ -329,7 +329,7 @@ impl Context {
         });
         let settings = &self.config.throwaway.settings;
         throwaway::Options {
-            bin: variable("SEGUE_PG_BIN").map(PathBuf::from),
+            bins: split(variable("SEGUE_PG_BIN").unwrap_or_default()),
             major: self.config.throwaway.major,
             settings: settings
                 .iter()
@@ -359,6 +359,14 @@ fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&
         .get(name)
         .map(String::as_str)
         .filter(|value| !value.is_empty())
+}
+
+/// Folders between colons.
+fn split(list: &str) -> Vec<PathBuf> {
+    list.split(':')
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+        .collect()
 }
 
 /// The connection string, if one is given at all.
@@ -404,12 +412,6 @@ fn folders(
     config: &Config,
     base: &Path,
 ) -> Chosen<Vec<PathBuf>> {
-    let split = |list: &str| -> Vec<PathBuf> {
-        list.split(':')
-            .filter(|folder| !folder.is_empty())
-            .map(PathBuf::from)
-            .collect()
-    };
     if !arguments.is_empty() {
         return Chosen::silent(arguments.to_vec());
     }

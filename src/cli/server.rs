@@ -16,9 +16,9 @@ use crate::postgres::{Session, Target};
 pub struct ServerArgs {
     /// Start a PostgreSQL server for this command and remove it afterwards
     ///
-    /// From the newest server binaries installed here, or those in `SEGUE_PG_BIN`; `[throwaway]`
-    /// in segue.toml chooses a major version, settings and an SQL file that is run first. A role
-    /// that is missing there is made, NOLOGIN.
+    /// From the newest server binaries installed here, or in the folders of `SEGUE_PG_BIN` (`:`
+    /// between them); `[throwaway]` in segue.toml chooses a major version, settings and an SQL file
+    /// that is run first. A role that is missing there is made, NOLOGIN.
     #[arg(long)]
     pub throwaway: bool,
 
@@ -156,24 +156,22 @@ impl Server {
         })
     }
 
-    /// A throwaway server of this major version: that of `SEGUE_PG_BIN`, or
-    /// any other that is installed. Blocks.
+    /// A throwaway server of this major version. Blocks.
     ///
     /// # Errors
     /// See [`Error`].
     pub(super) async fn of_major(context: &Context, major: u32) -> Result<Self, Error> {
-        let mut options = throwaway::Options {
+        let options = throwaway::Options {
             major: Some(major),
             ..context.throwaway()
         };
-        // One folder holds the binaries of one version.
-        let is_elsewhere = throwaway::find_servers(&options)
-            .iter()
-            .all(|found| found.major != major);
-        if is_elsewhere {
-            options.bin = None;
-        }
+        let is_named = !options.bins.is_empty();
         Self::throwaway(context, &options).await.map_err(|error| {
+            let error = if is_named {
+                error.help("SEGUE_PG_BIN may name several folders, `:` between them; without it all that are installed are found")
+            } else {
+                error
+            };
             error.help(format!(
                 "install the server of PostgreSQL {major}, or take {major} out of `majors` in segue.toml"
             ))

@@ -148,7 +148,18 @@ async fn look(
         patience: retry_for,
     };
     let state = if pending.is_empty() && missing.is_empty() {
-        State::Checked(Box::new(looking.look(&session, Stage::Asked).await?))
+        let checked = looking.look(&session, Stage::Asked).await?;
+        if checked.verdict.is_legal() || checked.overtaken.is_empty() {
+            State::Checked(Box::new(checked))
+        } else {
+            // A newer folder was applied while it was looked at.
+            State::Elsewhere {
+                pending,
+                missing: checked.overtaken,
+                drift: None,
+                duration: checked.duration,
+            }
+        }
     } else {
         State::Elsewhere {
             drift: check::drift(&looking, &session).await?,

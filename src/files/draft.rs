@@ -44,6 +44,8 @@ pub struct Draft {
     folder: PathBuf,
     temporary: PathBuf,
     place: PathBuf,
+    /// Whether the copy stays if it cannot be placed.
+    is_kept: bool,
     /// Length and time of the original when it was copied.
     seen: Option<(u64, std::time::SystemTime)>,
 }
@@ -81,6 +83,7 @@ impl Draft {
             folder: folder.to_owned(),
             place: folder.join(name.as_str()),
             temporary,
+            is_kept: false,
             seen: metadata.modified().ok().map(|time| (metadata.len(), time)),
         };
         let copied = io::copy(&mut from, &mut to).and_then(|_| to.sync_all());
@@ -98,6 +101,17 @@ impl Draft {
     #[must_use]
     pub fn place(&self) -> &Path {
         &self.place
+    }
+
+    /// It is to have another name.
+    pub fn rename(&mut self, name: &Name) {
+        self.place = self.folder.join(name.as_str());
+    }
+
+    /// From now on the copy stays, even if it cannot be placed: there is
+    /// something that belongs to it.
+    pub fn keep(&mut self) {
+        self.is_kept = true;
     }
 
     /// What ends its lines: what ends the first one, LF if there is none.
@@ -192,7 +206,50 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         // Placed, it is gone already.
-        let _ = fs::remove_file(&self.temporary);
+        if !self.is_kept {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// A copy whose maker is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// What it was to be.
+    pub name: Name,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// The copies in `folder` that nobody has placed, by path; whoever asks has to
+/// hold the folder's [`Claim`](super::claim::Claim), or they may be in use.
+#[must_use]
+pub fn leftovers(folder: &Path) -> Vec<Leftover> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut found: Vec<Leftover> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let (name, unique) = name.strip_prefix('.')?.rsplit_once('.')?;
+            let is_ours = name.as_bytes().ends_with(b".sql")
+                && unique.len() == 8
+                && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_ours.then(|| Leftover {
+                name: Name::new(name),
+                path: entry.path(),
+            })
+        })
+        .collect();
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+impl Leftover {
+    /// Removes it, if that can be done: it only takes room.
+    pub fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -266,11 +323,6 @@ pub fn probe(folder: &Path) -> Result<(), Error> {
     fs::remove_file(&probe).map_err(fail("remove", &probe))
 }
 
-/// Removes `folder` if it is empty: one that was made for nothing.
-pub fn remove_empty_folder(folder: &Path) {
-    let _ = fs::remove_dir(folder);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +375,22 @@ mod tests {
         let case = Case::new("");
         drop(case.draft());
         assert_eq!(case.names(), ["a.sql"]);
+    }
+
+    #[test]
+    fn a_copy_that_nobody_placed_is_found() {
+        let case = Case::new("");
+        let mut draft = case.draft();
+        draft.keep();
+        drop(draft);
+        for name in [".a.sql.swp", ".2026-a.sql.0123456x", "2026-a.sql.01234567"] {
+            fs::write(case.path(name), "").expect("a file");
+        }
+        let found = leftovers(case.folder.path());
+        let names: Vec<_> = found.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["2026-a.sql"]);
+        found[0].remove();
+        assert_eq!(leftovers(case.folder.path()), []);
     }
 
     #[test]

@@ -79,9 +79,8 @@ pub(super) fn checks(
     let becomes_ready = matches!(ready, Ready::WithLastBlock | Ready::AfterBatch);
     let is_busy = becomes_ready || !tail.is_empty() || is_open;
     match (expected, place) {
-        (ExpectedSchema::NotAsked, _) => Checks::Nothing,
         (ExpectedSchema::Absent, _) if is_busy => Checks::NoExpectedSchema,
-        (ExpectedSchema::Absent, _) => Checks::Nothing,
+        (ExpectedSchema::NotAsked | ExpectedSchema::Absent, _) => Checks::Nothing,
         (_, Place::Ahead { .. }) => Checks::Ahead,
         (_, _) if !is_busy => Checks::Nothing,
         (_, Place::Diverged { .. }) => Checks::Diverged,

@@ -60,9 +60,9 @@ const RESERVED_SETTINGS: [&str; 9] = [
 /// and configuration, which only `cli` reads.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Folder of `initdb` and `postgres` (`SEGUE_PG_BIN`); nothing else is
-    /// looked at then.
-    pub bin: Option<PathBuf>,
+    /// Folders of `initdb` and `postgres` (`SEGUE_PG_BIN`), one per version;
+    /// nothing else is looked at then, unless it is empty.
+    pub bins: Vec<PathBuf>,
     /// Only this major version, for example 17; otherwise the newest.
     pub major: Option<u32>,
     /// Server settings by name, for example `max_connections` = `300`.

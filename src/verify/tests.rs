@@ -87,7 +87,7 @@ fn bare_and_indexed() -> [Value; 2] {
     ]
 }
 
-fn with_index(index: Value) -> Value {
+fn with_index(index: &Value) -> Value {
     json!({"t": {"columns": {"a": {"type": "integer"}}, "indexes": {"i": index}}})
 }
 
@@ -124,26 +124,26 @@ fn what_is_in_flight_may_be_anywhere_between() {
     let half = "half-way c: table public.t";
     check(&legal, &bare, "");
     check(&legal, &indexed, "");
-    check(&legal, &with_index(json!({"definition": "x"})), half);
+    check(&legal, &with_index(&json!({"definition": "x"})), half);
     for state in ["valid", "ready", "live"] {
         let index = json!({"definition": "x", state: false});
-        check(&legal, &with_index(index), half);
+        check(&legal, &with_index(&index), half);
         let index = json!({"definition": "x", "comment": "c", state: false});
-        check(&legal, &with_index(index), half);
+        check(&legal, &with_index(&index), half);
     }
     check(
         &legal,
-        &with_index(json!({"definition": "y", "valid": false})),
+        &with_index(&json!({"definition": "y", "valid": false})),
         r#"table public.t indexes.i: - → {"definition":"y","valid":false}"#,
     );
     check(
         &legal,
-        &with_index(json!({"definition": "x", "valid": true})),
+        &with_index(&json!({"definition": "x", "valid": true})),
         r#"table public.t indexes.i: - → {"definition":"x","valid":true}"#,
     );
     check(
         &legal,
-        &with_index(json!({"definition": "x", "tablespace": "s"})),
+        &with_index(&json!({"definition": "x", "tablespace": "s"})),
         r#"table public.t indexes.i: - → {"definition":"x","tablespace":"s"}"#,
     );
     check(
@@ -162,10 +162,10 @@ fn an_index_that_is_dropped_is_invalid_first() {
     check(&legal, &indexed, "");
     check(&legal, &bare, "");
     let index = json!({"definition": "x", "comment": "c", "valid": false, "live": false});
-    check(&legal, &with_index(index), "half-way c: table public.t");
+    check(&legal, &with_index(&index), "half-way c: table public.t");
     check(
         &legal,
-        &with_index(json!({"definition": "y", "comment": "c"})),
+        &with_index(&json!({"definition": "y", "comment": "c"})),
         r#"table public.t indexes.i.definition: "x" → "y""#,
     );
 }
@@ -304,7 +304,7 @@ fn what_the_statements_make_may_come_and_go() {
         half,
     );
     let invalid = json!({"definition": "x", "comment": "c", "valid": false});
-    check(&legal, &with_index(invalid), half);
+    check(&legal, &with_index(&invalid), half);
     // Built under another name first.
     check(&legal, &beside("i_new", &json!({"definition": "x"})), half);
     assert!(
@@ -412,7 +412,7 @@ fn a_diff_that_does_not_fit_is_named() {
     };
     assert_eq!(
         misfits(
-            &with_index(json!({"definition": "y"})),
+            &with_index(&json!({"definition": "y"})),
             vec![
                 of("c", Standing::Pending, &bare, &indexed),
                 of("b", Standing::InFlight, &json!({}), &json!({"u": {}})),

@@ -4,14 +4,17 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Project, Run, TestDatabase};
+use crate::support::{Project, Run, TestDatabase, wait_until};
 
 mod concurrent;
 mod ending;
 mod failure;
+mod killed;
+mod majors;
 mod name;
 mod place;
 mod plain;
+mod together;
 
 /// A project whose development database is the test's.
 struct Case {
@@ -51,6 +54,29 @@ impl Case {
         self.file(name, text);
         self.add(&[name]).expect_success();
         self.name(name)
+    }
+
+    /// A statement that waits for [`Case::open_gate`], on any database of the
+    /// test's server; other servers have no gate.
+    fn gate(&self) -> String {
+        let name = self.database.name();
+        format!(
+            "DO $$ BEGIN WHILE current_database() <> 'postgres' AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}_gate') LOOP PERFORM pg_sleep(0.02); END LOOP; END $$;\n"
+        )
+    }
+
+    /// Waits until a migration stands at the gate.
+    fn wait_at_gate(&self) {
+        let name = self.database.name();
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO $$ BEGIN WHILE%{name}%' AND pid <> pg_backend_pid()"
+        );
+        wait_until("the gate", || self.database.query(&waiting) == "1");
+    }
+
+    /// Lets the migration go on: every database sees a role.
+    fn open_gate(&self) {
+        self.database.role("gate", "");
     }
 
     /// Names in a folder, sorted.

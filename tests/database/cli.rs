@@ -38,6 +38,8 @@ fn a_plan_writes_nothing() {
 
         Tail
           3-index.sql
+
+        The schema is not verified: there is no expected schema.
         ",
         "",
         0,

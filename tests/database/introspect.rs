@@ -3,6 +3,7 @@
 mod codd_blind;
 mod columns;
 mod constraints;
+mod corners;
 mod data_types;
 mod everything;
 mod extensions;

@@ -84,14 +84,6 @@ async fn run(session: &segue::postgres::Session, what: &str, sql: &str) {
     }
 }
 
-/// What chooses the order.
-fn seed() -> u64 {
-    std::env::var("SEGUE_TEST_SEED").map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("SEGUE_TEST_SEED is a number"),
-    )
-}
-
 /// Each step of a file in a random order: exactly the objects change that it
 /// names, what is read again is what there is, and undone it is as before.
 fn check(file: &str) {
@@ -99,9 +91,9 @@ fn check(file: &str) {
     let library = world.library();
     let steps = ddl_steps::steps(file);
     let mut order: Vec<usize> = (0..steps.len()).collect();
-    let seed = seed();
+    let seed = ddl_steps::seed();
     fastrand::Rng::with_seed(seed).shuffle(&mut order);
-    let seen = Mutex::new(steps.clone());
+    let observed = Mutex::new(steps.clone());
     library.run(async |session| {
         let major = session.server_version() / 10_000;
         let mut baseline = Baseline::read(session).await?;
@@ -129,13 +121,13 @@ fn check(file: &str) {
             );
             if step.changes.is_some() {
                 let differing = differing.iter().map(|one| names.out_of(one)).collect();
-                seen.lock().expect("not poisoned")[index].changes = Some(differing);
+                observed.lock().expect("not poisoned")[index].changes = Some(differing);
             } else {
                 assert!(differing.len() > 50, "{what}: not many");
             }
             run(session, &what, &names.fill(&step.undo)).await;
             // Not each time, so that what is done and undone adds up.
-            if fastrand::u8(..) % 4 == 0 {
+            if fastrand::u8(..4) == 0 {
                 baseline = Baseline::read(session).await?;
             }
             session.execute("BEGIN").await?;
@@ -150,8 +142,8 @@ fn check(file: &str) {
         }
         Ok(())
     });
-    let seen = seen.into_inner().expect("not poisoned");
-    assert_file(&ddl_steps::path(file), &ddl_steps::file_of(&seen));
+    let observed = observed.into_inner().expect("not poisoned");
+    assert_file(&ddl_steps::path(file), &ddl_steps::file_of(&observed));
 }
 
 #[test]

@@ -453,7 +453,7 @@ fn a_wrong_folder_of_binaries_is_named() {
     }
     let of = |name: &str| {
         let bin = place.path().join(name);
-        error(&place, |options| options.bin = Some(bin))
+        error(&place, |options| options.bins = vec![bin])
     };
     assert_eq!(
         of("absent"),

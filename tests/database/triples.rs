@@ -251,6 +251,8 @@ fn partner_concurrent_and_ending() {
 
         Ready by the COMMIT of step 3.
 
+        The schema is not verified: there is no expected schema.
+
         ",
         "",
         0,

@@ -4,6 +4,7 @@ mod batch;
 mod case;
 mod command;
 mod drift;
+mod each_kind;
 mod half_way;
 mod places;
 mod tail;

@@ -88,7 +88,9 @@ fn a_second_pull_request_is_deployed_while_the_index_is_half_built() {
     let ada = ada.wait();
     assert_eq!(ada.status, 0, "{}", ada.stderr);
     merge(&project, &[RENAME]);
-    project.segue(&["up"]).expect_success();
+    let last = project.segue(&["up"]);
+    last.expect_success();
+    assert!(!last.stderr.contains("Drift"), "{}", last.stderr);
     let index = "SELECT indexrelid::regclass FROM pg_index
                   WHERE indrelid = 'orders'::regclass AND NOT indisprimary AND indisvalid";
     assert_eq!(database.query(index), "orders_state_placed_at");

@@ -114,6 +114,14 @@ pub fn steps(file: &str) -> Vec<Step> {
     steps
 }
 
+/// What chooses the order in which they are done.
+pub fn seed() -> u64 {
+    std::env::var("SEGUE_TEST_SEED").map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("SEGUE_TEST_SEED is a number"),
+    )
+}
+
 /// The file that has these steps.
 pub fn file_of(steps: &[Step]) -> String {
     let mut text = String::new();

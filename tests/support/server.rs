@@ -79,7 +79,10 @@ impl Server {
 /// cached below `target/`.
 pub fn options() -> Options {
     Options {
-        bin: std::env::var_os("SEGUE_TEST_PG_BIN").map(PathBuf::from),
+        bins: std::env::var_os("SEGUE_TEST_PG_BIN")
+            .map(PathBuf::from)
+            .into_iter()
+            .collect(),
         path: std::env::var_os("PATH"),
         cache_dir: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))),
         program: Some(PathBuf::from(super::SEGUE)),

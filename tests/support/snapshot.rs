@@ -141,12 +141,22 @@ fn note(text: &str) {
 /// `rich.sql` and `kinds.sql` in `tests/database/introspect/`.
 #[track_caller]
 pub fn rich_schema(database: &TestDatabase<'_>) {
-    let owner = database.role("owner", "");
-    let reader = database.role("reader", "");
     let sql = concat!(
         include_str!("../database/introspect/rich.sql"),
         include_str!("../database/introspect/kinds.sql"),
     );
+    run_with_roles(database, "rich.sql", sql);
+}
+
+/// Runs SQL with lines that are for some versions only ([`of_version`]), and
+/// with roles `:owner` and `:reader`, which are made.
+///
+/// # Panics
+/// With the line of `file` at which the server finds an error.
+#[track_caller]
+pub fn run_with_roles(database: &TestDatabase<'_>, file: &str, sql: &str) {
+    let owner = database.role("owner", "");
+    let reader = database.role("reader", "");
     let sql = of_version(sql, database);
     let sql = sql.replace(":owner", &owner).replace(":reader", &reader);
     if let Err(error) = database.session().try_query(&sql) {
@@ -158,7 +168,7 @@ pub fn rich_schema(database: &TestDatabase<'_>) {
             }
             _ => String::new(),
         };
-        panic!("rich.sql: {error} {line}");
+        panic!("{file}: {error} {line}");
     }
 }
 

@@ -38,7 +38,7 @@ pub use server::{Server, options as server_options};
 pub use session::{Pending, TestSession};
 pub use snapshot::{
     assert_objects, assert_same_snapshot, check_objects, dump_and_restore, of_version, pretty,
-    rich_schema, snapshot, snapshot_with_roles,
+    rich_schema, run_with_roles, snapshot, snapshot_with_roles,
 };
 pub use up::{Up, settings};
 pub use wait::{PATIENCE, wait_for, wait_until};

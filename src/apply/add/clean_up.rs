@@ -7,7 +7,8 @@ use crate::apply::{ApplyError, Interrupt, Run};
 use crate::history::State;
 use crate::migration::{Migration, Name};
 use crate::postgres::ident;
-use crate::postgres::ledger::{IntentState, Ledger};
+use crate::postgres::ledger::{Intent, IntentState, Ledger};
+use crate::postgres::{Session, index};
 use crate::statement::{Kind, digest};
 
 /// What became of a migration whose run ended with an error.
@@ -57,9 +58,11 @@ async fn remove(run: &Run, migration: &Migration) -> Result<Fate, ApplyError> {
         Some(State::Applied) => return Ok(Fate::Applied),
         None => Vec::new(),
         Some(State::Begun | State::Failed(_) | State::Abandoned) => {
-            let remains = done(&ledger, &session, name).await?;
+            let intents = ledger.intents(&session, name).await?;
             let all = std::slice::from_ref(migration);
             Box::pin(abandon(run, all, name)).await?;
+            let mut remains = done(&intents);
+            remains.extend(finished(&session, &intents).await?);
             remains
         }
     };
@@ -69,18 +72,41 @@ async fn remove(run: &Run, migration: &Migration) -> Result<Fate, ApplyError> {
 }
 
 /// The statements that are done and cannot be undone.
-async fn done(
-    ledger: &Ledger,
-    session: &crate::postgres::Session,
-    name: &Name,
-) -> Result<Vec<Remains>, ApplyError> {
-    let intents = ledger.intents(session, name).await?;
+fn done(intents: &[Intent]) -> Vec<Remains> {
     let done = intents
         .iter()
         .filter(|intent| intent.state == IntentState::Done);
-    Ok(done
-        .filter_map(|intent| remains(intent.statement, &intent.sql))
-        .collect())
+    done.filter_map(|intent| remains(intent.statement, &intent.sql))
+        .collect()
+}
+
+/// Indexes that the server finished after the run that wanted them was gone;
+/// they are valid, so nobody drops them unasked.
+async fn finished(session: &Session, intents: &[Intent]) -> Result<Vec<Remains>, ApplyError> {
+    let mut all = Vec::new();
+    for intent in intents {
+        let Some(table) = intent.relation else {
+            continue;
+        };
+        if intent.state == IntentState::Done {
+            continue;
+        }
+        let digest = digest(&intent.sql);
+        let Some(Kind::CreateIndexConcurrently {
+            index: Some(name), ..
+        }) = digest.as_ref().map(|digest| &digest.kind)
+        else {
+            continue;
+        };
+        let indexes = index::indexes(session, table, |_| None).await?;
+        let made = indexes.iter().any(|index| {
+            index.is_valid && index.name == *name && !intent.indexes_before.contains(&index.oid)
+        });
+        if made {
+            all.extend(remains(intent.statement, &intent.sql));
+        }
+    }
+    Ok(all)
 }
 
 /// What a statement has left; nothing if it concerned its session alone.

@@ -53,13 +53,19 @@ fn finish_replayed(
     }
 }
 
-/// The database has it, so whatever can be done is done.
+/// The database has it. Without its header it stays where it is, to be added
+/// again; otherwise whatever can be done is done.
 fn finish_lasting(
-    newcomer: Newcomer,
+    mut newcomer: Newcomer,
     observed: Vec<Observed>,
     verification: &Verification,
     headed: Result<Vec<Ending>, AddError>,
 ) -> Result<Added, AddError> {
+    let endings = match headed {
+        Ok(endings) => endings,
+        Err(error) => return Err(keep(newcomer, error)),
+    };
+    newcomer.draft.keep();
     let name = newcomer.name().clone();
     let place = newcomer.place().to_owned();
     let written = Previous::read(&observed, verification).and_then(|previous| {
@@ -67,44 +73,29 @@ fn finish_lasting(
         Ok((parts, Adding::new(&newcomer, &observed, &previous)))
     });
     let put = newcomer.draft.put();
-    let is_put = put.is_ok();
-    let lacks_header = headed.is_err();
-    match (headed, written, put) {
-        (Ok(endings), Ok((parts, added)), Ok(original)) => {
-            Ok(added.done(observed, endings, parts, original))
-        }
-        (headed, written, put) => {
+    let path = put.is_ok().then_some(place);
+    match (written, put) {
+        (Ok((parts, added)), Ok(original)) => Ok(added.done(observed, endings, parts, original)),
+        (written, put) => {
             let put = put.err().map(AddError::from);
-            let error = put.or(headed.err()).or(written.err());
+            let error = put.or(written.err()).expect("one of the two failed");
             Err(AddError::Applied {
                 name,
-                path: is_put.then_some(place),
-                lacks_header,
-                error: Box::new(error.expect("one of the three failed")),
+                path,
+                error: Box::new(error),
             })
         }
     }
 }
 
-/// After the run on a database that stays had an error: the file goes into its
-/// folder as it is, for the ledger has it.
-pub(super) fn keep(newcomer: Newcomer, error: AddError) -> AddError {
-    let name = newcomer.name().clone();
-    let place = newcomer.place().to_owned();
-    let lacks_header = true;
-    match newcomer.draft.put() {
-        Ok(_) => AddError::Applied {
-            name,
-            path: Some(place),
-            lacks_header,
-            error: Box::new(error),
-        },
-        Err(_) => AddError::Applied {
-            name,
-            path: None,
-            lacks_header,
-            error: Box::new(error),
-        },
+/// After the run on a database that stays had an error: the file stays where it
+/// is, for whoever adds it again, and so does its copy.
+pub(super) fn keep(mut newcomer: Newcomer, error: AddError) -> AddError {
+    newcomer.draft.keep();
+    AddError::Applied {
+        name: newcomer.name().clone(),
+        path: None,
+        error: Box::new(error),
     }
 }
 
@@ -310,6 +301,57 @@ impl Adding {
             parts,
             stale: self.stale,
             original,
+            is_resumed: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::apply::OnMismatch;
+    use crate::schema::{Attributes, Kind as Object, Rules};
+
+    fn with(names: &[&str]) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for name in names {
+            let id = ObjectId {
+                namespace: Some("public".to_owned()),
+                kind: Object::View,
+                name: (*name).to_owned(),
+            };
+            snapshot.objects.insert(id, Attributes::new());
+        }
+        snapshot
+    }
+
+    #[test]
+    fn parts_are_put_back_where_a_later_one_cannot_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let verification = Verification {
+            folder: folder.path().to_owned(),
+            rules: Rules::default(),
+            on_mismatch: OnMismatch::Fail,
+        };
+        expected::write(folder.path(), 15, &with(&["a"])).expect("written");
+        let observed = [14, 15, 17].map(|major| Observed {
+            major,
+            older: Vec::new(),
+            before: with(&["a"]),
+            after: with(&["a", "b"]),
+            drift: Diff::default(),
+            idle_rules: Vec::new(),
+            abandoned: BTreeSet::new(),
+            took: Duration::ZERO,
+        });
+        let previous = Previous::read(&observed, &verification).expect("read");
+        // After it was read, somebody puts a file where the folder has to be.
+        std::fs::write(folder.path().join("pg17"), "mine").expect("a file");
+        assert!(previous.replace(&observed, &verification).is_err());
+        let read = |major| expected::read(folder.path(), major).expect("read");
+        assert_eq!(read(14), None);
+        assert_eq!(read(15), Some(with(&["a"])));
     }
 }

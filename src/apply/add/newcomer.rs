@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::AddError;
 use crate::diagnostic::Diagnostic;
+use crate::files::claim::Claim;
 use crate::files::draft::{self, Draft, Original};
 use crate::files::{self, Depth};
 use crate::graph::Graph;
@@ -20,29 +21,15 @@ pub struct Newcomer {
     /// All others of the folders, by name.
     pub others: Vec<Migration>,
     old_name: Option<Name>,
+    folder: PathBuf,
     pub(super) draft: Draft,
-    // Dropped after the copy that is in it.
-    _folder: Folder,
-}
-
-/// A folder that is removed again if nothing came into it.
-#[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    is_made: bool,
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.is_made {
-            draft::remove_empty_folder(&self.path);
-        }
-    }
+    // Dropped after the copy: it removes a folder that was made for nothing.
+    _claim: Claim,
 }
 
 impl Newcomer {
     /// Copies `file` beside its place in `folder`, one of `folders`, and reads
-    /// it together with all others. With it come problems that are none of a
+    /// it together with all others, of which `claim` is a hold. With it come problems that are none of a
     /// single migration; some may be errors.
     ///
     /// # Errors
@@ -51,13 +38,10 @@ impl Newcomer {
         file: &Path,
         folders: &[PathBuf],
         folder: &Path,
+        claim: Claim,
         now: Timestamp,
     ) -> Result<(Self, Vec<Diagnostic>), AddError> {
         let slug = slug(file)?;
-        let made = Folder {
-            path: folder.to_owned(),
-            is_made: draft::make_folder(folder)?,
-        };
         let (mut others, mut diagnostics) = files::read(folders)?;
         // It may lie in its folder already, under a name of its author's.
         let is_it = |other: &Migration| draft::is_same(&other.path, file);
@@ -96,8 +80,9 @@ impl Newcomer {
             migration,
             others,
             old_name,
+            folder: folder.to_owned(),
             draft,
-            _folder: made,
+            _claim: claim,
         };
         Ok((newcomer, diagnostics))
     }
@@ -117,6 +102,26 @@ impl Newcomer {
     /// The name that it has in one of the folders, if it lies there already.
     pub(super) fn old_name(&self) -> Option<Name> {
         self.old_name.clone()
+    }
+
+    /// The folder that it comes into.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Gives it the name that it has in a ledger.
+    pub(super) fn call(&mut self, name: &Name) {
+        self.draft.rename(name);
+        self.migration.name = name.clone();
+    }
+
+    /// Removes the copies of it that others have left.
+    pub(super) fn sweep(name: &Name, folder: &Path) {
+        for leftover in draft::leftovers(folder) {
+            if leftover.name == *name {
+                leftover.remove();
+            }
+        }
     }
 
     /// What is wrong with it, as far as that can be known without a database.

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clean_up::{Fate, clean_up};
+use super::earlier::Earlier;
 use super::{AddError, Newcomer, Observed};
 use crate::apply::survey::survey;
 use crate::apply::up::{reach, up};
 use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Verification};
+use crate::files::draft;
 use crate::files::expected;
 use crate::history::{History, State};
-use crate::migration::{Kind, Migration, Name};
+use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan};
 use crate::postgres::introspect;
 use crate::postgres::ledger::Ledger;
@@ -43,8 +45,14 @@ pub(super) async fn observe(
     site: Site<'_>,
     newcomer: &Newcomer,
     verification: &Verification,
+    earlier: Option<Earlier>,
 ) -> Result<Observed, Missed> {
-    let (older, stand, drift) = before(site, newcomer, verification)
+    if let Some(earlier) = &earlier
+        && earlier.is_applied
+    {
+        return resume(site, newcomer, verification, earlier).await;
+    }
+    let (older, stand, drift) = before(site, newcomer, verification, earlier)
         .await
         .map_err(Missed::NotApplied)?;
     let began = Instant::now();
@@ -80,6 +88,66 @@ pub(super) async fn observe(
     })
 }
 
+/// What is to be seen of one that an earlier run has applied.
+async fn resume(
+    site: Site<'_>,
+    newcomer: &Newcomer,
+    verification: &Verification,
+    earlier: &Earlier,
+) -> Result<Observed, Missed> {
+    let seeing = async {
+        let mut all = newcomer.all();
+        let (history, plan) = look(site.run, &mut all).await?;
+        refuse_strangers(verification, newcomer, &plan)?;
+        let pending = pending(&newcomer.others, &history);
+        if !pending.is_empty() {
+            return Err(AddError::Refused {
+                reason: format!(
+                    "an earlier `segue add` has applied this file as `{}` and was stopped; since then others came into the folder, which are pending: {}",
+                    newcomer.name(),
+                    pending
+                        .iter()
+                        .map(|name| format!("`{name}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+                help: "take them out of the folder, add the file again, then put them back"
+                    .to_owned(),
+            });
+        }
+        let stand = Stand::read(site, newcomer, verification).await?;
+        let before = earlier.before(newcomer, stand.major, &stand.snapshot);
+        let expected = expected(verification, newcomer, &stand)?;
+        let drift = match expected {
+            // Otherwise it was written before the earlier one was stopped, or
+            // cannot be told from what the new migration does.
+            Some(expected) if earlier.is_before_known() && expected != stand.snapshot => {
+                Diff::between(&expected, &before)
+            }
+            _ => Diff::default(),
+        };
+        if !drift.is_empty() && verification.on_mismatch == OnMismatch::Fail {
+            return Err(AddError::Drift {
+                major: stand.major,
+                difference: Box::new(drift),
+                older: Vec::new(),
+                is_replayed: false,
+            });
+        }
+        Ok(Observed {
+            major: stand.major,
+            older: Vec::new(),
+            before,
+            after: stand.snapshot,
+            drift,
+            idle_rules: stand.idle_rules,
+            abandoned: stand.abandoned,
+            took: Duration::ZERO,
+        })
+    };
+    seeing.await.map_err(Missed::NotApplied)
+}
+
 /// The names of what stays applied.
 fn lasting(site: Site<'_>, names: Vec<Name>) -> Vec<Name> {
     if site.is_replayed { Vec::new() } else { names }
@@ -91,17 +159,25 @@ async fn before(
     site: Site<'_>,
     newcomer: &Newcomer,
     verification: &Verification,
+    earlier: Option<Earlier>,
 ) -> Result<(Vec<Name>, Stand, Diff), AddError> {
     let mut all = newcomer.all();
     let (history, plan) = look(site.run, &mut all).await?;
-    refuse_strangers(verification, newcomer, &history, &plan)?;
+    refuse_strangers(verification, newcomer, &plan)?;
     let older = pending(&newcomer.others, &history);
     if !older.is_empty() {
         settle_older(site, newcomer).await?;
     }
     let checking = async {
-        let stand = Stand::read(site, newcomer, verification).await?;
-        let drift = drift(verification, newcomer, &stand)?;
+        let mut stand = Stand::read(site, newcomer, verification).await?;
+        if let Some(earlier) = earlier {
+            // What is there has half of the new one.
+            stand.snapshot = earlier.before(newcomer, stand.major, &stand.snapshot);
+        }
+        let expected = expected(verification, newcomer, &stand)?;
+        let drift = expected.map_or_else(Diff::default, |expected| {
+            Diff::between(&expected, &stand.snapshot)
+        });
         Ok::<_, AddError>((stand, drift))
     };
     let (stand, drift) = checking.await.map_err(|error| after_older(error, &older))?;
@@ -118,6 +194,10 @@ async fn before(
             signal,
             committed: lasting(site, older),
         })));
+    }
+    if !site.is_replayed {
+        let remembering = remember(site.run, &stand).await;
+        remembering.map_err(|error| after_older(error, &older))?;
     }
     Ok((older, stand, drift))
 }
@@ -148,7 +228,6 @@ fn pending(others: &[Migration], history: &History) -> Vec<Name> {
 fn refuse_strangers(
     verification: &Verification,
     newcomer: &Newcomer,
-    history: &History,
     plan: &Plan,
 ) -> Result<(), AddError> {
     let missing = plan.place.missing();
@@ -160,29 +239,12 @@ fn refuse_strangers(
             help: "what it does is changed by a new migration; what `add` writes for it is written again with `--throwaway` or `--on URL`, which give it a new name, too".to_owned(),
         });
     }
-    let same = missing.iter().find(|name| {
-        let record = history.records.get(*name);
-        record.is_some_and(|record| record.checksum == newcomer.migration.checksum)
-    });
-    if let Some(name) = same {
-        return Err(AddError::Refused {
-            reason: format!(
-                "this very text is applied to the database already, as `{name}`, which the folder lacks"
-            ),
-            help: match newcomer.migration.kind {
-                Kind::Concurrent => format!(
-                    "an earlier `segue add` was stopped half-way: give the file that name yourself, then `segue add` it with `--throwaway`, which writes its schema diff, or drop what it made and `DELETE FROM segue.migration WHERE file = '{name}'`"
-                ),
-                Kind::Batch | Kind::Standalone => format!(
-                    "an earlier `segue add` was stopped half-way: move the file to `{}`, then `segue write-schema`",
-                    newcomer.place().with_file_name(name.as_str()).display()
-                ),
-            },
-        });
-    }
     if !missing.is_empty() && verification.on_mismatch == OnMismatch::Fail {
+        let mut copies = draft::leftovers(newcomer.folder());
+        copies.retain(|copy| missing.contains(&copy.name));
         return Err(AddError::Ahead {
             missing: missing.to_vec(),
+            copies: copies.into_iter().map(|copy| copy.path).collect(),
         });
     }
     Ok(())
@@ -264,15 +326,34 @@ impl Stand {
     }
 }
 
-/// What the expected schema has, with everything older settled, against what is
-/// there; empty without an expected schema for this major.
-fn drift(
+/// Keeps the schema before the new migration: whoever takes it up after a crash
+/// computes from that what it changes.
+async fn remember(run: &Run, stand: &Stand) -> Result<(), AddError> {
+    let session = reach(run).await?;
+    let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
+    let history = ledger.history(&session).await?;
+    // Without one there is nothing to compute yet.
+    if let Some(newest) = history.deployments.first() {
+        let kept = ledger.snapshot(&session, stand.major).await?;
+        if kept.is_none_or(|(_, kept)| kept != stand.snapshot) {
+            ledger
+                .keep_snapshot(&session, stand.major, newest.id, &stand.snapshot)
+                .await?;
+        }
+    }
+    session.close().await;
+    Ok(())
+}
+
+/// What the expected schema has, with everything older settled; `None` without
+/// an expected schema for this major.
+fn expected(
     verification: &Verification,
     newcomer: &Newcomer,
     stand: &Stand,
-) -> Result<Diff, AddError> {
+) -> Result<Option<Snapshot>, AddError> {
     let Some(mut expected) = expected::read(&verification.folder, stand.major)? else {
-        return Ok(Diff::default());
+        return Ok(None);
     };
     verification.rules.apply(&mut expected);
     for other in &newcomer.others {
@@ -287,7 +368,7 @@ fn drift(
             let _ = diff.inverse().apply(&mut expected);
         }
     }
-    Ok(Diff::between(&expected, &stand.snapshot))
+    Ok(Some(expected))
 }
 
 /// Runs the new migration, the only one that is pending.

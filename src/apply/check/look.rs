@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::{Checked, Expectation, Stage};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, PAUSE_MIN};
+use crate::graph::Graph;
+use crate::history::{History, State};
+use crate::migration::Name;
 use crate::postgres::ledger::Ledger;
 use crate::postgres::{self, Failure, Session, introspect};
 use crate::schema::{Diff, Snapshot};
@@ -45,17 +48,25 @@ impl Looking<'_> {
             let before =
                 concurrent_now(self.expectation, session, self.ledger, self.survey).await?;
             let reading = self.read(session).await?;
-            let after = concurrent_now(self.expectation, session, self.ledger, self.survey).await?;
+            let history = self.ledger.history(session).await?;
+            let after = self.standing(&history);
             let judged =
                 self.expectation
                     .judge(stage, reading.snapshot, &before, after, self.survey);
             let mut checked = judged?;
             checked.duration = began.elapsed();
+            checked.overtaken = overtaken(&history, &self.survey.graph);
             readings += 1;
             if checked.verdict.is_legal() || readings == READINGS_MAX {
                 return Ok(checked);
             }
         }
+    }
+
+    fn standing(&self, history: &History) -> Vec<Concurrent> {
+        let (graph, project) = (&self.survey.graph, self.ledger.project());
+        self.expectation
+            .concurrent(graph, history, project, &BTreeSet::new())
     }
 
     /// Reads the schema, as often as a lock is in the way.
@@ -78,6 +89,15 @@ impl Looking<'_> {
             }
         }
     }
+}
+
+/// What was applied meanwhile by somebody with a newer folder.
+fn overtaken(history: &History, graph: &Graph) -> Vec<Name> {
+    let applied = history
+        .records
+        .iter()
+        .filter(|(name, record)| record.state == State::Applied && graph.get(name).is_none());
+    applied.map(|(name, _)| name.clone()).collect()
 }
 
 /// What is not as the last settled deployment, whose number is told, has left

@@ -47,7 +47,7 @@ impl Runner<'_> {
 ///
 /// # Errors
 /// [`ApplyError::TimedOut`] after `--retry-for`, [`ApplyError::Interrupted`].
-pub(super) async fn poll(
+pub(in crate::apply) async fn poll(
     run: &Run,
     control: &Session,
     session: &Session,

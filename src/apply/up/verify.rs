@@ -1,6 +1,7 @@
 //! The checks of the schema around the steps of a run: before anything runs,
 //! before readiness where no block can do it, and after the tail.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use super::Runner;
@@ -8,10 +9,10 @@ use crate::apply::batch::BlockCheck;
 use crate::apply::check::{self, Checked, Expectation, Looking, Mismatch, Stage};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, OnMismatch};
-use crate::history::{DeploymentState, State};
+use crate::history::DeploymentState;
 use crate::plan::{BeforeReady, Checks, TailStep};
-use crate::postgres::Failure;
 use crate::postgres::introspect::Baseline;
+use crate::postgres::{Failure, activity};
 use crate::schema::{Diff, Snapshot};
 
 /// What a run knows of the live schema.
@@ -25,6 +26,9 @@ pub(super) struct Known {
     baseline: Option<(usize, Baseline)>,
     /// The schema as it is when all is settled, if a check has seen it so.
     settled: Option<Snapshot>,
+    /// Whether somebody with a newer folder has applied more meanwhile, so that
+    /// the schema can neither be verified nor settled by this run.
+    pub(super) is_overtaken: bool,
 }
 
 impl Runner<'_> {
@@ -81,6 +85,7 @@ impl Runner<'_> {
             let reading = check::patiently(&self.control, lock_timeout, Baseline::read);
             let reading = tokio::select! {
                 reading = reading => reading,
+                never = self.tell_lock_wait() => match never {},
                 signal = self.run.interrupt.first() => {
                     self.end_reading().await;
                     return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
@@ -106,6 +111,24 @@ impl Runner<'_> {
                     }
                     tokio::time::sleep(crate::apply::PAUSE_MIN).await;
                 }
+            }
+        }
+    }
+
+    /// Tells what the control session waits for, for ever; looks by the batch's
+    /// session.
+    async fn tell_lock_wait(&self) -> Infallible {
+        const PAUSE: Duration = Duration::from_millis(20);
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            let Some(batch) = &self.batch else { continue };
+            // What cannot be looked at is only not told.
+            let look = activity::lock_wait(batch, self.control.backend().pid).await;
+            if let Ok(Some(wait)) = look {
+                self.run.events.tell(Event::WaitingForLock {
+                    relation: wait.relation_name,
+                    blockers: wait.blockers,
+                });
             }
         }
     }
@@ -193,16 +216,6 @@ impl Runner<'_> {
         if !is_checked || (steps.is_empty() && self.is_announced) {
             return Ok(None);
         }
-        // While the tail ran for hours, another deployment may have come: the
-        // schema is that of its folder now, and its run verifies it.
-        self.control_again().await?;
-        let history = self.ledger.history(&self.control).await?;
-        let is_ahead = history.records.iter().any(|(name, record)| {
-            record.state == State::Applied && survey.graph.get(name).is_none()
-        });
-        if is_ahead {
-            return Ok(None);
-        }
         let Some(mismatch) = self.verify(survey, Stage::Tail).await? else {
             return Ok(None);
         };
@@ -257,6 +270,15 @@ impl Runner<'_> {
                 looked => break looked?,
             }
         };
+        if !checked.verdict.is_legal() && !checked.overtaken.is_empty() {
+            self.known.is_overtaken = true;
+            // Kept, what was right before that would look like drift later.
+            self.known.settled = None;
+            self.run.events.tell(Event::Overtaken {
+                names: checked.overtaken,
+            });
+            return Ok(None);
+        }
         let Some(expectation) = &self.expectation else {
             return Ok(None);
         };
@@ -278,7 +300,11 @@ impl Runner<'_> {
         let (Some(snapshot), Some(expectation), Some(deployment)) = (
             self.known.settled.take(),
             &self.expectation,
-            settled.iter().max(),
+            // One that came later has another schema.
+            settled
+                .iter()
+                .max()
+                .filter(|newest| Some(**newest) == self.deployment),
         ) else {
             return;
         };

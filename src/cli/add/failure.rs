@@ -16,12 +16,14 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
     match error {
         AddError::Invalid(diagnostics) => Error::diagnostics(Outcome::Invalid, diagnostics),
         AddError::Refused { reason, help } => Error::usage(reason).help(help),
-        AddError::Ahead { missing } => Error::usage(format!(
+        AddError::Ahead { missing, copies } => copies.iter().fold(Error::usage(format!(
             "the database has {} that the folder lacks: {}",
             phrase::count(missing.len(), "migration"),
             phrase::names(&missing)
         ))
-        .note("what they made would become part of the expected schema")
+        .note("what they made would become part of the expected schema"), |problem, copy| {
+            problem.help(format!("`{}` is what a `segue add` that was stopped has left: add that file again, as it was", copy.display()))
+        })
         .help("bring their files in, use another development database, or `--throwaway`; `--on-mismatch warn` goes on all the same"),
         AddError::Drift {
             major,
@@ -68,9 +70,8 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
         AddError::Applied {
             name,
             path,
-            lacks_header,
             error,
-        } => applied(&name, path.as_deref(), lacks_header, &error),
+        } => applied(&name, path.as_deref(), &error, &file),
         AddError::Draft(error) if error.is_missing() => {
             Error::usage(with_causes(&error)).help("name a file that is there")
         }
@@ -78,7 +79,23 @@ pub(super) fn error(error: AddError, file: &Path) -> Error {
         AddError::Expected(error) => Error::usage(with_causes(&error)).note(untouched),
         AddError::Files(error) => error.into(),
         AddError::Postgres(error) => Error::from(error).note(untouched),
-        AddError::Apply(error) => Error::from(*error).note(untouched),
+        AddError::Apply(error) => {
+            let help = match *error {
+                ApplyError::TimedOut { option, .. } => {
+                    Some(format!("`{option}` sets how long to wait"))
+                }
+                _ => None,
+            };
+            let is_waited = help.is_some() || matches!(*error, ApplyError::Interrupted { .. });
+            let mut problem = Error::from(*error);
+            if is_waited {
+                // They are about a deployment.
+                problem.notes.clear();
+                problem.helps.clear();
+            }
+            problem.helps.extend(help);
+            problem.note(untouched)
+        }
     }
 }
 
@@ -147,22 +164,19 @@ fn failed(error: ApplyError, older: &[Name], remains: &[Remains], file: &str) ->
 }
 
 /// It is applied, and what follows failed.
-fn applied(name: &Name, path: Option<&Path>, lacks_header: bool, error: &AddError) -> Error {
-    let mut problem = Error::new(
+fn applied(name: &Name, path: Option<&Path>, error: &AddError, file: &str) -> Error {
+    let problem = Error::new(
         Outcome::Failed,
         format!("`{name}` is applied, but: {}", with_causes(error)),
     );
-    problem = match path {
-        Some(path) => problem.note(format!("it is in its place, `{}`", path.display())),
+    match path {
+        Some(path) => problem
+            .note(format!("it is in its place, `{}`", path.display()))
+            .help("`segue write-schema` writes the expected schema"),
         None => problem
-            .note("its file could not be put into its place")
+            .note(format!("`{file}` is where it was"))
             .help(format!(
-                "give it the name `{name}` and move it there yourself"
+                "`segue add {file}` again goes on from there, and applies nothing twice"
             )),
-    };
-    if lacks_header {
-        problem = problem
-            .note("its header has no schema diff, and no `end-concurrent-migration` that segue would have written");
     }
-    problem.help("`segue write-schema` writes the expected schema")
 }

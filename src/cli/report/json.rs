@@ -229,6 +229,10 @@ pub(crate) fn event(event: &Event) -> Value {
             "blind": left_out.iter().map(blind).collect::<Vec<_>>(),
             "unused_rules": unused_rules,
         }),
+        Event::Overtaken { names } => json!({
+            "event": "overtaken",
+            "migrations": names.iter().map(Name::as_str).collect::<Vec<_>>(),
+        }),
         Event::Mismatched { mismatch, goes_on } => json!({
             "event": "mismatched",
             "stage": stage(mismatch.stage),

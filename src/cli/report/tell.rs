@@ -281,10 +281,19 @@ impl Teller {
                 let is_told = self.verbosity > Verbosity::Quiet;
                 return if is_told { lines } else { Vec::new() };
             }
-            // Told with what differs.
-            Event::DriftFound { .. } | Event::Mismatched { .. } => return Vec::new(),
+            Event::Overtaken { names: lacking } => Line::notable(
+                "Not verified",
+                format!(
+                    "the database has {} by now, which this folder lacks; `segue settle` with the newer folder verifies and settles",
+                    names(lacking)
+                ),
+            ),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
-            Event::DeploymentBegan { .. } | Event::StatementBegan { .. } => return Vec::new(),
+            Event::DeploymentBegan { .. }
+            | Event::StatementBegan { .. }
+            // Told with what differs.
+            | Event::DriftFound { .. }
+            | Event::Mismatched { .. } => return Vec::new(),
         };
         self.unless_quiet(line)
     }

@@ -15,8 +15,63 @@ pub(super) fn settled(sql: &str) -> String {
     if sql.contains("((") && (sql.contains(") OR ") || sql.contains(") AND ")) {
         sql = Cow::Owned(flatten(&sql));
     }
+    if sql.contains(VALUES) || COLUMNS.iter().any(|(_, alias)| sql.contains(alias)) {
+        sql = Cow::Owned(name_and_nest(&sql));
+    }
     sql.into_owned()
 }
+
+/// A condition's subquery says no name of a column that has none, `SELECT 'x'`
+/// or `SELECT -1`; it is kept as `'x'::text` and `'-1'::integer`. Read again,
+/// those have a name, that of the type, which is said then. It says nothing, so
+/// it is left out.
+///
+/// `VALUES (1) ORDER BY 1` is kept as a query of `(VALUES (1))`. Read again, that
+/// is a query of its own, `( VALUES (1))`.
+fn name_and_nest(sql: &str) -> String {
+    let mut settled = String::with_capacity(sql.len() + 1);
+    let mut rest = sql;
+    while !rest.is_empty() {
+        let constant = if rest.starts_with("NULL::") {
+            "NULL".len()
+        } else {
+            token_length(rest)
+        };
+        let (token, after) = rest.split_at(constant);
+        settled.push_str(token);
+        rest = after;
+        if token == "(" && rest.starts_with("VALUES (") {
+            settled.push(' ');
+        } else if token.starts_with('\'') || token == "NULL" {
+            for (cast, alias) in COLUMNS {
+                let Some(behind) = rest.strip_prefix(cast) else {
+                    continue;
+                };
+                let Some(behind) = behind.strip_prefix(alias) else {
+                    continue;
+                };
+                if !behind.starts_with(|next: char| next.is_alphanumeric() || "_$\"".contains(next))
+                {
+                    settled.push_str(cast);
+                    rest = behind;
+                }
+            }
+        }
+    }
+    settled
+}
+
+const VALUES: &str = "(VALUES (";
+
+/// Casts of constants that were written without one, and the name that a column
+/// has by it.
+const COLUMNS: [(&str, &str); 5] = [
+    ("::text", " AS text"),
+    ("::integer", " AS int4"),
+    ("::bigint", " AS int8"),
+    ("::numeric", " AS \"numeric\""),
+    ("::\"bit\"", " AS \"bit\""),
+];
 
 /// `x IN ('a', 'b')` over `varchar` is kept as a cast of the whole array,
 /// `(ARRAY['a'::character varying, …])::text[]`. Read again, the cast belongs

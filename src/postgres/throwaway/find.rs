@@ -38,7 +38,7 @@ pub struct Installation {
 }
 
 /// Every installed server, newest first; a folder reached in two ways, through
-/// a symbolic link for example, is named once. With `options.bin` that alone.
+/// a symbolic link for example, is named once. With `options.bins` those alone.
 #[must_use]
 pub fn find_servers(options: &Options) -> Vec<Installation> {
     look(options).0
@@ -46,12 +46,12 @@ pub fn find_servers(options: &Options) -> Vec<Installation> {
 
 /// The server to start.
 pub(super) fn choose(options: &Options) -> Result<Installation, Error> {
-    if let Some(bin) = &options.bin {
-        let installation = Installation::read(bin).map_err(|reason| Error::WrongBin {
+    // Who names a folder is told why it does not do, even if another one does.
+    for bin in &options.bins {
+        Installation::read(bin).map_err(|reason| Error::WrongBin {
             bin: bin.clone(),
             reason,
         })?;
-        return newest_of(vec![installation], options.major);
     }
     let (found, looked) = look(options);
     if found.is_empty() {
@@ -89,8 +89,8 @@ fn look(options: &Options) -> (Vec<Installation>, Vec<PathBuf>) {
 }
 
 fn candidates(options: &Options) -> Vec<PathBuf> {
-    if let Some(bin) = &options.bin {
-        return vec![bin.clone()];
+    if !options.bins.is_empty() {
+        return options.bins.clone();
     }
     let mut candidates = Vec::new();
     if let Some(path) = &options.path {

@@ -4,7 +4,7 @@ use segue::postgres::introspect::{self, Baseline};
 use segue::postgres::{Error, Session};
 use segue::schema::{Kind, ObjectId};
 
-use super::{World, assert_same, seed};
+use super::{World, assert_same};
 use crate::support::TestDatabase;
 use crate::support::ddl_steps::{self, Step};
 
@@ -13,7 +13,7 @@ use crate::support::ddl_steps::{self, Step};
 fn steps_add_up_in_one_transaction() {
     let world = World::new();
     let library = world.library();
-    let seed = seed();
+    let seed = ddl_steps::seed();
     let mut steps: Vec<Step> = ddl_steps::FILES
         .into_iter()
         .flat_map(ddl_steps::steps)

@@ -30,12 +30,13 @@ fn check(prepared: &str, sql: &str, reached: &str, seen: &str) {
     case.project
         .segue(&["up", "--until", "ready"])
         .expect_success();
-    // And drift is found, in the table at work too.
+    // And drift is found, at the table at work too; what takes a lock on it
+    // would wait for the build.
     for (drift, back) in [
         ("CREATE TABLE stray ()", "DROP TABLE stray"),
         (
-            "COMMENT ON COLUMN t.a IS 'stray'",
-            "COMMENT ON COLUMN t.a IS NULL",
+            "GRANT SELECT ON t TO PUBLIC",
+            "REVOKE SELECT ON t FROM PUBLIC",
         ),
     ] {
         case.database.run(drift);
@@ -44,7 +45,13 @@ fn check(prepared: &str, sql: &str, reached: &str, seen: &str) {
     }
     let_go(holder);
     let run = settle.wait();
+    // Its folder lacks what was applied meanwhile.
     assert_eq!(run.status, 0, "{}", run.stderr);
+    let overtaken = "Not verified the database has `3-table.sql` by now";
+    assert!(run.stderr.contains(overtaken), "{}", run.stderr);
+    assert_eq!(case.deployments(), "ready ready");
+    case.project.segue(&["settle"]).expect_success();
+    assert_eq!(case.deployments(), "settled settled");
     case.verify("Project `main`: the schema is as expected ([t]).", 0);
 }
 

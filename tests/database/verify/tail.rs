@@ -32,6 +32,8 @@ fn a_mismatch_after_the_tail_leaves_it_ready() {
         +++ live
 
         + view public.stray
+        +   column one: integer
+        +   definition: \" SELECT 1 AS one;\"
 
         1 object differs
         error: the schema is not as expected: view public.stray

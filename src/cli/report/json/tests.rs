@@ -162,6 +162,9 @@ fn all() -> Vec<Event> {
             blind: Vec::new(),
             unused_rules: vec!["ignore: x".to_owned()],
         },
+        Event::Overtaken {
+            names: vec![name.clone()],
+        },
         Event::Mismatched {
             mismatch: Box::new(Mismatch {
                 stage: Stage::Tail,

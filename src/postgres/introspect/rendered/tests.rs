@@ -71,3 +71,37 @@ fn everything_else_stays() {
         check(sql, sql);
     }
 }
+
+#[test]
+fn a_constant_has_no_name_in_a_subquery() {
+    check(
+        "(EXISTS ( SELECT 'it''s'::text AS text,\n '-1'::integer AS int4, '-9'::bigint AS int8, NULL::text AS text))",
+        "(EXISTS ( SELECT 'it''s'::text,\n '-1'::integer, '-9'::bigint, NULL::text))",
+    );
+    check(
+        "SELECT '-1.5'::numeric AS \"numeric\" FROM t",
+        "SELECT '-1.5'::numeric FROM t",
+    );
+}
+
+#[test]
+fn other_names_stay() {
+    for sql in [
+        "SELECT 'x'::text AS text_of, 'x'::text AS \"text of\", 'x'::text AS int4",
+        "SELECT (a)::text AS text, ''' ''x''::text AS text'",
+    ] {
+        check(sql, sql);
+    }
+}
+
+#[test]
+fn values_are_a_query_of_their_own() {
+    check(
+        "FROM (VALUES (1), (2)) \"*VALUES*\"",
+        "FROM ( VALUES (1), (2)) \"*VALUES*\"",
+    );
+    check(
+        "'(VALUES (1)' || \"(VALUES (\"",
+        "'(VALUES (1)' || \"(VALUES (\"",
+    );
+}
