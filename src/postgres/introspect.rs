@@ -14,10 +14,12 @@ mod assemble;
 mod baseline;
 mod rendered;
 mod template;
+mod torn;
 
 use assemble::Assembly;
 pub use baseline::{Baseline, Changed, changed, read_within};
 use template::Scope;
+use torn::{Readings, Seen};
 
 /// A row of a system catalog that stands for an object of a snapshot:
 /// `pg_class` for relations, `pg_proc` for routines, and its oid.
@@ -50,6 +52,16 @@ enum Role {
     /// for something that is not there is passed over; a NULL `part` means the
     /// object itself. Comments, for example.
     Decoration,
+}
+
+impl Role {
+    /// How many columns come before the attributes.
+    const fn fixed(self) -> usize {
+        match self {
+            Self::Object => 4,
+            Self::Part | Self::Decoration => 3,
+        }
+    }
 }
 
 macro_rules! queries {
@@ -144,10 +156,15 @@ pub struct Reading {
 /// # Errors
 /// [`Error::Server`], [`Error::Lost`].
 pub async fn read(session: &Session) -> Result<Reading, Error> {
-    looking(session, async {
-        read_here(session, &Scope::All).await?.assemble().await
-    })
-    .await
+    let mut readings = Readings::default();
+    loop {
+        let outcome = looking(session, async {
+            read_here(session, &Scope::All).await?.assemble().await
+        });
+        if let Some(done) = readings.settle(outcome.await).await {
+            return done;
+        }
+    }
 }
 
 /// Work in a repeatable-read, read-only transaction of its own, with the
@@ -190,7 +207,7 @@ async fn read_here<'a>(session: &'a Session, scope: &Scope) -> Result<Arriving<'
 impl Arriving<'_> {
     /// Makes objects of the rows as they come, so that only the objects are
     /// ever in memory.
-    async fn assemble(self) -> Result<Reading, Error> {
+    async fn assemble(self) -> Result<Seen<Reading>, Error> {
         const ROWS: usize = 256;
         let mut assembly = Assembly::default();
         for (query, mut rows) in self.0 {

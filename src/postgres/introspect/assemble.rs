@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::acl::{self, Acl};
-use super::{Entity, Reading, Role, rendered};
+use super::{Entity, Reading, Role, rendered, torn};
 use crate::postgres::{Error, Table};
 use crate::schema::{Attributes, Kind, Map, ObjectId, Value};
 
@@ -21,6 +21,8 @@ use crate::schema::{Attributes, Kind, Map, ObjectId, Value};
 #[derive(Default)]
 pub(super) struct Assembly {
     objects: BTreeMap<Entity, (ObjectId, Attributes)>,
+    /// Whether something has gone while it was read.
+    is_torn: bool,
 }
 
 impl Assembly {
@@ -31,11 +33,9 @@ impl Assembly {
         role: Role,
         table: &Table,
     ) -> Result<(), Error> {
-        let fixed = match role {
-            Role::Object => 4,
-            Role::Part | Role::Decoration => 3,
-        };
+        let fixed = role.fixed();
         for row in &table.rows {
+            self.is_torn |= torn::is_torn(role, &table.labels, row);
             let oid = super::super::column(row, 0)?;
             let entity = Entity { catalog, oid };
             let attributes = attributes(&table.labels[fixed..], &row[fixed..])?;
@@ -87,7 +87,7 @@ impl Assembly {
     }
 
     /// What has been read.
-    pub(super) fn finish(self) -> Reading {
+    pub(super) fn finish(self) -> torn::Seen<Reading> {
         let mut reading = Reading::default();
         for (entity, (id, mut attributes)) in self.objects {
             rank_columns(&mut attributes);
@@ -95,7 +95,7 @@ impl Assembly {
             reading.entities.insert(entity, id);
         }
         reading.snapshot.normalise();
-        reading
+        (reading, self.is_torn)
     }
 }
 

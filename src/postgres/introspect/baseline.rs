@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::template::{self, ALWAYS, Scope};
+use super::torn::{Readings, Seen};
 use super::{Arriving, Entity, QUERIES, Reading, SETTINGS, looking, read_here};
 use crate::postgres::{Error, Rows, Session, column, literal};
 use crate::schema::ObjectId;
@@ -52,6 +53,15 @@ impl Baseline {
     /// # Errors
     /// [`Error::Server`], [`Error::Lost`].
     pub async fn read(session: &Session) -> Result<Self, Error> {
+        let mut readings = Readings::default();
+        loop {
+            if let Some(done) = readings.settle(Self::read_once(session).await).await {
+                return done;
+            }
+        }
+    }
+
+    async fn read_once(session: &Session) -> Result<Seen<Self>, Error> {
         looking(session, async {
             let since = session
                 .value("SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.xid")
@@ -62,14 +72,20 @@ impl Baseline {
             let listing = session.rows(&listing_sql(session, &since)).await?;
             let names = session.rows(&names_sql(|_| ">= 1".to_owned())).await?;
             let arriving = read_here(session, &Scope::All).await?;
-            Ok(Self {
-                catalogs: catalogs_of(catalogs).await?,
-                everywhere: everywhere_of(everywhere).await?,
-                listing: hashes_of(listing).await?,
-                names: hashes_of(names).await?,
-                reading: arriving.assemble().await?,
+            let catalogs = catalogs_of(catalogs).await?;
+            let everywhere = everywhere_of(everywhere).await?;
+            let listing = hashes_of(listing).await?;
+            let names = hashes_of(names).await?;
+            let (reading, is_torn) = arriving.assemble().await?;
+            let baseline = Self {
+                reading,
+                listing,
+                names,
+                everywhere,
                 since,
-            })
+                catalogs,
+            };
+            Ok((baseline, is_torn))
         })
         .await
     }
@@ -87,6 +103,15 @@ impl Baseline {
 /// [`Error::Server`], a lock timeout for example; the transaction can go on.
 /// [`Error::Lost`].
 pub async fn changed(session: &Session, baseline: &Baseline) -> Result<Changed, Error> {
+    let mut readings = Readings::default();
+    loop {
+        if let Some(done) = readings.settle(changed_once(session, baseline).await).await {
+            return done;
+        }
+    }
+}
+
+async fn changed_once(session: &Session, baseline: &Baseline) -> Result<Seen<Changed>, Error> {
     let entered = enter(session).await?;
     let sent = async {
         let everywhere = session.rows(EVERYWHERE).await?;
@@ -110,6 +135,15 @@ pub async fn changed(session: &Session, baseline: &Baseline) -> Result<Changed, 
 /// # Errors
 /// As [`changed`].
 pub async fn read_within(session: &Session) -> Result<Reading, Error> {
+    let mut readings = Readings::default();
+    loop {
+        if let Some(done) = readings.settle(read_within_once(session).await).await {
+            return done;
+        }
+    }
+}
+
+async fn read_within_once(session: &Session) -> Result<Seen<Reading>, Error> {
     let entered = enter(session).await?;
     let sent = async {
         settled(entered).await?;
@@ -239,12 +273,12 @@ impl Baseline {
         &self,
         arriving: Arriving<'_>,
         scope: Option<(Scope, BTreeSet<Entity>)>,
-    ) -> Result<Changed, Error> {
+    ) -> Result<Seen<Changed>, Error> {
         let Some((scope, gone)) = scope else {
-            let reading = arriving.assemble().await?;
+            let (reading, is_torn) = arriving.assemble().await?;
             let before = self.reading.entities.values();
             let again = before.chain(reading.entities.values()).cloned().collect();
-            return Ok(Changed { reading, again });
+            return Ok((Changed { reading, again }, is_torn));
         };
         // Copied while the server is at work.
         let mut reading = self.reading.clone();
@@ -262,11 +296,11 @@ impl Baseline {
                 again.insert(id);
             }
         }
-        let read = arriving.assemble().await?;
+        let (read, is_torn) = arriving.assemble().await?;
         again.extend(read.snapshot.objects.keys().cloned());
         reading.snapshot.objects.extend(read.snapshot.objects);
         reading.entities.extend(read.entities);
-        Ok(Changed { reading, again })
+        Ok((Changed { reading, again }, is_torn))
     }
 
     fn node(&self, entity: &Entity) -> Option<Node> {

@@ -1,6 +1,12 @@
 //! What a snapshot does not depend on.
 
-use crate::support::{TestDatabase, assert_same_snapshot, dump_and_restore, rich_schema, snapshot};
+use segue::postgres::introspect::{self, Baseline};
+use segue::schema::Snapshot;
+
+use crate::support::{
+    LibrarySession, TestDatabase, assert_same_snapshot, dump_and_restore, rich_schema, snapshot,
+    wait_until,
+};
 
 #[test]
 fn restoring_a_dump_changes_nothing() {
@@ -92,4 +98,54 @@ fn the_order_in_which_things_are_made_changes_nothing() {
     );
     let other = snapshot(&other.url());
     assert_same_snapshot("what the other way makes", &other, &snapshot(&one.url()));
+}
+
+/// The transaction reads as of its beginning, what renders looks at the present.
+#[test]
+fn what_is_dropped_while_it_is_read_is_not_there() {
+    let database = TestDatabase::new();
+    database.run(
+        "CREATE TABLE kept (x integer); CREATE TABLE gone (x integer CHECK (x > 0)); \
+         CREATE VIEW of_gone AS SELECT x FROM gone WHERE x > 1",
+    );
+    let url = database.url();
+    let library = LibrarySession::connect(&url);
+    let kept = |snapshot: Snapshot| {
+        let names = snapshot
+            .objects
+            .into_keys()
+            .filter(|id| id.namespace.is_some());
+        names.map(|id| id.to_string()).collect::<Vec<_>>()
+    };
+    let read = |ways: &dyn Fn() -> Snapshot| {
+        let dropping = database.session();
+        dropping.run("BEGIN; DROP TABLE gone CASCADE");
+        let waits = database.session();
+        let ended = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_until("the reader waits", || {
+                    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = \
+                        (SELECT oid FROM pg_database WHERE datname = current_database())";
+                    waits.query(waiting) == "1"
+                });
+                dropping.run("COMMIT");
+            });
+            ways()
+        });
+        assert_eq!(kept(ended), ["table public.kept"]);
+        database.run(
+            "CREATE TABLE gone (x integer CHECK (x > 0)); \
+             CREATE VIEW of_gone AS SELECT x FROM gone WHERE x > 1",
+        );
+    };
+    read(&|| library.run(introspect::read).snapshot);
+    read(&|| library.run(Baseline::read).reading.snapshot);
+    read(&|| {
+        library.run(async |session| {
+            session.execute("BEGIN").await?;
+            let reading = introspect::read_within(session).await;
+            session.execute("COMMIT").await?;
+            Ok(reading?.snapshot)
+        })
+    });
 }

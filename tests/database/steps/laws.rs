@@ -1,8 +1,8 @@
 //! What holds of readings whatever the steps are.
 
-use segue::postgres::introspect::{self, Baseline, Reading};
+use segue::postgres::introspect::{self, Baseline};
 use segue::postgres::{Error, Session};
-use segue::schema::Kind;
+use segue::schema::{Kind, ObjectId};
 
 use super::{World, assert_same};
 use crate::support::TestDatabase;
@@ -99,16 +99,14 @@ fn a_strangers_lock_elsewhere_does_not_stall() {
             .execute("ALTER TABLE mine ADD COLUMN more integer")
             .await?;
         let changed = introspect::changed(session, &baseline).await?;
-        let again = changed.again.iter().filter(|id| id.kind != Kind::Role);
+        // Those of other tests come and go.
+        let is_own = |id: &&ObjectId| id.kind != Kind::Role;
+        let again = changed.again.iter().filter(is_own);
         let again: Vec<_> = again.map(ToString::to_string).collect();
         assert_eq!(again, ["database current", "table public.mine"]);
-        // Roles of other tests come and go.
-        let names = |reading: &Reading| {
-            let ids = reading.snapshot.objects.keys();
-            let ids = ids.filter(|id| id.kind != Kind::Role);
-            ids.map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(names(&changed.reading), names(&baseline.reading));
+        let full = baseline.reading.snapshot.objects.keys().filter(is_own);
+        let now = changed.reading.snapshot.objects.keys().filter(is_own);
+        assert!(now.eq(full));
         let stalled = introspect::read_within(session).await;
         assert!(
             matches!(&stalled, Err(Error::Server(error)) if error.sqlstate == "55P03"),
@@ -120,5 +118,30 @@ fn a_strangers_lock_elsewhere_does_not_stall() {
         let path = session.value("SHOW search_path").await?;
         assert_eq!(path.as_deref(), Some("\"$user\", public"));
         session.execute("ROLLBACK").await
+    });
+}
+
+/// What depends on an indexed table, too: nothing of its names has changed.
+#[test]
+fn a_change_that_is_none_of_names_reads_no_dependents() {
+    let database = TestDatabase::new();
+    database.run(
+        "CREATE TABLE indexed (id integer PRIMARY KEY, name text); \
+         CREATE INDEX indexed_name ON indexed (lower(name)); \
+         CREATE VIEW names AS SELECT name FROM indexed; \
+         CREATE TABLE others (indexed integer REFERENCES indexed); \
+         CREATE TABLE more (); CREATE TABLE yet_more (); CREATE TABLE enough ()",
+    );
+    let library = crate::support::LibrarySession::connect(&database.url());
+    library.run(async |session| {
+        let baseline = Baseline::read(session).await?;
+        session
+            .execute("ALTER TABLE indexed ALTER name SET DEFAULT 'x'")
+            .await?;
+        let changed = within(session, &baseline).await?;
+        let again = changed.again.iter().filter(|id| id.kind != Kind::Role);
+        let again: Vec<_> = again.map(ToString::to_string).collect();
+        assert_eq!(again, ["database current", "table public.indexed"]);
+        Ok(())
     });
 }
