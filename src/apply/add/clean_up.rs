@@ -5,7 +5,7 @@ use crate::apply::abandon::abandon;
 use crate::apply::up::reach;
 use crate::apply::{ApplyError, Interrupt, Run};
 use crate::history::State;
-use crate::migration::{Migration, Name};
+use crate::migration::Migration;
 use crate::postgres::ident;
 use crate::postgres::ledger::{Intent, IntentState, Ledger};
 use crate::postgres::{Session, index};
