@@ -156,7 +156,7 @@ pub struct Reading {
 /// # Errors
 /// [`Error::Server`], [`Error::Lost`].
 pub async fn read(session: &Session) -> Result<Reading, Error> {
-    let mut readings = Readings::default();
+    let mut readings = Readings::alone();
     loop {
         let outcome = looking(session, async {
             read_here(session, &Scope::All).await?.assemble().await

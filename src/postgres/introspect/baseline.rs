@@ -53,7 +53,7 @@ impl Baseline {
     /// # Errors
     /// [`Error::Server`], [`Error::Lost`].
     pub async fn read(session: &Session) -> Result<Self, Error> {
-        let mut readings = Readings::default();
+        let mut readings = Readings::alone();
         loop {
             if let Some(done) = readings.settle(Self::read_once(session).await).await {
                 return done;

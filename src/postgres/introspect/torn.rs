@@ -26,18 +26,34 @@ pub(super) type Seen<T> = (T, bool);
 /// Counts readings until nothing has gone during one; each has to see the
 /// present.
 #[derive(Default)]
-pub(super) struct Readings(u32);
+pub(super) struct Readings {
+    count: u32,
+    /// Whether it holds no locks but its own, so that a deadlock is over when
+    /// its transaction is.
+    is_alone: bool,
+}
 
 impl Readings {
+    /// Of readings that are each a transaction.
+    pub(super) fn alone() -> Self {
+        Self {
+            is_alone: true,
+            ..Self::default()
+        }
+    }
+
     /// What a reading gave; `None` if it is to be done again.
     pub(super) async fn settle<T>(
         &mut self,
         outcome: Result<Seen<T>, Error>,
     ) -> Option<Result<T, Error>> {
-        self.0 += 1;
+        self.count += 1;
         let is_again = match &outcome {
-            Err(error) => has_gone(error) && self.0 < READINGS_MAX,
-            Ok((_, is_torn)) => *is_torn && self.0 <= DOUBTED_MAX,
+            Err(error) => {
+                let is_deadlock = self.is_alone && error.failure() == Failure::Deadlock;
+                (is_deadlock || has_gone(error)) && self.count < READINGS_MAX
+            }
+            Ok((_, is_torn)) => *is_torn && self.count <= DOUBTED_MAX,
         };
         if is_again {
             tokio::time::sleep(PAUSE).await;

@@ -52,7 +52,7 @@ async fn readings(outcomes: Vec<Result<Seen<u32>, Error>>) -> (Result<u32, Error
     let mut readings = Readings::default();
     for outcome in outcomes {
         if let Some(done) = readings.settle(outcome).await {
-            return (done, readings.0);
+            return (done, readings.count);
         }
     }
     panic!("one more");
