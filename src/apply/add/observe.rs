@@ -163,6 +163,11 @@ async fn before(
 ) -> Result<(Vec<Name>, Stand, Diff), AddError> {
     let mut all = newcomer.all();
     let (history, plan) = look(site.run, &mut all).await?;
+    // Within the second of its first name it gets the same one again.
+    let name = &newcomer.migration.name;
+    if newcomer.old_name().as_ref() == Some(name) && history.is_closed(name) {
+        return Err(already_applied(name));
+    }
     refuse_strangers(verification, newcomer, &plan)?;
     let older = pending(&newcomer.others, &history);
     if !older.is_empty() {
@@ -223,6 +228,13 @@ fn pending(others: &[Migration], history: &History) -> Vec<Name> {
         .collect()
 }
 
+fn already_applied(name: &Name) -> AddError {
+    AddError::Refused {
+        reason: format!("`{name}` is applied to the database already"),
+        help: "what it does is changed by a new migration; what `add` writes for it is written again with `--throwaway` or `--on URL`, which give it a new name, too".to_owned(),
+    }
+}
+
 /// What a database has that the folder lacks would become part of the expected
 /// schema.
 fn refuse_strangers(
@@ -234,10 +246,7 @@ fn refuse_strangers(
     if let Some(name) = newcomer.old_name()
         && missing.contains(&name)
     {
-        return Err(AddError::Refused {
-            reason: format!("`{name}` is applied to the database already"),
-            help: "what it does is changed by a new migration; what `add` writes for it is written again with `--throwaway` or `--on URL`, which give it a new name, too".to_owned(),
-        });
+        return Err(already_applied(&name));
     }
     if !missing.is_empty() && verification.on_mismatch == OnMismatch::Fail {
         let mut copies = draft::leftovers(newcomer.folder());
