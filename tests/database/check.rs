@@ -153,7 +153,7 @@ fn a_schema_that_is_not_the_expected_one_is_shown() {
     let project = good();
     project.file(
         "6.sql",
-        "ALTER TABLE t ALTER b SET DEFAULT 'x';\nCREATE VIEW v AS SELECT id FROM t;\nALTER TABLE t DROP c;\n",
+        "ALTER TABLE t ALTER b SET DEFAULT 'x';\nCREATE VIEW v AS SELECT 1 AS id;\nALTER TABLE t DROP c;\n",
     );
     expect(&project, "unexpected", &[]);
 }
