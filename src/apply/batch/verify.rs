@@ -1,5 +1,6 @@
 //! The check of the schema inside a block, before its COMMIT.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Ended, Flight, Try};
@@ -30,13 +31,20 @@ const TRIES_MAX: usize = 3;
 
 impl Try<'_> {
     /// Checks the schema as it would be after COMMIT.
+    ///
+    /// How far the concurrent migrations are is known from the plan. Locks are
+    /// held, so the ledger is read again only if the schema is not legal by
+    /// that: somebody else's tail may have gone on since.
     pub(super) async fn verify(&mut self, check: &BlockCheck<'_>) -> Result<Box<Checked>, Ended> {
+        let before = check.planned(self.batch.ledger.project());
         let mut readings = 0;
         loop {
             let began = Instant::now();
-            let before = self.concurrent(check).await?;
             let reading = self.reading(check).await?;
-            let after = self.concurrent(check).await?;
+            let after = match readings {
+                0 => before.clone(),
+                _ => self.concurrent(check).await?,
+            };
             let judged = check.expectation.judge(
                 Stage::Batch,
                 reading.snapshot,
@@ -99,6 +107,13 @@ impl Try<'_> {
 }
 
 impl BlockCheck<'_> {
+    /// How far the concurrent migrations were when the plan was made.
+    fn planned(&self, project: &str) -> Vec<Concurrent> {
+        let (graph, history) = (&self.survey.graph, &self.survey.history);
+        self.expectation
+            .concurrent(graph, history, project, &BTreeSet::new())
+    }
+
     /// Tells what the check gave; what is not as expected, if that is to be a
     /// failure.
     pub(super) fn tell(&self, run: &Run, checked: &Checked) -> Option<Box<Mismatch>> {
