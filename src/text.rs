@@ -4,8 +4,10 @@
 //! larger than memory, so a diagnostic keeps only the lines that it shows.
 //! Reading files is left to [`crate::files`].
 
+mod list;
 mod nearest;
 
+pub use list::list;
 pub use nearest::nearest;
 
 /// Half-open range of bytes in a file, from 0.

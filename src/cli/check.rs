@@ -20,6 +20,7 @@ use crate::files::{self, expected};
 use crate::migration::Migration;
 use crate::postgres::throwaway::find_servers;
 use crate::rehearsal::{Finding, Step, judge};
+use crate::text::list;
 
 /// Prove in CI that the migrations work, and that what is stored about them is true
 ///
@@ -244,7 +245,7 @@ fn places(args: &CheckArgs, context: &Context, majors: &[u32]) -> Result<Vec<Pla
     if !missing.is_empty() {
         let mut error = Error::usage(format!(
             "PostgreSQL {} is not installed here",
-            judge::majors(&missing)
+            list(&missing)
         ));
         for server in &installed {
             error = error.note(format!("{} in {}", server.version, server.bin.display()));
@@ -273,7 +274,7 @@ fn is_listed(context: &Context, args: &CheckArgs, major: u32) -> Result<(), Erro
     }
     Err(Error::usage(format!(
         "the server of `--on` is PostgreSQL {major}, and `majors` in segue.toml lists {}",
-        judge::majors(listed)
+        list(listed)
     ))
     .help("name a server of one of those, or list this one too"))
 }

@@ -7,16 +7,11 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::directive;
 use crate::migration::{Kind, Migration, Name};
 use crate::schema::{Change, Conflict, Diff, Snapshot};
-use crate::text::Span;
+use crate::text::{Span, list};
 
 /// Names of migrations as people list them.
-fn list<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+fn quoted<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    list(names.into_iter().map(|name| format!("`{name}`")))
 }
 
 /// Where a concurrent migration says what it is: the first line of its schema
@@ -42,17 +37,6 @@ fn parts(migration: &Migration) -> &BTreeMap<u32, Diff> {
     migration.schema_diff.as_deref().unwrap_or(&NONE)
 }
 
-/// `15, 16 and 17`
-#[must_use]
-pub fn majors<'a>(majors: impl IntoIterator<Item = &'a u32>) -> String {
-    let majors: Vec<String> = majors.into_iter().map(u32::to_string).collect();
-    match majors.as_slice() {
-        [] => "none".to_owned(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
 /// What to do about what is stored and not true.
 const WRITE: &str = "if what it does is what was meant, `segue check --write` writes that down";
 
@@ -75,7 +59,7 @@ pub fn stored(migration: &Migration, major: u32, actual: &Diff) -> Option<Findin
         let why = if parts.is_empty() {
             "a concurrent migration, whose diff tells what is legal before it is done".to_owned()
         } else {
-            format!("it has {}", majors(parts.keys()))
+            format!("it has {}", list(parts.keys()))
         };
         let diagnostic = Diagnostic::new(code::MISSING_SCHEMA_DIFF, message);
         return finding(place(migration, diagnostic, &why));
@@ -142,7 +126,7 @@ pub fn no_expected(major: u32, there: &[u32], folder: &str) -> Finding {
     );
     let diagnostic = match there {
         [] => diagnostic,
-        there => diagnostic.note(format!("it has {}", majors(there))),
+        there => diagnostic.note(format!("it has {}", list(there))),
     };
     let diagnostic = diagnostic.help("`segue check --write` writes it");
     Finding::new(Step::Expected, diagnostic).about(folder)
@@ -172,7 +156,7 @@ pub fn unlisted_diffs(migrations: &[Migration], listed: &[u32]) -> impl Iterator
             format!(
                 "the stored schema diff of `{}` has a part for PostgreSQL {}, which `majors` in segue.toml does not list",
                 migration.name,
-                majors(unlisted)
+                list(unlisted)
             ),
         );
         let diagnostic = place(migration, diagnostic, "not proved for that version");
@@ -202,7 +186,7 @@ pub fn again_has(left: &[Name]) -> Option<Finding> {
             Step::Again,
             Diagnostic::new(
                 code::SECOND_UP,
-                format!("a second `segue up` runs {} again", list(left)),
+                format!("a second `segue up` runs {} again", quoted(left)),
             )
             .note("a migration may have changed segue's own tables"),
         )
@@ -292,7 +276,7 @@ fn with_suspects(
     let which = match suspects.as_slice() {
         [] => "the migration that does".to_owned(),
         [one] => format!("`{one}`"),
-        _ => format!("the one of {} that does", list(suspects)),
+        _ => format!("the one of {} that does", quoted(suspects)),
     };
     diagnostic.help(format!(
         "write `-- segue: end-concurrent-migration: {name}` at the top of {which}"
@@ -309,7 +293,7 @@ pub fn at_ready(split: &Split, wanted: &Snapshot, live: &Snapshot) -> Option<Fin
             code::NEEDS_CONCURRENT_MIGRATION,
             format!(
                 "deployed before {} has run, later migrations make another schema than the stored diffs tell",
-                list(&split.open)
+                quoted(&split.open)
             ),
         )
         .note("the deployment would be rolled back, or told as drift")
@@ -331,7 +315,7 @@ pub fn at_settled(split: &Split, early: &Snapshot, late: &Snapshot) -> Option<Fi
             code::ORDER_MATTERS,
             format!(
                 "the schema depends on when {} runs, before later migrations or after them",
-                list(&split.open)
+                quoted(&split.open)
             ),
         )
         .help(format!(
@@ -379,7 +363,7 @@ pub fn failed_without(split: &Split, failed: &Diagnostic, migrations: &[Migratio
     diagnostic.message = format!(
         "`{}` fails while {} has not run: {}",
         migration.name,
-        list(near.iter().copied()),
+        quoted(near.iter().copied()),
         failed.message
     );
     // Said here, and better: there it is a guess.

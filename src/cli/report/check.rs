@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::apply::rehearse::{Examined, Seen, Verdict};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::rehearsal::{Finding, Step, judge};
+use crate::rehearsal::{Finding, Step};
+use crate::text::list;
 
 /// The result of `segue check`.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl Found {
         if checked.majors.len() < 2 || self.majors.is_empty() {
             return diagnostic;
         }
-        diagnostic.note(format!("on PostgreSQL {}", judge::majors(&self.majors)))
+        diagnostic.note(format!("on PostgreSQL {}", list(&self.majors)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::migration::Name;
 use crate::plan::{Cut, CutReason};
 use crate::postgres::activity::Blocker;
+use crate::text::list;
 
 /// `1 migration`, `3 migrations`, `12,000 migrations`
 pub(crate) fn count(number: usize, noun: &str) -> String {
@@ -40,20 +41,8 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
         .map(|name| format!("`{name}`"))
         .collect();
     match (quoted.as_slice(), names.len() - shown) {
-        ([], _) => String::new(),
-        ([one], 0) => one.clone(),
-        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (all, 0) => list(all),
         (_, more) => format!("{} and {more} more", quoted.join(", ")),
-    }
-}
-
-/// `15`, `15 and 17`, `14, 15 and 17`
-pub(crate) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    match items.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
