@@ -26,6 +26,7 @@ mod log;
 mod on_mismatch;
 mod outcome;
 mod panic;
+mod patience;
 mod plan;
 mod project;
 mod reference;

@@ -20,7 +20,7 @@ use crate::verify::{self, Blind, Concurrent, Legal, Misfit, Verdict, interferenc
 mod look;
 mod misfit;
 
-pub use look::{Looking, drift};
+pub use look::{Looking, drift, read};
 pub(super) use look::{READINGS_MAX, concurrent_now, patiently, settled_snapshot};
 
 /// When a check is made.

@@ -18,6 +18,7 @@ use crate::apply::{Events, Interrupt, OnMismatch, Run, Settings, Until, human};
 use crate::files::draft::{self, Original};
 use crate::migration::Kind;
 use crate::postgres::Session;
+use crate::text::list;
 
 mod failure;
 
@@ -236,7 +237,7 @@ async fn others(
     if !majors.contains(&own) {
         return Err(Error::usage(format!(
             "the server is PostgreSQL {own}, and `majors` in segue.toml is {}",
-            phrase::list(majors)
+            list(majors)
         ))
         .help(format!(
             "add {own} to `majors`, use a server of one of them, or `--throwaway`"
@@ -271,7 +272,7 @@ fn replaying(majors: &BTreeSet<u32>) -> Line {
             } else {
                 "throwaway servers"
             },
-            phrase::list(majors)
+            list(majors)
         ),
     )
 }
@@ -350,10 +351,7 @@ fn lines(added: &Added, args: &AddArgs, context: &Context) -> Vec<Line> {
     if let Some(last) = added.observed.last() {
         let place = match (own, majors.len()) {
             (false, _) => "it to the development database".to_owned(),
-            (true, _) => format!(
-                "it on PostgreSQL {}, after all others",
-                phrase::list(&majors)
-            ),
+            (true, _) => format!("it on PostgreSQL {}, after all others", list(&majors)),
         };
         lines.push(if added.is_resumed && last.took.is_zero() {
             let text = "what an earlier `segue add` had applied before it was stopped";
@@ -364,7 +362,7 @@ fn lines(added: &Added, args: &AddArgs, context: &Context) -> Vec<Line> {
     }
     if !added.diffs.is_empty() {
         let is_empty = added.observed.iter().all(|one| one.before == one.after);
-        let majors = phrase::list(&majors);
+        let majors = list(&majors);
         lines.push(Line::done(
             "Wrote",
             if is_empty {
@@ -402,7 +400,7 @@ fn lines(added: &Added, args: &AddArgs, context: &Context) -> Vec<Line> {
             "Note",
             format!(
                 "nothing is written for PostgreSQL {}, which others wrote parts for; `majors` in segue.toml makes `add` write all of them",
-                phrase::list(&added.stale)
+                list(&added.stale)
             ),
         ));
     }

@@ -9,10 +9,13 @@ use clap::Args;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
+use super::patience::{LOCK_TIMEOUT, PatienceArgs, of_reading};
 use super::report::{self, Line, Report, phrase};
+use crate::apply::check;
 use crate::files::expected;
-use crate::postgres::{Session, introspect};
+use crate::postgres::Session;
 use crate::schema::{Diff, Snapshot};
+use crate::text::list;
 
 /// Show the difference of two schemas
 ///
@@ -42,6 +45,9 @@ pub struct DiffArgs {
     /// Print JSON, by docs/json/schema-diff.schema.json
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 /// A schema to compare.
@@ -94,7 +100,7 @@ pub async fn run(
     });
     let sides = [&args.from, &to];
     let live = if sides.contains(&&Side::Live) {
-        Some(read_live(context, report).await?)
+        Some(read_live(context, report, args.patience).await?)
     } else {
         None
     };
@@ -142,10 +148,17 @@ pub async fn run(
 }
 
 /// The schema of the database, and the server's major version.
-async fn read_live(context: &Context, report: &mut Report) -> Result<(u32, Snapshot), Error> {
+async fn read_live(
+    context: &Context,
+    report: &mut Report,
+    patience: PatienceArgs,
+) -> Result<(u32, Snapshot), Error> {
     let target = context.target(report)?;
     let session = Session::connect(&target, context.connect_wait()).await?;
-    let snapshot = introspect::read(&session).await?.snapshot;
+    let reading = check::read(&session, LOCK_TIMEOUT, patience.retry_for())
+        .await
+        .map_err(of_reading)?;
+    let snapshot = reading.snapshot;
     let major = session.server_version() / 10_000;
     session.close().await;
     Ok((major, snapshot))
@@ -210,14 +223,5 @@ fn place(folder: &Path, side: &Side) -> String {
     match side {
         Side::Git(_) => format!("`{side}`"),
         Side::Live | Side::Expected => format!("`{}`", folder.display()),
-    }
-}
-
-fn list(majors: &[u32]) -> String {
-    let majors: Vec<_> = majors.iter().map(u32::to_string).collect();
-    match majors.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

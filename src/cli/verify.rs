@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::context::Context;
-use super::duration::HumanDuration;
 use super::error::Error;
 use super::outcome::Outcome;
+use super::patience::{LOCK_TIMEOUT, PatienceArgs, of_reading};
 use super::report::{self, Report, verify_json, verify_text};
 use crate::apply::OnMismatch;
 use crate::apply::check::{self, Checked, Expectation, Looking, Stage};
@@ -38,14 +38,9 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// How long to wait for locks that reading the schema needs [default: 1m]
-    #[arg(long, value_name = "D")]
-    pub retry_for: Option<HumanDuration>,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
-
-/// Longest wait for a lock at a time: as that of `up`.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
-const RETRY_FOR: Duration = Duration::from_mins(1);
 
 /// What verifying a database gave.
 #[derive(Debug)]
@@ -103,8 +98,7 @@ pub async fn run(
 ) -> Result<Outcome, Error> {
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
-    let retry_for = args.retry_for.map_or(RETRY_FOR, |bound| bound.0);
-    let verified = look(context, &target, migrations, retry_for).await?;
+    let verified = look(context, &target, migrations, args.patience.retry_for()).await?;
     if args.json {
         report::result_json(&verify_json::verified(&verified))?;
     } else {
@@ -148,7 +142,10 @@ async fn look(
         patience: retry_for,
     };
     let state = if pending.is_empty() && missing.is_empty() {
-        let checked = looking.look(&session, Stage::Asked).await?;
+        let checked = looking
+            .look(&session, Stage::Asked)
+            .await
+            .map_err(of_reading)?;
         if checked.verdict.is_legal() || checked.overtaken.is_empty() {
             State::Checked(Box::new(checked))
         } else {

@@ -6,16 +6,18 @@ use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
+use super::patience::{LOCK_TIMEOUT, PatienceArgs, of_reading};
 use super::report::{Line, Report, phrase};
 use super::run;
 use super::server::ServerArgs;
+use crate::apply::check;
 use crate::apply::survey::{self, Survey};
 use crate::apply::{self, Until};
 use crate::files::expected;
 use crate::migration::Migration;
 use crate::plan::{Options, Place};
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{Session, Target, introspect};
+use crate::postgres::{Session, Target};
 use crate::schema::{ObjectId, Snapshot};
 
 /// Write the expected schema, from a development database or from the migrations alone
@@ -36,6 +38,9 @@ use crate::schema::{ObjectId, Snapshot};
 pub struct WriteSchemaArgs {
     #[command(flatten)]
     pub server: ServerArgs,
+
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 /// Runs the command.
@@ -56,7 +61,7 @@ pub async fn run(
         Ok(())
     };
     let read = match replayed {
-        Ok(()) => settled_schema(context, server.target(), migrations).await,
+        Ok(()) => settled_schema(context, server.target(), migrations, args.patience).await,
         Err(error) => Err(error),
     };
     server.stop(report).await;
@@ -87,6 +92,7 @@ async fn settled_schema(
     context: &Context,
     target: &Target,
     mut migrations: Vec<Migration>,
+    patience: PatienceArgs,
 ) -> Result<(u32, Snapshot), Error> {
     let session = Session::connect(target, context.connect_wait()).await?;
     let owner = context.owner();
@@ -94,7 +100,10 @@ async fn settled_schema(
     let options = Options::default();
     let survey = survey::survey(&session, &ledger, &mut migrations, &options, None).await?;
     refuse_unsettled(&survey)?;
-    let snapshot = introspect::read(&session).await?.snapshot;
+    let reading = check::read(&session, LOCK_TIMEOUT, patience.retry_for())
+        .await
+        .map_err(of_reading)?;
+    let snapshot = reading.snapshot;
     let major = session.server_version() / 10_000;
     session.close().await;
     Ok((major, snapshot))

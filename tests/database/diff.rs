@@ -274,3 +274,36 @@ fn rules_hold_for_both_sides_and_idle_ones_are_told_once() {
         0,
     );
 }
+
+#[test]
+fn a_lock_is_not_waited_for_without_bound() {
+    let database = TestDatabase::new();
+    let mut project = project_on(&database);
+    project.redact(r"after \d+(\.\d+)?m?s", "after [duration]");
+    database.run("CREATE TABLE a (id integer PRIMARY KEY)");
+    write(&project, &database);
+    let stranger = database.session();
+    stranger.run("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE");
+    let url = database.url();
+    for command in [
+        &["diff", "--retry-for", "300ms"][..],
+        &[
+            "write-schema",
+            "--retry-for",
+            "300ms",
+            "--database-url",
+            &url,
+        ],
+    ] {
+        project.segue(command).expect(
+            "",
+            "
+            error: gave up after [duration] while waiting for a lock that reading the schema needs: canceling statement due to lock timeout (SQLSTATE 55P03)
+            help: `--retry-for` sets how long to wait
+            ",
+            5,
+        );
+    }
+    stranger.run("COMMIT");
+    project.segue(&["diff"]).expect_success();
+}

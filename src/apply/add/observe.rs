@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::clean_up::{Fate, clean_up};
 use super::earlier::Earlier;
 use super::{AddError, Newcomer, Observed};
+use crate::apply::check::read;
 use crate::apply::survey::survey;
 use crate::apply::up::{reach, up};
 use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Verification};
@@ -15,7 +16,6 @@ use crate::files::expected;
 use crate::history::{History, State};
 use crate::migration::{Migration, Name};
 use crate::plan::{Options, Plan};
-use crate::postgres::introspect;
 use crate::postgres::ledger::Ledger;
 use crate::schema::{Diff, Snapshot};
 
@@ -314,7 +314,9 @@ impl Stand {
         let run = site.run;
         let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
         let history = ledger.history(&session).await?;
-        let mut snapshot = introspect::read(&session).await?.snapshot;
+        let settings = &run.settings;
+        let reading = read(&session, settings.lock_timeout, settings.retry_for).await?;
+        let mut snapshot = reading.snapshot;
         let idle_rules = verification.rules.apply(&mut snapshot);
         let stand = Self {
             major: session.server_version() / 10_000,

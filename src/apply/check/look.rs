@@ -47,7 +47,7 @@ impl Looking<'_> {
             let began = Instant::now();
             let before =
                 concurrent_now(self.expectation, session, self.ledger, self.survey).await?;
-            let reading = self.read(session).await?;
+            let reading = read(session, self.lock_timeout, self.patience).await?;
             let history = self.ledger.history(session).await?;
             let after = self.standing(&history);
             let judged =
@@ -68,25 +68,34 @@ impl Looking<'_> {
         self.expectation
             .concurrent(graph, history, project, &BTreeSet::new())
     }
+}
 
-    /// Reads the schema, as often as a lock is in the way.
-    async fn read(&self, session: &Session) -> Result<introspect::Reading, ApplyError> {
-        let began = Instant::now();
-        loop {
-            match patiently(session, self.lock_timeout, introspect::read).await {
-                Err(error) if error.failure() == Failure::LockTimeout => {
-                    if began.elapsed() >= self.patience {
-                        return Err(ApplyError::TimedOut {
-                            what: format!("a lock that reading the schema needs: {error}"),
-                            after: began.elapsed(),
-                            option: "--retry-for",
-                            committed: Vec::new(),
-                        });
-                    }
-                    tokio::time::sleep(PAUSE_MIN).await;
+/// Reads the schema on a session in autocommit, as often as a lock is in the
+/// way: waiting in one queue for long would keep a snapshot open, and a
+/// concurrent build waits for that.
+///
+/// # Errors
+/// [`ApplyError::TimedOut`] after `patience`, [`ApplyError::Postgres`].
+pub async fn read(
+    session: &Session,
+    lock_timeout: Duration,
+    patience: Duration,
+) -> Result<introspect::Reading, ApplyError> {
+    let began = Instant::now();
+    loop {
+        match patiently(session, lock_timeout, introspect::read).await {
+            Err(error) if error.failure() == Failure::LockTimeout => {
+                if began.elapsed() >= patience {
+                    return Err(ApplyError::TimedOut {
+                        what: format!("a lock that reading the schema needs: {error}"),
+                        after: began.elapsed(),
+                        option: "--retry-for",
+                        committed: Vec::new(),
+                    });
                 }
-                reading => return Ok(reading?),
+                tokio::time::sleep(PAUSE_MIN).await;
             }
+            reading => return Ok(reading?),
         }
     }
 }
@@ -113,7 +122,8 @@ pub async fn drift(
     let Some((deployment, settled)) = settled else {
         return Ok(None);
     };
-    let live = looking.read(session).await?.snapshot;
+    let live = read(session, looking.lock_timeout, looking.patience).await?;
+    let live = live.snapshot;
     let difference = looking.expectation.drift(settled, live);
     Ok(Some((deployment, difference)))
 }
