@@ -140,7 +140,8 @@ impl Adoption {
         self.pending.sort();
     }
 
-    fn refuse(&mut self, reason: impl Into<String>, help: impl Into<String>) {
+    /// Adds what is in the way, once.
+    pub fn refuse(&mut self, reason: impl Into<String>, help: impl Into<String>) {
         let refusal = Refusal {
             reason: reason.into(),
             help: help.into(),

@@ -1,6 +1,10 @@
 //! Another tool's files → files that segue takes: the way up alone, plain SQL,
 //! in the order of their names.
 
+mod autocommit;
+
+pub use autocommit::needs_autocommit;
+
 use super::section::{Marks, up_section};
 use super::{Key, Source, Version, diesel, flyway, key, sqlx};
 use crate::migration::Slug;
@@ -271,3 +275,6 @@ fn stamp(version: &Version) -> Option<String> {
         part(12, 14)
     ))
 }
+
+#[cfg(test)]
+mod tests;
