@@ -379,6 +379,12 @@ impl<T> Pipeline<'_, T> {
         self.flights.len() >= FLIGHTS_MAX || self.bytes >= FLIGHT_BYTES_MAX
     }
 
+    /// Whether it is half empty.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.flights.len() <= FLIGHTS_MAX / 2 && self.bytes <= FLIGHT_BYTES_MAX / 2
+    }
+
     /// Whether no reply is outstanding.
     #[must_use]
     pub fn is_empty(&self) -> bool {
