@@ -12,6 +12,7 @@
 
 use crate::text::{Position, Span};
 
+mod brings;
 mod class;
 mod digest;
 mod fingerprint;
@@ -22,6 +23,7 @@ mod reader;
 mod split_error;
 mod splitter;
 
+pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;

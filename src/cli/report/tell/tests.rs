@@ -33,6 +33,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
     let block = Block {
         migrations: names.iter().map(|text| name(text)).collect(),
         cut: None,
+        brings: None,
         is_last: true,
     };
     Event::Planned(Box::new(Plan {
