@@ -20,10 +20,12 @@ use crate::history::LockKey;
 use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
+use crate::procedure::Before;
 use crate::statement::{Class, Digest, Fingerprint, Statement};
 
 mod clean_up;
 mod inside;
+mod look;
 mod outside;
 mod reader;
 mod resume;
@@ -404,6 +406,7 @@ impl<'a> Standalone<'a> {
             relation: None,
             indexes_before: &[],
             target: None,
+            before: Before::default(),
             deployment: self.deployment,
         }
     }

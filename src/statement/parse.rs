@@ -67,6 +67,19 @@ pub fn same_index(ours: &str, theirs: &str) -> Option<bool> {
     .flatten()
 }
 
+/// The identifier of the prepared transaction that `PREPARE TRANSACTION`,
+/// `COMMIT PREPARED` or `ROLLBACK PREPARED` names.
+#[must_use]
+pub fn gid(sql: &str) -> Option<String> {
+    with_stack(|| match statement(&parse(sql)?)? {
+        NodeEnum::TransactionStmt(transaction) => {
+            Some(transaction.gid.clone()).filter(|gid| !gid.is_empty())
+        }
+        _ => None,
+    })
+    .flatten()
+}
+
 /// Runs `work` on a thread with a large stack; `None` if there is no thread.
 fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     thread::scope(|scope| {

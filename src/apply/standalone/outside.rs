@@ -3,44 +3,17 @@
 
 use std::time::Duration;
 
-use super::clean_up::{clean_up_subject, drop_index};
+use super::clean_up::{clean_up_subject, drop_index, finalize};
+use super::look::{By, Subject, Try};
 use super::{Piece, Standalone, StandaloneError, ended_by};
 use crate::apply::Event;
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, Session, ident, index, timeouts};
-use crate::procedure::{CreateIndex, Ended, Looked, Next, Refusal, Trace, Work};
-use crate::statement::{Digest, Kind, RelationName, same_index};
-
-/// The last try of a statement, ours or an earlier run's.
-pub(super) struct Try {
-    id: i64,
-    trace: Trace,
-    pub(super) relation: Option<u32>,
-}
-
-impl From<&Intent> for Try {
-    fn from(intent: &Intent) -> Self {
-        Self {
-            id: intent.id,
-            trace: Trace {
-                failed: matches!(intent.state, IntentState::Failed(_)),
-                indexes_before: intent.indexes_before.clone(),
-                target: intent.target,
-            },
-            relation: intent.relation,
-        }
-    }
-}
-
-/// What a statement is about.
-pub(super) struct Subject<'a> {
-    pub(super) work: Work,
-    pub(super) digest: Option<&'a Digest>,
-    pub(super) last: Option<Try>,
-}
+use crate::postgres::{Error, Failure, ServerError, timeouts};
+use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
+use crate::statement::Kind;
 
 impl Standalone<'_> {
     /// Runs a statement that refuses a transaction block until it is done or
@@ -60,7 +33,7 @@ impl Standalone<'_> {
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
         loop {
-            let looked = match self.look(&subject, ended).await {
+            let looked = match subject.look(self.session, By::Name, ended).await {
                 // No right to look into the namespace, for example: its words
                 // are about the statement.
                 Err(StandaloneError::Postgres(Error::Server(error))) => {
@@ -131,41 +104,14 @@ impl Standalone<'_> {
                     let diagnostic = self.try_diagnostic(piece, &subject, &error);
                     return Err(ended_by(&error, diagnostic));
                 }
-                Next::Refuse(refusal) => return Err(self.refuse(piece, refusal)),
+                Next::Finalize { parent, partition } => {
+                    self.finalize(piece, &parent, &partition).await?;
+                }
+                Next::Refuse(refusal) | Next::Ask(refusal) => {
+                    return Err(self.refuse(piece, refusal));
+                }
             }
         }
-    }
-
-    async fn look(
-        &self,
-        subject: &Subject<'_>,
-        ended: Option<Ended>,
-    ) -> Result<Looked, StandaloneError> {
-        let table = match subject.digest.map(|digest| &digest.kind) {
-            Some(Kind::CreateIndexConcurrently { table, .. }) => {
-                index::relation(self.session, &sql_name(table)).await?
-            }
-            _ => None,
-        };
-        let named = match subject.digest.map(|digest| &digest.kind) {
-            Some(Kind::DropIndexConcurrently { indexes, .. }) => match indexes.first() {
-                Some(name) => index::relation(self.session, &sql_name(name)).await?,
-                None => None,
-            },
-            _ => None,
-        };
-        let table = match (&subject.work, named) {
-            (Work::DropIndex, named) => match &subject.last {
-                // What is meant is known by its OID, whatever has its name now.
-                Some(last) if last.trace.target.is_some() => last.relation,
-                _ => match named {
-                    Some(named) => index::table_of(self.session, named).await?,
-                    None => None,
-                },
-            },
-            _ => table,
-        };
-        look(self.session, subject, table, named, ended).await
     }
 
     async fn write_intent(
@@ -175,10 +121,12 @@ impl Standalone<'_> {
     ) -> Result<Try, StandaloneError> {
         let indexes_before: Vec<u32> = looked.indexes.iter().map(|index| index.oid).collect();
         let relation = looked.table.as_ref().map(|table| table.oid);
+        let before = looked.before();
         let intent = NewIntent {
             relation,
             indexes_before: &indexes_before,
             target: looked.named,
+            before: before.clone(),
             ..self.record(piece.index, &piece.placed.text)
         };
         let id = self.ledger.write_intent(self.session, &intent).await?;
@@ -188,6 +136,7 @@ impl Standalone<'_> {
                 failed: false,
                 indexes_before,
                 target: looked.named,
+                before,
             },
             relation,
         })
@@ -306,6 +255,33 @@ impl Standalone<'_> {
         .await
     }
 
+    /// Brings a half-done DETACH to its end, as soon as the lock can be had.
+    async fn finalize(
+        &mut self,
+        piece: &Piece,
+        parent: &str,
+        partition: &str,
+    ) -> Result<(), StandaloneError> {
+        let finalized = finalize(
+            self.run,
+            self.session,
+            &mut self.watch,
+            &self.migration.name,
+            self.lock_timeout,
+            (parent, partition),
+        );
+        match finalized.await? {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                let placed = &piece.placed;
+                let diagnostic = not_finalized(parent, partition, why)
+                    .source(&files::excerpt(self.migration, placed.span, placed.line))
+                    .label(placed.span, "half done");
+                Err(StandaloneError::Failed(Box::new(diagnostic)))
+            }
+        }
+    }
+
     fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
         let placed = &piece.placed;
         let diagnostic = Diagnostic::new(
@@ -349,43 +325,17 @@ impl Standalone<'_> {
     }
 }
 
-/// Facts about a subject; `table` and `named` are what its statement means.
-pub(super) async fn look(
-    session: &Session,
-    subject: &Subject<'_>,
-    table: Option<u32>,
-    named: Option<u32>,
-    ended: Option<Ended>,
-) -> Result<Looked, StandaloneError> {
-    let mut looked = Looked {
-        server_version: session.server_version(),
-        named,
-        ended,
-        ..Looked::default()
-    };
-    // An intent about another table, since dropped or renamed, says nothing of
-    // the indexes of this one.
-    looked.intent = subject
-        .last
-        .as_ref()
-        .filter(|last| last.relation == table || matches!(subject.work, Work::Other(_)))
-        .map(|last| last.trace.clone());
-    if let Some(oid) = table {
-        looked.table = index::table(session, oid).await?;
-        looked.holders = index::holders(session, oid).await?;
-        let is_same = |definition: &str| match &subject.work {
-            Work::CreateIndex(CreateIndex { sql, .. }) => same_index(sql, definition),
-            _ => None,
-        };
-        looked.indexes = index::indexes(session, oid, is_same).await?;
-    }
-    Ok(looked)
-}
-
-/// A name as the server reads it.
-fn sql_name(name: &RelationName) -> String {
-    match &name.namespace {
-        Some(namespace) => format!("{}.{}", ident(namespace), ident(&name.name)),
-        None => ident(&name.name),
-    }
+/// A DETACH that could not be brought to its end.
+pub(super) fn not_finalized(parent: &str, partition: &str, why: String) -> Diagnostic {
+    Diagnostic::new(
+        code::HALF_WAY,
+        format!("`{partition}` is half detached from `{parent}`, and that could not be ended"),
+    )
+    .note(why)
+    .note(format!(
+        "until then no row goes to `{partition}`, and queries on `{parent}` do not see those that it has"
+    ))
+    .help(format!(
+        "`ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE;`, then run segue again"
+    ))
 }

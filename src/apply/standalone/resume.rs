@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::migration::Checksum;
     use crate::postgres::Backend;
+    use crate::procedure::Before;
     use crate::statement::Fingerprint;
     use crate::text::Span;
 
@@ -262,6 +263,7 @@ mod tests {
             relation: None,
             indexes_before: Vec::new(),
             target: None,
+            before: Before::default(),
             backend: Backend {
                 pid: 1,
                 start: String::new(),

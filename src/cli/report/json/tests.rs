@@ -178,6 +178,7 @@ fn all() -> Vec<Event> {
             name: Some(name),
             notice: ServerError {
                 severity: "NOTICE".to_owned(),
+                is_fatal: false,
                 sqlstate: "00000".to_owned(),
                 message: "hello".to_owned(),
                 detail: None,
