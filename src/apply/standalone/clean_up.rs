@@ -126,6 +126,7 @@ pub(in crate::apply) async fn clean_up_by_name(
     let mut watch = Watch::new(run, session, false);
     for intent in ledger.intents(session, name).await? {
         if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
+            watch.begin(name, intent.statement + 1);
             clean_up_one(run, ledger, session, &mut watch, name, source, &intent).await?;
             watch.forget();
         }
