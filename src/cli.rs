@@ -11,6 +11,7 @@ use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
 mod add;
+mod answers;
 mod bounds;
 mod check;
 mod completions;

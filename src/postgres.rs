@@ -20,6 +20,8 @@ pub mod introspect;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
+pub mod object;
+pub mod partition;
 pub mod progress;
 pub mod role;
 pub mod rows;

@@ -56,6 +56,8 @@ pub(super) enum Ended {
         name: Option<Name>,
         cause: String,
         wait: Option<LockWait>,
+        /// For whom no retry is wanted.
+        diagnostic: Box<Diagnostic>,
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),

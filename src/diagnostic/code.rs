@@ -156,7 +156,7 @@ codes! {
     CHANGED_WHILE_BEGUN "changed-while-begun" Error
         "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
     TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error
-        "A temporary table lives as long as the session that made it. An interrupted file goes on in another session, so statements that need one made before cannot be resumed."
+        "A temporary table, a cursor `WITH HOLD` and an advisory lock live as long as the session that made them. An interrupted file goes on in another session, so statements that need one made before cannot be resumed; only an advisory lock that a statement of its own takes is taken again."
     UNFINISHED_TRANSACTION "unfinished-transaction" Error
         "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
     UNREADABLE "unreadable" Error
