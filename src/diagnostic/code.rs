@@ -179,6 +179,12 @@ codes! {
         "A concurrent migration runs after its deployment is ready, for hours perhaps, and other deployments come meanwhile. A migration that fails without it, or makes something else without it, or that changes what it made, has to wait for it: `-- segue: end-concurrent-migration: FILE`."
     ORDER_MATTERS "order-matters" Error
         "A concurrent migration may run before migrations with later names or after them, depending on what is deployed when. Here both orders work, and end with different schemas, so two databases would differ for ever. The later migration should wait: `-- segue: end-concurrent-migration: FILE`."
+    NOT_RESUMED "not-resumed" Error
+        "`segue check --torture` kills segue, its connections and its server in the middle of the migrations, and runs `segue up` again until it ends well. Here it never does. A `CALL` or `DO` that commits by itself cannot be taken up by looking, for example: `-- segue: rerunnable` says that it may run twice."
+    RESUMED_DIFFERENTLY "resumed-differently" Error
+        "After a fault and another run of `segue up`, schema and data are to be those of a run that nobody disturbed, each row-changing statement applied exactly once. Here they are not. What is filled by sequences, clocks or chance is not compared."
+    LEFT_BEHIND "left-behind" Error
+        "After a fault and another run of `segue up` that ended well, something is left that nobody needs: an intent, a lock, a session."
     UNLISTED_MAJOR "unlisted-major" Warning
         "`majors` in segue.toml lists the major versions of PostgreSQL that the project is for. An expected schema or a stored diff for another one is not proved by `segue check`, and grows old. List the major, or remove what is for it."
     // The server's own
