@@ -20,7 +20,7 @@ use crate::history::LockKey;
 use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
-use crate::statement::{Class, Digest, Fingerprint, Statement};
+use crate::statement::{Class, Digest, Statement};
 
 mod clean_up;
 mod inside;
@@ -212,6 +212,8 @@ struct Piece {
     placed: Placed,
     class: Class,
     is_copy: bool,
+    /// See [`Statement::resets_strings`].
+    resets_strings: bool,
 }
 
 /// How far one step came.
@@ -349,7 +351,8 @@ impl<'a> Standalone<'a> {
     }
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
-        let fingerprint = Fingerprint::of(&statement.text);
+        let fingerprint = statement.fingerprint();
+        let resets_strings = statement.resets_strings;
         let is_copy = statement.copy_from_stdin;
         let class = Class::of(&statement.text);
         let placed = Placed {
@@ -371,6 +374,7 @@ impl<'a> Standalone<'a> {
             placed,
             class,
             is_copy,
+            resets_strings,
         })
     }
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, Session, ident, index, timeouts};
+use crate::postgres::{Error, Failure, ServerError, Session, ident, index, settings, timeouts};
 use crate::procedure::{CreateIndex, Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::{Digest, Kind, RelationName, same_index};
 
@@ -227,6 +227,9 @@ impl Standalone<'_> {
             self.owns_lock_timeout = false;
         } else {
             before.restore(self.session).await?;
+        }
+        if piece.resets_strings && result.is_ok() {
+            self.session.execute(settings::STRINGS).await?;
         }
         Ok(result)
     }

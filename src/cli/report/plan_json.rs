@@ -6,7 +6,7 @@ use super::json::{VERSION, cut};
 use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{BeforeReady, Checks, CutReason, Fact, Plan, Ready, Record, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, CutReason, Fact, LedgerOf, Plan, Ready, Step, TailStep};
 
 /// The plan; `edges` are those that touch it.
 pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
@@ -87,10 +87,10 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     }
 }
 
-fn record(record: Record) -> &'static str {
+fn record(record: LedgerOf) -> &'static str {
     match record {
-        Record::Segue => "segue",
-        Record::Codd => "codd",
+        LedgerOf::Segue => "segue",
+        LedgerOf::Codd => "codd",
     }
 }
 
