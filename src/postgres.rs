@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::AsyncMessage;
 
 pub mod activity;
+pub mod adopt;
 pub mod autovacuum;
 pub mod connect;
 pub mod contents;

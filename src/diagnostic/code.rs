@@ -119,6 +119,9 @@ codes! {
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
+    WAY_DOWN "way-down" Error
+        "The file, or a part of it, says how another tool comes down again: `.down.sql` of golang-migrate and sqlx, what follows `-- migrate:down` of dbmate or `-- +goose Down` of goose. To segue these are statements like any other, and it would run them. `segue adopt TOOL --convert DIR` writes files with the way up alone."
+
     // Migrations and their graph
     UNKNOWN_MIGRATION "unknown-migration" Error
         "A directive names a migration that is not in any of the project's folders. Correct the name, or bring the file back."
