@@ -19,8 +19,10 @@ use crate::text::{Source, Span};
 pub mod claim;
 pub mod draft;
 pub mod expected;
+pub mod foreign;
 mod header;
 mod outline;
+mod way_down;
 
 pub use outline::{Depth, outline};
 

@@ -121,6 +121,9 @@ codes! {
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
+    WAY_DOWN "way-down" Error
+        "The file, or a part of it, says how another tool comes down again: `.down.sql` of golang-migrate and sqlx, what follows `-- migrate:down` of dbmate or `-- +goose Down` of goose. To segue these are statements like any other, and it would run them. `segue adopt TOOL --convert DIR` writes files with the way up alone."
+
     // Migrations and their graph
     UNKNOWN_MIGRATION "unknown-migration" Error
         "A directive names a migration that is not in any of the project's folders. Correct the name, or bring the file back."
@@ -158,7 +161,7 @@ codes! {
     CHANGED_WHILE_BEGUN "changed-while-begun" Error
         "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
     TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error
-        "A temporary table lives as long as the session that made it. An interrupted file goes on in another session, so statements that need one made before cannot be resumed."
+        "A temporary table, a cursor `WITH HOLD` and an advisory lock live as long as the session that made them. An interrupted file goes on in another session, so statements that need one made before cannot be resumed; only an advisory lock that a statement of its own takes is taken again."
     UNFINISHED_TRANSACTION "unfinished-transaction" Error
         "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
     UNREADABLE "unreadable" Error
@@ -181,6 +184,12 @@ codes! {
         "A concurrent migration runs after its deployment is ready, for hours perhaps, and other deployments come meanwhile. A migration that fails without it, or makes something else without it, or that changes what it made, has to wait for it: `-- segue: end-concurrent-migration: FILE`."
     ORDER_MATTERS "order-matters" Error
         "A concurrent migration may run before migrations with later names or after them, depending on what is deployed when. Here both orders work, and end with different schemas, so two databases would differ for ever. The later migration should wait: `-- segue: end-concurrent-migration: FILE`."
+    NOT_RESUMED "not-resumed" Error
+        "`segue check --torture` kills segue, its connections and its server in the middle of the migrations, and runs `segue up` again until it ends well. Here it never does. A `CALL` or `DO` that commits by itself cannot be taken up by looking, for example: `-- segue: rerunnable` says that it may run twice."
+    RESUMED_DIFFERENTLY "resumed-differently" Error
+        "After a fault and another run of `segue up`, schema and data are to be those of a run that nobody disturbed, each row-changing statement applied exactly once. Here they are not. What is filled by sequences, clocks or chance is not compared."
+    LEFT_BEHIND "left-behind" Error
+        "After a fault and another run of `segue up` that ended well, something is left that nobody needs: an intent, a lock, a session."
     UNLISTED_MAJOR "unlisted-major" Warning
         "`majors` in segue.toml lists the major versions of PostgreSQL that the project is for. An expected schema or a stored diff for another one is not proved by `segue check`, and grows old. List the major, or remove what is for it."
     // The server's own

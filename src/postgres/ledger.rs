@@ -13,6 +13,7 @@ use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
 
+mod adopt;
 mod brought;
 mod done;
 mod intent;
@@ -21,18 +22,20 @@ mod rewrite;
 mod snapshot;
 mod write;
 
+pub use adopt::Adopted;
 pub use brought::Brought;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 2] = [
+const UPGRADES: [&str; 3] = [
     include_str!("ledger/0001.sql"),
     include_str!("ledger/0002.sql"),
+    include_str!("ledger/0003.sql"),
 ];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not

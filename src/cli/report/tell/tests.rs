@@ -280,6 +280,7 @@ fn notices_are_for_the_curious_and_warnings_for_all() {
         name: Some(name("1.sql")),
         notice: ServerError {
             severity: "HINWEIS".to_owned(),
+            is_fatal: false,
             sqlstate: sqlstate.to_owned(),
             message: text.to_owned(),
             detail: None,
