@@ -9,7 +9,7 @@ use crate::files::{self, Depth};
 use crate::history::LockKey;
 use crate::migration::{Migration, Name};
 use crate::postgres::adopt::{self, Found};
-use crate::postgres::ledger::{Adopted, Applied, Ledger, NewIntent};
+use crate::postgres::ledger::{Adopted, Applied, Ledger, Before, NewIntent};
 use crate::postgres::{Error, Failure, Session};
 use crate::statement::OwnedPiece;
 
@@ -268,6 +268,7 @@ async fn record(
                 relation: None,
                 indexes_before: &[],
                 target: None,
+                before: Before::default(),
                 deployment: None,
             });
         }
