@@ -101,6 +101,13 @@ fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>
                 .as_ref()
                 .is_some_and(|outline| outline.adds_enum_value)
         };
+        // One transaction is on one connection.
+        if block
+            .last()
+            .is_some_and(|last| !share_connection(last, migration))
+        {
+            end(&mut block, None, steps);
+        }
         let cut = if block.last().is_some_and(adds_enum_value) {
             Some(Cut {
                 before: migration.name.clone(),
@@ -117,4 +124,10 @@ fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>
         block.push(migration);
     }
     end(&mut block, None, steps);
+}
+
+/// Whether both run on the same connection: equal strings are one.
+fn share_connection(one: &Migration, other: &Migration) -> bool {
+    let string = |migration: &Migration| Some(migration.connection.as_ref()?.string.clone());
+    string(one) == string(other)
 }

@@ -116,7 +116,7 @@ impl Standalone<'_> {
         self.session.execute(&begin).await?;
         let result = match self.send(reader, piece).await? {
             Ok(()) => {
-                let sql = first_line(&piece.placed.text);
+                let sql = first_line(piece.placed.written());
                 let done = [self.record(piece.index, &sql)];
                 let statements = self.commit_sql(&done, self.is_last(piece.index));
                 match self.before_rows().await {
@@ -228,7 +228,7 @@ impl Standalone<'_> {
         }
         let ran = Ran {
             index: piece.index,
-            sql: first_line(text),
+            sql: first_line(piece.placed.written()),
         };
         self.record_ran(&[ran]).await
     }
@@ -311,7 +311,7 @@ impl Standalone<'_> {
     ) -> Result<Result<bool, Error>, StandaloneError> {
         ran.push(Ran {
             index: piece.index,
-            sql: first_line(&piece.placed.text),
+            sql: first_line(piece.placed.written()),
         });
         let control = piece.class.control;
         if control == Some(TransactionControl::Commit) {

@@ -1,6 +1,7 @@
 //! Where an interrupted file goes on.
 
 use super::{Standalone, StandaloneError};
+use crate::apply::failure::Placed;
 use crate::apply::standalone::reader::Reader;
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
@@ -123,8 +124,9 @@ impl Standalone<'_> {
             let Some(statement) = reader.statement().await? else {
                 break;
             };
-            let class = Class::of(&statement.text);
-            self.note_lock_timeout(&statement.text);
+            let placed = Placed::new(statement, &self.migration.variables);
+            let class = Class::of(&placed.text);
+            self.note_lock_timeout(&placed.text);
             self.note_temporary(index, &class, &mut temporary);
             match class.control {
                 Some(TransactionControl::Begin) => is_in_block = true,
@@ -132,15 +134,15 @@ impl Standalone<'_> {
                     for sql in in_block.drain(..) {
                         self.replay(&sql).await?;
                     }
-                    is_in_block = chains(&statement.text);
+                    is_in_block = chains(&placed.text);
                 }
                 Some(TransactionControl::Rollback | TransactionControl::Prepare) => {
                     in_block.clear();
-                    is_in_block = chains(&statement.text);
+                    is_in_block = chains(&placed.text);
                 }
                 _ => {}
             }
-            if let Some(sql) = self.session_change(index, &class, &statement.text) {
+            if let Some(sql) = self.session_change(index, &class, &placed.text) {
                 if is_in_block {
                     in_block.push(sql);
                 } else {
