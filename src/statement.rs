@@ -75,6 +75,16 @@ pub enum Piece<'a> {
     },
 }
 
+/// Whether `text` is one statement, with data behind it or without: what a
+/// value has been filled into may have become something else.
+#[must_use]
+pub fn is_one(text: &str, copy_from_stdin: bool) -> bool {
+    match split(text).as_deref() {
+        Ok([one]) => one.copy_from_stdin == copy_from_stdin,
+        _ => false,
+    }
+}
+
 /// All statements of a text that is at hand; the data of COPY is left out.
 ///
 /// # Errors

@@ -127,7 +127,7 @@ impl Standalone<'_> {
         self.session.execute(&begin).await?;
         let result = match self.send(reader, piece).await? {
             Ok(()) => {
-                let sql = first_line(&piece.placed.text);
+                let sql = first_line(piece.placed.written());
                 let done = [self.record(piece.index, &sql)];
                 let statements = self.commit_sql(&done, self.is_last(piece.index));
                 match self.before_rows().await {
@@ -250,7 +250,7 @@ impl Standalone<'_> {
         }
         let ran = Ran {
             index: piece.index,
-            sql: first_line(text),
+            sql: first_line(piece.placed.written()),
         };
         self.record_ran(&[ran]).await
     }
@@ -333,7 +333,7 @@ impl Standalone<'_> {
     ) -> Result<Result<bool, Error>, StandaloneError> {
         ran.push(Ran {
             index: piece.index,
-            sql: first_line(&piece.placed.text),
+            sql: first_line(piece.placed.written()),
         });
         let control = piece.class.control;
         if control == Some(TransactionControl::Commit) {

@@ -196,7 +196,7 @@ impl Standalone<'_> {
             indexes_before: &indexes_before,
             target: looked.named,
             before: before.clone(),
-            ..self.record(piece.index, &piece.placed.text)
+            ..self.record(piece.index, piece.placed.written())
         };
         let id = self.ledger.write_intent(self.session, &intent).await?;
         Ok(Try {
@@ -300,7 +300,7 @@ impl Standalone<'_> {
         let mut statements = if let Some(last) = &subject.last {
             vec![self.ledger.end_intent_sql(last.id, &IntentState::Done)]
         } else {
-            let done = [self.record(piece.index, &piece.placed.text)];
+            let done = [self.record(piece.index, piece.placed.written())];
             self.ledger.done_sql(self.session, &done)
         };
         if is_last {
