@@ -5,7 +5,7 @@
 //! the world has to be read again first, the step says so
 //! ([`Step::plans_again`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
@@ -158,6 +158,18 @@ pub struct Plan {
     pub tail: Vec<TailStep>,
     /// What is verified, and when.
     pub checks: Checks,
+    /// Of the migrations that will run, by name: those that need more than the
+    /// database at hand.
+    pub needs: BTreeMap<Name, Needs>,
+}
+
+/// What a migration needs besides the database at hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Where its own connection leads, for people.
+    pub connection: Option<String>,
+    /// Names of the environment variables that it takes, sorted.
+    pub variables: Vec<String>,
 }
 
 impl Plan {
@@ -211,6 +223,7 @@ impl Plan {
             ready,
             tail,
             checks,
+            needs: view.needs(),
         })
     }
 
@@ -273,6 +286,24 @@ impl<'a> View<'a> {
         self.graph.migrations().filter(|migration| {
             migration.kind != Kind::Concurrent && self.progress(&migration.name).is_open()
         })
+    }
+
+    /// What open migrations need besides the database at hand.
+    fn needs(&self) -> BTreeMap<Name, Needs> {
+        let open = self
+            .graph
+            .migrations()
+            .filter(|migration| self.progress(&migration.name).is_open());
+        open.filter(|one| one.connection.is_some() || !one.variables.is_empty())
+            .map(|migration| {
+                let connection = migration.connection.as_ref();
+                let needs = Needs {
+                    connection: connection.map(|one| one.place.clone().unwrap_or_default()),
+                    variables: migration.variables.names().map(ToOwned::to_owned).collect(),
+                };
+                (migration.name.clone(), needs)
+            })
+            .collect()
     }
 
     /// States of triples that no run can have led to, or that nobody can go on

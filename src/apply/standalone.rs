@@ -148,6 +148,7 @@ pub(super) async fn run(
         outlined = outline(migration)?;
         &outlined
     };
+    session.conceal(&migration.variables);
     let began = Instant::now();
     let mut roles = Made::default();
     loop {
@@ -163,7 +164,8 @@ pub(super) async fn run(
                 });
             }
             // What is done already is not run again, as in any later run.
-            Err(StandaloneError::Failed(diagnostic)) if roles.make(run, &diagnostic).await? => {}
+            Err(StandaloneError::Failed(diagnostic))
+                if roles.make(run, &diagnostic, &migration.variables).await? => {}
             Err(error) => {
                 standalone.note_failure(&error).await;
                 return Err(error);
@@ -216,8 +218,6 @@ struct Piece {
     placed: Placed,
     class: Class,
     is_copy: bool,
-    /// See [`Statement::resets_strings`].
-    resets_strings: bool,
 }
 
 /// How far one step came.
@@ -287,7 +287,8 @@ impl<'a> Standalone<'a> {
         let resume = resume::resume(self.items, &intents)
             .map_err(|difference| self.refuse_difference(&difference))?;
         self.refuse_unasked(&resume)?;
-        for intent in &resume.stale {
+        for intent in resume.stale {
+            let intent = intent.fill(&self.migration.variables);
             clean_up::clean_up_one(
                 self.run,
                 self.ledger,
@@ -295,7 +296,7 @@ impl<'a> Standalone<'a> {
                 &mut self.watch,
                 &self.migration.name,
                 Some(&self.migration.source),
-                intent,
+                &intent,
             )
             .await?;
         }
@@ -338,7 +339,7 @@ impl<'a> Standalone<'a> {
                     name: self.migration.name.clone(),
                     number: next + 1,
                     of: self.items.len(),
-                    sql: first_line(&piece.placed.text),
+                    sql: first_line(piece.placed.written()),
                 });
             }
             let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
@@ -362,14 +363,9 @@ impl<'a> Standalone<'a> {
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
         let fingerprint = statement.fingerprint();
-        let resets_strings = statement.resets_strings;
         let is_copy = statement.copy_from_stdin;
-        let class = Class::of(&statement.text);
-        let placed = Placed {
-            text: statement.text.into(),
-            span: statement.span,
-            line: statement.position.line,
-        };
+        let placed = Placed::new(statement, &self.migration.variables);
+        let class = Class::of(&placed.text);
         if self.items.get(index).map(|item| item.fingerprint) != Some(fingerprint) {
             let diagnostic = Diagnostic::new(
                 code::CHANGED_WHILE_BEGUN,
@@ -384,7 +380,6 @@ impl<'a> Standalone<'a> {
             placed,
             class,
             is_copy,
-            resets_strings,
         })
     }
 

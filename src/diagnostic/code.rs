@@ -90,6 +90,10 @@ codes! {
         "Binary data of a `COPY … FROM STDIN` has no end that could be found in a file: all that follows would be data. Write it as text or CSV, or let the server read a file of its own."
 
     // Directives
+    UNSET_VARIABLE "unset-variable" Error
+        "`env-vars` lists the environment variables whose values this file takes. One that is not set would leave `${NAME}` in the SQL, or nothing, and both may be run as something that nobody meant."
+    UNUSABLE_VALUE "unusable-value" Error
+        "The value of an environment variable is filled into the text as it is. Where it ends the string, statement or line that it stands in, the file would do something else than what is written in it: escape the value, or write that part into the file."
     UNKNOWN_DIRECTIVE "unknown-directive" Error
         "A comment that begins with `-- segue:` or `-- codd:` is a directive, and there is none of this name. Each directive has a page: `segue explain NAME`."
     MISSPELT_DIRECTIVE "misspelt-directive" Error

@@ -11,6 +11,7 @@ mod cuts;
 mod deploy;
 mod diff;
 mod dumps;
+mod env_vars;
 mod fresh_database;
 mod introspect;
 mod locks;

@@ -127,7 +127,7 @@ impl Standalone<'_> {
         self.session.execute(&begin).await?;
         let result = match self.send(reader, piece).await? {
             Ok(()) => {
-                let sql = first_line(&piece.placed.text);
+                let sql = first_line(piece.placed.written());
                 let done = [self.record(piece.index, &sql)];
                 let statements = self.commit_sql(&done, self.is_last(piece.index));
                 match self.before_rows().await {
@@ -202,7 +202,7 @@ impl Standalone<'_> {
         let text = &piece.placed.text;
         if !piece.is_copy {
             let result = self.watch.guard(session, session.execute(text)).await?;
-            if piece.resets_strings && result.is_ok() {
+            if piece.placed.resets_strings && result.is_ok() {
                 session.execute(settings::STRINGS).await?;
             }
             return Ok(result);
@@ -254,7 +254,7 @@ impl Standalone<'_> {
         }
         let ran = Ran {
             index: piece.index,
-            sql: first_line(text),
+            sql: first_line(piece.placed.written()),
         };
         self.record_ran(&[ran]).await
     }
@@ -337,7 +337,7 @@ impl Standalone<'_> {
     ) -> Result<Result<bool, Error>, StandaloneError> {
         ran.push(Ran {
             index: piece.index,
-            sql: first_line(&piece.placed.text),
+            sql: first_line(piece.placed.written()),
         });
         let control = piece.class.control;
         if control == Some(TransactionControl::Commit) {

@@ -196,7 +196,7 @@ impl Standalone<'_> {
             indexes_before: &indexes_before,
             target: looked.named,
             before: before.clone(),
-            ..self.record(piece.index, &piece.placed.text)
+            ..self.record(piece.index, piece.placed.written())
         };
         let id = self.ledger.write_intent(self.session, &intent).await?;
         Ok(Try {
@@ -253,7 +253,7 @@ impl Standalone<'_> {
         } else {
             before.restore(self.session).await?;
         }
-        if piece.resets_strings && result.is_ok() {
+        if piece.placed.resets_strings && result.is_ok() {
             self.session.execute(settings::STRINGS).await?;
         }
         Ok(result)
@@ -303,7 +303,7 @@ impl Standalone<'_> {
         let mut statements = if let Some(last) = &subject.last {
             vec![self.ledger.end_intent_sql(last.id, &IntentState::Done)]
         } else {
-            let done = [self.record(piece.index, &piece.placed.text)];
+            let done = [self.record(piece.index, piece.placed.written())];
             self.ledger.done_sql(self.session, &done)
         };
         if is_last {

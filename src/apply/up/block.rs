@@ -16,6 +16,7 @@ use crate::plan::{Block, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, autovacuum, lock, settings};
+use crate::text::Variables;
 
 impl Runner<'_> {
     pub(super) async fn block(
@@ -27,6 +28,10 @@ impl Runner<'_> {
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
+        let names = block.migrations.iter();
+        let migrations = names.filter_map(|name| survey.graph.get(name));
+        let batch_variables =
+            migrations.fold(Variables::default(), |all, one| all.and(&one.variables));
         for attempt in 1.. {
             self.control_again().await?;
             self.prepare_check(survey, is_last).await?;
@@ -83,7 +88,7 @@ impl Runner<'_> {
                     return Ok(Next::PlanAgain);
                 }
                 Ended::Failed(diagnostic) => {
-                    if roles.make(self.run, &diagnostic).await? {
+                    if roles.make(self.run, &diagnostic, &batch_variables).await? {
                         continue;
                     }
                     return Err(ApplyError::Migration {

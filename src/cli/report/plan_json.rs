@@ -6,7 +6,9 @@ use super::json::{VERSION, cut};
 use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{BeforeReady, Checks, CutReason, Fact, LedgerOf, Plan, Ready, Step, TailStep};
+use crate::plan::{
+    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, TailStep,
+};
 
 /// The plan; `edges` are those that touch it.
 pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
@@ -40,6 +42,15 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
         "checks": checks(&plan.checks),
         "edges": edges,
+        "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+    })
+}
+
+fn needs((name, needs): (&Name, &Needs)) -> Value {
+    json!({
+        "migration": name.as_str(),
+        "connection": needs.connection,
+        "variables": needs.variables,
     })
 }
 

@@ -43,6 +43,7 @@ fn all() -> Vec<Event> {
         batch: Vec::new(),
         ready: Ready::Already(1),
         tail: Vec::new(),
+        needs: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
