@@ -9,8 +9,9 @@ use crate::files::{self, Depth};
 use crate::history::LockKey;
 use crate::migration::{Migration, Name};
 use crate::postgres::adopt::{self, Found};
-use crate::postgres::ledger::{Adopted, Applied, Ledger, Before, NewIntent};
+use crate::postgres::ledger::{Adopted, Applied, Ledger, NewIntent};
 use crate::postgres::{Error, Failure, Session};
+use crate::procedure::Before;
 use crate::statement::OwnedPiece;
 
 /// What is taken over.

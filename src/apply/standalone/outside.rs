@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, timeouts};
+use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
 
@@ -252,6 +252,9 @@ impl Standalone<'_> {
             self.owns_lock_timeout = false;
         } else {
             before.restore(self.session).await?;
+        }
+        if piece.resets_strings && result.is_ok() {
+            self.session.execute(settings::STRINGS).await?;
         }
         Ok(result)
     }

@@ -7,7 +7,7 @@ use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
 use crate::plan::{
-    BeforeReady, Checks, CutReason, Fact, Needs, Plan, Ready, Record, Step, TailStep,
+    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, TailStep,
 };
 
 /// The plan; `edges` are those that touch it.
@@ -98,10 +98,10 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     }
 }
 
-fn record(record: Record) -> &'static str {
+fn record(record: LedgerOf) -> &'static str {
     match record {
-        Record::Segue => "segue",
-        Record::Codd => "codd",
+        LedgerOf::Segue => "segue",
+        LedgerOf::Codd => "codd",
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
 use crate::migration::Name;
-use crate::plan::{BeforeReady, Checks, Fact, Place, Plan, Ready, Record, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, Fact, LedgerOf, Place, Plan, Ready, Step, TailStep};
 
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -132,8 +132,8 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             };
             let on = connection(plan, block.migrations.first());
             let again = match block.brings {
-                Some(Record::Segue) => ", which brings segue's ledger; then plan again",
-                Some(Record::Codd) => ", which brings codd's table; then plan again",
+                Some(LedgerOf::Segue) => ", which brings segue's ledger; then plan again",
+                Some(LedgerOf::Codd) => ", which brings codd's table; then plan again",
                 None => "",
             };
             let _ = writeln!(text, "  {number}. one transaction{size}{on}{again}");

@@ -49,6 +49,10 @@ fn all() -> Vec<Event> {
     vec![
         Event::Planned(Box::new(plan)),
         Event::LedgerCreated,
+        Event::LedgerBrought {
+            name: name.clone(),
+            applied: 2,
+        },
         Event::WaitingForBatch {
             holder: holder.clone(),
         },
