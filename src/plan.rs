@@ -13,6 +13,7 @@ use crate::history::{DeploymentState, History, Progress};
 use crate::migration::{Kind, Migration, Name, Snapshots};
 
 mod batch;
+mod brought;
 mod check;
 mod fact;
 
@@ -36,6 +37,9 @@ pub enum CutReason {
     EnumValue,
     /// The server's lock table is full (53200).
     LockMemory,
+    /// A migration before it brings a record of what has been applied, as a
+    /// dump does: what is pending is known only then.
+    BringsLedger,
 }
 
 /// What was found out while running, or asked for by the user.
@@ -49,6 +53,15 @@ pub struct Options {
     pub expected: ExpectedSchema,
 }
 
+/// Whose record of what has been applied comes with a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Record {
+    /// segue's own ledger.
+    Segue,
+    /// codd's table.
+    Codd,
+}
+
 /// A maximal run of batch migrations that share one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -56,6 +69,9 @@ pub struct Block {
     pub migrations: Vec<Name>,
     /// Why it ends where it does, if a longer one was possible.
     pub cut: Option<Cut>,
+    /// The record that its last migration brings: history is read and the plan
+    /// made again after it.
+    pub brings: Option<Record>,
     /// Whether its COMMIT makes the deployment ready.
     pub is_last: bool,
 }
@@ -91,7 +107,11 @@ impl Step {
     /// read and the plan made again.
     #[must_use]
     pub fn plans_again(&self) -> bool {
-        matches!(self, Self::Foreground { .. } | Self::WaitFor { .. })
+        match self {
+            Self::Foreground { .. } | Self::WaitFor { .. } => true,
+            Self::Block(block) => block.brings.is_some(),
+            Self::Standalone(_) => false,
+        }
     }
 }
 
@@ -163,6 +183,10 @@ impl Plan {
             return Err(diagnostics);
         }
         let batch = batch::steps(&view, &options.cuts);
+        let misplaced = brought::misplaced(&view, &batch);
+        if !misplaced.is_empty() {
+            return Err(misplaced);
+        }
         let foreground: BTreeSet<&Name> = batch
             .iter()
             .filter_map(|step| match step {
@@ -174,7 +198,7 @@ impl Plan {
             .collect();
         let tail = view.tail(&foreground);
         let ready = match batch.last() {
-            Some(Step::Block(_)) => Ready::WithLastBlock,
+            Some(Step::Block(block)) if block.is_last => Ready::WithLastBlock,
             Some(_) => Ready::AfterBatch,
             None => view.ready_now(&tail),
         };
@@ -213,6 +237,16 @@ impl Plan {
             } => Some((concurrent, needed_by)),
             Step::Block(_) | Step::Standalone(_) => None,
         })
+    }
+
+    /// Whether the first block brings segue's own ledger, which then must not
+    /// be made before it.
+    #[must_use]
+    pub fn brings_ledger(&self) -> bool {
+        matches!(
+            self.batch.first(),
+            Some(Step::Block(block)) if block.brings == Some(Record::Segue)
+        )
     }
 
     /// Whether the whole batch is one transaction.

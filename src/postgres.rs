@@ -21,6 +21,8 @@ pub mod introspect;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
+pub mod object;
+pub mod partition;
 pub mod progress;
 pub mod proxy;
 pub mod role;
@@ -380,6 +382,12 @@ impl<T> Pipeline<'_, T> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.flights.len() >= FLIGHTS_MAX || self.bytes >= FLIGHT_BYTES_MAX
+    }
+
+    /// Whether it is half empty.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.flights.len() <= FLIGHTS_MAX / 2 && self.bytes <= FLIGHT_BYTES_MAX / 2
     }
 
     /// Whether no reply is outstanding.

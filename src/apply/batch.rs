@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
 use super::failure::{Placed, words};
-use super::feed::{Feed, feed};
+use super::feed::{Feed, Feeding, feed};
 use super::{ApplyError, Event, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
@@ -56,6 +56,8 @@ pub(super) enum Ended {
         name: Option<Name>,
         cause: String,
         wait: Option<LockWait>,
+        /// For whom no retry is wanted.
+        diagnostic: Box<Diagnostic>,
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
@@ -261,8 +263,12 @@ impl<'a> Try<'a> {
                 }
                 Feed::Failed(diagnostic) => return Err(Ended::Failed(diagnostic)),
             }
-            while pipeline.is_full() {
-                self.reply(pipeline).await?;
+            // A good part of them at once: the server's answers come in lumps,
+            // and to be woken for each takes longer than it does.
+            if pipeline.is_full() {
+                while !pipeline.has_room() {
+                    self.reply(pipeline).await?;
+                }
             }
         }
         Ok(())
@@ -310,7 +316,7 @@ impl<'a> Try<'a> {
         &mut self,
         migration: usize,
         statement: Statement,
-        feed: &mut tokio::sync::mpsc::Receiver<Feed>,
+        feed: &mut Feeding,
     ) -> Result<(), Ended> {
         let session = self.session;
         let placed = Placed::new(statement);

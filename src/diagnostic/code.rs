@@ -147,6 +147,8 @@ codes! {
         "The expected schema is the one that is there when everything is settled, so what a concurrent migration changes, by the schema diff in its header, must be found in it. It is not: a migration with an earlier name that was merged later changes the same object, or the diff or the expected schema was edited by hand. Give the one that interferes a later name, then write both anew with `segue add`."
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+    BRINGS_LEDGER "brings-ledger" Error
+        "The migration holds segue's own tables, as the dump of a whole database does. Such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error
@@ -154,7 +156,7 @@ codes! {
     CHANGED_WHILE_BEGUN "changed-while-begun" Error
         "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
     TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error
-        "A temporary table lives as long as the session that made it. An interrupted file goes on in another session, so statements that need one made before cannot be resumed."
+        "A temporary table, a cursor `WITH HOLD` and an advisory lock live as long as the session that made them. An interrupted file goes on in another session, so statements that need one made before cannot be resumed; only an advisory lock that a statement of its own takes is taken again."
     UNFINISHED_TRANSACTION "unfinished-transaction" Error
         "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
     UNREADABLE "unreadable" Error

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use segue::apply::up::up;
 use segue::apply::{
-    ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
+    Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
 };
 use segue::files;
 use tokio::runtime::Runtime;
@@ -37,6 +37,7 @@ pub fn settings() -> Settings {
         concurrent_wait: Duration::from_mins(1),
         commit_wait: Duration::from_mins(1),
         strict: false,
+        answers: Answers::default(),
     }
 }
 

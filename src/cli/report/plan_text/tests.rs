@@ -16,6 +16,7 @@ fn block(names: &[&str], cut: Option<Cut>, is_last: bool) -> Step {
     Step::Block(Block {
         migrations: names.iter().map(|text| name(text)).collect(),
         cut,
+        brings: None,
         is_last,
     })
 }
