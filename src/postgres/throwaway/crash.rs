@@ -106,8 +106,8 @@ impl Throwaway {
         }
         // As the server's user: root in a container may not change the limits of
         // another one's process.
-        let account = Account::unprivileged()
-            .map_err(|failure| CrashError::Limit(failure.to_string()))?;
+        let account =
+            Account::unprivileged().map_err(|failure| CrashError::Limit(failure.to_string()))?;
         let prlimit = account.command(Path::new("prlimit"), &self.folder.join("data"));
         let status = Command::from(prlimit)
             .args(["--fsize=0:0", "--pid", &pid.to_string()])
