@@ -28,6 +28,7 @@ mod statement;
 mod steps;
 mod tail;
 mod throwaway;
+mod torture;
 mod triples;
 mod verify;
 mod write_schema;
