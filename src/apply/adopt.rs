@@ -11,6 +11,7 @@ use crate::migration::{Migration, Name};
 use crate::postgres::adopt::{self, Found};
 use crate::postgres::ledger::{Adopted, Applied, Ledger, NewIntent};
 use crate::postgres::{Error, Failure, Session};
+use crate::procedure::Before;
 use crate::statement::OwnedPiece;
 
 /// What is taken over.
@@ -268,6 +269,7 @@ async fn record(
                 relation: None,
                 indexes_before: &[],
                 target: None,
+                before: Before::default(),
                 deployment: None,
             });
         }
