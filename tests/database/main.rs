@@ -2,6 +2,7 @@
 
 mod activity;
 mod add;
+mod adopt;
 mod batch;
 mod check;
 mod cli;
