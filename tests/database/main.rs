@@ -2,6 +2,7 @@
 
 mod activity;
 mod add;
+mod adopt;
 mod batch;
 mod check;
 mod cli;
@@ -28,6 +29,7 @@ mod statement;
 mod steps;
 mod tail;
 mod throwaway;
+mod torture;
 mod triples;
 mod verify;
 mod write_schema;

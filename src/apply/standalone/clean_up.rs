@@ -146,6 +146,7 @@ pub(super) async fn clean_up_one(
         work: Work::of(digest.as_ref(), &intent.sql, false),
         digest: digest.as_ref(),
         last: Some(Try::from(intent)),
+        was_interrupted: intent.state == IntentState::Begun,
     };
     clean_up_subject(run, session, watch, migration, source, &subject).await?;
     Ok(ledger
