@@ -22,6 +22,7 @@ pub mod listen;
 pub mod lock;
 pub mod object;
 pub mod partition;
+pub mod partition_tree;
 pub mod progress;
 pub mod role;
 pub mod rows;

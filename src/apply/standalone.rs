@@ -27,6 +27,7 @@ mod clean_up;
 mod inside;
 mod look;
 mod outside;
+mod partitioned;
 mod reader;
 mod resume;
 mod watch;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StandaloneError;
 use super::look::{By, Subject, Try};
 use super::outside::not_finalized;
 use super::watch::Watch;
+use super::{StandaloneError, partitioned};
 use crate::apply::{Event, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::migration::{Migration, Name};
@@ -216,6 +216,21 @@ pub(super) async fn clean_up_subject(
                     };
                     return Err(StandaloneError::Failed(Box::new(diagnostic)));
                 }
+            }
+            Next::Expand => {
+                let Some(last) = &subject.last else {
+                    return Ok(());
+                };
+                return Box::pin(partitioned::clean_up(
+                    run,
+                    session,
+                    watch,
+                    migration,
+                    source,
+                    last,
+                    partitioned::Extent::All,
+                ))
+                .await;
             }
             Next::Run | Next::Fail | Next::Refuse(_) | Next::Ask(_) => return Ok(()),
         }

@@ -12,6 +12,7 @@ use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
 use crate::postgres::{Error, Failure, ServerError, timeouts};
+use crate::procedure::partitioned_index::Notes;
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
 
@@ -107,6 +108,7 @@ impl Standalone<'_> {
                 Next::Finalize { parent, partition } => {
                     self.finalize(piece, &parent, &partition).await?;
                 }
+                Next::Expand => return Box::pin(self.expand(piece, subject, &looked)).await,
                 Next::Refuse(refusal) | Next::Ask(refusal) => {
                     return Err(self.refuse(piece, refusal));
                 }
@@ -114,7 +116,7 @@ impl Standalone<'_> {
         }
     }
 
-    async fn write_intent(
+    pub(super) async fn write_intent(
         &mut self,
         piece: &Piece,
         looked: &Looked,
@@ -139,6 +141,7 @@ impl Standalone<'_> {
                 before,
             },
             relation,
+            notes: Notes::default(),
         })
     }
 
@@ -200,7 +203,7 @@ impl Standalone<'_> {
         }
     }
 
-    async fn note_try(
+    pub(super) async fn note_try(
         &mut self,
         subject: &Subject<'_>,
         error: &ServerError,
@@ -215,7 +218,7 @@ impl Standalone<'_> {
             .await?)
     }
 
-    async fn mark_done(
+    pub(super) async fn mark_done(
         &mut self,
         piece: &Piece,
         subject: &Subject<'_>,
@@ -244,7 +247,10 @@ impl Standalone<'_> {
     }
 
     /// Drops what a try has left invalid; the server's reason if it cannot.
-    async fn drop_index(&mut self, name: &str) -> Result<Result<(), String>, StandaloneError> {
+    pub(super) async fn drop_index(
+        &mut self,
+        name: &str,
+    ) -> Result<Result<(), String>, StandaloneError> {
         drop_index(
             self.run,
             self.session,
@@ -282,7 +288,7 @@ impl Standalone<'_> {
         }
     }
 
-    fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
+    pub(super) fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
         let placed = &piece.placed;
         let diagnostic = Diagnostic::new(
             code::HALF_WAY,
@@ -297,7 +303,7 @@ impl Standalone<'_> {
         StandaloneError::Failed(Box::new(diagnostic))
     }
 
-    fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
+    pub(super) fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
         let placed = &piece.placed;
         let mut diagnostic = Diagnostic::new(code::HALF_WAY, refusal.message)
             .source(&files::excerpt(self.migration, placed.span, placed.line))

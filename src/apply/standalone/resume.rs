@@ -237,6 +237,7 @@ mod tests {
     use crate::migration::Checksum;
     use crate::postgres::Backend;
     use crate::procedure::Before;
+    use crate::procedure::partitioned_index::Notes;
     use crate::statement::Fingerprint;
     use crate::text::Span;
 
@@ -264,6 +265,7 @@ mod tests {
             indexes_before: Vec::new(),
             target: None,
             before: Before::default(),
+            notes: Notes::default(),
             backend: Backend {
                 pid: 1,
                 start: String::new(),

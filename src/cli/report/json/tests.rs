@@ -117,6 +117,12 @@ fn all() -> Vec<Event> {
         Event::RoleMade {
             role: "app".to_owned(),
         },
+        Event::PartitionBegan {
+            name: name.clone(),
+            partition: "public.p".to_owned(),
+            number: 1,
+            of: 2,
+        },
         Event::Repaired {
             name: name.clone(),
             what: "dropped".to_owned(),
