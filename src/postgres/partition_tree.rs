@@ -1,11 +1,15 @@
 //! A partitioned table with its partitions, and the indexes of all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Session, TextRow, column, ident, literal};
 use crate::procedure::Index;
 use crate::procedure::partitioned_index::name::{self, Encoding};
 use crate::procedure::partitioned_index::{Kind, Node, Part};
+
+mod order;
+
+pub use order::leaves;
 
 /// The table and its partitions, each after what it is a partition of; empty if
 /// the table is gone. `target` is the index that others are compared with,
@@ -193,12 +197,19 @@ impl Shape {
         )
     }
 
-    /// Whether the names of two indexes that PostgreSQL would choose are the
-    /// same but for a number.
+    /// Whether two of these tables would get indexes of the same name, but for
+    /// a number.
     #[must_use]
-    pub fn collide(&self, one: &Node, other: &Node) -> bool {
-        let first = |node: &Node| name::candidate(&node.bare_name, &self.columns, 0, self.encoding);
-        one.namespace == other.namespace && first(one) == first(other)
+    pub fn collide(&self, nodes: &[Node]) -> bool {
+        let mut names = BTreeSet::new();
+        let mut partitions = nodes
+            .iter()
+            .skip(1)
+            .filter(|node| node.kind != Kind::Foreign);
+        partitions.any(|node| {
+            let name = name::candidate(&node.bare_name, &self.columns, 0, self.encoding);
+            !names.insert((node.namespace, name))
+        })
     }
 
     /// The name that PostgreSQL would give to the index of a partition now.

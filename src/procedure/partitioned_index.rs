@@ -21,7 +21,10 @@
 use super::{Ended, Index, Refusal, create_index};
 
 pub mod name;
+mod order;
 mod refusal;
+
+pub use order::in_order;
 
 /// What an expansion has written down of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

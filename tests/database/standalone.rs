@@ -6,6 +6,7 @@ mod case;
 mod create_index;
 mod defaults;
 mod drop_index;
+mod partitioned;
 mod resume;
 mod transaction;
 

@@ -30,6 +30,10 @@ struct Expansion<'a> {
     table: u32,
     /// The statement that makes the index of the whole.
     on_only: OnOnly,
+    /// OID of the index of the whole, and what those of partitions have of it.
+    shape: Option<(u32, Shape)>,
+    /// How long a look may wait for a lock.
+    lock_timeout: Duration,
     ended: Option<Ended>,
     /// What the last build ended with, and of which partition.
     error: Option<(Box<ServerError>, String)>,
@@ -43,7 +47,7 @@ impl Standalone<'_> {
         subject: Subject<'_>,
         looked: &procedure::Looked,
     ) -> Result<(), StandaloneError> {
-        let mut expansion = Expansion::new(piece, subject, looked)?;
+        let mut expansion = Expansion::new(piece, subject, looked, self.lock_timeout)?;
         loop {
             let facts = match expansion.look(self.session).await {
                 // No right to look into the namespace, for example: its words
@@ -105,7 +109,7 @@ impl Standalone<'_> {
             }
             Next::CreateOn { node } => {
                 let node = &facts.nodes[node];
-                let shape = expansion.shape(self.session).await?;
+                let shape = expansion.shape()?;
                 let name = shape.choose_name(self.session, node).await?;
                 let sql = shape.create_on_sql(&name, &node.name);
                 let made = self.make(piece, expansion, &sql, node.oid, Made::Partition);
@@ -116,7 +120,7 @@ impl Standalone<'_> {
             }
             Next::Build { node, number, of } => {
                 let node = &facts.nodes[node];
-                let shape = expansion.shape(self.session).await?;
+                let shape = expansion.shape()?;
                 let name = shape.choose_name(self.session, node).await?;
                 let sql = shape.build_sql(&name, &node.name);
                 self.run.events.tell(Event::PartitionBegan {
@@ -341,7 +345,7 @@ impl Standalone<'_> {
         expansion: &mut Expansion<'_>,
         root: &Node,
     ) -> Result<(), StandaloneError> {
-        let shape = expansion.shape(self.session).await?;
+        let create = expansion.shape()?.create_sql(&root.name);
         let target = expansion.last()?.trace.target;
         let Some(target) = root
             .indexes
@@ -362,15 +366,12 @@ impl Standalone<'_> {
                 return self.roll_back(&piece.placed, without_position(error)).await;
             }
         }
-        let facts = expansion.look(self.session).await?;
+        let facts = expansion.facts(self.session).await?;
         if partitioned_index::next(&expansion.wanted, &facts) != Next::Recreate {
             // A partition came while the locks were waited for.
             return Ok(self.session.execute("ROLLBACK").await?);
         }
-        let statements = [
-            format!("DROP INDEX {}", target.index.qualified),
-            shape.create_sql(&root.name),
-        ];
+        let statements = [format!("DROP INDEX {}", target.index.qualified), create];
         for sql in statements {
             let session = &*self.session;
             if let Err(error) = self.watch.guard(session, session.execute(&sql)).await? {
@@ -415,6 +416,7 @@ impl<'a> Expansion<'a> {
         piece: &Piece,
         subject: Subject<'a>,
         looked: &procedure::Looked,
+        lock_timeout: Duration,
     ) -> Result<Self, StandaloneError> {
         let unknown = || Error::protocol("a statement on a partitioned table is not understood");
         let (Work::CreateIndex(index), Some(table)) = (&subject.work, &looked.table) else {
@@ -438,6 +440,8 @@ impl<'a> Expansion<'a> {
                 last: subject.last.filter(|_| looked.intent.is_some()),
                 ..subject
             },
+            shape: None,
+            lock_timeout,
             ended: None,
             error: None,
         })
@@ -448,19 +452,42 @@ impl<'a> Expansion<'a> {
         last.ok_or_else(|| Error::protocol("a step without an intent").into())
     }
 
-    async fn look(&self, session: &Session) -> Result<Looked, Error> {
+    /// Facts, in no order that matters; in a transaction too.
+    async fn facts(&self, session: &Session) -> Result<Looked, Error> {
         let sql = &self.wanted.index.sql;
         let is_same = |definition: &str| same_index(sql, definition);
-        let mut facts = look(session, self.table, self.subject.last.as_ref(), is_same).await?;
+        let last = self.subject.last.as_ref();
+        let mut facts = look(session, self.table, last, is_same).await?;
         facts.ended = self.ended;
         Ok(facts)
     }
 
-    async fn shape(&self, session: &Session) -> Result<Shape, StandaloneError> {
-        let last = self.subject.last.as_ref();
-        let target = last.and_then(|last| last.trace.target);
-        let target = target.ok_or_else(|| Error::protocol("no index to go by"))?;
-        Ok(Shape::read(session, target).await?)
+    /// Facts, in the order in which PostgreSQL would give names.
+    async fn look(&mut self, session: &Session) -> Result<Looked, Error> {
+        let mut facts = self.facts(session).await?;
+        let target = facts.target.filter(|target| {
+            let mut indexes = facts.nodes.iter().flat_map(|node| &node.indexes);
+            indexes.any(|part| part.index.oid == *target)
+        });
+        match target {
+            Some(target) if self.shape.as_ref().is_none_or(|(of, _)| *of != target) => {
+                self.shape = Some((target, Shape::read(session, target).await?));
+            }
+            Some(_) => {}
+            None => self.shape = None,
+        }
+        if let Some((_, shape)) = &self.shape
+            && shape.collide(&facts.nodes)
+        {
+            let leaves = partition_tree::leaves(session, &facts.nodes, self.lock_timeout).await?;
+            facts.nodes = partitioned_index::in_order(facts.nodes, &leaves);
+        }
+        Ok(facts)
+    }
+
+    fn shape(&self) -> Result<&Shape, StandaloneError> {
+        let shape = self.shape.as_ref().map(|(_, shape)| shape);
+        shape.ok_or_else(|| Error::protocol("no index to go by").into())
     }
 
     /// The error at its place in the statement as the user wrote it.

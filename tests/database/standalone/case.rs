@@ -231,6 +231,12 @@ fn tell(event: &Event) -> String {
         Event::StatementSkipped { number, reason, .. } => {
             format!("statement {number} is done: {reason}\n")
         }
+        Event::PartitionBegan {
+            partition,
+            number,
+            of,
+            ..
+        } => format!("partition {number} of {of}: {partition}\n"),
         Event::Repaired { what, .. } => format!("repaired: {what}\n"),
         // Waits for another transaction to end are seen or not, as it happens;
         // those for a relation are what is tested.
