@@ -70,17 +70,18 @@ fn a_builder_that_outlives_its_client_is_waited_for_and_its_index_is_kept() {
 
 #[test]
 fn before_and_between_the_attaching() {
-    for busy in ["p1", "p3"] {
+    for (busy, attached) in [("p1", 2), ("p2", 1)] {
         let case = case(FLAT, INDEX);
-        // It reads the index's table, so ATTACH does not get its lock.
-        let reader = case.database.session();
-        reader.run(&format!("BEGIN; LOCK TABLE {busy} IN ACCESS SHARE MODE"));
+        let writer = case.database.session();
+        writer.run("BEGIN; LOCK TABLE p3 IN ROW EXCLUSIVE MODE");
         let running = case.start();
-        wait_until("the last index", || indexes(&case).contains("p3_a_idx|t"));
-        reader.run(&format!("SELECT * FROM {busy} WHERE a = 1"));
-        let attached = if busy == "p1" { 2 } else { 0 };
+        case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+        // Who reads a table holds its indexes, and ATTACH does not get its lock.
+        let reader = case.database.session();
+        reader.run(&format!("BEGIN; SELECT * FROM {busy}"));
+        writer.run("COMMIT");
         wait_until("what can be attached", || {
-            indexes(&case).matches("|i").count() == attached + 1
+            indexes(&case).matches("_idx|t|i").count() == attached
         });
         running.kill();
         reader.run("COMMIT");
