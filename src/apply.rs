@@ -17,6 +17,8 @@ use crate::schema::Rules;
 
 pub mod abandon;
 pub mod add;
+pub mod adopt;
+pub mod answer;
 mod batch;
 mod blocker;
 pub mod check;
@@ -31,6 +33,7 @@ pub mod survey;
 pub mod tail;
 pub mod up;
 
+pub use answer::{Answer, Answers, Verdict};
 pub use check::Mismatch;
 pub use event::Event;
 use event::Weight;
@@ -61,6 +64,8 @@ pub struct Settings {
     pub commit_wait: Duration,
     /// Refuse what is told otherwise.
     pub strict: bool,
+    /// What the user says of statements whose outcome cannot be known.
+    pub answers: Answers,
 }
 
 impl Settings {
@@ -76,6 +81,9 @@ impl Settings {
 
 /// Shortest pause between two tries of anything.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
+
+/// Said of an error that another try might have cured.
+const NOT_RETRIED: &str = "not tried again, as `--retry-for 0s` says";
 
 /// What to do when the schema is not as expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! the world has to be read again first, the step says so
 //! ([`Step::plans_again`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
@@ -13,6 +13,7 @@ use crate::history::{DeploymentState, History, Progress};
 use crate::migration::{Kind, Migration, Name, Snapshots};
 
 mod batch;
+mod brought;
 mod check;
 mod fact;
 
@@ -36,6 +37,9 @@ pub enum CutReason {
     EnumValue,
     /// The server's lock table is full (53200).
     LockMemory,
+    /// A migration before it brings a record of what has been applied, as a
+    /// dump does: what is pending is known only then.
+    BringsLedger,
 }
 
 /// What was found out while running, or asked for by the user.
@@ -49,6 +53,15 @@ pub struct Options {
     pub expected: ExpectedSchema,
 }
 
+/// Whose record of what has been applied comes with a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Record {
+    /// segue's own ledger.
+    Segue,
+    /// codd's table.
+    Codd,
+}
+
 /// A maximal run of batch migrations that share one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -56,6 +69,9 @@ pub struct Block {
     pub migrations: Vec<Name>,
     /// Why it ends where it does, if a longer one was possible.
     pub cut: Option<Cut>,
+    /// The record that its last migration brings: history is read and the plan
+    /// made again after it.
+    pub brings: Option<Record>,
     /// Whether its COMMIT makes the deployment ready.
     pub is_last: bool,
 }
@@ -91,7 +107,11 @@ impl Step {
     /// read and the plan made again.
     #[must_use]
     pub fn plans_again(&self) -> bool {
-        matches!(self, Self::Foreground { .. } | Self::WaitFor { .. })
+        match self {
+            Self::Foreground { .. } | Self::WaitFor { .. } => true,
+            Self::Block(block) => block.brings.is_some(),
+            Self::Standalone(_) => false,
+        }
     }
 }
 
@@ -138,6 +158,18 @@ pub struct Plan {
     pub tail: Vec<TailStep>,
     /// What is verified, and when.
     pub checks: Checks,
+    /// Of the migrations that will run, by name: those that need more than the
+    /// database at hand.
+    pub needs: BTreeMap<Name, Needs>,
+}
+
+/// What a migration needs besides the database at hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Where its own connection leads, for people.
+    pub connection: Option<String>,
+    /// Names of the environment variables that it takes, sorted.
+    pub variables: Vec<String>,
 }
 
 impl Plan {
@@ -163,6 +195,10 @@ impl Plan {
             return Err(diagnostics);
         }
         let batch = batch::steps(&view, &options.cuts);
+        let misplaced = brought::misplaced(&view, &batch);
+        if !misplaced.is_empty() {
+            return Err(misplaced);
+        }
         let foreground: BTreeSet<&Name> = batch
             .iter()
             .filter_map(|step| match step {
@@ -174,7 +210,7 @@ impl Plan {
             .collect();
         let tail = view.tail(&foreground);
         let ready = match batch.last() {
-            Some(Step::Block(_)) => Ready::WithLastBlock,
+            Some(Step::Block(block)) if block.is_last => Ready::WithLastBlock,
             Some(_) => Ready::AfterBatch,
             None => view.ready_now(&tail),
         };
@@ -187,6 +223,7 @@ impl Plan {
             ready,
             tail,
             checks,
+            needs: view.needs(),
         })
     }
 
@@ -215,6 +252,16 @@ impl Plan {
         })
     }
 
+    /// Whether the first block brings segue's own ledger, which then must not
+    /// be made before it.
+    #[must_use]
+    pub fn brings_ledger(&self) -> bool {
+        matches!(
+            self.batch.first(),
+            Some(Step::Block(block)) if block.brings == Some(Record::Segue)
+        )
+    }
+
     /// Whether the whole batch is one transaction.
     #[must_use]
     pub fn is_one_block(&self) -> bool {
@@ -239,6 +286,24 @@ impl<'a> View<'a> {
         self.graph.migrations().filter(|migration| {
             migration.kind != Kind::Concurrent && self.progress(&migration.name).is_open()
         })
+    }
+
+    /// What open migrations need besides the database at hand.
+    fn needs(&self) -> BTreeMap<Name, Needs> {
+        let open = self
+            .graph
+            .migrations()
+            .filter(|migration| self.progress(&migration.name).is_open());
+        open.filter(|one| one.connection.is_some() || !one.variables.is_empty())
+            .map(|migration| {
+                let connection = migration.connection.as_ref();
+                let needs = Needs {
+                    connection: connection.map(|one| one.place.clone().unwrap_or_default()),
+                    variables: migration.variables.names().map(ToOwned::to_owned).collect(),
+                };
+                (migration.name.clone(), needs)
+            })
+            .collect()
     }
 
     /// States of triples that no run can have led to, or that nobody can go on

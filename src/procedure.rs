@@ -17,6 +17,7 @@ pub mod drop_index;
 pub mod object;
 pub mod other;
 pub mod partitioned_index;
+pub mod prepare_transaction;
 pub mod reindex;
 
 pub use create_index::CreateIndex;
@@ -101,7 +102,8 @@ impl Work {
             Self::DropIndex => drop_index::clean_up(looked),
             Self::Reindex(_) => reindex::clean_up(looked),
             Self::DetachPartition => detach_partition::clean_up(looked),
-            Self::Object(_) | Self::Other(_) => Next::Done { reason: None },
+            Self::Object(object) => object::clean_up(object, looked),
+            Self::Other(_) => Next::Done { reason: None },
         }
     }
 }
@@ -187,6 +189,12 @@ pub struct Before {
     /// Whether the partition was half detached already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_detaching: bool,
+    /// Number of the transaction that was about to be prepared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    /// Fingerprint of the statements of that transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
     /// State of the [`Object`]; `None` if it was not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
@@ -277,6 +285,8 @@ impl Looked {
                 .partition
                 .as_ref()
                 .is_some_and(|partition| partition.is_detaching),
+            transaction: None,
+            block: None,
             object: self.object.clone(),
         }
     }

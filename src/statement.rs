@@ -12,6 +12,7 @@
 
 use crate::text::{Position, Span};
 
+mod brings;
 mod class;
 mod digest;
 mod fingerprint;
@@ -23,11 +24,12 @@ mod reader;
 mod split_error;
 mod splitter;
 
+pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
 pub use on_only::OnOnly;
-pub use parse::{digest, digests, gid, same_index};
+pub use parse::{SessionUse, digest, digests, gid, same_index, session_use};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;
@@ -73,6 +75,16 @@ pub enum Piece<'a> {
         /// end of the file ended the data.
         raw: Span,
     },
+}
+
+/// Whether `text` is one statement, with data behind it or without: what a
+/// value has been filled into may have become something else.
+#[must_use]
+pub fn is_one(text: &str, copy_from_stdin: bool) -> bool {
+    match split(text).as_deref() {
+        Ok([one]) => one.copy_from_stdin == copy_from_stdin,
+        _ => false,
+    }
 }
 
 /// All statements of a text that is at hand; the data of COPY is left out.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
 use super::failure::{Placed, words};
-use super::feed::{Feed, feed};
+use super::feed::{Feed, Feeding, feed};
 use super::{ApplyError, Event, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
@@ -19,7 +19,8 @@ use crate::plan::{Block, Cut};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::{Applied, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
-use crate::statement::{Class, OwnedPiece, Statement, TransactionControl};
+use crate::statement::{Class, OwnedPiece, TransactionControl};
+use crate::text::Variables;
 
 mod commit;
 mod judge;
@@ -56,6 +57,8 @@ pub(super) enum Ended {
         name: Option<Name>,
         cause: String,
         wait: Option<LockWait>,
+        /// For whom no retry is wanted.
+        diagnostic: Box<Diagnostic>,
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
@@ -166,6 +169,7 @@ impl<'a> Try<'a> {
         check: Option<&BlockCheck<'_>>,
     ) -> Result<Option<Box<Checked>>, Ended> {
         let session = self.session;
+        session.conceal(&self.variables());
         let mut pipeline = session.pipeline();
         for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
             pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
@@ -187,6 +191,12 @@ impl<'a> Try<'a> {
             .collect();
         self.commit(&mut pipeline, &applied, announcement, check)
             .await
+    }
+
+    /// The variables of all migrations.
+    fn variables(&self) -> Variables {
+        let all = self.migrations.iter().map(|one| &one.variables);
+        all.fold(Variables::default(), |all, own| all.and(own))
     }
 
     /// Back to what a session is at its start, then our own settings.
@@ -232,7 +242,10 @@ impl<'a> Try<'a> {
                     self.ran[index].began = Some(Instant::now());
                 }
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
-                    let class = Class::of(&statement.text);
+                    let is_copy = statement.copy_from_stdin;
+                    let variables = &self.migrations[current].variables;
+                    let placed = Placed::new(statement, variables);
+                    let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
                     // Around the savepoints of a file, so that those left open
@@ -243,11 +256,11 @@ impl<'a> Try<'a> {
                         pipeline.push(&SAVEPOINT.into(), Flight::Ours { migration: current });
                     }
                     self.ran[current].statements += 1;
-                    if statement.copy_from_stdin {
+                    if is_copy {
                         self.drain(pipeline).await?;
-                        self.copy(current, statement, &mut feed).await?;
+                        self.copy(current, placed, &mut feed).await?;
                     } else {
-                        self.send(pipeline, current, statement, &class).await?;
+                        self.send(pipeline, current, placed, &class).await?;
                     }
                 }
                 // Data without its COPY cannot come out of the splitter.
@@ -261,8 +274,12 @@ impl<'a> Try<'a> {
                 }
                 Feed::Failed(diagnostic) => return Err(Ended::Failed(diagnostic)),
             }
-            while pipeline.is_full() {
-                self.reply(pipeline).await?;
+            // A good part of them at once: the server's answers come in lumps,
+            // and to be woken for each takes longer than it does.
+            if pipeline.is_full() {
+                while !pipeline.has_room() {
+                    self.reply(pipeline).await?;
+                }
             }
         }
         Ok(())
@@ -272,10 +289,9 @@ impl<'a> Try<'a> {
         &mut self,
         pipeline: &mut Pipeline<'_, Flight>,
         migration: usize,
-        statement: Statement,
+        placed: Placed,
         class: &Class,
     ) -> Result<(), Ended> {
-        let placed = Placed::new(statement);
         // Behind an error it would bring the transaction back to life, and the
         // rest of the file would run as if nothing had happened.
         if class.control == Some(TransactionControl::RollbackTo) {
@@ -309,11 +325,10 @@ impl<'a> Try<'a> {
     async fn copy(
         &mut self,
         migration: usize,
-        statement: Statement,
-        feed: &mut tokio::sync::mpsc::Receiver<Feed>,
+        placed: Placed,
+        feed: &mut Feeding,
     ) -> Result<(), Ended> {
         let session = self.session;
-        let placed = Placed::new(statement);
         let text = Arc::clone(&placed.text);
         let flight = Flight::Statement { migration, placed };
         let mut copy = match self.guard(session.copy_in(&text)).await? {
@@ -465,15 +480,4 @@ fn durations(ran: &[Ran]) -> Vec<Duration> {
             duration
         })
         .collect()
-}
-
-impl Placed {
-    /// Takes the statement's text.
-    fn new(statement: Statement) -> Self {
-        Self {
-            text: statement.text.into(),
-            span: statement.span,
-            line: statement.position.line,
-        }
-    }
 }

@@ -2,13 +2,10 @@
 //! throwaway server is given before anything else.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
-
 use super::failure::{Placed, failure};
-use super::feed::{Feed, feed};
+use super::feed::{Feed, Feeding, feed};
 use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::postgres::{Error, Session, Target};
@@ -43,12 +40,9 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
             Feed::Failed(diagnostic) => return Err(ScriptError::Failed(diagnostic)),
             _ => continue,
         };
-        let placed = Placed {
-            text: Arc::from(statement.text),
-            span: statement.span,
-            line: statement.position.line,
-        };
-        let done = if statement.copy_from_stdin {
+        let is_copy = statement.copy_from_stdin;
+        let placed = Placed::new(statement, &script.variables);
+        let done = if is_copy {
             copy(&session, &placed.text, &mut feed).await
         } else {
             session.execute(&placed.text).await
@@ -65,7 +59,7 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
     Ok(())
 }
 
-async fn copy(session: &Session, sql: &str, feed: &mut Receiver<Feed>) -> Result<(), Error> {
+async fn copy(session: &Session, sql: &str, feed: &mut Feeding) -> Result<(), Error> {
     let mut copy = session.copy_in(sql).await?;
     while let Some(Feed::Piece(OwnedPiece::CopyData(data))) = feed.recv().await {
         if let Err(error) = copy.send(data.into()).await {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::{Placed, failure};
 use super::role::Made;
-use super::{ApplyError, Event, Run, Signal};
+use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
@@ -26,8 +26,10 @@ use crate::statement::{Class, Digest, Fingerprint, Statement};
 mod clean_up;
 mod inside;
 mod look;
+mod lost;
 mod outside;
 mod partitioned;
+mod prepared;
 mod reader;
 mod resume;
 mod watch;
@@ -147,6 +149,7 @@ pub(super) async fn run(
         outlined = outline(migration)?;
         &outlined
     };
+    session.conceal(&migration.variables);
     let began = Instant::now();
     let mut roles = Made::default();
     loop {
@@ -162,7 +165,8 @@ pub(super) async fn run(
                 });
             }
             // What is done already is not run again, as in any later run.
-            Err(StandaloneError::Failed(diagnostic)) if roles.make(run, &diagnostic).await? => {}
+            Err(StandaloneError::Failed(diagnostic))
+                if roles.make(run, &diagnostic, &migration.variables).await? => {}
             Err(error) => {
                 standalone.note_failure(&error).await;
                 return Err(error);
@@ -283,7 +287,9 @@ impl<'a> Standalone<'a> {
             .await?;
         let resume = resume::resume(self.items, &intents)
             .map_err(|difference| self.refuse_difference(&difference))?;
-        for intent in &resume.stale {
+        self.refuse_unasked(&resume)?;
+        for intent in resume.stale {
+            let intent = intent.fill(&self.migration.variables);
             clean_up::clean_up_one(
                 self.run,
                 self.ledger,
@@ -291,11 +297,15 @@ impl<'a> Standalone<'a> {
                 &mut self.watch,
                 &self.migration.name,
                 Some(&self.migration.source),
-                intent,
+                &intent,
             )
             .await?;
         }
-        self.statements(resume.next, resume.open).await?;
+        let next = match &resume.prepared {
+            Some(intent) => self.after_prepared(resume.next, intent).await?,
+            None => resume.next,
+        };
+        self.statements(next, resume.open).await?;
         self.clean().await?;
         if !self.is_recorded {
             let sql = self.ledger.end_begun_sql(&applied);
@@ -305,7 +315,7 @@ impl<'a> Standalone<'a> {
         }
         Ok(Report {
             statements: self.items.len(),
-            skipped: resume.next,
+            skipped: next,
             ..Report::default()
         })
     }
@@ -324,12 +334,13 @@ impl<'a> Standalone<'a> {
                 return Ok(());
             };
             let piece = self.piece(next, statement)?;
+            self.watch.begin(&self.migration.name, next + 1);
             if told.replace(next) != Some(next) {
                 self.run.events.tell(Event::StatementBegan {
                     name: self.migration.name.clone(),
                     number: next + 1,
                     of: self.items.len(),
-                    sql: first_line(&piece.placed.text),
+                    sql: first_line(piece.placed.written()),
                 });
             }
             let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
@@ -354,12 +365,8 @@ impl<'a> Standalone<'a> {
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
         let fingerprint = Fingerprint::of(&statement.text);
         let is_copy = statement.copy_from_stdin;
-        let class = Class::of(&statement.text);
-        let placed = Placed {
-            text: statement.text.into(),
-            span: statement.span,
-            line: statement.position.line,
-        };
+        let placed = Placed::new(statement, &self.migration.variables);
+        let class = Class::of(&placed.text);
         if self.items.get(index).map(|item| item.fingerprint) != Some(fingerprint) {
             let diagnostic = Diagnostic::new(
                 code::CHANGED_WHILE_BEGUN,
@@ -441,9 +448,21 @@ impl<'a> Standalone<'a> {
         }
     }
 
+    /// Whether what another try may cure is tried again at all.
+    fn may_retry(&self) -> bool {
+        !self.run.settings.retry_for.is_zero()
+    }
+
     /// The server's error at its statement.
     fn diagnostic(&self, placed: &Placed, error: &ServerError) -> Diagnostic {
-        failure(self.migration, placed, error)
+        let diagnostic = failure(self.migration, placed, error);
+        match error.failure() {
+            failure if failure.is_transient() && !self.may_retry() => diagnostic.note(NOT_RETRIED),
+            Failure::EnumValueUnusable => diagnostic.help(
+                "an enum value cannot be used by the transaction that adds it: write ALTER TYPE … ADD VALUE before the BEGIN, outside of it",
+            ),
+            _ => diagnostic,
+        }
     }
 
     /// The error that ends the migration.

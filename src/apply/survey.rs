@@ -45,7 +45,8 @@ impl Survey {
 ///
 /// # Errors
 /// [`ApplyError::Invalid`] with all that is wrong in files and history;
-/// [`ApplyError::Refused`] if there is no expected schema for the server;
+/// [`ApplyError::Refused`] if there is no expected schema for the server, or
+/// another tool has applied some of the migrations;
 /// [`ApplyError::Postgres`].
 pub async fn survey(
     session: &Session,
@@ -55,6 +56,9 @@ pub async fn survey(
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
     let history = ledger.history(session).await?;
+    if history.ledger.is_none() {
+        super::adopt::refuse_another_ledger(session, migrations).await?;
+    }
     let mut diagnostics: Vec<Diagnostic> = migrations
         .iter()
         .filter(|migration| is_pending(&history, migration))
@@ -76,7 +80,7 @@ pub async fn survey(
     if let Some(expectation) = expectation {
         expectation.admit(&plan, &graph, &history)?;
     }
-    let fingerprint = fingerprint(&graph);
+    let fingerprint = fingerprint(graph.migrations());
     Ok(Survey {
         graph,
         history,
@@ -130,8 +134,12 @@ fn outline_pending(
             depth == Depth::Relations && !outline.is_parsed && migration.problems.is_empty()
         }
     });
-    files::outline(&mut pending, depth)
-        .map_err(|error| ApplyError::Invalid(vec![unreadable(code::UNREADABLE, &error)]))
+    files::outline(&mut pending, depth).map_err(|error| unreadable_file(&error))
+}
+
+/// A migration that was there and cannot be read any more.
+pub(super) fn unreadable_file(error: &files::Error) -> ApplyError {
+    ApplyError::Invalid(vec![unreadable(code::UNREADABLE, error)])
 }
 
 /// Outlines what was given up and has no schema diff: what it may have changed
@@ -176,9 +184,10 @@ fn has_error(diagnostics: &[Diagnostic]) -> bool {
         .any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
-fn fingerprint(graph: &Graph) -> String {
+/// Of batch migrations, by name: `sha256:…`.
+pub(super) fn fingerprint<'a>(migrations: impl Iterator<Item = &'a Migration>) -> String {
     let mut hash = Sha256::new();
-    for migration in graph.migrations() {
+    for migration in migrations {
         if migration.kind != Kind::Concurrent {
             hash.update(migration.name.as_str());
             hash.update([0]);

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::config;
 use super::duration::HumanDuration;
-use crate::apply::{Settings, Until};
+use crate::apply::{Answers, Settings, Until};
 
 /// Bounds of a run; `[up]` in segue.toml sets other defaults.
 #[derive(Args, Clone, Debug, Default)]
@@ -58,6 +58,7 @@ impl Bounds {
             concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
             commit_wait: bound(None, config.commit_wait, minutes(10)),
             strict: strict || config.strict.unwrap_or(false),
+            answers: Answers::default(),
         }
     }
 }

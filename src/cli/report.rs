@@ -18,6 +18,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
 use crate::schema::Diff;
 
+pub(crate) mod adopt_text;
 pub(crate) mod check;
 pub(crate) mod check_ci;
 pub(crate) mod check_json;
@@ -39,8 +40,8 @@ mod tell;
 pub(crate) mod verify_json;
 pub(crate) mod verify_text;
 
-pub(crate) use line::Line;
-use line::{Tone, heading};
+use line::heading;
+pub(crate) use line::{Line, Tone};
 use live::Live;
 use schema_diff::{Extent, Sides};
 use tell::Teller;

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::answers::AnswerArgs;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::duration::HumanDuration;
@@ -45,6 +46,9 @@ pub struct UpArgs {
     pub strict: bool,
 
     #[command(flatten)]
+    pub answers: AnswerArgs,
+
+    #[command(flatten)]
     pub check: OnMismatchArgs,
 
     #[command(flatten)]
@@ -75,6 +79,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
     if let Some(bound) = args.commit_wait {
         settings.commit_wait = bound.0;
     }
+    settings.answers = args.answers.answers();
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);

@@ -9,11 +9,12 @@ use memchr::memmem;
 use super::{Error, excerpt, in_parallel, open, unreadable};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
-use crate::migration::{Item, Kind, Migration, Outline, Relations};
+use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Class, Digest, Fingerprint, Piece, SplitError, Splitter, Statement, TransactionControl, digests,
+    Brings, Class, Digest, Fingerprint, Piece, SplitError, Splitter, Statement, TransactionControl,
+    digests, is_one,
 };
-use crate::text::Span;
+use crate::text::{Filled, Span};
 
 /// How closely batch migrations are looked at; the statements of standalone
 /// and concurrent ones are always parsed.
@@ -162,16 +163,36 @@ impl Reading<'_> {
         self.end = statement.raw.end;
         self.outline.statements += 1;
 
-        let class = Class::of(&statement.text);
+        let filled = self.migration.variables.fill(&statement.text);
+        if let Some(filled) = &filled
+            && !is_one(&filled.text, statement.copy_from_stdin)
+        {
+            self.refuse_value(&statement, filled);
+            return;
+        }
+        let text = filled.as_ref().map_or(&statement.text, |one| &one.text);
+        let class = Class::of(text);
         self.outline.adds_enum_value |= class.adds_enum_value;
         if self.migration.kind == Kind::Batch {
-            self.refuse_control(&statement, &class);
+            self.refuse_control(&statement, text, &class);
         }
-        if let Some((range, name)) = codd_function_call(&statement.text) {
-            let span = Span::new(
-                statement.span.start + range.start,
-                statement.span.start + range.end,
-            );
+        if let Some(what) = Brings::of(text)
+            && self.outline.brings.iter().all(|one| one.what != what)
+        {
+            let length = statement.text.lines().next().map_or(0, str::len);
+            let span = Span::new(statement.span.start, statement.span.start + length);
+            self.outline.brings.push(Bringing {
+                what,
+                source: excerpt(self.migration, span, line),
+                span,
+            });
+        }
+        if let Some((range, name)) = codd_function_call(text) {
+            let (start, end) = match &filled {
+                Some(filled) => filled.written_range(range.start, range.end),
+                None => (range.start, range.end),
+            };
+            let span = Span::new(statement.span.start + start, statement.span.start + end);
             let source = excerpt(self.migration, statement.span, line);
             self.diagnostics
                 .push(codd_function_diagnostic(span, &name).source(&source));
@@ -186,20 +207,20 @@ impl Reading<'_> {
             });
         }
         if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
-            self.texts.push(statement.text);
+            self.texts
+                .push(filled.map_or(statement.text, |filled| filled.text));
         }
     }
 
     /// A transactional file must leave its transaction alone.
-    fn refuse_control(&mut self, statement: &Statement, class: &Class) {
+    fn refuse_control(&mut self, statement: &Statement, text: &str, class: &Class) {
         use TransactionControl as Control;
         let word = match class.control {
             None
             | Some(Control::Begin | Control::Savepoint | Control::Release | Control::RollbackTo) => {
                 return;
             }
-            Some(_) => statement
-                .text
+            Some(_) => text
                 .split(|char: char| !char.is_ascii_alphabetic())
                 .next()
                 .unwrap_or_default()
@@ -214,6 +235,22 @@ impl Reading<'_> {
             .source(&source)
             .label(statement.span, "would end the transaction of the whole batch")
             .help("remove it, or write `-- segue: no-txn` at the top of the file: its statements then run outside of the batch's transaction"),
+        );
+    }
+
+    /// A value may not make another statement of it, or several.
+    fn refuse_value(&mut self, statement: &Statement, filled: &Filled) {
+        let names = self.migration.variables.taken(&filled.written);
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let source = excerpt(self.migration, statement.span, statement.position.line);
+        self.diagnostics.push(
+            Diagnostic::new(
+                code::UNUSABLE_VALUE,
+                format!("with {} this is no single statement", names.join(" and ")),
+            )
+            .source(&source)
+            .label(statement.span, "a value ends it, or what it stands in")
+            .help("escape the value as this place in the SQL needs it; a `'` in a string is written twice"),
         );
     }
 

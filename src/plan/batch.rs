@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::brought;
 use super::{Block, Cut, CutReason, Step, View};
 use crate::history::Progress;
 use crate::migration::{Kind, Migration, Name};
@@ -32,16 +33,17 @@ pub(super) fn steps(view: &View<'_>, cuts: &BTreeSet<Cut>) -> Vec<Step> {
             continue;
         };
         let (first, after) = rest.split_at(prefix(rest, migration));
-        blocks(first, cuts, &mut steps);
+        blocks(view, first, cuts, &mut steps);
         rest = after;
         steps.push(Step::Foreground {
             concurrent: (*concurrent).clone(),
             needed_by: (*needed_by).clone(),
         });
     }
-    blocks(rest, cuts, &mut steps);
+    blocks(view, rest, cuts, &mut steps);
     if let Some(Step::Block(block)) = steps.last_mut() {
-        block.is_last = true;
+        // What is pending after that is not known yet.
+        block.is_last = block.brings.is_none();
     }
     steps
 }
@@ -79,11 +81,12 @@ fn prefix(rest: &[&Migration], concurrent: &Migration) -> usize {
 }
 
 /// Consecutive migrations as blocks and standalone steps.
-fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>) {
+fn blocks(view: &View<'_>, migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>) {
     let mut block: Vec<&Migration> = Vec::new();
     let end = |block: &mut Vec<&Migration>, cut: Option<Cut>, steps: &mut Vec<Step>| {
         if !block.is_empty() {
             steps.push(Step::Block(Block {
+                brings: block.last().and_then(|last| brought::brings(view, last)),
                 migrations: block.drain(..).map(|one| one.name.clone()).collect(),
                 cut,
                 is_last: false,
@@ -101,10 +104,27 @@ fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>
                 .as_ref()
                 .is_some_and(|outline| outline.adds_enum_value)
         };
-        let cut = if block.last().is_some_and(adds_enum_value) {
+        // One transaction is on one connection.
+        if block
+            .last()
+            .is_some_and(|last| !share_connection(last, migration))
+        {
+            end(&mut block, None, steps);
+        }
+        let foreseen = if block
+            .last()
+            .is_some_and(|last| brought::brings(view, last).is_some())
+        {
+            Some(CutReason::BringsLedger)
+        } else if block.last().is_some_and(adds_enum_value) {
+            Some(CutReason::EnumValue)
+        } else {
+            None
+        };
+        let cut = if let Some(reason) = foreseen {
             Some(Cut {
                 before: migration.name.clone(),
-                reason: CutReason::EnumValue,
+                reason,
             })
         } else {
             cuts.iter()
@@ -117,4 +137,10 @@ fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>
         block.push(migration);
     }
     end(&mut block, None, steps);
+}
+
+/// Whether both run on the same connection: equal strings are one.
+fn share_connection(one: &Migration, other: &Migration) -> bool {
+    let string = |migration: &Migration| Some(migration.connection.as_ref()?.string.clone());
+    string(one) == string(other)
 }

@@ -5,6 +5,7 @@
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 use super::connect::ConnectError;
+use crate::text::Variables;
 
 /// A failed operation on a session.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,16 @@ impl Failure {
 }
 
 impl Error {
+    /// The same with names of variables in place of their values.
+    #[must_use]
+    pub fn conceal(self, variables: &Variables) -> Self {
+        match self {
+            Self::Server(error) => Self::Server(Box::new(error.conceal(variables))),
+            Self::Lost(reason) => Self::Lost(variables.conceal(&reason)),
+            error @ (Self::Connect(_) | Self::Protocol(_)) => error,
+        }
+    }
+
     /// An answer that cannot be.
     #[must_use]
     pub fn protocol(what: &str) -> Self {
@@ -132,6 +143,19 @@ impl Error {
 }
 
 impl ServerError {
+    /// The same with names of variables in place of their values.
+    #[must_use]
+    pub fn conceal(mut self, variables: &Variables) -> Self {
+        if !variables.is_empty() {
+            let more = [&mut self.detail, &mut self.hint, &mut self.context];
+            for text in more.into_iter().flatten() {
+                *text = variables.conceal(text);
+            }
+            self.message = variables.conceal(&self.message);
+        }
+        self
+    }
+
     /// Whether it is a warning, class 01; `severity` is localized.
     #[must_use]
     pub fn is_warning(&self) -> bool {

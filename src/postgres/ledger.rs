@@ -13,6 +13,7 @@ use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
 
+mod adopt;
 mod done;
 mod expansion;
 mod intent;
@@ -21,6 +22,7 @@ mod rewrite;
 mod snapshot;
 mod write;
 
+pub use adopt::Adopted;
 pub use expansion::Made;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};

@@ -60,6 +60,9 @@ impl Object {
             Kind::Transaction(
                 TransactionControl::CommitPrepared | TransactionControl::RollbackPrepared,
             ) => (Class::PreparedTransaction, Act::Drop, gid(sql)?),
+            Kind::Transaction(TransactionControl::Prepare) => {
+                (Class::PreparedTransaction, Act::Create, gid(sql)?)
+            }
             _ => return None,
         };
         Some(Self { class, name, act })
@@ -107,6 +110,31 @@ pub fn next(object: &Object, looked: &Looked) -> Next {
         // is said again.
         Act::Create | Act::Drop | Act::Alter => Next::Run,
     }
+}
+
+/// What has been made outside of the tables of this database is not dropped by
+/// us: it is told.
+#[must_use]
+pub fn clean_up(object: &Object, looked: &Looked) -> Next {
+    let Some(intent) = &looked.intent else {
+        return Next::Done { reason: None };
+    };
+    match (object.class, object.act, &looked.object) {
+        (_, Act::Create, Some(_)) if intent.before.object.is_none() => {
+            Next::done(format!("{object} has been made, and stays"))
+        }
+        (Class::Subscription, Act::Create, None) if !intent.failed => Next::done(orphan(object)),
+        _ => Next::Done { reason: None },
+    }
+}
+
+/// The slot on the publisher is made before the subscription is committed.
+#[must_use]
+pub fn orphan(object: &Object) -> String {
+    format!(
+        "{object} is not there, but the interrupted try may have made its replication slot on the publisher, of the same name unless the statement gives another; it would keep the publisher's WAL for ever: there, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{}' AND NOT active;` removes it",
+        object.name
+    )
 }
 
 #[cfg(test)]
@@ -167,6 +195,30 @@ mod tests {
             Some("1663"),
             None,
             "run",
+        );
+    }
+
+    #[test]
+    fn what_stays_is_told() {
+        let kept = |sql: &str, now: Option<&str>| {
+            let mut facts = looked(vec![]);
+            facts.intent = intent(&[], None);
+            facts.object = now.map(ToOwned::to_owned);
+            shown(&clean_up(&object(sql), &facts))
+        };
+        assert_eq!(kept("CREATE DATABASE d", None), "done");
+        assert_eq!(
+            kept("CREATE DATABASE d", Some("1663")),
+            "done: database `d` has been made, and stays"
+        );
+        assert_eq!(
+            kept("PREPARE TRANSACTION 'x'", Some("735")),
+            "done: prepared transaction `x` has been made, and stays"
+        );
+        let sql = "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p";
+        assert_eq!(
+            kept(sql, None),
+            "done: subscription `s` is not there, but the interrupted try may have made its replication slot on the publisher, of the same name unless the statement gives another; it would keep the publisher's WAL for ever: there, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 's' AND NOT active;` removes it"
         );
     }
 

@@ -15,6 +15,9 @@ mod index;
 mod kind;
 mod names;
 mod relations;
+mod session;
+
+pub use session::SessionUse;
 
 /// The tree of a deep expression is built, walked and freed by recursion. The
 /// parser itself stops at 2 MB of stack (some 700 operands of `||`), which is
@@ -78,6 +81,12 @@ pub fn gid(sql: &str) -> Option<String> {
         _ => None,
     })
     .flatten()
+}
+
+/// What a statement has to do with the session that runs it.
+#[must_use]
+pub fn session_use(sql: &str) -> Option<SessionUse> {
+    with_stack(|| session::of(statement(&parse(sql)?)?)).flatten()
 }
 
 /// Runs `work` on a thread with a large stack; `None` if there is no thread.

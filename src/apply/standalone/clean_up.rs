@@ -99,14 +99,7 @@ pub(in crate::apply) async fn clean_up(
     session: &mut Session,
     migration: &Migration,
 ) -> Result<(), StandaloneError> {
-    clean_up_by_name(
-        run,
-        ledger,
-        session,
-        &migration.name,
-        Some(&migration.source),
-    )
-    .await
+    clean_up_by_name(run, ledger, session, &migration.name, Some(migration)).await
 }
 
 /// As [`clean_up`], where the file may be gone.
@@ -118,14 +111,19 @@ pub(in crate::apply) async fn clean_up_by_name(
     ledger: &Ledger,
     session: &mut Session,
     name: &Name,
-    source: Option<&Arc<Source>>,
+    migration: Option<&Migration>,
 ) -> Result<(), StandaloneError> {
+    let source = migration.map(|migration| &migration.source);
+    let variables = migration.map(|migration| migration.variables.clone());
+    let variables = variables.unwrap_or_default();
     // The file may have left it with another role and another search_path.
     let clean = settings::clean_builder(session.server_version());
     session.execute(&clean).await?;
     let mut watch = Watch::new(run, session, false);
     for intent in ledger.intents(session, name).await? {
         if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
+            let intent = intent.fill(&variables);
+            watch.begin(name, intent.statement + 1);
             clean_up_one(run, ledger, session, &mut watch, name, source, &intent).await?;
             watch.forget();
         }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::clean_up::{clean_up_subject, drop_index, finalize};
 use super::look::{By, Subject, Try};
+use super::resume::Resume;
 use super::{Piece, Standalone, StandaloneError, ended_by};
-use crate::apply::Event;
+use crate::apply::{Answer, Event, Verdict};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
@@ -45,6 +46,7 @@ impl Standalone<'_> {
             let next = subject.work.next(&looked);
             if !matches!(next, Next::WaitFor { .. }) {
                 self.watch.go_on();
+                self.refuse_answer(piece, &next)?;
             }
             match next {
                 Next::Run => {
@@ -64,7 +66,7 @@ impl Standalone<'_> {
                         Ok(()) => ended = Some(Ended::Well),
                         Err(server) => {
                             self.note_try(&subject, &server).await?;
-                            let is_curable = server.failure().is_transient();
+                            let is_curable = server.failure().is_transient() && self.may_retry();
                             ended = Some(if is_curable {
                                 Ended::Curable
                             } else {
@@ -76,11 +78,7 @@ impl Standalone<'_> {
                 }
                 Next::Done { reason } => {
                     if let Some(reason) = reason {
-                        self.run.events.tell(Event::StatementSkipped {
-                            name: self.migration.name.clone(),
-                            number: piece.index + 1,
-                            reason,
-                        });
+                        self.tell_skipped(piece, reason);
                     }
                     return self.mark_done(piece, &subject).await;
                 }
@@ -109,11 +107,82 @@ impl Standalone<'_> {
                     self.finalize(piece, &parent, &partition).await?;
                 }
                 Next::Expand => return Box::pin(self.expand(piece, subject, &looked)).await,
-                Next::Refuse(refusal) | Next::Ask(refusal) => {
-                    return Err(self.refuse(piece, refusal));
+                Next::Refuse(refusal) => return Err(self.refuse(piece, refusal)),
+                Next::Ask(refusal) => {
+                    let Some(answer) = self.answer(piece) else {
+                        return Err(self.ask(piece, refusal));
+                    };
+                    match answer.verdict {
+                        // What that try has done is known now.
+                        Verdict::Redo => subject.last = None,
+                        Verdict::Done => {
+                            self.tell_skipped(piece, "`--done` says so".to_owned());
+                            return self.mark_done(piece, &subject).await;
+                        }
+                    }
                 }
             }
         }
+    }
+
+    fn tell_skipped(&self, piece: &Piece, reason: String) {
+        self.run.events.tell(Event::StatementSkipped {
+            name: self.migration.name.clone(),
+            number: piece.index + 1,
+            reason,
+        });
+    }
+
+    /// An answer to what can be found out by looking may be wrong.
+    fn refuse_answer(&self, piece: &Piece, next: &Next) -> Result<(), StandaloneError> {
+        let answer = match next {
+            Next::Ask(_) => None,
+            _ => self.answer(piece),
+        };
+        match answer {
+            Some(answer) => {
+                Err(self.unasked(&answer, "segue can see what became of this statement"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an answer about a statement that was not interrupted.
+    pub(super) fn refuse_unasked(&self, resume: &Resume) -> Result<(), StandaloneError> {
+        let answers = &self.run.settings.answers;
+        match answers.about(&self.migration.name) {
+            Some(answer) if resume.open.is_none() || answer.number != resume.next + 1 => {
+                Err(self.unasked(&answer, "this statement, as it is now, was not interrupted"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unasked(&self, answer: &Answer, why: &str) -> StandaloneError {
+        let diagnostic = Diagnostic::new(
+            code::HALF_WAY,
+            format!(
+                "`{} {}:{}` answers a question that is not asked",
+                answer.verdict.option(),
+                answer.name,
+                answer.number
+            ),
+        );
+        let diagnostic = match self.items.get(answer.number - 1) {
+            Some(item) => diagnostic
+                .source(&files::excerpt(self.migration, item.span, item.line))
+                .label(item.span, why),
+            None => diagnostic.source(&self.migration.source),
+        };
+        StandaloneError::Failed(Box::new(diagnostic.help(
+            "leave it out: what segue cannot find out by itself it asks for, with the option to type",
+        )))
+    }
+
+    /// What the user says of this statement; the answer is taken.
+    fn answer(&self, piece: &Piece) -> Option<Answer> {
+        let answers = &self.run.settings.answers;
+        answers.take(&self.migration.name, piece.index + 1)
     }
 
     pub(super) async fn write_intent(
@@ -129,7 +198,7 @@ impl Standalone<'_> {
             indexes_before: &indexes_before,
             target: looked.named,
             before: before.clone(),
-            ..self.record(piece.index, &piece.placed.text)
+            ..self.record(piece.index, piece.placed.written())
         };
         let id = self.ledger.write_intent(self.session, &intent).await?;
         Ok(Try {
@@ -154,7 +223,14 @@ impl Standalone<'_> {
         // These take ACCESS EXCLUSIVE, and traffic would queue behind them.
         let queues = matches!(
             subject.digest.map(|digest| &digest.kind),
-            Some(Kind::Vacuum { full: true, .. } | Kind::Cluster { .. })
+            Some(
+                Kind::Vacuum { full: true, .. }
+                    | Kind::Cluster { .. }
+                    | Kind::Reindex {
+                        concurrently: false,
+                        ..
+                    }
+            )
         );
         let lock_timeout = queues.then_some(self.lock_timeout);
         let before = timeouts::replace(self.session, lock_timeout).await?;
@@ -227,7 +303,7 @@ impl Standalone<'_> {
         let mut statements = if let Some(last) = &subject.last {
             vec![self.ledger.end_intent_sql(last.id, &IntentState::Done)]
         } else {
-            let done = [self.record(piece.index, &piece.placed.text)];
+            let done = [self.record(piece.index, piece.placed.written())];
             self.ledger.done_sql(self.session, &done)
         };
         if is_last {
@@ -301,6 +377,19 @@ impl Standalone<'_> {
             "`DROP INDEX CONCURRENTLY {name};`, then run segue again"
         ));
         StandaloneError::Failed(Box::new(diagnostic))
+    }
+
+    /// Asks what became of an earlier try.
+    fn ask(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
+        let statement = format!("{}:{}", self.migration.name, piece.index + 1);
+        let refusal = Refusal {
+            help: format!(
+                "{}; then `segue up --redo {statement}` runs it again, or `segue up --done {statement}` goes on after it; `-- segue: rerunnable` at the top of the file says that it may always run again",
+                refusal.help
+            ),
+            ..refusal
+        };
+        self.refuse(piece, refusal)
     }
 
     pub(super) fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {

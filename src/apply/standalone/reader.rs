@@ -1,15 +1,13 @@
 //! The statements of one file, as they are asked for.
 
-use tokio::sync::mpsc::Receiver;
-
 use super::StandaloneError;
-use crate::apply::feed::{Feed, feed};
+use crate::apply::feed::{Feed, Feeding, feed};
 use crate::migration::Migration;
 use crate::statement::{OwnedPiece, Statement};
 
 /// Reads one file.
 pub(super) struct Reader {
-    feed: Receiver<Feed>,
+    feed: Feeding,
 }
 
 impl Reader {

@@ -6,7 +6,9 @@ use super::json::{VERSION, cut};
 use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{BeforeReady, Checks, CutReason, Fact, Plan, Ready, Step, TailStep};
+use crate::plan::{
+    BeforeReady, Checks, CutReason, Fact, Needs, Plan, Ready, Record, Step, TailStep,
+};
 
 /// The plan; `edges` are those that touch it.
 pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
@@ -40,6 +42,15 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
         "checks": checks(&plan.checks),
         "edges": edges,
+        "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+    })
+}
+
+fn needs((name, needs): (&Name, &Needs)) -> Value {
+    json!({
+        "migration": name.as_str(),
+        "connection": needs.connection,
+        "variables": needs.variables,
     })
 }
 
@@ -83,6 +94,14 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     match reason {
         CutReason::EnumValue => "enum-value",
         CutReason::LockMemory => "lock-memory",
+        CutReason::BringsLedger => "brings-ledger",
+    }
+}
+
+fn record(record: Record) -> &'static str {
+    match record {
+        Record::Segue => "segue",
+        Record::Codd => "codd",
     }
 }
 
@@ -92,6 +111,7 @@ fn step(step: &Step) -> Value {
             "step": "block",
             "migrations": names(&block.migrations),
             "cut": block.cut.as_ref().map(cut),
+            "brings": block.brings.map(record),
         }),
         Step::Standalone(name) => json!({
             "step": "standalone",

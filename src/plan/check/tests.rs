@@ -7,6 +7,7 @@ fn block() -> Step {
     Step::Block(Block {
         migrations: vec![Name::new("1.sql")],
         cut: None,
+        brings: None,
         is_last: true,
     })
 }

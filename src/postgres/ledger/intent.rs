@@ -7,6 +7,7 @@ use crate::postgres::{Backend, Error, Session, TextRow, column, literal};
 use crate::procedure::Before;
 use crate::procedure::partitioned_index::{Building, Notes};
 use crate::statement::Fingerprint;
+use crate::text::Variables;
 
 /// How far the statement of an intent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,18 @@ pub struct NewIntent<'a> {
     pub before: Before,
     /// Which deployment.
     pub deployment: Option<i64>,
+}
+
+impl Intent {
+    /// The same with the values of variables in its text, which is kept as it
+    /// is written in the file.
+    #[must_use]
+    pub fn fill(mut self, variables: &Variables) -> Self {
+        if let Some(filled) = variables.fill(&self.sql) {
+            self.sql = filled.text;
+        }
+        self
+    }
 }
 
 impl Ledger {

@@ -55,7 +55,7 @@ pub struct Notice {
 
 impl Notice {
     /// The statement that tells it when its transaction commits.
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         let payload = serde_json::to_string(self).expect("strings and numbers only");
         format!(
             "SELECT pg_catalog.pg_notify({}, {})",
@@ -65,7 +65,7 @@ impl Notice {
     }
 }
 
-fn kind_text(kind: Kind) -> &'static str {
+pub(super) fn kind_text(kind: Kind) -> &'static str {
     match kind {
         Kind::Batch => "batch",
         Kind::Standalone => "standalone",
@@ -73,7 +73,7 @@ fn kind_text(kind: Kind) -> &'static str {
     }
 }
 
-fn name_or_null(name: Option<&str>) -> String {
+pub(super) fn name_or_null(name: Option<&str>) -> String {
     name.map_or_else(|| "NULL".to_owned(), literal)
 }
 

@@ -43,6 +43,7 @@ fn all() -> Vec<Event> {
         batch: Vec::new(),
         ready: Ready::Already(1),
         tail: Vec::new(),
+        needs: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
@@ -65,6 +66,13 @@ fn all() -> Vec<Event> {
         Event::WaitingForLock {
             relation: None,
             blockers: vec![holder.clone()],
+        },
+        Event::StatementRetried {
+            name: name.clone(),
+            number: 2,
+            attempt: 1,
+            cause: "deadlock".to_owned(),
+            pause: second,
         },
         Event::BlockRetried {
             attempt: 1,

@@ -16,6 +16,7 @@ fn block(names: &[&str], cut: Option<Cut>, is_last: bool) -> Step {
     Step::Block(Block {
         migrations: names.iter().map(|text| name(text)).collect(),
         cut,
+        brings: None,
         is_last,
     })
 }
@@ -57,6 +58,7 @@ fn full() -> Plan {
             tail("7-c.sql", &[], Progress::Failed("could not".to_owned())),
             tail("8-c.sql", &["7-c.sql"], Progress::Pending),
         ],
+        needs: std::collections::BTreeMap::new(),
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),
             after_tail: true,

@@ -33,6 +33,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
     let block = Block {
         migrations: names.iter().map(|text| name(text)).collect(),
         cut: None,
+        brings: None,
         is_last: true,
     };
     Event::Planned(Box::new(Plan {
@@ -52,6 +53,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
                 progress: crate::history::Progress::Pending,
             })
             .collect(),
+        needs: std::collections::BTreeMap::new(),
         checks: crate::plan::Checks::Nothing,
     }))
 }
