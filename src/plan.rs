@@ -55,7 +55,7 @@ pub struct Options {
 
 /// Whose record of what has been applied comes with a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Record {
+pub enum LedgerOf {
     /// segue's own ledger.
     Segue,
     /// codd's table.
@@ -71,7 +71,7 @@ pub struct Block {
     pub cut: Option<Cut>,
     /// The record that its last migration brings: history is read and the plan
     /// made again after it.
-    pub brings: Option<Record>,
+    pub brings: Option<LedgerOf>,
     /// Whether its COMMIT makes the deployment ready.
     pub is_last: bool,
 }
@@ -161,6 +161,9 @@ pub struct Plan {
     /// Of the migrations that will run, by name: those that need more than the
     /// database at hand.
     pub needs: BTreeMap<Name, Needs>,
+    /// Of those again, by name: tables that are known to be partitioned, so
+    /// that their index is built partition by partition, as written.
+    pub expanded: BTreeMap<Name, Vec<String>>,
 }
 
 /// What a migration needs besides the database at hand.
@@ -224,6 +227,7 @@ impl Plan {
             tail,
             checks,
             needs: view.needs(),
+            expanded: BTreeMap::new(),
         })
     }
 
@@ -258,7 +262,7 @@ impl Plan {
     pub fn brings_ledger(&self) -> bool {
         matches!(
             self.batch.first(),
-            Some(Step::Block(block)) if block.brings == Some(Record::Segue)
+            Some(Step::Block(block)) if block.brings == Some(LedgerOf::Segue)
         )
     }
 

@@ -23,6 +23,7 @@ mod parse;
 mod reader;
 mod split_error;
 mod splitter;
+mod strings;
 
 pub use brings::Brings;
 pub use class::{Class, TransactionControl};
@@ -50,6 +51,25 @@ pub struct Statement {
     pub position: Position,
     /// `COPY … FROM STDIN`: its data follows, see [`Piece::CopyData`].
     pub copy_from_stdin: bool,
+    /// A plain `'…'` in it holds a backslash that escapes, since
+    /// `standard_conforming_strings` is off: nobody who takes it to be on reads
+    /// the statement right.
+    pub escapes_plain: bool,
+    /// It may have brought the session's default of
+    /// `standard_conforming_strings` back, which is taken to be on.
+    pub resets_strings: bool,
+}
+
+impl Statement {
+    /// What identifies it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        if self.escapes_plain {
+            Fingerprint::of_bytes(&self.text)
+        } else {
+            Fingerprint::of(&self.text)
+        }
+    }
 }
 
 /// What [`Splitter`] cuts a file into, in the order in which it is to be sent.

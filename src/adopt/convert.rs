@@ -204,8 +204,20 @@ impl Numbering {
                 _ => None,
             })
             .collect();
+        let mut after = versions
+            .last()
+            .map_or_else(Vec::new, |last| last.parts().to_vec());
+        match after.last_mut() {
+            Some(last) => *last += 1,
+            None => after.push(1),
+        }
+        let after = Version::new(after);
         let mut widths = vec![WIDTH_MIN - 1];
-        for version in versions.iter().filter(|version| stamp(version).is_none()) {
+        let numbered = versions
+            .into_iter()
+            .chain([&after])
+            .filter(|version| stamp(version).is_none());
+        for version in numbered {
             for (index, part) in version.parts().iter().enumerate() {
                 let width = part.to_string().len();
                 match widths.get_mut(index) {
@@ -215,17 +227,7 @@ impl Numbering {
             }
         }
         widths[0] += 1;
-        let mut after = versions
-            .last()
-            .map_or_else(Vec::new, |last| last.parts().to_vec());
-        match after.last_mut() {
-            Some(last) => *last += 1,
-            None => after.push(1),
-        }
-        Self {
-            widths,
-            after: Version::new(after),
-        }
+        Self { widths, after }
     }
 
     fn name(&self, key: &Key, title: &str) -> String {

@@ -10,8 +10,8 @@ use crate::history::LockKey;
 use crate::migration::{Migration, Name};
 use crate::postgres::adopt::{self, Found};
 use crate::postgres::ledger::{Adopted, Applied, Ledger, NewIntent};
-use crate::procedure::Before;
 use crate::postgres::{Error, Failure, Session};
+use crate::procedure::Before;
 use crate::statement::OwnedPiece;
 
 /// What is taken over.

@@ -4,7 +4,7 @@
 //! COMMIT is sent only after every reply has come without error: pipelined
 //! behind an error, it would keep half a migration.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
@@ -15,9 +15,9 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Migration, Name};
-use crate::plan::{Block, Cut};
+use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::{self, LockWait};
-use crate::postgres::ledger::{Applied, Ledger, Notice};
+use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
 use crate::statement::{Class, OwnedPiece, TransactionControl};
 use crate::text::Variables;
@@ -39,6 +39,12 @@ pub(super) struct Batch<'a> {
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
     pub(super) deployment: i64,
+    /// Name of the folder's last migration.
+    pub(super) last: Option<&'a Name>,
+    /// Fingerprint of the folder's batch migrations.
+    pub(super) fingerprint: &'a str,
+    /// Filled before the COMMIT of a block that brings segue's own ledger.
+    pub(super) brought: &'a OnceLock<Brought>,
 }
 
 /// What the block's transaction does besides running its migrations.
@@ -99,6 +105,8 @@ pub(super) struct Try<'a> {
     batch: &'a Batch<'a>,
     session: &'a Session,
     migrations: Vec<&'a Migration>,
+    /// The record that they bring.
+    brings: Option<LedgerOf>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
     ran: Vec<Ran>,
@@ -149,6 +157,7 @@ impl<'a> Try<'a> {
             session,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
+            brings: block.brings,
             sending: 0,
             wait: None,
             fire_before,
@@ -292,6 +301,7 @@ impl<'a> Try<'a> {
         placed: Placed,
         class: &Class,
     ) -> Result<(), Ended> {
+        let resets_strings = placed.resets_strings;
         // Behind an error it would bring the transaction back to life, and the
         // rest of the file would run as if nothing had happened.
         if class.control == Some(TransactionControl::RollbackTo) {
@@ -303,6 +313,9 @@ impl<'a> Try<'a> {
         if leaves_bounds {
             let bounds = settings::bounds(self.cap).into();
             pipeline.push(&bounds, Flight::Ours { migration });
+        }
+        if resets_strings {
+            pipeline.push(&settings::STRINGS.into(), Flight::Ours { migration });
         }
         Ok(())
     }

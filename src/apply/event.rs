@@ -20,6 +20,13 @@ pub enum Event {
     Planned(Box<Plan>),
     /// The ledger was made, in namespace `segue`.
     LedgerCreated,
+    /// A migration has brought segue's own tables, and they were taken over.
+    LedgerBrought {
+        /// The migration.
+        name: Name,
+        /// How many migrations they say are applied.
+        applied: usize,
+    },
     /// Another run is in its batch.
     WaitingForBatch {
         /// Who.
@@ -289,6 +296,7 @@ impl Event {
         match self {
             Self::Planned(_)
             | Self::LedgerCreated
+            | Self::LedgerBrought { .. }
             | Self::DeploymentBegan { .. }
             | Self::BlockBegan { .. }
             | Self::MigrationRan { .. }

@@ -22,6 +22,8 @@ pub struct Placed {
     pub span: Span,
     /// Line of its first byte, from 1.
     pub line: usize,
+    /// See [`Statement::resets_strings`].
+    pub resets_strings: bool,
 }
 
 impl Placed {
@@ -38,6 +40,7 @@ impl Placed {
             filled,
             span: statement.span,
             line: statement.position.line,
+            resets_strings: statement.resets_strings,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
-use crate::statement::{Class, Digest, Fingerprint, Statement};
+use crate::statement::{Class, Digest, Statement};
 
 mod clean_up;
 mod inside;
@@ -219,6 +219,8 @@ struct Piece {
     placed: Placed,
     class: Class,
     is_copy: bool,
+    /// See [`Statement::resets_strings`].
+    resets_strings: bool,
 }
 
 /// How far one step came.
@@ -363,7 +365,8 @@ impl<'a> Standalone<'a> {
     }
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
-        let fingerprint = Fingerprint::of(&statement.text);
+        let fingerprint = statement.fingerprint();
+        let resets_strings = statement.resets_strings;
         let is_copy = statement.copy_from_stdin;
         let placed = Placed::new(statement, &self.migration.variables);
         let class = Class::of(&placed.text);
@@ -381,6 +384,7 @@ impl<'a> Standalone<'a> {
             placed,
             class,
             is_copy,
+            resets_strings,
         })
     }
 

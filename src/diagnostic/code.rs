@@ -86,6 +86,8 @@ codes! {
         "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
     STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
         "The data of `COPY … FROM STDIN` begins on the line after the statement, so a further statement on the same line is cut in two by it. Put each on a line of its own."
+    BINARY_COPY "binary-copy" Error
+        "Binary data of a `COPY … FROM STDIN` has no end that could be found in a file: all that follows would be data. Write it as text or CSV, or let the server read a file of its own."
 
     // Directives
     UNSET_VARIABLE "unset-variable" Error

@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
 use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Brings, Class, Digest, Fingerprint, Piece, SplitError, Splitter, Statement, TransactionControl,
-    digests, is_one,
+    Brings, Class, Digest, Piece, SplitError, Splitter, Statement, TransactionControl, digests,
+    is_one,
 };
 use crate::text::{Filled, Span};
 
@@ -54,6 +54,8 @@ struct Reading<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Statements that are parsed at the end, together.
     texts: Vec<String>,
+    /// Those of them that the parser would read otherwise than the server.
+    unknown: Vec<usize>,
     bytes: usize,
     /// Where one of [`WORDS`] stands, still to be looked at.
     words: VecDeque<usize>,
@@ -76,12 +78,16 @@ pub(super) fn read_one(
         },
         diagnostics: Vec::new(),
         texts: Vec::new(),
+        unknown: Vec::new(),
         bytes: 0,
         words: VecDeque::new(),
         suspects: Vec::new(),
         end: 0,
     };
-    let mut splitter = Splitter::new();
+    let mut splitter = match migration.kind {
+        Kind::Batch => Splitter::in_transaction(),
+        Kind::Standalone | Kind::Concurrent => Splitter::new(),
+    };
     let mut chunk = vec![0; 64 * 1024];
     let mut at = 0;
     let split = loop {
@@ -200,13 +206,16 @@ impl Reading<'_> {
         self.bytes += statement.text.len();
         if self.migration.kind != Kind::Batch {
             self.outline.items.push(Item {
-                fingerprint: Fingerprint::of(&statement.text),
+                fingerprint: statement.fingerprint(),
                 span: statement.span,
                 line,
                 digest: None,
             });
         }
         if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
+            if statement.escapes_plain {
+                self.unknown.push(self.texts.len());
+            }
             self.texts
                 .push(filled.map_or(statement.text, |filled| filled.text));
         }
@@ -279,7 +288,10 @@ impl Reading<'_> {
             return;
         }
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        let digests = digests(&texts);
+        let mut digests = digests(&texts);
+        for index in &self.unknown {
+            digests[*index] = None;
+        }
         let is_whole = texts.len() == self.outline.statements;
         if is_whole && digests.iter().all(Option::is_some) {
             let mut relations = Relations::default();

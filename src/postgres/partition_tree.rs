@@ -6,6 +6,7 @@ use super::{Error, Session, TextRow, column, ident, literal};
 use crate::procedure::Index;
 use crate::procedure::partitioned_index::name::{self, Encoding};
 use crate::procedure::partitioned_index::{Kind, Node, Part};
+use crate::statement::RelationName;
 
 mod order;
 
@@ -109,6 +110,32 @@ async fn read(
         }
     }
     Ok(nodes)
+}
+
+/// Those of `tables` that are partitioned, as far as they are there.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn partitioned<'a>(
+    session: &Session,
+    tables: &BTreeSet<&'a RelationName>,
+) -> Result<BTreeSet<&'a RelationName>, Error> {
+    let tables: Vec<&RelationName> = tables.iter().copied().collect();
+    let rows: Vec<String> = tables
+        .iter()
+        .enumerate()
+        .map(|(place, table)| {
+            let name = match &table.namespace {
+                Some(namespace) => format!("{}.{}", ident(namespace), ident(&table.name)),
+                None => ident(&table.name),
+            };
+            format!("({place}, {})", literal(&name))
+        })
+        .collect();
+    let sql = include_str!("partition_tree/partitioned.sql").replace(":tables", &rows.join(", "));
+    let places = session.query(&sql).await?;
+    let places = places.iter().map(|row| column::<usize>(row, 0));
+    places.map(|place| Ok(tables[place?])).collect()
 }
 
 /// What is common to an index of a partitioned table and those of its

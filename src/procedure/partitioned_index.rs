@@ -159,6 +159,8 @@ pub enum Next {
     Drop {
         /// Qualified and quoted where needed.
         index: String,
+        /// Whether it is valid: it is given up, not repaired.
+        was_built: bool,
     },
     /// Drop this index of a partitioned table, with what is attached to it.
     DropWhole {
@@ -218,7 +220,10 @@ pub fn next(wanted: &Wanted, looked: &Looked) -> Next {
         return next;
     }
     if tree.has_foreign() {
-        return Next::Recreate;
+        return match tree.in_the_way() {
+            Some(part) => Next::Refuse(refusal::in_the_way(&part.index)),
+            None => Next::Recreate,
+        };
     }
     let pairs = tree.attach();
     if !pairs.is_empty() {
@@ -266,6 +271,7 @@ pub fn clean_up(looked: &Looked) -> Next {
             } else if node.holders.is_empty() {
                 return Next::Drop {
                     index: part.index.qualified.clone(),
+                    was_built: part.index.is_valid,
                 };
             } else {
                 return node.wait();
@@ -370,6 +376,7 @@ impl Looked {
             Some((node, _)) if !node.holders.is_empty() => node.wait(),
             Some((_, part)) => Next::Drop {
                 index: part.index.qualified.clone(),
+                was_built: false,
             },
         })
     }
@@ -458,6 +465,20 @@ impl<'a> Tree<'a> {
 
     fn has_foreign(&self) -> bool {
         self.parts().any(|(_, node, _)| node.kind == Kind::Foreign)
+    }
+
+    /// An invalid index that PostgreSQL would take all the same, as it takes
+    /// the oldest that matches.
+    fn in_the_way(&self) -> Option<&'a Part> {
+        self.parts().find_map(|(_, node, chosen)| {
+            let chosen = chosen?;
+            node.indexes.iter().find(|part| {
+                part.matches
+                    && !part.index.is_valid
+                    && part.attached_to.is_none()
+                    && part.index.oid < chosen.index.oid
+            })
+        })
     }
 
     /// The first index that is missing.

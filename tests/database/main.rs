@@ -2,6 +2,7 @@
 
 mod activity;
 mod add;
+mod adopt;
 mod batch;
 mod check;
 mod cli;
@@ -10,6 +11,7 @@ mod connect;
 mod cuts;
 mod deploy;
 mod diff;
+mod dumps;
 mod env_vars;
 mod fresh_database;
 mod introspect;
@@ -27,6 +29,7 @@ mod statement;
 mod steps;
 mod tail;
 mod throwaway;
+mod torture;
 mod triples;
 mod verify;
 mod write_schema;

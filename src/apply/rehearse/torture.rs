@@ -69,7 +69,7 @@ pub enum Told {
         points: usize,
         /// How many single faults there would be.
         all: usize,
-        /// At how many of the requests and phases.
+        /// At how many of the statements that change something and phases.
         hit: usize,
         /// How many of those there are.
         spots: usize,

@@ -201,7 +201,11 @@ impl Standalone<'_> {
         let session = &*self.session;
         let text = &piece.placed.text;
         if !piece.is_copy {
-            return self.watch.guard(session, session.execute(text)).await;
+            let result = self.watch.guard(session, session.execute(text)).await?;
+            if piece.resets_strings && result.is_ok() {
+                session.execute(settings::STRINGS).await?;
+            }
+            return Ok(result);
         }
         let mut copy = match self.watch.guard(session, session.copy_in(text)).await? {
             Ok(copy) => copy,

@@ -39,6 +39,8 @@ pub(super) struct Subject<'a> {
     pub(super) work: Work,
     pub(super) digest: Option<&'a Digest>,
     pub(super) last: Option<Try>,
+    /// Whether an earlier run was interrupted while it ran this statement.
+    pub(super) was_interrupted: bool,
 }
 
 /// By what the objects of a statement are found.

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, timeouts};
+use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
 use crate::procedure::partitioned_index::Notes;
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
@@ -31,6 +31,9 @@ impl Standalone<'_> {
             work: Work::of(digest, text, self.migration.rerunnable),
             digest,
             last: open.as_ref().map(Try::from),
+            was_interrupted: open
+                .as_ref()
+                .is_some_and(|open| open.state == IntentState::Begun),
         };
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
@@ -256,6 +259,9 @@ impl Standalone<'_> {
         } else {
             before.restore(self.session).await?;
         }
+        if piece.resets_strings && result.is_ok() {
+            self.session.execute(settings::STRINGS).await?;
+        }
         Ok(result)
     }
 
@@ -412,6 +418,13 @@ impl Standalone<'_> {
     ) -> Diagnostic {
         let diagnostic = self.diagnostic(&piece.placed, error);
         match (&subject.work, error.failure()) {
+            (Work::DetachPartition, Failure::NotInPrerequisiteState) if error.hint.is_none() => {
+                diagnostic.help("detach it without CONCURRENTLY, which takes ACCESS EXCLUSIVE for a moment, or detach the default partition first")
+            }
+            (Work::Object(object), _) if subject.was_interrupted => match object.advice() {
+                Some(advice) => diagnostic.note(advice),
+                None => diagnostic,
+            },
             (Work::CreateIndex(_), Failure::UniqueViolation) => diagnostic
                 .note("the invalid index that it left has been dropped: it would have refused new duplicates, and cost every write")
                 .help("remove the duplicates, then run segue again"),

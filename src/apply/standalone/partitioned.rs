@@ -145,7 +145,7 @@ impl Standalone<'_> {
                 Ok(())
             }
             Next::WaitFor { table, pids } => self.watch.wait_for(self.session, &table, &pids).await,
-            Next::Drop { index } => match self.drop_index(&index).await? {
+            Next::Drop { index, .. } => match self.drop_index(&index).await? {
                 Ok(()) => Ok(()),
                 Err(why) => Err(self.failed_to_drop(piece, &index, &why)),
             },

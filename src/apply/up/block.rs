@@ -1,5 +1,6 @@
 //! A block until it is committed: retries, cuts, lost connections.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
@@ -45,7 +46,8 @@ impl Runner<'_> {
                 attempt,
             });
             let tried = Instant::now();
-            let batch = self.batch_view(survey);
+            let brought = OnceLock::new();
+            let batch = self.batch_view(survey, &brought);
             let ended = Try::run(
                 &batch,
                 session,
@@ -60,10 +62,13 @@ impl Runner<'_> {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));
                     self.committed(block, tried.elapsed());
+                    if let Some(brought) = brought.get() {
+                        self.take_over(block, *brought).await?;
+                    }
                     if is_last {
                         self.tell_ready();
                     }
-                    return Ok(Next::Step);
+                    return Ok(after(block));
                 }
                 Ended::Retry { diagnostic, .. } if self.run.settings.retry_for.is_zero() => {
                     return Err(ApplyError::Migration {
@@ -116,12 +121,21 @@ impl Runner<'_> {
                     let Some(id) = commit else {
                         return self.lost(began, &reason).await;
                     };
+                    if let Some(brought) = brought.get() {
+                        self.deployment = Some(brought.deployment);
+                    }
                     if self.resolve(&id, block).await? {
                         self.committed(block, tried.elapsed());
+                        if let Some(brought) = brought.get() {
+                            self.take_over(block, *brought).await?;
+                        }
                         if is_last {
                             self.tell_ready();
                         }
-                        return Ok(Next::Step);
+                        return Ok(after(block));
+                    }
+                    if brought.get().is_some() {
+                        self.deployment = None;
                     }
                     return Ok(Next::PlanAgain);
                 }
@@ -340,6 +354,9 @@ impl Runner<'_> {
         }
         // While the lock was polled, another run may have applied the same
         // files: only the deployment's number tells that it was us.
+        if self.ledger.version().is_none() {
+            self.find_ledger().await?;
+        }
         let history = self.ledger.history(&self.control).await?;
         let committed = block.migrations.iter().all(|name| {
             history.records.get(name).is_some_and(|record| {
@@ -349,5 +366,14 @@ impl Runner<'_> {
         self.batch = Some(session);
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)
+    }
+}
+
+/// How the rest of a plan stands after `block`.
+fn after(block: &Block) -> Next {
+    if block.brings.is_some() {
+        Next::PlanAgain
+    } else {
+        Next::Step
     }
 }

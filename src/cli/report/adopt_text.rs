@@ -87,12 +87,16 @@ fn taken(taken: &Taken) -> String {
     if taken.is_partly {
         let _ = write!(
             line,
-            ", begun: the first {} are done",
-            count(taken.statements, "statement")
+            ", begun: the first {} done",
+            match taken.statements {
+                1 => "statement is".to_owned(),
+                count => format!("{count} statements are"),
+            }
         );
     }
     if let Some(at) = &taken.at {
-        let _ = write!(line, ", {}", at.get(..19).map_or(at.as_str(), |time| time));
+        let seconds = at.get(..19).unwrap_or(at).replace('T', " ");
+        let _ = write!(line, ", {seconds}Z");
     }
     line
 }

@@ -7,7 +7,7 @@ use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
 use crate::plan::{
-    BeforeReady, Checks, CutReason, Fact, Needs, Plan, Ready, Record, Step, TailStep,
+    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, TailStep,
 };
 
 /// The plan; `edges` are those that touch it.
@@ -43,6 +43,7 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "checks": checks(&plan.checks),
         "edges": edges,
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+        "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })
 }
 
@@ -52,6 +53,10 @@ fn needs((name, needs): (&Name, &Needs)) -> Value {
         "connection": needs.connection,
         "variables": needs.variables,
     })
+}
+
+fn expanded((name, tables): (&Name, &Vec<String>)) -> Value {
+    json!({ "migration": name.as_str(), "tables": tables })
 }
 
 fn checks(checks: &Checks) -> Value {
@@ -98,10 +103,10 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     }
 }
 
-fn record(record: Record) -> &'static str {
+fn record(record: LedgerOf) -> &'static str {
     match record {
-        Record::Segue => "segue",
-        Record::Codd => "codd",
+        LedgerOf::Segue => "segue",
+        LedgerOf::Codd => "codd",
     }
 }
 

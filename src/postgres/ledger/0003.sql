@@ -5,7 +5,7 @@ COMMENT ON COLUMN segue.intent.before IS 'What there was before the statement ra
 -- COMMIT that says so.
 DELETE FROM segue.intent i
  USING segue.migration m
- WHERE m.project = i.project AND m.file = i.file AND m.state IN ('applied', 'abandoned');
+ WHERE m.project = i.project AND m.file = i.file AND m.state = 'applied';
 
 ALTER TABLE segue.intent
     ADD COLUMN made oid[] NOT NULL DEFAULT '{}',

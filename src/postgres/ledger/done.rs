@@ -61,7 +61,8 @@ impl Ledger {
                 applied.checksum, applied.statements,
             ),
             format!("DELETE FROM segue.progress WHERE project = {project} AND file = {file}"),
-            // What is applied is never resumed.
+            // What is applied is never resumed. Of what is given up they stay:
+            // they are the list of what it has done.
             format!("DELETE FROM segue.intent WHERE project = {project} AND file = {file}"),
         ]
     }

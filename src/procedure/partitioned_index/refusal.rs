@@ -33,6 +33,22 @@ pub(super) fn leftover(index: &Index) -> Refusal {
     }
 }
 
+/// An invalid index of a partition that PostgreSQL would attach.
+pub(super) fn in_the_way(index: &Index) -> Refusal {
+    Refusal {
+        message: format!("an invalid index `{}` is in the way", index.qualified),
+        label: "would take it for its partition".to_owned(),
+        notes: vec![
+            "a foreign table is among the partitions, so PostgreSQL chooses what it attaches: the oldest that fits, valid or not".to_owned(),
+            "segue did not make it, so segue leaves it alone".to_owned(),
+        ],
+        help: format!(
+            "if nobody needs it: `DROP INDEX CONCURRENTLY {};`, then run segue again",
+            index.qualified
+        ),
+    }
+}
+
 /// All is attached, all is valid, and PostgreSQL has not looked.
 pub(super) fn stuck(index: &Index) -> Refusal {
     Refusal {

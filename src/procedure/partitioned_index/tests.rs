@@ -97,7 +97,10 @@ fn shown(next: &Next) -> String {
         Next::Build { node, number, of } => format!("build on {node}, {number} of {of}"),
         Next::NoteBuilt { built } => format!("built {built:?}"),
         Next::WaitFor { table, pids } => format!("wait for {table} {pids:?}"),
-        Next::Drop { index } => format!("drop {index}"),
+        Next::Drop { index, was_built } => match was_built {
+            true => format!("drop {index}, built"),
+            false => format!("drop {index}"),
+        },
         Next::DropWhole { oid, index } => format!("drop whole {index} ({oid})"),
         Next::Rebuild { node, index } => format!("rebuild {index} of {node}"),
         Next::Attach { pairs } => {
@@ -347,6 +350,11 @@ fn foreign_tables_have_no_index() {
         &[11],
         "recreate",
     );
+    check(
+        "p t, 10 i invalid\n  l a, 5 old invalid, 11 a_idx valid\n  f g",
+        &[11],
+        "refuse: an invalid index `public.old` is in the way",
+    );
     let facts = looked("p t, 10 i invalid\n  l a\n  f g", &[]);
     let mut wanted = wanted();
     wanted.unique = true;
@@ -381,7 +389,7 @@ fn giving_up_removes_what_is_ours() {
     check_clean_up(
         "p t, 10 i invalid\n  l a, 11 a_idx valid\n  l b, 5 b_idx valid",
         &[11],
-        "drop public.a_idx",
+        "drop public.a_idx, built",
     );
     check_clean_up(
         "p t, 10 i invalid\n  l a held, 11 a_idx valid",

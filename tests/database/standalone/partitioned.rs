@@ -5,7 +5,7 @@ mod like_plain;
 mod meanwhile;
 
 use super::{Case, check};
-use crate::support::{assert_same_snapshot, snapshot};
+use crate::support::{Project, TestDatabase, assert_same_snapshot, snapshot};
 
 /// Three partitions of `p`, each with a row; `b` is 1 in all of them.
 const FLAT: &str = "
@@ -28,7 +28,7 @@ const BUILT: &str = "
     ";
 
 /// A database with these tables, and a concurrent migration.
-fn case(setup: &str, sql: &str) -> Case {
+fn case(setup: &str, sql: &str) -> Case<'static> {
     let case = Case::new();
     case.database.run(setup);
     case.concurrent(sql);
@@ -176,6 +176,35 @@ fn duplicates_name_their_partition_and_the_rerun_keeps_the_good_ones() {
     assert_eq!(
         case.database.query("SELECT 'p1_a_idx'::regclass::oid"),
         before
+    );
+}
+
+#[test]
+fn an_ordinary_role_and_the_plan() {
+    let database = TestDatabase::new();
+    let role = database.role("owner", "LOGIN");
+    let name = database.name();
+    database.run(&format!(
+        "GRANT CREATE ON DATABASE {name} TO {role}; GRANT CREATE ON SCHEMA public TO {role};"
+    ));
+    let mut project = Project::on(&database);
+    project.env("DATABASE_URL", database.url_as(&role));
+    project.file("1-table.sql", FLAT);
+    project.segue(&["up"]).expect_success();
+    project.file(
+        "2-tail.sql",
+        &format!("-- segue: begin-concurrent-migration-with: 1-table.sql\n{INDEX}"),
+    );
+    let plan = project.segue(&["plan"]);
+    let tail = "Tail\n  2-tail.sql, on `p` partition by partition\n";
+    assert!(plan.stdout.contains(tail), "{}", plan.stdout);
+    let run = project.segue(&["up"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let told = "Building `2-tail.sql`: partition 2 of 3, `public.p2`";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert_eq!(
+        database.query("SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid IN ('p'::regclass, 'p1'::regclass, 'p2'::regclass, 'p3'::regclass)"),
+        "4"
     );
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::StandaloneError;
-use super::super::clean_up::{CLEAN_UP_MARK, drop_index};
+use super::super::clean_up::{CLEAN_UP_MARK, drop_index_since};
 use super::super::look::Try;
 use super::super::watch::Watch;
 use super::look;
@@ -50,8 +50,14 @@ pub(in crate::apply::standalone) async fn clean_up(
                 last.notes.made.extend(built);
             }
             Next::WaitFor { table, pids } => watch.wait_for(session, &table, &pids).await?,
-            Next::Drop { index } => {
-                if let Err(why) = drop_index(run, session, watch, migration, &index).await? {
+            Next::Drop { index, was_built } => {
+                let why = if was_built {
+                    "which is one partition's and not wanted without the others"
+                } else {
+                    "which a try that did not end well had left invalid"
+                };
+                let dropped = drop_index_since(run, session, watch, migration, &index, why);
+                if let Err(why) = dropped.await? {
                     let how = format!("DROP INDEX CONCURRENTLY {index}");
                     return Err(failed(source, &index, &how, why));
                 }

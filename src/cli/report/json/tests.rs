@@ -44,11 +44,16 @@ fn all() -> Vec<Event> {
         ready: Ready::Already(1),
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
+        expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
         Event::Planned(Box::new(plan)),
         Event::LedgerCreated,
+        Event::LedgerBrought {
+            name: name.clone(),
+            applied: 2,
+        },
         Event::WaitingForBatch {
             holder: holder.clone(),
         },

@@ -95,6 +95,32 @@ fn before_and_between_the_attaching() {
 }
 
 #[test]
+fn at_each_note() {
+    // The index of the whole, two for each partition, and the end.
+    for step in 1..=8 {
+        let case = case(FLAT, INDEX);
+        // The ledger is there already.
+        case.database.run(&format!(
+            "CREATE SEQUENCE gate;
+             CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('gate') = {step} THEN PERFORM pg_advisory_xact_lock(4711); END IF; RETURN new;
+             END $$;
+             CREATE TRIGGER gate BEFORE UPDATE ON segue.intent FOR EACH ROW EXECUTE FUNCTION gate()"
+        ));
+        let gate = case.database.session();
+        gate.run("SELECT pg_advisory_lock(4711)");
+        case.dies_while_waiting("UPDATE segue.intent");
+        gate.run("DROP TRIGGER gate ON segue.intent; DROP FUNCTION gate(); DROP SEQUENCE gate");
+        let told = case.up();
+        assert!(
+            told.ends_with("2-tail.sql is done\nsettled\n"),
+            "{step}: {told}"
+        );
+        assert_like_plain(&case, FLAT, INDEX);
+    }
+}
+
+#[test]
 fn at_any_moment() {
     let setup = "
         CREATE TABLE p (a int, b int) PARTITION BY LIST (a);
@@ -130,7 +156,7 @@ fn an_edited_statement_removes_what_the_old_one_made() {
     check(
         &case.up(),
         "
-        repaired: dropped `public.p1_a_idx`, which a try that did not end well had left invalid
+        repaired: dropped `public.p1_a_idx`, which is one partition's and not wanted without the others
         repaired: dropped `public.i`, which was not complete
         statement 1 of 1
         partition 2 of 3: public.p1
@@ -158,7 +184,7 @@ fn abandoning_removes_what_was_made_and_nothing_else() {
     check(
         &case.abandon("2-tail.sql"),
         "
-        repaired: dropped `public.p1_a_idx`, which a try that did not end well had left invalid
+        repaired: dropped `public.p1_a_idx`, which is one partition's and not wanted without the others
         repaired: dropped `public.i`, which was not complete
         the deployment is settled
         abandoned

@@ -3,7 +3,7 @@
 use super::{FLAT, INDEX, assert_like_plain, case, check, indexes};
 
 /// Runs `change` while the index of `p2` is built.
-fn meanwhile(change: &str, expected: &str) -> super::Case {
+fn meanwhile(change: &str, expected: &str) -> super::Case<'static> {
     let case = case(FLAT, INDEX);
     let writer = case.database.session();
     writer.run("BEGIN; LOCK TABLE p2 IN ROW EXCLUSIVE MODE");
