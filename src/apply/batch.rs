@@ -4,7 +4,7 @@
 //! COMMIT is sent only after every reply has come without error: pipelined
 //! behind an error, it would keep half a migration.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
@@ -15,12 +15,14 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Migration, Name};
-use crate::plan::{Block, Cut};
+use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::{self, LockWait};
-use crate::postgres::ledger::{Applied, Ledger, Notice};
+use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
-use crate::statement::{Class, OwnedPiece, Statement, TransactionControl};
+use crate::statement::{Class, OwnedPiece, TransactionControl};
+use crate::text::Variables;
 
+mod brought;
 mod commit;
 mod judge;
 mod verify;
@@ -38,6 +40,13 @@ pub(super) struct Batch<'a> {
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
     pub(super) deployment: i64,
+    /// Name of the folder's last migration.
+    pub(super) last: Option<&'a Name>,
+    /// Fingerprint of the folder's batch migrations.
+    pub(super) fingerprint: &'a str,
+    /// Filled before the COMMIT of a block that brings a record of what has
+    /// been applied.
+    pub(super) brought: &'a OnceLock<Brought>,
 }
 
 /// What the block's transaction does besides running its migrations.
@@ -98,6 +107,8 @@ pub(super) struct Try<'a> {
     batch: &'a Batch<'a>,
     session: &'a Session,
     migrations: Vec<&'a Migration>,
+    /// The record that they bring.
+    brings: Option<LedgerOf>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
     ran: Vec<Ran>,
@@ -148,6 +159,7 @@ impl<'a> Try<'a> {
             session,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
+            brings: block.brings,
             sending: 0,
             wait: None,
             fire_before,
@@ -168,6 +180,7 @@ impl<'a> Try<'a> {
         check: Option<&BlockCheck<'_>>,
     ) -> Result<Option<Box<Checked>>, Ended> {
         let session = self.session;
+        session.conceal(&self.variables());
         let mut pipeline = session.pipeline();
         for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
             pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
@@ -189,6 +202,12 @@ impl<'a> Try<'a> {
             .collect();
         self.commit(&mut pipeline, &applied, announcement, check)
             .await
+    }
+
+    /// The variables of all migrations.
+    fn variables(&self) -> Variables {
+        let all = self.migrations.iter().map(|one| &one.variables);
+        all.fold(Variables::default(), |all, own| all.and(own))
     }
 
     /// Back to what a session is at its start, then our own settings.
@@ -234,7 +253,10 @@ impl<'a> Try<'a> {
                     self.ran[index].began = Some(Instant::now());
                 }
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
-                    let class = Class::of(&statement.text);
+                    let is_copy = statement.copy_from_stdin;
+                    let variables = &self.migrations[current].variables;
+                    let placed = Placed::new(statement, variables);
+                    let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
                     // Around the savepoints of a file, so that those left open
@@ -245,11 +267,11 @@ impl<'a> Try<'a> {
                         pipeline.push(&SAVEPOINT.into(), Flight::Ours { migration: current });
                     }
                     self.ran[current].statements += 1;
-                    if statement.copy_from_stdin {
+                    if is_copy {
                         self.drain(pipeline).await?;
-                        self.copy(current, statement, &mut feed).await?;
+                        self.copy(current, placed, &mut feed).await?;
                     } else {
-                        self.send(pipeline, current, statement, &class).await?;
+                        self.send(pipeline, current, placed, &class).await?;
                     }
                 }
                 // Data without its COPY cannot come out of the splitter.
@@ -278,10 +300,10 @@ impl<'a> Try<'a> {
         &mut self,
         pipeline: &mut Pipeline<'_, Flight>,
         migration: usize,
-        statement: Statement,
+        placed: Placed,
         class: &Class,
     ) -> Result<(), Ended> {
-        let placed = Placed::new(statement);
+        let resets_strings = placed.resets_strings;
         // Behind an error it would bring the transaction back to life, and the
         // rest of the file would run as if nothing had happened.
         if class.control == Some(TransactionControl::RollbackTo) {
@@ -293,6 +315,9 @@ impl<'a> Try<'a> {
         if leaves_bounds {
             let bounds = settings::bounds(self.cap).into();
             pipeline.push(&bounds, Flight::Ours { migration });
+        }
+        if resets_strings {
+            pipeline.push(&settings::STRINGS.into(), Flight::Ours { migration });
         }
         Ok(())
     }
@@ -315,11 +340,10 @@ impl<'a> Try<'a> {
     async fn copy(
         &mut self,
         migration: usize,
-        statement: Statement,
+        placed: Placed,
         feed: &mut Feeding,
     ) -> Result<(), Ended> {
         let session = self.session;
-        let placed = Placed::new(statement);
         let text = Arc::clone(&placed.text);
         let flight = Flight::Statement { migration, placed };
         let mut copy = match self.guard(session.copy_in(&text)).await? {
@@ -471,15 +495,4 @@ fn durations(ran: &[Ran]) -> Vec<Duration> {
             duration
         })
         .collect()
-}
-
-impl Placed {
-    /// Takes the statement's text.
-    fn new(statement: Statement) -> Self {
-        Self {
-            text: statement.text.into(),
-            span: statement.span,
-            line: statement.position.line,
-        }
-    }
 }

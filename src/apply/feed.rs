@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Migration;
 use crate::statement::{OwnedPiece, ReadError};
+use crate::text::DataFiller;
 
 /// What the thread has read.
 pub(super) enum Feed {
@@ -108,9 +109,14 @@ fn read(migrations: &[Migration], out: &mut Out) -> Result<(), Unwanted> {
                 return out.send(Feed::Failed(diagnostic));
             }
         };
+        let mut filler = DataFiller::new(&migration.variables);
         for piece in statements {
             match piece {
-                Ok(piece) => out.send(Feed::Piece(piece))?,
+                Ok(piece) => {
+                    for piece in filled(piece, filler.as_mut()) {
+                        out.send(Feed::Piece(piece))?;
+                    }
+                }
                 Err(error) => {
                     let diagnostic = match &error {
                         ReadError::Split(error) => {
@@ -127,6 +133,21 @@ fn read(migrations: &[Migration], out: &mut Out) -> Result<(), Unwanted> {
         out.send(Feed::End)?;
     }
     Ok(())
+}
+
+/// Data with the values of variables; statements get them where their places
+/// are kept, by [`super::failure::Placed::new`].
+fn filled(piece: OwnedPiece, filler: Option<&mut DataFiller>) -> Vec<OwnedPiece> {
+    let data = |data: Vec<u8>| (!data.is_empty()).then_some(OwnedPiece::CopyData(data));
+    match (piece, filler) {
+        (OwnedPiece::CopyData(chunk), Some(filler)) => {
+            data(filler.push(&chunk)).into_iter().collect()
+        }
+        (end @ OwnedPiece::CopyEnd { .. }, Some(filler)) => {
+            data(filler.finish()).into_iter().chain([end]).collect()
+        }
+        (piece, _) => vec![piece],
+    }
 }
 
 fn unreadable(migration: &Migration, error: &dyn std::error::Error) -> Box<Diagnostic> {

@@ -2,7 +2,6 @@
 //! throwaway server is given before anything else.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::{Placed, failure};
@@ -41,12 +40,9 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
             Feed::Failed(diagnostic) => return Err(ScriptError::Failed(diagnostic)),
             _ => continue,
         };
-        let placed = Placed {
-            text: Arc::from(statement.text),
-            span: statement.span,
-            line: statement.position.line,
-        };
-        let done = if statement.copy_from_stdin {
+        let is_copy = statement.copy_from_stdin;
+        let placed = Placed::new(statement, &script.variables);
+        let done = if is_copy {
             copy(&session, &placed.text, &mut feed).await
         } else {
             session.execute(&placed.text).await

@@ -86,8 +86,14 @@ codes! {
         "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
     STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
         "The data of `COPY … FROM STDIN` begins on the line after the statement, so a further statement on the same line is cut in two by it. Put each on a line of its own."
+    BINARY_COPY "binary-copy" Error
+        "Binary data of a `COPY … FROM STDIN` has no end that could be found in a file: all that follows would be data. Write it as text or CSV, or let the server read a file of its own."
 
     // Directives
+    UNSET_VARIABLE "unset-variable" Error
+        "`env-vars` lists the environment variables whose values this file takes. One that is not set would leave `${NAME}` in the SQL, or nothing, and both may be run as something that nobody meant."
+    UNUSABLE_VALUE "unusable-value" Error
+        "The value of an environment variable is filled into the text as it is. Where it ends the string, statement or line that it stands in, the file would do something else than what is written in it: escape the value, or write that part into the file."
     UNKNOWN_DIRECTIVE "unknown-directive" Error
         "A comment that begins with `-- segue:` or `-- codd:` is a directive, and there is none of this name. Each directive has a page: `segue explain NAME`."
     MISSPELT_DIRECTIVE "misspelt-directive" Error
@@ -151,7 +157,7 @@ codes! {
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
     BRINGS_LEDGER "brings-ledger" Error
-        "The migration holds segue's own tables, as the dump of a whole database does. Such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
+        "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error
