@@ -161,6 +161,9 @@ pub struct Plan {
     /// Of the migrations that will run, by name: those that need more than the
     /// database at hand.
     pub needs: BTreeMap<Name, Needs>,
+    /// Of those again, by name: tables that are known to be partitioned, so
+    /// that their index is built partition by partition, as written.
+    pub expanded: BTreeMap<Name, Vec<String>>,
 }
 
 /// What a migration needs besides the database at hand.
@@ -224,6 +227,7 @@ impl Plan {
             tail,
             checks,
             needs: view.needs(),
+            expanded: BTreeMap::new(),
         })
     }
 

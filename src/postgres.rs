@@ -24,6 +24,7 @@ pub mod listen;
 pub mod lock;
 pub mod object;
 pub mod partition;
+pub mod partition_tree;
 pub mod progress;
 pub mod proxy;
 pub mod role;

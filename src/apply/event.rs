@@ -20,7 +20,8 @@ pub enum Event {
     Planned(Box<Plan>),
     /// The ledger was made, in namespace `segue`.
     LedgerCreated,
-    /// A migration has brought segue's own tables, and they were taken over.
+    /// A migration has brought a record of what has been applied, segue's own
+    /// tables or codd's, and it was taken over.
     LedgerBrought {
         /// The migration.
         name: Name,
@@ -164,6 +165,18 @@ pub enum Event {
         /// Why it counts as done.
         reason: String,
     },
+    /// The index of one partition begins to be built, for a statement on the
+    /// whole table.
+    PartitionBegan {
+        /// Of which migration.
+        name: Name,
+        /// Qualified and quoted where needed.
+        partition: String,
+        /// From 1; those that have their index already are counted too.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Something half-way was repaired.
     Repaired {
         /// Of which migration.
@@ -302,6 +315,7 @@ impl Event {
             | Self::MigrationDone { .. }
             | Self::StatementBegan { .. }
             | Self::StatementSkipped { .. }
+            | Self::PartitionBegan { .. }
             | Self::Repaired { .. }
             | Self::Progress { .. }
             | Self::Notice { .. } => Weight::Course,

@@ -16,6 +16,7 @@ use crate::migration::{Kind, Name};
 mod adopt;
 mod brought;
 mod done;
+mod expansion;
 mod intent;
 mod progress;
 mod rewrite;
@@ -24,6 +25,7 @@ mod write;
 
 pub use adopt::Adopted;
 pub use brought::Brought;
+pub use expansion::Made;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 

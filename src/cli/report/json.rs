@@ -175,6 +175,18 @@ pub(crate) fn event(event: &Event) -> Value {
             "number": number,
             "reason": reason,
         }),
+        Event::PartitionBegan {
+            name,
+            partition,
+            number,
+            of,
+        } => json!({
+            "event": "partition-began",
+            "migration": name.as_str(),
+            "partition": partition,
+            "number": number,
+            "of": of,
+        }),
         Event::Repaired { name, what } => json!({
             "event": "repaired",
             "migration": name.as_str(),

@@ -43,6 +43,7 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "checks": checks(&plan.checks),
         "edges": edges,
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+        "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })
 }
 
@@ -52,6 +53,10 @@ fn needs((name, needs): (&Name, &Needs)) -> Value {
         "connection": needs.connection,
         "variables": needs.variables,
     })
+}
+
+fn expanded((name, tables): (&Name, &Vec<String>)) -> Value {
+    json!({ "migration": name.as_str(), "tables": tables })
 }
 
 fn checks(checks: &Checks) -> Value {

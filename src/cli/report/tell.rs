@@ -243,6 +243,15 @@ impl Teller {
                 "Skipped",
                 format!("statement {number} of `{name}`: {reason}"),
             ),
+            Event::PartitionBegan {
+                name,
+                partition,
+                number,
+                of,
+            } => Line::active(
+                "Building",
+                format!("`{name}`: partition {number} of {of}, `{partition}`"),
+            ),
             Event::Repaired { name, what } => {
                 Line::notable("Repaired", format!("`{name}`: {what}"))
             }

@@ -297,6 +297,12 @@ fn tell(event: &Event) -> String {
         Event::StatementSkipped { number, reason, .. } => {
             format!("statement {number} is done: {reason}\n")
         }
+        Event::PartitionBegan {
+            partition,
+            number,
+            of,
+            ..
+        } => format!("partition {number} of {of}: {partition}\n"),
         Event::BlockRetried { attempt: 1, .. } => "the block is tried again\n".to_owned(),
         Event::ConnectionLost { .. } => "the connection was lost\n".to_owned(),
         Event::StatementRetried {

@@ -44,6 +44,7 @@ fn all() -> Vec<Event> {
         ready: Ready::Already(1),
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
+        expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
@@ -128,6 +129,12 @@ fn all() -> Vec<Event> {
         },
         Event::RoleMade {
             role: "app".to_owned(),
+        },
+        Event::PartitionBegan {
+            name: name.clone(),
+            partition: "public.p".to_owned(),
+            number: 1,
+            of: 2,
         },
         Event::Repaired {
             name: name.clone(),

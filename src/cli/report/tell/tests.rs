@@ -54,6 +54,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
             })
             .collect(),
         needs: std::collections::BTreeMap::new(),
+        expanded: std::collections::BTreeMap::new(),
         checks: crate::plan::Checks::Nothing,
     }))
 }
