@@ -108,8 +108,8 @@ impl Key {
         };
         self.kind == RequestKind::Connect
             // What follows BEGIN or SET in one message is of the session too,
-            // but for the rows of the ledger.
-            || ASKS.iter().any(|asks| is(asks)) && !self.text.contains("INSERT INTO segue.")
+            // unless it is about the ledger.
+            || ASKS.iter().any(|asks| is(asks)) && !self.text.contains("segue.")
             || (is("SELECT") || is("WITH")) && is_ours()
     }
 
