@@ -22,6 +22,7 @@ use crate::postgres::{Error, Message, Pipeline, Session, settings};
 use crate::statement::{Class, OwnedPiece, TransactionControl};
 use crate::text::Variables;
 
+mod brought;
 mod commit;
 mod judge;
 mod verify;
@@ -43,7 +44,8 @@ pub(super) struct Batch<'a> {
     pub(super) last: Option<&'a Name>,
     /// Fingerprint of the folder's batch migrations.
     pub(super) fingerprint: &'a str,
-    /// Filled before the COMMIT of a block that brings segue's own ledger.
+    /// Filled before the COMMIT of a block that brings a record of what has
+    /// been applied.
     pub(super) brought: &'a OnceLock<Brought>,
 }
 

@@ -20,7 +20,8 @@ pub enum Event {
     Planned(Box<Plan>),
     /// The ledger was made, in namespace `segue`.
     LedgerCreated,
-    /// A migration has brought segue's own tables, and they were taken over.
+    /// A migration has brought a record of what has been applied, segue's own
+    /// tables or codd's, and it was taken over.
     LedgerBrought {
         /// The migration.
         name: Name,

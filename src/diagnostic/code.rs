@@ -157,7 +157,7 @@ codes! {
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
     BRINGS_LEDGER "brings-ledger" Error
-        "The migration holds segue's own tables, as the dump of a whole database does. Such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
+        "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error

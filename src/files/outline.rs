@@ -171,7 +171,7 @@ impl Reading<'_> {
 
         let filled = self.migration.variables.fill(&statement.text);
         if let Some(filled) = &filled
-            && !is_one(&filled.text, statement.copy_from_stdin)
+            && !is_one(&filled.text, &statement)
         {
             self.refuse_value(&statement, filled);
             return;
@@ -213,7 +213,7 @@ impl Reading<'_> {
             });
         }
         if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
-            if statement.escapes_plain {
+            if statement.is_misread(text) {
                 self.unknown.push(self.texts.len());
             }
             self.texts

@@ -202,7 +202,7 @@ impl Standalone<'_> {
         let text = &piece.placed.text;
         if !piece.is_copy {
             let result = self.watch.guard(session, session.execute(text)).await?;
-            if piece.resets_strings && result.is_ok() {
+            if piece.placed.resets_strings && result.is_ok() {
                 session.execute(settings::STRINGS).await?;
             }
             return Ok(result);

@@ -259,7 +259,7 @@ impl Standalone<'_> {
         } else {
             before.restore(self.session).await?;
         }
-        if piece.resets_strings && result.is_ok() {
+        if piece.placed.resets_strings && result.is_ok() {
             self.session.execute(settings::STRINGS).await?;
         }
         Ok(result)

@@ -12,7 +12,7 @@ use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
-use crate::plan::{Block, Ready};
+use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, autovacuum, lock, settings};
@@ -122,7 +122,8 @@ impl Runner<'_> {
                         return self.lost(began, &reason).await;
                     };
                     if let Some(brought) = brought.get() {
-                        self.deployment = Some(brought.deployment);
+                        // Unless it is one that has begun before.
+                        self.deployment.get_or_insert(brought.deployment);
                     }
                     if self.resolve(&id, block).await? {
                         self.committed(block, tried.elapsed());
@@ -134,7 +135,7 @@ impl Runner<'_> {
                         }
                         return Ok(after(block));
                     }
-                    if brought.get().is_some() {
+                    if block.brings == Some(LedgerOf::Segue) {
                         self.deployment = None;
                     }
                     return Ok(Next::PlanAgain);
