@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
-use crate::history::{DeploymentState, History, Progress};
+use crate::history::{DeploymentState, History, Progress, Renamed};
 use crate::migration::{Kind, Migration, Name, Snapshots};
 
 mod batch;
@@ -130,6 +130,8 @@ pub struct Plan {
     pub place: Place,
     /// What has to be told.
     pub facts: Vec<Fact>,
+    /// Names that the ledger takes over before anything else is done.
+    pub renamed: Vec<Renamed>,
     /// Steps before readiness, in order.
     pub batch: Vec<Step>,
     /// How it becomes ready.
@@ -183,6 +185,7 @@ impl Plan {
             project: project.to_owned(),
             place,
             facts,
+            renamed: history.renamed.clone(),
             batch,
             ready,
             tail,
@@ -193,7 +196,8 @@ impl Plan {
     /// Whether nothing is left to do but to announce again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.renamed.is_empty()
+            && self.batch.is_empty()
             && self.tail.is_empty()
             && matches!(self.ready, Ready::Already(_) | Ready::Nothing)
     }

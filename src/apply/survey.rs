@@ -54,7 +54,8 @@ pub async fn survey(
     options: &Options,
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
-    let history = ledger.history(session).await?;
+    let mut history = ledger.history(session).await?;
+    history.follow(ledger.project(), &*migrations);
     let mut diagnostics: Vec<Diagnostic> = migrations
         .iter()
         .filter(|migration| is_pending(&history, migration))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Block, Cut, CutReason, Step, View};
-use crate::history::Progress;
+use crate::history::{Progress, Renamed};
 use crate::migration::{Kind, Migration, Name};
 
 /// What has to be done before readiness, in order.
@@ -12,6 +12,14 @@ pub(super) fn steps(view: &View<'_>, cuts: &BTreeSet<Cut>) -> Vec<Step> {
     let pending: Vec<&Migration> = view.pending_batch().collect();
     let needed = needed(view, &pending);
     let mut steps = Vec::new();
+    // Whoever runs a migration under its old name writes that name when it ends.
+    for Renamed { from, to, pid } in &view.history.renamed {
+        steps.extend(pid.map(|pid| Step::WaitFor {
+            concurrent: from.clone(),
+            needed_by: to.clone(),
+            pid,
+        }));
+    }
     // Waiting comes first: nothing is committed meanwhile, and the rest is
     // planned again afterwards.
     for (concurrent, needed_by) in &needed {

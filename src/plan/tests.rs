@@ -524,7 +524,7 @@ fn what_began_and_is_gone_is_told() {
     check(
         "a",
         "a applied, s interrupted, settled",
-        "equal; fact: `s` began and did not end, and is not in this folder: under another name its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
+        "equal; fact: `s` began and did not end, and is not in this folder: under another name and with another text its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
     );
 }
 

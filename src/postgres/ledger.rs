@@ -16,6 +16,7 @@ use crate::migration::{Kind, Name};
 mod done;
 mod intent;
 mod progress;
+mod rename;
 mod rewrite;
 mod snapshot;
 mod write;

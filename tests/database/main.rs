@@ -16,6 +16,7 @@ mod locks;
 mod places;
 mod project;
 mod proxy;
+mod renamed;
 mod rights;
 mod roles;
 mod scratch;

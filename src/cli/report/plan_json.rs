@@ -74,6 +74,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Missing(missing) => ("missing", names(missing)),
         Fact::Edited(name) => ("edited", vec![name.as_str()]),
         Fact::LeftBegun(name) => ("left-begun", vec![name.as_str()]),
+        Fact::Renamed { from, to } => ("renamed", vec![from.as_str(), to.as_str()]),
     };
     json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
 }

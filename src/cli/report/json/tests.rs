@@ -37,6 +37,7 @@ fn all() -> Vec<Event> {
         ..Blocker::default()
     };
     let plan = Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Equal,
         facts: Vec::new(),

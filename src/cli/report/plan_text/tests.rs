@@ -32,6 +32,7 @@ fn tail(text: &str, after: &[&str], progress: Progress) -> TailStep {
 /// A deployment with everything in it.
 fn full() -> Plan {
     Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Behind { pending: 8 },
         facts: vec![Fact::Modified(name("0.sql"))],

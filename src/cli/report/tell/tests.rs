@@ -36,6 +36,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
         is_last: true,
     };
     Event::Planned(Box::new(Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Behind {
             pending: names.len() + tail.len(),

@@ -69,6 +69,7 @@ fn everything(is_standby: bool) -> Status {
         is_held: false,
     };
     let history = History {
+        renamed: Vec::new(),
         ledger: Some(1),
         records: records
             .into_iter()
