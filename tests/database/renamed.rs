@@ -39,20 +39,23 @@ fn settled() -> (TestDatabase<'static>, Project) {
 #[test]
 fn the_ledger_follows_files_that_made_room() {
     let (database, project) = settled();
+    project.file("3.sql", "CREATE TABLE b ();\n");
+    project.segue(&["up"]).expect_success();
     let before = ledger(&database);
+    rename(&project, "3.sql", "4.sql");
     rename(&project, "2.sql", "3.sql");
-    rename(&project, "1.sql", "2.sql");
-    project.file("1.sql", "CREATE TABLE before_all ();\n");
+    project.file("2.sql", "CREATE TABLE between ();\n");
     // Whoever only looks writes nothing, and sees what is applied.
     project.segue(&["plan"]).expect(
-        "Project `main`: 1 migration pending.
-         Note: `1.sql` is named `2.sql` now, by its text; the ledger follows.
+        "
+         Project `main`: 1 migration pending.
          Note: `2.sql` is named `3.sql` now, by its text; the ledger follows.
-         Note: `1.sql` is older than `2.sql`, which is applied.
+         Note: `3.sql` is named `4.sql` now, by its text; the ledger follows.
+         Note: `2.sql` is older than `4.sql`, which is applied.
 
          Batch
            1. one transaction
-                1.sql
+                2.sql
 
          Ready by its COMMIT.
 
@@ -66,14 +69,14 @@ fn the_ledger_follows_files_that_made_room() {
         "",
         "
              Planned 1 migration in one transaction
-                Note `1.sql` is named `2.sql` now, by its text; the ledger follows
                 Note `2.sql` is named `3.sql` now, by its text; the ledger follows
-                Note `1.sql` is older than `2.sql`, which is applied
+                Note `3.sql` is named `4.sql` now, by its text; the ledger follows
+                Note `2.sql` is older than `4.sql`, which is applied
         Not verified there is no expected schema; `segue write-schema` writes it
-                 Ran `1.sql`, 1 statement in [t]
+                 Ran `2.sql`, 1 statement in [t]
            Committed 1 migration in [t]
-               Ready after [t] (deployment 2)
-             Settled after [t] (deployment 2)
+               Ready after [t] (deployment 3)
+             Settled after [t] (deployment 3)
 
         ",
         0,
@@ -82,11 +85,13 @@ fn the_ledger_follows_files_that_made_room() {
         "ledger",
         &ledger(&database),
         "deployment 1 3.sql {3.sql}\n\
-         deployment 2 3.sql {}\n\
+         deployment 2 4.sql {}\n\
+         deployment 3 4.sql {}\n\
          intent 3.sql done\n\
          migration 1.sql applied\n\
          migration 2.sql applied\n\
-         migration 3.sql applied",
+         migration 3.sql applied\n\
+         migration 4.sql applied",
     );
     project.has_nothing_to_do();
 }
@@ -98,7 +103,7 @@ fn a_run_with_nothing_else_to_do_follows_too() {
     project
         .segue(&["wait", "settled", "--timeout", "5s"])
         .expect_success();
-    let status = project.segue(&["status"]);
+    let status = project.segue(&["status", "-v"]);
     assert!(
         status.stdout.contains("9.sql") && !status.stdout.contains("2.sql"),
         "{}",
@@ -107,9 +112,9 @@ fn a_run_with_nothing_else_to_do_follows_too() {
     project.segue(&["up", "--strict"]).expect(
         "",
         "
-          Up to date nothing is pending
                 Note `2.sql` is named `9.sql` now, by its text; the ledger follows
-               Ready since deployment 1, announced again
+          Up to date nothing is pending
+               Ready since deployment 1
 
         ",
         0,
@@ -210,7 +215,7 @@ fn a_pending_file_that_names_the_old_name_is_told_the_new_one() {
         "",
         "
         error[unknown-migration]: no migration is named `1.sql`
-          --> migrations/3.sql:1:42
+          --> migrations/3.sql:1:44
           |
         1 | -- segue: begin-concurrent-migration-with: 1.sql
           |                                            ^^^^^ the partner
