@@ -61,6 +61,9 @@ pub struct Settings {
     pub commit_wait: Duration,
     /// Refuse what is told otherwise.
     pub strict: bool,
+    /// Run concurrent migrations inside the batch's transaction where nobody is
+    /// held up by it.
+    pub fold: bool,
 }
 
 impl Settings {

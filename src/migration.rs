@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::schema::Diff;
-use crate::statement::{Digest, Fingerprint, Kind as StatementKind};
+use crate::statement::{Digest, Fingerprint, Kind as StatementKind, RelationName};
 use crate::text::{Source, Span};
 
 mod stamp;
@@ -138,6 +138,10 @@ pub struct Outline {
     /// One per statement, of standalone and concurrent migrations; empty for
     /// the others, whose statements may be very many.
     pub items: Vec<Item>,
+    /// Whether a transaction block takes the plain equivalents of all
+    /// statements, as [`fold`](crate::statement::fold) gives them; of concurrent
+    /// migrations.
+    pub folds: bool,
     /// What the statements name; `None` if it was not asked for or a statement
     /// could not be parsed.
     pub relations: Option<Relations>,
@@ -165,6 +169,15 @@ pub struct Relations {
     pub touches: BTreeSet<String>,
     /// Those that come into being, indexes included.
     pub makes: BTreeSet<String>,
+    /// Tables and materialized views that have certainly not been there before,
+    /// as they are written.
+    pub creates: BTreeSet<RelationName>,
+    /// Names that may mean an older relation afterwards, or one that has an
+    /// older one as a part.
+    pub adopts: BTreeSet<String>,
+    /// Whether a name without a namespace may mean another one than at the
+    /// beginning of a session, somewhere in the file.
+    pub moves: bool,
 }
 
 impl Relations {

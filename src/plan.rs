@@ -15,6 +15,7 @@ use crate::migration::{Kind, Migration, Name, Snapshots};
 mod batch;
 mod check;
 mod fact;
+mod fold;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
 pub use fact::{Fact, Place};
@@ -47,6 +48,13 @@ pub struct Options {
     pub cuts: BTreeSet<Cut>,
     /// What is known of the expected schema.
     pub expected: ExpectedSchema,
+    /// No concurrent migration is folded.
+    pub no_fold: bool,
+    /// Concurrent migrations that this run could not fold.
+    pub unfolded: BTreeSet<Name>,
+    /// Whether the database had no relations of the user's when this run
+    /// began.
+    pub was_empty: bool,
 }
 
 /// A maximal run of batch migrations that share one transaction.
@@ -54,6 +62,9 @@ pub struct Options {
 pub struct Block {
     /// In order; never empty.
     pub migrations: Vec<Name>,
+    /// Those of them that are concurrent ones, folded into the transaction as
+    /// their plain equivalents.
+    pub folded: BTreeSet<Name>,
     /// Why it ends where it does, if a longer one was possible.
     pub cut: Option<Cut>,
     /// Whether its COMMIT makes the deployment ready.
@@ -164,17 +175,18 @@ impl Plan {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        let batch = batch::steps(&view, &options.cuts);
-        let foreground: BTreeSet<&Name> = batch
+        let batch = batch::steps(&view, options);
+        let before_ready: BTreeSet<&Name> = batch
             .iter()
-            .filter_map(|step| match step {
+            .flat_map(|step| match step {
                 Step::Foreground { concurrent, .. } | Step::WaitFor { concurrent, .. } => {
-                    Some(concurrent)
+                    std::slice::from_ref(concurrent).iter().collect()
                 }
-                _ => None,
+                Step::Block(block) => block.folded.iter().collect(),
+                Step::Standalone(_) => Vec::new(),
             })
             .collect();
-        let tail = view.tail(&foreground);
+        let tail = view.tail(&before_ready);
         let ready = match batch.last() {
             Some(Step::Block(_)) => Ready::WithLastBlock,
             Some(_) => Ready::AfterBatch,
@@ -216,6 +228,14 @@ impl Plan {
                 ..
             } => Some((concurrent, needed_by)),
             Step::Block(_) | Step::Standalone(_) => None,
+        })
+    }
+
+    /// The concurrent migrations that are folded into a transaction.
+    pub fn folded(&self) -> impl Iterator<Item = &Name> {
+        self.batch.iter().flat_map(|step| match step {
+            Step::Block(block) => Some(&block.folded).into_iter().flatten(),
+            _ => None.into_iter().flatten(),
         })
     }
 
@@ -315,14 +335,14 @@ impl<'a> View<'a> {
     }
 
     /// Open concurrent migrations that do not run before readiness.
-    fn tail(&self, foreground: &BTreeSet<&Name>) -> Vec<TailStep> {
+    fn tail(&self, before_ready: &BTreeSet<&Name>) -> Vec<TailStep> {
         let open: Vec<&Migration> = self
             .graph
             .migrations()
             .filter(|migration| {
                 migration.kind == Kind::Concurrent
                     && self.progress(&migration.name).is_open()
-                    && !foreground.contains(&migration.name)
+                    && !before_ready.contains(&migration.name)
             })
             .collect();
         let names: BTreeSet<&Name> = open.iter().map(|migration| &migration.name).collect();

@@ -20,6 +20,7 @@ pub mod introspect;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
+pub mod partition;
 pub mod progress;
 pub mod role;
 pub mod rows;

@@ -18,8 +18,9 @@ use crate::migration::{Migration, Name};
 use crate::plan::{Block, Cut};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::{Applied, Ledger, Notice};
+use crate::postgres::partition::{self, LeftBehind};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
-use crate::statement::{Class, OwnedPiece, Statement, TransactionControl};
+use crate::statement::{Class, OwnedPiece, RelationName, Statement, TransactionControl};
 
 mod commit;
 mod judge;
@@ -59,6 +60,8 @@ pub(super) enum Ended {
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
+    /// Rolled back; this concurrent migration has to run by itself.
+    Unfold(Unfolded),
     /// Rolled back; deferred triggers have to fire before this migration.
     FireTriggersBefore(Name),
     /// Rolled back; no retry can cure it.
@@ -79,6 +82,15 @@ pub(super) enum Ended {
     Interrupted(Signal),
 }
 
+/// A concurrent migration that could not be folded after all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfolded {
+    /// Which.
+    pub name: Name,
+    /// Why, for people.
+    pub reason: String,
+}
+
 /// A statement under way.
 enum Flight {
     Statement {
@@ -95,6 +107,7 @@ enum Flight {
 pub(super) struct Try<'a> {
     batch: &'a Batch<'a>,
     session: &'a Session,
+    block: &'a Block,
     migrations: Vec<&'a Migration>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
@@ -130,7 +143,7 @@ impl<'a> Try<'a> {
     pub(super) async fn run(
         batch: &'a Batch<'a>,
         session: &'a Session,
-        block: &Block,
+        block: &'a Block,
         fire_before: &'a [Name],
         cap: Duration,
         announcement: Option<&Announcement>,
@@ -144,6 +157,7 @@ impl<'a> Try<'a> {
         let mut this = Self {
             batch,
             session,
+            block,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
             sending: 0,
@@ -197,7 +211,11 @@ impl<'a> Try<'a> {
 
     /// Sends all statements of all migrations.
     async fn statements(&mut self, pipeline: &mut Pipeline<'_, Flight>) -> Result<(), Ended> {
-        let mut feed = feed(self.migrations.iter().map(|one| (*one).clone()).collect());
+        let mut feed = feed(
+            self.migrations.iter().map(|one| (*one).clone()).collect(),
+            self.block.folded.clone(),
+        );
+        let mut detached = None;
         let mut current = 0;
         let mut is_dirty = false;
         let mut sets_constraints = false;
@@ -231,6 +249,10 @@ impl<'a> Try<'a> {
                     }
                     self.ran[index].began = Some(Instant::now());
                 }
+                Feed::Detaches(partition) => {
+                    self.drain(pipeline).await?;
+                    detached = self.left_behind(current, &partition).await?;
+                }
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
                     let class = Class::of(&statement.text);
                     is_dirty |= class.may_change_session;
@@ -248,6 +270,10 @@ impl<'a> Try<'a> {
                         self.copy(current, statement, &mut feed).await?;
                     } else {
                         self.send(pipeline, current, statement, &class).await?;
+                    }
+                    if let Some(sql) = detached.take() {
+                        let sql: String = sql;
+                        pipeline.push(&sql.into(), Flight::Ours { migration: current });
                     }
                 }
                 // Data without its COPY cannot come out of the splitter.
@@ -304,6 +330,31 @@ impl<'a> Try<'a> {
             pipeline.push(&sql.into(), Flight::Ours { migration });
         }
         Ok(())
+    }
+
+    /// What a concurrent detach would leave behind, as a statement for after
+    /// the plain one.
+    async fn left_behind(
+        &mut self,
+        migration: usize,
+        name: &RelationName,
+    ) -> Result<Option<String>, Ended> {
+        let session = self.session;
+        let looking = partition::left_behind(session, name);
+        let left = match self.guard(looking).await? {
+            Ok(left) => left,
+            Err(error) => return Err(self.judge(error, Some(Flight::Ours { migration }))),
+        };
+        match left {
+            LeftBehind::Check(sql) => Ok(Some(sql)),
+            LeftBehind::Nothing => Ok(None),
+            LeftBehind::Unknown => Err(Ended::Unfold(Unfolded {
+                name: self.migrations[migration].name.clone(),
+                reason: format!(
+                    "whether a CHECK of `{name}` implies its bounds is for the server to find out"
+                ),
+            })),
+        }
     }
 
     async fn copy(

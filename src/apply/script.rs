@@ -1,6 +1,7 @@
 //! A file of plain SQL, run statement by statement as psql would: what a
 //! throwaway server is given before anything else.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub enum ScriptError {
 pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), ScriptError> {
     let script = files::script(path)?.map_err(ScriptError::Failed)?;
     let session = Session::connect(target, wait).await?;
-    let mut feed = feed(vec![script.clone()]);
+    let mut feed = feed(vec![script.clone()], BTreeSet::new());
     while let Some(next) = feed.recv().await {
         let statement = match next {
             Feed::Piece(OwnedPiece::Statement(statement)) => statement,

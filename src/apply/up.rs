@@ -170,6 +170,7 @@ impl<'a> Runner<'a> {
             batch: None,
             options: Options {
                 strict: run.settings.strict,
+                no_fold: !run.settings.fold,
                 ..Options::default()
             },
             fire_before: Vec::new(),
@@ -195,8 +196,11 @@ impl<'a> Runner<'a> {
             self.expectation.as_ref(),
         )
         .await?;
-        self.was_empty
+        let was_empty = *self
+            .was_empty
             .get_or_insert(!survey.history.has_user_relations);
+        // What this run has made meanwhile, nobody uses before it is ready.
+        self.options.was_empty = was_empty && !self.is_announced;
         Ok(survey)
     }
 

@@ -11,7 +11,8 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
 use crate::migration::{Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Class, Digest, Fingerprint, Piece, SplitError, Splitter, Statement, TransactionControl, digests,
+    Class, Digest, Fingerprint, Kind as StatementKind, Piece, SplitError, Splitter, Statement,
+    TransactionControl, digests, fold,
 };
 use crate::text::Span;
 
@@ -246,10 +247,11 @@ impl Reading<'_> {
         let is_whole = texts.len() == self.outline.statements;
         if is_whole && digests.iter().all(Option::is_some) {
             let mut relations = Relations::default();
-            for digest in digests.iter().flatten() {
-                relations.add(digest);
+            for (text, digest) in texts.iter().zip(digests.iter().flatten()) {
+                relations.add(text, digest);
             }
             self.outline.relations = Some(relations);
+            self.outline.folds = self.migration.kind == Kind::Concurrent && folds(&texts, &digests);
         }
         for (item, digest) in self.outline.items.iter_mut().zip(digests) {
             item.digest = digest;
@@ -270,8 +272,41 @@ fn line_of(migration: &Migration, offset: usize) -> Option<usize> {
     }
 }
 
+/// Whether all statements can run in one transaction with others.
+fn folds(texts: &[&str], digests: &[Option<Digest>]) -> bool {
+    let adds_value = |digest: &Option<Digest>| {
+        let kind = digest.as_ref().map(|digest| &digest.kind);
+        matches!(kind, Some(StatementKind::AlterTypeAddValue { .. }))
+    };
+    // What comes behind it may use it, which only outside is possible.
+    let adds_midway = digests
+        .split_last()
+        .is_some_and(|(_, before)| before.iter().any(adds_value));
+    !adds_midway
+        && texts.iter().zip(digests).all(|(text, digest)| {
+            digest
+                .as_ref()
+                .is_some_and(|digest| fold(text, digest).is_some())
+        })
+}
+
+/// Whether names may mean something else after a statement.
+fn moves(text: &str, digest: &Digest) -> bool {
+    match &digest.kind {
+        StatementKind::Set { setting, .. } => setting.as_ref().is_none_or(|setting| {
+            ["search_path", "role", "session_authorization"].contains(&setting.as_str())
+        }),
+        // `SET SCHEMA 'a'` too is a `SET`; what a function does is not known.
+        _ => Class::of(text).may_change_session,
+    }
+}
+
 impl Relations {
-    fn add(&mut self, digest: &Digest) {
+    fn add(&mut self, text: &str, digest: &Digest) {
+        self.creates.extend(digest.creates.iter().cloned());
+        self.adopts
+            .extend(digest.adopts.iter().map(|relation| relation.name.clone()));
+        self.moves |= moves(text, digest);
         self.touches
             .extend(digest.touches.iter().map(|relation| relation.name.clone()));
         self.makes

@@ -1,5 +1,7 @@
 //! The statements of one file, as they are asked for.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::mpsc::Receiver;
 
 use super::StandaloneError;
@@ -16,7 +18,7 @@ impl Reader {
     /// From its beginning.
     pub(super) fn open(migration: &Migration) -> Self {
         Self {
-            feed: feed(vec![migration.clone()]),
+            feed: feed(vec![migration.clone()], BTreeSet::new()),
         }
     }
 
@@ -28,6 +30,7 @@ impl Reader {
                 Feed::Failed(diagnostic) => return Err(StandaloneError::Failed(diagnostic)),
                 Feed::Begin(_)
                 | Feed::End
+                | Feed::Detaches(_)
                 | Feed::Piece(OwnedPiece::CopyData(_) | OwnedPiece::CopyEnd { .. }) => {}
             }
         }

@@ -92,6 +92,7 @@ fn step(step: &Step) -> Value {
         Step::Block(block) => json!({
             "step": "block",
             "migrations": names(&block.migrations),
+            "folded": block.folded.iter().map(Name::as_str).collect::<Vec<_>>(),
             "cut": block.cut.as_ref().map(cut),
         }),
         Step::Standalone(name) => json!({

@@ -131,7 +131,12 @@ fn step(text: &mut String, number: usize, step: &Step) {
             };
             let _ = writeln!(text, "  {number}. one transaction{size}");
             for name in &block.migrations {
-                let _ = writeln!(text, "       {name}");
+                let folded = if block.folded.contains(name) {
+                    ", folded into the transaction"
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "       {name}{folded}");
             }
             match &block.cut {
                 Some(found) => writeln!(text, "     {}", cut(found)),

@@ -105,6 +105,7 @@ impl Case {
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
                 strict: false,
+                fold: false,
             },
             events,
             interrupt,

@@ -79,6 +79,10 @@ fn all() -> Vec<Event> {
                 reason: CutReason::LockMemory,
             },
         },
+        Event::Unfolded {
+            name: name.clone(),
+            reason: "cannot run inside a transaction block".to_owned(),
+        },
         Event::ConnectionLost {
             reason: "closed".to_owned(),
         },

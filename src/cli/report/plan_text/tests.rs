@@ -14,6 +14,7 @@ fn name(text: &str) -> Name {
 
 fn block(names: &[&str], cut: Option<Cut>, is_last: bool) -> Step {
     Step::Block(Block {
+        folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut,
         is_last,

@@ -31,6 +31,7 @@ fn name(text: &str) -> Name {
 
 fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
     let block = Block {
+        folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut: None,
         is_last: true,
