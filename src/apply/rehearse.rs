@@ -162,6 +162,16 @@ pub async fn rehearse<E: From<RehearseError>>(
             );
         }
     } else {
+        if stage.settings.fold {
+            if is_shared {
+                server = Server::start(&stage.place, stage.connect_wait).await?;
+            }
+            tell(
+                actor.examined.major,
+                "all migrations on a fresh database, none folded",
+            );
+            actor.unfolded(&mut server, fresh.as_ref()).await?;
+        }
         if is_shared {
             server = Server::start(&stage.place, stage.connect_wait).await?;
         }
@@ -266,7 +276,8 @@ impl Actor<'_> {
         expected: &Expected,
     ) -> Result<Option<Snapshot>, RehearseError> {
         let (began, before) = (Instant::now(), self.examined.findings.len());
-        let deployed = self.deploy(database, self.migrations.len(), Until::Settled);
+        let (files, fold) = (self.migrations.len(), self.stage.settings.fold);
+        let deployed = self.deploy_folding(database, files, Until::Settled, fold);
         let deployed = deployed.await?;
         for failed in deployed.failed {
             let finding = Finding::new(Step::Fresh, failed.diagnostic);
@@ -322,6 +333,35 @@ impl Actor<'_> {
         Ok(Some(first))
     }
 
+    /// All at once and no migration folded, as where a database is in use;
+    /// `folded` is the schema of the fresh database.
+    async fn unfolded(
+        &mut self,
+        server: &mut Server,
+        folded: Option<&Snapshot>,
+    ) -> Result<(), RehearseError> {
+        let before = self.examined.findings.len();
+        let database = server.database().await?;
+        let deployed = self.deploy(&database, self.migrations.len(), Until::Settled);
+        let deployed = deployed.await?;
+        if deployed.failed.is_empty()
+            && let Some(folded) = folded
+        {
+            let unfolded = self.snapshot(&database).await?;
+            let finding = judge::folded(folded, &unfolded);
+            self.examined.findings.extend(finding);
+        }
+        self.told_once(Step::Fresh, deployed.failed);
+        server.drop(database).await?;
+        if self.examined.findings.len() > before {
+            let mut seen = self.examined.seen.iter_mut();
+            if let Some(seen) = seen.find(|seen| seen.step == Step::Fresh) {
+                seen.verdict = Verdict::Failed;
+            }
+        }
+        Ok(())
+    }
+
     /// Step by step, with the splits beside it.
     async fn line(
         &mut self,
@@ -339,7 +379,7 @@ impl Actor<'_> {
         for stage in &line.rehearsal.line {
             let deployed = self.deploy(&database, stage.files, Until::Settled).await?;
             if !deployed.failed.is_empty() {
-                self.told_once(deployed.failed);
+                self.told_once(Step::Splits, deployed.failed);
                 stopped = Some(stage.files);
                 break;
             }
@@ -442,7 +482,7 @@ impl Actor<'_> {
             if split.after > 0 {
                 let deployed = self.deploy(&database, split.after, Until::Settled).await?;
                 if !deployed.failed.is_empty() {
-                    self.told_once(deployed.failed);
+                    self.told_once(Step::Splits, deployed.failed);
                     return Ok(());
                 }
             }
@@ -493,17 +533,17 @@ impl Actor<'_> {
         if split.ending.is_some() {
             let files = split.files + 1;
             let deployed = self.deploy(database, files, Until::Settled).await?;
-            self.told_once(deployed.failed);
+            self.told_once(Step::Splits, deployed.failed);
         }
         Ok(())
     }
 
-    /// What failed step by step, unless it was told already.
-    fn told_once(&mut self, failed: Vec<Failed>) {
+    /// What failed in a later replay, unless it was told already.
+    fn told_once(&mut self, step: Step, failed: Vec<Failed>) {
         for Failed { diagnostic, .. } in failed {
             let mut told = self.examined.findings.iter();
             if !told.any(|finding| is_same(&finding.diagnostic, &diagnostic)) {
-                let finding = Finding::new(Step::Splits, diagnostic);
+                let finding = Finding::new(step, diagnostic);
                 self.examined.findings.push(finding);
             }
         }

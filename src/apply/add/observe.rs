@@ -10,7 +10,7 @@ use super::{AddError, Newcomer, Observed};
 use crate::apply::check::read;
 use crate::apply::survey::survey;
 use crate::apply::up::{reach, up};
-use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Verification};
+use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Settings, Verification};
 use crate::files::draft;
 use crate::files::expected;
 use crate::history::{History, State};
@@ -395,6 +395,11 @@ async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> 
             run.events.quiet()
         } else {
             run.events.sparing()
+        },
+        // What is added has to do what it does where tables are in use.
+        settings: Settings {
+            fold: false,
+            ..run.settings.clone()
         },
         ..run.clone()
     };
