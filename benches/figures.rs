@@ -16,14 +16,24 @@
 
 #[path = "figures/copy.rs"]
 mod copy;
+#[path = "figures/distance.rs"]
+mod distance;
+#[path = "figures/dump.rs"]
+mod dump;
+#[path = "figures/far.rs"]
+mod far;
 #[path = "figures/machine.rs"]
 mod machine;
 #[path = "figures/many.rs"]
 mod many;
+#[path = "figures/peers.rs"]
+mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
 #[path = "figures/schema.rs"]
 mod schema;
+#[path = "figures/selects.rs"]
+mod selects;
 #[path = "figures/stage.rs"]
 mod stage;
 #[path = "figures/table.rs"]
@@ -39,9 +49,13 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 5] = [
+const FIGURES: [Figure; 9] = [
     ("many", many::measure),
+    ("far", far::measure),
+    ("peers", peers::measure),
+    ("selects", selects::measure),
     ("copy", copy::measure),
+    ("dump", dump::measure),
     ("wake", wake::measure),
     ("ready", ready::measure),
     ("schema", schema::measure),

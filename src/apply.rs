@@ -17,6 +17,7 @@ use crate::schema::Rules;
 
 pub mod abandon;
 pub mod add;
+pub mod answer;
 mod batch;
 mod blocker;
 pub mod check;
@@ -31,6 +32,7 @@ pub mod survey;
 pub mod tail;
 pub mod up;
 
+pub use answer::{Answer, Answers, Verdict};
 pub use check::Mismatch;
 pub use event::Event;
 use event::Weight;
@@ -64,6 +66,8 @@ pub struct Settings {
     /// Run concurrent migrations inside the batch's transaction where nobody is
     /// held up by it.
     pub fold: bool,
+    /// What the user says of statements whose outcome cannot be known.
+    pub answers: Answers,
 }
 
 impl Settings {
@@ -79,6 +83,9 @@ impl Settings {
 
 /// Shortest pause between two tries of anything.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
+
+/// Said of an error that another try might have cured.
+const NOT_RETRIED: &str = "not tried again, as `--retry-for 0s` says";
 
 /// What to do when the schema is not as expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
 mod add;
+mod answers;
 mod bounds;
 mod check;
 mod completions;
@@ -143,7 +144,9 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
     let mut builder = match &cli.command {
         // On one thread, what a connection receives needs no other thread to be
         // woken before it is looked at.
-        Command::Wait(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Wait(_) | Command::Up(_) | Command::Settle(_) => {
+            tokio::runtime::Builder::new_current_thread()
+        }
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder

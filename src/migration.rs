@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::schema::Diff;
-use crate::statement::{Digest, Fingerprint, Kind as StatementKind, RelationName};
+use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, RelationName};
 use crate::text::{Source, Span};
 
 mod stamp;
@@ -135,6 +135,9 @@ pub struct Outline {
     /// Whether one of them adds a value to an enum type, which cannot be used
     /// before it is committed.
     pub adds_enum_value: bool,
+    /// The first statement of each kind that brings a record of what has been
+    /// applied, in their order.
+    pub brings: Vec<Bringing>,
     /// One per statement, of standalone and concurrent migrations; empty for
     /// the others, whose statements may be very many.
     pub items: Vec<Item>,
@@ -158,6 +161,17 @@ pub struct Item {
     pub line: usize,
     /// What it does; `None` if the parser does not know it.
     pub digest: Option<Digest>,
+}
+
+/// A statement that brings a record of what has been applied.
+#[derive(Clone, Debug)]
+pub struct Bringing {
+    /// Which record.
+    pub what: Brings,
+    /// The lines of its file where it begins.
+    pub source: Arc<Source>,
+    /// Its first line, in bytes of the file.
+    pub span: Span,
 }
 
 /// Relations that statements name, without their namespaces: two namespaces
@@ -223,6 +237,13 @@ impl Migration {
             (false, _) => Snapshots::Holds,
             (true, true) => Snapshots::Both,
         }
+    }
+
+    /// Its first statement that brings this, if one does.
+    #[must_use]
+    pub fn brings(&self, what: Brings) -> Option<&Bringing> {
+        let outline = self.outline.as_ref()?;
+        outline.brings.iter().find(|bringing| bringing.what == what)
     }
 
     /// Whether it may need or disturb what `other` works on. What is not known

@@ -13,6 +13,7 @@ use crate::history::{DeploymentState, History, Progress, Renamed};
 use crate::migration::{Kind, Migration, Name, Snapshots};
 
 mod batch;
+mod brought;
 mod check;
 mod fact;
 mod fold;
@@ -37,6 +38,9 @@ pub enum CutReason {
     EnumValue,
     /// The server's lock table is full (53200).
     LockMemory,
+    /// A migration before it brings a record of what has been applied, as a
+    /// dump does: what is pending is known only then.
+    BringsLedger,
 }
 
 /// What was found out while running, or asked for by the user.
@@ -57,6 +61,15 @@ pub struct Options {
     pub was_empty: bool,
 }
 
+/// Whose record of what has been applied comes with a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Record {
+    /// segue's own ledger.
+    Segue,
+    /// codd's table.
+    Codd,
+}
+
 /// A maximal run of batch migrations that share one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -67,6 +80,9 @@ pub struct Block {
     pub folded: BTreeSet<Name>,
     /// Why it ends where it does, if a longer one was possible.
     pub cut: Option<Cut>,
+    /// The record that its last migration brings: history is read and the plan
+    /// made again after it.
+    pub brings: Option<Record>,
     /// Whether its COMMIT makes the deployment ready.
     pub is_last: bool,
 }
@@ -102,7 +118,11 @@ impl Step {
     /// read and the plan made again.
     #[must_use]
     pub fn plans_again(&self) -> bool {
-        matches!(self, Self::Foreground { .. } | Self::WaitFor { .. })
+        match self {
+            Self::Foreground { .. } | Self::WaitFor { .. } => true,
+            Self::Block(block) => block.brings.is_some(),
+            Self::Standalone(_) => false,
+        }
     }
 }
 
@@ -176,6 +196,10 @@ impl Plan {
             return Err(diagnostics);
         }
         let batch = batch::steps(&view, options);
+        let misplaced = brought::misplaced(&view, &batch);
+        if !misplaced.is_empty() {
+            return Err(misplaced);
+        }
         let before_ready: BTreeSet<&Name> = batch
             .iter()
             .flat_map(|step| match step {
@@ -188,7 +212,7 @@ impl Plan {
             .collect();
         let tail = view.tail(&before_ready);
         let ready = match batch.last() {
-            Some(Step::Block(_)) => Ready::WithLastBlock,
+            Some(Step::Block(block)) if block.is_last => Ready::WithLastBlock,
             Some(_) => Ready::AfterBatch,
             None => view.ready_now(&tail),
         };
@@ -237,6 +261,16 @@ impl Plan {
             Step::Block(block) => Some(&block.folded).into_iter().flatten(),
             _ => None.into_iter().flatten(),
         })
+    }
+
+    /// Whether the first block brings segue's own ledger, which then must not
+    /// be made before it.
+    #[must_use]
+    pub fn brings_ledger(&self) -> bool {
+        matches!(
+            self.batch.first(),
+            Some(Step::Block(block)) if block.brings == Some(Record::Segue)
+        )
     }
 
     /// Whether the whole batch is one transaction.

@@ -14,14 +14,19 @@ use tokio_postgres::AsyncMessage;
 pub mod activity;
 pub mod autovacuum;
 pub mod connect;
+pub mod contents;
+pub mod detach;
 pub mod error;
 pub mod index;
 pub mod introspect;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
+pub mod object;
+
 pub mod partition;
 pub mod progress;
+pub mod proxy;
 pub mod role;
 pub mod rows;
 pub mod scratch;
@@ -31,6 +36,7 @@ pub mod throwaway;
 pub mod timeouts;
 pub mod tls;
 pub mod transaction;
+pub mod waits;
 
 pub use error::{Error, Failure, ServerError};
 pub use rows::Rows;
@@ -378,6 +384,12 @@ impl<T> Pipeline<'_, T> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.flights.len() >= FLIGHTS_MAX || self.bytes >= FLIGHT_BYTES_MAX
+    }
+
+    /// Whether it is half empty.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.flights.len() <= FLIGHTS_MAX / 2 && self.bytes <= FLIGHT_BYTES_MAX / 2
     }
 
     /// Whether no reply is outstanding.

@@ -7,14 +7,22 @@
 //! do one thing, look again. Looking and doing is left to
 //! [`crate::apply::standalone`].
 
+use serde::{Deserialize, Serialize};
+
 use crate::statement::{Digest, Kind};
 
 pub mod create_index;
+pub mod detach_partition;
 pub mod drop_index;
+pub mod object;
 pub mod other;
+pub mod prepare_transaction;
+pub mod reindex;
 
 pub use create_index::CreateIndex;
+pub use object::Object;
 pub use other::Nature;
+pub use reindex::Reindex;
 
 /// A statement that refuses a transaction block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +31,12 @@ pub enum Work {
     CreateIndex(CreateIndex),
     /// `DROP INDEX CONCURRENTLY`
     DropIndex,
+    /// `REINDEX`
+    Reindex(Reindex),
+    /// `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`
+    DetachPartition,
+    /// What makes, drops or changes something that has a row of its own.
+    Object(Object),
     /// Any other.
     Other(Nature),
 }
@@ -45,12 +59,19 @@ impl Work {
             Some(Kind::DropIndexConcurrently { indexes, .. }) if indexes.len() == 1 => {
                 Self::DropIndex
             }
+            Some(Kind::Reindex {
+                target,
+                concurrently,
+            }) => Self::Reindex(Reindex::of(target, *concurrently)),
+            Some(Kind::DetachPartitionConcurrently { .. }) => Self::DetachPartition,
+            Some(kind) if let Some(object) = Object::of(kind, sql) => Self::Object(object),
             _ if is_rerunnable => Self::Other(Nature::Harmless),
             Some(
                 Kind::Vacuum { .. }
                 | Kind::Analyze { .. }
                 | Kind::Cluster { .. }
                 | Kind::RefreshMaterializedView { .. }
+                | Kind::AlterSystem { .. }
                 | Kind::Discard { .. },
             ) => Self::Other(Nature::Harmless),
             Some(Kind::Call { .. } | Kind::Do) | None => Self::Other(Nature::Commits),
@@ -64,6 +85,9 @@ impl Work {
         match self {
             Self::CreateIndex(wanted) => create_index::next(wanted, looked),
             Self::DropIndex => drop_index::next(looked),
+            Self::Reindex(wanted) => reindex::next(*wanted, looked),
+            Self::DetachPartition => detach_partition::next(looked),
+            Self::Object(object) => object::next(object, looked),
             Self::Other(nature) => other::next(*nature, looked),
         }
     }
@@ -75,6 +99,9 @@ impl Work {
         match self {
             Self::CreateIndex(wanted) => create_index::clean_up(wanted, looked),
             Self::DropIndex => drop_index::clean_up(looked),
+            Self::Reindex(_) => reindex::clean_up(looked),
+            Self::DetachPartition => detach_partition::clean_up(looked),
+            Self::Object(object) => object::clean_up(object, looked),
             Self::Other(_) => Next::Done { reason: None },
         }
     }
@@ -87,10 +114,17 @@ pub struct Looked {
     pub server_version: u32,
     /// The table that the statement works on; `None` if there is none.
     pub table: Option<Table>,
-    /// The indexes that this table has now, by OID.
+    /// The indexes that this table has now, by OID. Of `REINDEX` those of its
+    /// partitions and TOAST tables too; where it names no table, only what
+    /// other tries of that kind have left.
     pub indexes: Vec<Index>,
-    /// OID of the index that the statement's name means now.
+    /// OID of the index or the partition that the statement's name means now.
     pub named: Option<u32>,
+    /// The partition that is to be detached, if it is one of this table.
+    pub partition: Option<Partition>,
+    /// The state of the [`Object`], as far as the statement can change it;
+    /// `None` if it is not there.
+    pub object: Option<String>,
     /// Other sessions that hold SHARE UPDATE EXCLUSIVE or more on the table,
     /// as every builder does; 0 is a prepared transaction. Autovacuum is left
     /// out: it builds nothing, and gives way by itself.
@@ -138,8 +172,41 @@ pub struct Trace {
     pub failed: bool,
     /// OIDs of the indexes that the table had before.
     pub indexes_before: Vec<u32>,
-    /// OID of what it drops.
+    /// OID of what it drops, rebuilds or detaches.
     pub target: Option<u32>,
+    /// What else there was before.
+    pub before: Before,
+}
+
+/// What else there was before a statement ran, as the ledger keeps it: JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Before {
+    /// OIDs of transient indexes that another `REINDEX CONCURRENTLY` had left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<u32>,
+    /// Whether the partition was half detached already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub was_detaching: bool,
+    /// Number of the transaction that was about to be prepared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    /// Fingerprint of the statements of that transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
+    /// State of the [`Object`]; `None` if it was not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+}
+
+/// A partition, as the catalogs know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Qualified and quoted where needed, for people and for SQL.
+    pub name: String,
+    /// Whether it is half detached: no row goes there any more, and queries on
+    /// the partitioned table do not see those that it has.
+    pub is_detaching: bool,
 }
 
 /// How a try ended.
@@ -176,10 +243,20 @@ pub enum Next {
         /// Its name, qualified.
         name: String,
     },
+    /// Detach this partition for good, then look again. There is no way back.
+    Finalize {
+        /// The partitioned table, qualified.
+        parent: String,
+        /// The partition, qualified.
+        partition: String,
+    },
     /// Report the error that the try ended with.
     Fail,
     /// Report this.
     Refuse(Refusal),
+    /// What became of an earlier try cannot be known: report this, unless the
+    /// user has said whether the statement is done.
+    Ask(Refusal),
 }
 
 /// Why a statement is not run, in the parts of a diagnostic.
@@ -196,6 +273,21 @@ pub struct Refusal {
 }
 
 impl Looked {
+    /// What is to be kept of this for whoever finds the statement interrupted.
+    #[must_use]
+    pub fn before(&self) -> Before {
+        Before {
+            leftovers: reindex::leftovers(self).map(|index| index.oid).collect(),
+            was_detaching: self
+                .partition
+                .as_ref()
+                .is_some_and(|partition| partition.is_detaching),
+            transaction: None,
+            block: None,
+            object: self.object.clone(),
+        }
+    }
+
     /// Whether `index` was not there before the intent was written.
     fn is_new(&self, index: &Index) -> bool {
         self.intent
@@ -270,6 +362,7 @@ pub(crate) mod testing {
             failed: false,
             indexes_before: indexes_before.to_vec(),
             target,
+            before: Before::default(),
         })
     }
 
@@ -283,9 +376,14 @@ pub(crate) mod testing {
             } => format!("done: {reason}"),
             Next::WaitFor { pids } => format!("wait for {pids:?}"),
             Next::Drop { oid, name } => format!("drop {name} ({oid})"),
+            Next::Finalize { parent, partition } => format!("finalize {partition} of {parent}"),
             Next::Fail => "fail".to_owned(),
-            Next::Refuse(refusal) => {
-                let mut lines = vec![format!("refuse: {}", refusal.message)];
+            Next::Refuse(refusal) | Next::Ask(refusal) => {
+                let verb = match next {
+                    Next::Ask(_) => "ask",
+                    _ => "refuse",
+                };
+                let mut lines = vec![format!("{verb}: {}", refusal.message)];
                 lines.push(format!("label: {}", refusal.label));
                 lines.extend(refusal.notes.iter().map(|note| format!("note: {note}")));
                 lines.push(format!("help: {}", refusal.help));

@@ -12,6 +12,7 @@ use crate::migration::{Kind, Migration, Name};
 use crate::schema::Diff;
 
 pub mod judge;
+pub mod torture;
 
 /// What a check looks at, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,17 +29,20 @@ pub enum Step {
     Diffs,
     /// Deployments without their ending migrations are sound.
     Splits,
+    /// Whatever dies while they run, running again comes to the same end.
+    Torture,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Files,
         Self::Fresh,
         Self::Again,
         Self::Expected,
         Self::Diffs,
         Self::Splits,
+        Self::Torture,
     ];
 
     /// One word for programs.
@@ -51,6 +55,7 @@ impl Step {
             Self::Expected => "expected",
             Self::Diffs => "diffs",
             Self::Splits => "splits",
+            Self::Torture => "torture",
         }
     }
 }

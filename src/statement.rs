@@ -12,6 +12,7 @@
 
 use crate::text::{Position, Span};
 
+mod brings;
 mod class;
 mod digest;
 mod fingerprint;
@@ -23,11 +24,12 @@ mod reader;
 mod split_error;
 mod splitter;
 
+pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
 pub use fold::{Folded, fold};
-pub use parse::{digest, digests, same_index};
+pub use parse::{SessionUse, digest, digests, gid, same_index, session_use};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

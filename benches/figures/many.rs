@@ -64,7 +64,7 @@ records each migration, beside `psql -1 -f` of their concatenation. Goal: a rati
 }
 
 /// Writes the migrations, and all of them in one file.
-fn write(number: usize, folder: &Path, concatenation: &Path) {
+pub fn write(number: usize, folder: &Path, concatenation: &Path) {
     let mut all = String::new();
     for index in 0..number {
         let text = statement(index);
@@ -75,7 +75,7 @@ fn write(number: usize, folder: &Path, concatenation: &Path) {
 }
 
 /// First the tables, then what is done to them over the years.
-fn statement(index: usize) -> String {
+pub fn statement(index: usize) -> String {
     let table = index % TABLES;
     let lap = index / TABLES;
     match (lap, (index + lap) % 5) {

@@ -59,6 +59,11 @@ impl Stage {
         server.sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
     }
 
+    /// URL of the server, up to the database's name.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     /// A database that is there.
     pub fn open(&self, name: &str) -> Database<'_> {
         Database {
@@ -69,6 +74,11 @@ impl Stage {
 }
 
 impl Database<'_> {
+    /// The same one, reached by another URL.
+    pub fn at(self, url: String) -> Self {
+        Self { url, ..self }
+    }
+
     /// `psql` with no settings of the user's.
     pub fn psql(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.stage.bin.join("psql"));
@@ -94,6 +104,11 @@ impl Database<'_> {
     /// Connection URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
     }
 
     /// The program, on this database and this folder of migrations.

@@ -64,6 +64,14 @@ pub fn milliseconds(time: Duration) -> String {
     }
 }
 
+/// Memory, in whole megabytes.
+pub fn megabytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(
+        || "not known".to_owned(),
+        |bytes| format!("{} MB", bytes.div_ceil(1_000_000)),
+    )
+}
+
 impl fmt::Display for Section {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "## {}\n\n{}\n", self.title, self.text)?;

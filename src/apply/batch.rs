@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
 use super::failure::{Placed, words};
-use super::feed::{Feed, feed};
+use super::feed::{Feed, Feeding, feed};
 use super::{ApplyError, Event, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
@@ -17,8 +17,8 @@ use crate::history::History;
 use crate::migration::{Migration, Name};
 use crate::plan::{Block, Cut};
 use crate::postgres::activity::{self, LockWait};
+use crate::postgres::detach::{self, LeftBehind};
 use crate::postgres::ledger::{Applied, Ledger, Notice};
-use crate::postgres::partition::{self, LeftBehind};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
 use crate::statement::{Class, OwnedPiece, RelationName, Statement, TransactionControl};
 
@@ -57,6 +57,8 @@ pub(super) enum Ended {
         name: Option<Name>,
         cause: String,
         wait: Option<LockWait>,
+        /// For whom no retry is wanted.
+        diagnostic: Box<Diagnostic>,
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
@@ -287,8 +289,12 @@ impl<'a> Try<'a> {
                 }
                 Feed::Failed(diagnostic) => return Err(Ended::Failed(diagnostic)),
             }
-            while pipeline.is_full() {
-                self.reply(pipeline).await?;
+            // A good part of them at once: the server's answers come in lumps,
+            // and to be woken for each takes longer than it does.
+            if pipeline.is_full() {
+                while !pipeline.has_room() {
+                    self.reply(pipeline).await?;
+                }
             }
         }
         Ok(())
@@ -340,7 +346,7 @@ impl<'a> Try<'a> {
         name: &RelationName,
     ) -> Result<Option<String>, Ended> {
         let session = self.session;
-        let looking = partition::left_behind(session, name);
+        let looking = detach::left_behind(session, name);
         let left = match self.guard(looking).await? {
             Ok(left) => left,
             Err(error) => return Err(self.judge(error, Some(Flight::Ours { migration }))),
@@ -361,7 +367,7 @@ impl<'a> Try<'a> {
         &mut self,
         migration: usize,
         statement: Statement,
-        feed: &mut tokio::sync::mpsc::Receiver<Feed>,
+        feed: &mut Feeding,
     ) -> Result<(), Ended> {
         let session = self.session;
         let placed = Placed::new(statement);

@@ -72,6 +72,19 @@ pub enum Event {
         /// How long until the next try.
         pause: Duration,
     },
+    /// A statement outside of a block failed, and will be tried again.
+    StatementRetried {
+        /// Of which migration.
+        name: Name,
+        /// From 1.
+        number: usize,
+        /// The try that failed, from 1.
+        attempt: usize,
+        /// The server's words.
+        cause: String,
+        /// How long until the next try, at least.
+        pause: Duration,
+    },
     /// The block was rolled back and will be run in two.
     BlockCut {
         /// Where and why.
@@ -296,6 +309,7 @@ impl Event {
             | Self::RoleMade { .. }
             | Self::WaitingForLock { .. }
             | Self::BlockRetried { .. }
+            | Self::StatementRetried { .. }
             | Self::BlockCut { .. }
             | Self::Unfolded { .. }
             | Self::ConnectionLost { .. }

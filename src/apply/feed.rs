@@ -24,42 +24,102 @@ pub(super) enum Feed {
     Failed(Box<Diagnostic>),
 }
 
-/// Pieces waiting to be sent: 4 MB of COPY data at most.
-const PIECES_MAX: usize = 64;
+/// Loads on their way: 4 MB at most, but for single statements larger than a
+/// load.
+const LOADS_MAX: usize = 32;
 
-/// Reads `migrations` one after another; of those in `folded`, the plain
-/// equivalents. Ends early when the receiver is dropped.
-pub(super) fn feed(migrations: Vec<Migration>, folded: BTreeSet<Name>) -> mpsc::Receiver<Feed> {
-    let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    tokio::task::spawn_blocking(move || {
-        // An error here is that nobody wants more.
-        let _ = read(&migrations, &folded, &sender);
-    });
-    receiver
+/// A load is sent when it has so many bytes or pieces. Waking the other thread
+/// for each of a hundred thousand statements would take longer than they do.
+const LOAD_BYTES: usize = 64 * 1024;
+const LOAD_PIECES: usize = 512;
+
+/// What the thread reads, in order.
+pub(super) struct Feeding {
+    loads: mpsc::Receiver<Vec<Feed>>,
+    load: std::vec::IntoIter<Feed>,
 }
 
-fn read(
-    migrations: &[Migration],
-    folded: &BTreeSet<Name>,
-    sender: &mpsc::Sender<Feed>,
-) -> Result<(), mpsc::error::SendError<Feed>> {
+impl Feeding {
+    /// The next one; `None` after the last, or if the thread has panicked.
+    /// Nothing is lost if the future is dropped.
+    pub(super) async fn recv(&mut self) -> Option<Feed> {
+        loop {
+            if let Some(next) = self.load.next() {
+                return Some(next);
+            }
+            self.load = self.loads.recv().await?.into_iter();
+        }
+    }
+}
+
+/// Reads `migrations` one after another; of those in `folded`, the plain
+/// equivalents. Ends early when what it returns is dropped.
+pub(super) fn feed(migrations: Vec<Migration>, folded: BTreeSet<Name>) -> Feeding {
+    let (sender, loads) = mpsc::channel(LOADS_MAX);
+    tokio::task::spawn_blocking(move || {
+        let mut out = Out {
+            sender,
+            load: Vec::new(),
+            bytes: 0,
+        };
+        // An error here is that nobody wants more.
+        let _ = read(&migrations, &folded, &mut out).and_then(|()| out.flush());
+    });
+    Feeding {
+        loads,
+        load: Vec::new().into_iter(),
+    }
+}
+
+/// Collects loads and sends them.
+struct Out {
+    sender: mpsc::Sender<Vec<Feed>>,
+    load: Vec<Feed>,
+    bytes: usize,
+}
+
+/// Nobody wants more.
+struct Unwanted;
+
+impl Out {
+    fn send(&mut self, next: Feed) -> Result<(), Unwanted> {
+        self.bytes += match &next {
+            Feed::Piece(OwnedPiece::Statement(statement)) => statement.text.len(),
+            Feed::Piece(OwnedPiece::CopyData(data)) => data.len(),
+            _ => 0,
+        };
+        self.load.push(next);
+        if self.bytes >= LOAD_BYTES || self.load.len() >= LOAD_PIECES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Unwanted> {
+        self.bytes = 0;
+        let load = std::mem::take(&mut self.load);
+        self.sender.blocking_send(load).map_err(|_| Unwanted)
+    }
+}
+
+fn read(migrations: &[Migration], folded: &BTreeSet<Name>, out: &mut Out) -> Result<(), Unwanted> {
     for (index, migration) in migrations.iter().enumerate() {
-        sender.blocking_send(Feed::Begin(index))?;
+        out.send(Feed::Begin(index))?;
         let statements = match files::statements(migration) {
             Ok(statements) => statements,
             Err(error) => {
                 let diagnostic = unreadable(migration, &error);
-                return sender.blocking_send(Feed::Failed(diagnostic));
+                return out.send(Feed::Failed(diagnostic));
             }
         };
         for piece in statements {
             match piece {
                 Ok(OwnedPiece::Statement(statement)) if folded.contains(&migration.name) => {
                     for next in plain(migration, statement) {
-                        sender.blocking_send(next)?;
+                        out.send(next)?;
                     }
                 }
-                Ok(piece) => sender.blocking_send(Feed::Piece(piece))?,
+                Ok(piece) => out.send(Feed::Piece(piece))?,
                 Err(error) => {
                     let diagnostic = match &error {
                         ReadError::Split(error) => {
@@ -69,11 +129,11 @@ fn read(
                         }
                         ReadError::Io(error) => unreadable(migration, error),
                     };
-                    return sender.blocking_send(Feed::Failed(diagnostic));
+                    return out.send(Feed::Failed(diagnostic));
                 }
             }
         }
-        sender.blocking_send(Feed::End)?;
+        out.send(Feed::End)?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::schema::{Diff, Rules, Snapshot};
 
 mod grounds;
 mod replay;
+pub mod torture;
 
 pub use grounds::Place;
 use grounds::{Database, Server};
@@ -35,6 +36,12 @@ pub enum RehearseError {
     /// The server or the connection failed.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
+    /// `segue up` could not be run as a process.
+    #[error("cannot run `segue up` as a process of its own: {0}")]
+    Process(std::io::Error),
+    /// A throwaway server could not be disturbed.
+    #[error(transparent)]
+    Crash(throwaway::crash::CrashError),
 }
 
 /// What the fresh database is compared with.

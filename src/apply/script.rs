@@ -6,10 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
-
 use super::failure::{Placed, failure};
-use super::feed::{Feed, feed};
+use super::feed::{Feed, Feeding, feed};
 use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::postgres::{Error, Session, Target};
@@ -66,7 +64,7 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
     Ok(())
 }
 
-async fn copy(session: &Session, sql: &str, feed: &mut Receiver<Feed>) -> Result<(), Error> {
+async fn copy(session: &Session, sql: &str, feed: &mut Feeding) -> Result<(), Error> {
     let mut copy = session.copy_in(sql).await?;
     while let Some(Feed::Piece(OwnedPiece::CopyData(data))) = feed.recv().await {
         if let Err(error) = copy.send(data.into()).await {

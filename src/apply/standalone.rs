@@ -13,18 +13,22 @@ use std::time::{Duration, Instant};
 
 use super::failure::{Placed, failure};
 use super::role::Made;
-use super::{ApplyError, Event, Run, Signal};
+use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
 use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
+use crate::procedure::Before;
 use crate::statement::{Class, Digest, Fingerprint, Statement};
 
 mod clean_up;
 mod inside;
+mod look;
+mod lost;
 mod outside;
+mod prepared;
 mod reader;
 mod resume;
 mod watch;
@@ -280,6 +284,7 @@ impl<'a> Standalone<'a> {
             .await?;
         let resume = resume::resume(self.items, &intents)
             .map_err(|difference| self.refuse_difference(&difference))?;
+        self.refuse_unasked(&resume)?;
         for intent in &resume.stale {
             clean_up::clean_up_one(
                 self.run,
@@ -292,7 +297,11 @@ impl<'a> Standalone<'a> {
             )
             .await?;
         }
-        self.statements(resume.next, resume.open).await?;
+        let next = match &resume.prepared {
+            Some(intent) => self.after_prepared(resume.next, intent).await?,
+            None => resume.next,
+        };
+        self.statements(next, resume.open).await?;
         self.clean().await?;
         if !self.is_recorded {
             let sql = self.ledger.end_begun_sql(&applied);
@@ -302,7 +311,7 @@ impl<'a> Standalone<'a> {
         }
         Ok(Report {
             statements: self.items.len(),
-            skipped: resume.next,
+            skipped: next,
             ..Report::default()
         })
     }
@@ -321,6 +330,7 @@ impl<'a> Standalone<'a> {
                 return Ok(());
             };
             let piece = self.piece(next, statement)?;
+            self.watch.begin(&self.migration.name, next + 1);
             if told.replace(next) != Some(next) {
                 self.run.events.tell(Event::StatementBegan {
                     name: self.migration.name.clone(),
@@ -404,6 +414,7 @@ impl<'a> Standalone<'a> {
             relation: None,
             indexes_before: &[],
             target: None,
+            before: Before::default(),
             deployment: self.deployment,
         }
     }
@@ -437,9 +448,21 @@ impl<'a> Standalone<'a> {
         }
     }
 
+    /// Whether what another try may cure is tried again at all.
+    fn may_retry(&self) -> bool {
+        !self.run.settings.retry_for.is_zero()
+    }
+
     /// The server's error at its statement.
     fn diagnostic(&self, placed: &Placed, error: &ServerError) -> Diagnostic {
-        failure(self.migration, placed, error)
+        let diagnostic = failure(self.migration, placed, error);
+        match error.failure() {
+            failure if failure.is_transient() && !self.may_retry() => diagnostic.note(NOT_RETRIED),
+            Failure::EnumValueUnusable => diagnostic.help(
+                "an enum value cannot be used by the transaction that adds it: write ALTER TYPE … ADD VALUE before the BEGIN, outside of it",
+            ),
+            _ => diagnostic,
+        }
     }
 
     /// The error that ends the migration.

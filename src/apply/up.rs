@@ -1,6 +1,6 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::batch::{Announcement, Batch};
 use super::check::Expectation;
@@ -60,6 +60,9 @@ struct Runner<'a> {
 /// server.
 const LOSSES_MAX: usize = 5;
 
+/// Whoever makes the ledger takes milliseconds.
+const LEDGER_WAIT_MIN: Duration = Duration::from_secs(10);
+
 /// Whether the rest of a plan can be trusted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -92,6 +95,10 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
 pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
     let mut survey = runner.survey().await?;
+    run.settings
+        .answers
+        .check(&runner.control, &runner.ledger, &survey.history)
+        .await?;
     run.events
         .tell(Event::Planned(Box::new(survey.plan.clone())));
     if !survey.plan.renamed.is_empty() {
@@ -210,6 +217,11 @@ impl<'a> Runner<'a> {
 
     async fn up(&mut self) -> Result<Outcome, ApplyError> {
         let mut survey = self.survey().await?;
+        self.run
+            .settings
+            .answers
+            .check(&self.control, &self.ledger, &survey.history)
+            .await?;
         let mut told = survey.plan.clone();
         self.run.events.tell(Event::Planned(Box::new(told.clone())));
         if let Ready::Nothing = survey.plan.ready
@@ -257,7 +269,8 @@ impl<'a> Runner<'a> {
     async fn ledger_ready(&mut self) -> Result<(), ApplyError> {
         let is_new = self.ledger.version().is_none();
         let began = Instant::now();
-        let patience = self.run.settings.retry_for;
+        // No retry, but a wait for another run: zero would not let it begin.
+        let patience = self.run.settings.retry_for.max(LEDGER_WAIT_MIN);
         let preparing = tokio::time::timeout(patience, self.ledger.prepare(&self.control));
         let made = tokio::select! {
             made = preparing => made,

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::config;
 use super::duration::HumanDuration;
-use crate::apply::{Settings, Until};
+use crate::apply::{Answers, Settings, Until};
 
 /// Bounds of a run; `[up]` in segue.toml sets other defaults.
 #[derive(Args, Clone, Debug, Default)]
@@ -59,6 +59,7 @@ impl Bounds {
             commit_wait: bound(None, config.commit_wait, minutes(10)),
             strict: strict || config.strict.unwrap_or(false),
             fold: config.fold.unwrap_or(true),
+            answers: Answers::default(),
         }
     }
 }

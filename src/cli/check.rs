@@ -13,6 +13,7 @@ use super::outcome::Outcome;
 use super::report::check::Checked;
 use super::report::{self, Line, Report, check_ci, check_json, check_text, phrase};
 use super::{signal, write_schema};
+
 use crate::apply::rehearse::{self, Examined, Expected, Place, Stage};
 use crate::apply::{Until, survey};
 use crate::diagnostic::{Code, Severity, code};
@@ -21,6 +22,10 @@ use crate::migration::Migration;
 use crate::postgres::throwaway::find_servers;
 use crate::rehearsal::{Finding, Step, judge};
 use crate::text::list;
+
+mod torture;
+
+use torture::TortureArgs;
 
 /// Prove in CI that the migrations work, and that what is stored about them is true
 ///
@@ -32,7 +37,8 @@ use crate::text::list;
 /// - its schema is the expected one;
 /// - the diff that each concurrent migration stores is what it really does;
 /// - each deployment that comes before a concurrent migration has run works without it, and has the
-///   schema that the stored diffs tell.
+///   schema that the stored diffs tell;
+/// - with --torture: whatever dies while they run, running again comes to the same end.
 ///
 /// The major versions are those of `majors` in segue.toml, else `[throwaway] major`, else those of
 /// the expected schema, else the newest that is installed.
@@ -63,6 +69,9 @@ pub struct CheckArgs {
     /// to be there: nothing is made on that server but databases.
     #[arg(long, value_name = "URL")]
     pub on: Option<String>,
+
+    #[command(flatten)]
+    pub torture: TortureArgs,
 }
 
 /// Form of the output.
@@ -129,8 +138,18 @@ pub async fn run(
             expected(context, major)
         };
         let examined = rehearse::rehearse(&stage, &migrations, expected, &mut tell);
-        let examined = Box::pin(examined).await?;
+        let mut examined = Box::pin(examined).await?;
         notes(&examined, report);
+        let place = stage.place.clone();
+        torture::run(
+            &args.torture,
+            context,
+            report,
+            place,
+            &mut examined,
+            &interrupt,
+        )
+        .await?;
         let written = if args.write {
             write(context, &mut migrations, &examined, report)?
         } else {

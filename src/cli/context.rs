@@ -184,6 +184,23 @@ impl Context {
         }
     }
 
+    /// The configuration file, if one was named.
+    #[must_use]
+    pub fn config_file(&self) -> Option<PathBuf> {
+        self.global.config.clone()
+    }
+
+    /// The variables by which libpq chooses a server and its settings, as far
+    /// as they are set.
+    #[must_use]
+    pub fn server_variables(&self) -> Vec<String> {
+        let names = self.environment.variables.keys();
+        names
+            .filter(|name| name.starts_with("PG"))
+            .cloned()
+            .collect()
+    }
+
     /// Which part of a database's schema is the project's.
     #[must_use]
     pub fn rules(&self) -> Rules {
@@ -339,6 +356,7 @@ impl Context {
             temp_dir: variable("TMPDIR").map(PathBuf::from),
             cache_dir: cache,
             program: None,
+            restarts: false,
         }
     }
 }

@@ -306,6 +306,9 @@ impl From<RehearseError> for Error {
                 ..error.into()
             },
             RehearseError::Postgres(error) => error.into(),
+            error @ (RehearseError::Process(_) | RehearseError::Crash(_)) => {
+                Self::new(Outcome::Failed, error.to_string())
+            }
         }
     }
 }

@@ -39,8 +39,8 @@ mod tell;
 pub(crate) mod verify_json;
 pub(crate) mod verify_text;
 
-pub(crate) use line::Line;
-use line::{Tone, heading};
+use line::heading;
+pub(crate) use line::{Line, Tone};
 use live::Live;
 use schema_diff::{Extent, Sides};
 use tell::Teller;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::answers::AnswerArgs;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
@@ -24,6 +25,9 @@ pub struct SettleArgs {
     pub bounds: Bounds,
 
     #[command(flatten)]
+    pub answers: AnswerArgs,
+
+    #[command(flatten)]
     pub check: OnMismatchArgs,
 }
 
@@ -36,9 +40,10 @@ pub async fn run(
     context: &Context,
     report: &mut Report,
 ) -> Result<Outcome, Error> {
-    let settings = args
+    let mut settings = args
         .bounds
         .settings(&context.config().up, Until::Settled, false);
+    settings.answers = args.answers.answers();
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);

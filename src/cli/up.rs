@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::answers::AnswerArgs;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::duration::HumanDuration;
@@ -53,6 +54,9 @@ pub struct UpArgs {
     pub no_fold: bool,
 
     #[command(flatten)]
+    pub answers: AnswerArgs,
+
+    #[command(flatten)]
     pub check: OnMismatchArgs,
 
     #[command(flatten)]
@@ -84,6 +88,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         settings.commit_wait = bound.0;
     }
     settings.fold &= !args.no_fold;
+    settings.answers = args.answers.answers();
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);

@@ -147,6 +147,8 @@ codes! {
         "The expected schema is the one that is there when everything is settled, so what a concurrent migration changes, by the schema diff in its header, must be found in it. It is not: a migration with an earlier name that was merged later changes the same object, or the diff or the expected schema was edited by hand. Give the one that interferes a later name, then write both anew with `segue add`."
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+    BRINGS_LEDGER "brings-ledger" Error
+        "The migration holds segue's own tables, as the dump of a whole database does. Such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error
@@ -154,7 +156,7 @@ codes! {
     CHANGED_WHILE_BEGUN "changed-while-begun" Error
         "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
     TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error
-        "A temporary table lives as long as the session that made it. An interrupted file goes on in another session, so statements that need one made before cannot be resumed."
+        "A temporary table, a cursor `WITH HOLD` and an advisory lock live as long as the session that made them. An interrupted file goes on in another session, so statements that need one made before cannot be resumed; only an advisory lock that a statement of its own takes is taken again."
     UNFINISHED_TRANSACTION "unfinished-transaction" Error
         "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
     UNREADABLE "unreadable" Error
@@ -177,6 +179,12 @@ codes! {
         "A concurrent migration runs after its deployment is ready, for hours perhaps, and other deployments come meanwhile. A migration that fails without it, or makes something else without it, or that changes what it made, has to wait for it: `-- segue: end-concurrent-migration: FILE`."
     ORDER_MATTERS "order-matters" Error
         "A concurrent migration may run before migrations with later names or after them, depending on what is deployed when. Here both orders work, and end with different schemas, so two databases would differ for ever. The later migration should wait: `-- segue: end-concurrent-migration: FILE`."
+    NOT_RESUMED "not-resumed" Error
+        "`segue check --torture` kills segue, its connections and its server in the middle of the migrations, and runs `segue up` again until it ends well. Here it never does. A `CALL` or `DO` that commits by itself cannot be taken up by looking, for example: `-- segue: rerunnable` says that it may run twice."
+    RESUMED_DIFFERENTLY "resumed-differently" Error
+        "After a fault and another run of `segue up`, schema and data are to be those of a run that nobody disturbed, each row-changing statement applied exactly once. Here they are not. What is filled by sequences, clocks or chance is not compared."
+    LEFT_BEHIND "left-behind" Error
+        "After a fault and another run of `segue up` that ended well, something is left that nobody needs: an intent, a lock, a session."
     UNLISTED_MAJOR "unlisted-major" Warning
         "`majors` in segue.toml lists the major versions of PostgreSQL that the project is for. An expected schema or a stored diff for another one is not proved by `segue check`, and grows old. List the major, or remove what is for it."
     // The server's own

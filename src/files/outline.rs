@@ -9,10 +9,10 @@ use memchr::memmem;
 use super::{Error, excerpt, in_parallel, open, unreadable};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
-use crate::migration::{Item, Kind, Migration, Outline, Relations};
+use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Class, Digest, Fingerprint, Kind as StatementKind, Piece, SplitError, Splitter, Statement,
-    TransactionControl, digests, fold,
+    Brings, Class, Digest, Fingerprint, Kind as StatementKind, Piece, SplitError, Splitter,
+    Statement, TransactionControl, digests, fold,
 };
 use crate::text::Span;
 
@@ -167,6 +167,17 @@ impl Reading<'_> {
         self.outline.adds_enum_value |= class.adds_enum_value;
         if self.migration.kind == Kind::Batch {
             self.refuse_control(&statement, &class);
+        }
+        if let Some(what) = Brings::of(&statement.text)
+            && self.outline.brings.iter().all(|one| one.what != what)
+        {
+            let length = statement.text.lines().next().map_or(0, str::len);
+            let span = Span::new(statement.span.start, statement.span.start + length);
+            self.outline.brings.push(Bringing {
+                what,
+                source: excerpt(self.migration, span, line),
+                span,
+            });
         }
         if let Some((range, name)) = codd_function_call(&statement.text) {
             let span = Span::new(

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::brought;
 use super::{Block, Cut, CutReason, Options, Step, View, fold};
 use crate::history::{Progress, Renamed};
 use crate::migration::{Kind, Migration, Name};
@@ -49,16 +50,17 @@ pub(super) fn steps(view: &View<'_>, options: &Options) -> Vec<Step> {
             continue;
         };
         let (first, after) = rest.split_at(prefix(rest, migration));
-        blocks(first, cuts, &mut steps);
+        blocks(view, first, cuts, &mut steps);
         rest = after;
         steps.push(Step::Foreground {
             concurrent: (*concurrent).clone(),
             needed_by: (*needed_by).clone(),
         });
     }
-    blocks(rest, cuts, &mut steps);
+    blocks(view, rest, cuts, &mut steps);
     if let Some(Step::Block(block)) = steps.last_mut() {
-        block.is_last = true;
+        // What is pending after that is not known yet.
+        block.is_last = block.brings.is_none();
     }
     steps
 }
@@ -96,13 +98,14 @@ fn prefix(rest: &[&Migration], concurrent: &Migration) -> usize {
 }
 
 /// Consecutive migrations as blocks and standalone steps.
-fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>) {
+fn blocks(view: &View<'_>, migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>) {
     let mut block: Vec<&Migration> = Vec::new();
     let end = |block: &mut Vec<&Migration>, cut: Option<Cut>, steps: &mut Vec<Step>| {
         if !block.is_empty() {
             let folded = block.iter().filter(|one| one.kind == Kind::Concurrent);
             steps.push(Step::Block(Block {
                 folded: folded.map(|one| one.name.clone()).collect(),
+                brings: block.last().and_then(|last| brought::brings(view, last)),
                 migrations: block.drain(..).map(|one| one.name.clone()).collect(),
                 cut,
                 is_last: false,
@@ -120,10 +123,20 @@ fn blocks(migrations: &[&Migration], cuts: &BTreeSet<Cut>, steps: &mut Vec<Step>
                 .as_ref()
                 .is_some_and(|outline| outline.adds_enum_value)
         };
-        let cut = if block.last().is_some_and(adds_enum_value) {
+        let foreseen = if block
+            .last()
+            .is_some_and(|last| brought::brings(view, last).is_some())
+        {
+            Some(CutReason::BringsLedger)
+        } else if block.last().is_some_and(adds_enum_value) {
+            Some(CutReason::EnumValue)
+        } else {
+            None
+        };
+        let cut = if let Some(reason) = foreseen {
             Some(Cut {
                 before: migration.name.clone(),
-                reason: CutReason::EnumValue,
+                reason,
             })
         } else {
             cuts.iter()

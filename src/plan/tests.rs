@@ -6,7 +6,11 @@ use std::sync::Arc;
 use super::*;
 use crate::history::{Deployment, LockKey, Record, State};
 use crate::migration::{Checksum, Named, Outline, Relations};
+use crate::statement::Brings;
 use crate::text::{Source, Span};
+
+mod brought;
+use brought::bringing;
 
 const PID: i32 = 7;
 
@@ -44,6 +48,9 @@ fn folder(text: &str) -> Vec<Migration> {
                     (_, "with" | "ends" | "touches") => mode = word,
                     (_, "standalone") => migration.kind = Kind::Standalone,
                     (_, "enum") => outline.adds_enum_value = true,
+                    (_, "tables") => outline.brings.push(bringing(Brings::LedgerTables)),
+                    (_, "rows") => outline.brings.push(bringing(Brings::LedgerRows)),
+                    (_, "codd") => outline.brings.push(bringing(Brings::CoddRows)),
                     ("with", _) => {
                         migration.kind = Kind::Concurrent;
                         migration.partner = Some(named());

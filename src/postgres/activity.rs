@@ -115,6 +115,16 @@ pub async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
         .await
 }
 
+/// Ends a session.
+///
+/// # Errors
+/// [`Error::Server`] without the right to do it, [`Error::Lost`].
+pub async fn terminate(session: &Session, pid: i32) -> Result<(), Error> {
+    session
+        .execute(&format!("SELECT pg_catalog.pg_terminate_backend({pid})"))
+        .await
+}
+
 /// Which of `pids` still hold a lock on `relation`.
 ///
 /// # Errors

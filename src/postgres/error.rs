@@ -2,7 +2,7 @@
 //!
 //! SQLSTATEs decide, never message texts: those are localized.
 
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 use super::connect::ConnectError;
 
@@ -28,6 +28,8 @@ pub enum Error {
 pub struct ServerError {
     /// ERROR, FATAL, WARNING, NOTICE…; localized.
     pub severity: String,
+    /// Whether it ends the session: FATAL or PANIC.
+    pub is_fatal: bool,
     /// Five characters.
     pub sqlstate: String,
     /// Primary message.
@@ -159,7 +161,9 @@ impl ServerError {
             "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25P04" => {
                 Failure::ConnectionLost
             }
-            state if state.starts_with("08") => Failure::ConnectionLost,
+            // As an ERROR it is about a connection that the server has made
+            // itself: to a publisher, or by `dblink`.
+            state if self.is_fatal && state.starts_with("08") => Failure::ConnectionLost,
             _ => Failure::Other,
         }
     }
@@ -169,6 +173,10 @@ impl From<&DbError> for ServerError {
     fn from(error: &DbError) -> Self {
         Self {
             severity: error.severity().to_owned(),
+            is_fatal: matches!(
+                error.parsed_severity(),
+                Some(Severity::Fatal | Severity::Panic)
+            ),
             sqlstate: error.code().code().to_owned(),
             message: error.message().to_owned(),
             detail: error.detail().map(ToOwned::to_owned),

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 mod account;
+pub mod crash;
 mod find;
 mod folder;
 mod postmaster;
@@ -77,6 +78,9 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// The segue program that supervises; `None` is this program.
     pub program: Option<PathBuf>,
+    /// Start the server again whenever it has ended by itself or was killed;
+    /// see [`crash`].
+    pub restarts: bool,
 }
 
 /// Why there is no throwaway server.
@@ -227,7 +231,7 @@ impl Throwaway {
         &self.installation
     }
 
-    /// Process id of the postmaster.
+    /// Process id of the postmaster that was started first.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
@@ -242,6 +246,13 @@ impl Throwaway {
     /// Connection URL of a database on it, as superuser; libpq reads it too.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
+        self.url_at(self.port(), database)
+    }
+
+    /// As [`Throwaway::url`], by the socket of another port beside the
+    /// server's: that of a proxy.
+    #[must_use]
+    pub fn url_at(&self, port: u16, database: &str) -> String {
         const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
         let socket_dir = self.socket_dir();
         // The folder is UTF-8 by the choice in `folder::base`.
@@ -249,7 +260,7 @@ impl Throwaway {
         format!(
             "postgresql://{SUPERUSER}@{}:{}/{}",
             utf8_percent_encode(&socket_dir, KEPT),
-            self.port(),
+            port,
             utf8_percent_encode(database, KEPT),
         )
     }

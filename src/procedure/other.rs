@@ -7,12 +7,12 @@ use super::{Ended, Looked, Next, Refusal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nature {
     /// No harm: `VACUUM`, `ANALYZE`, `CLUSTER`, `REFRESH MATERIALIZED VIEW`,
-    /// and what says `rerunnable`.
+    /// `ALTER SYSTEM`, and what says `rerunnable`.
     Harmless,
     /// Repeats what it had committed before it died: `CALL` or `DO` with a
     /// COMMIT of its own.
     Commits,
-    /// Fails if it was done: `CREATE DATABASE`, for example.
+    /// Not known: it refuses a transaction block, and segue does not know it.
     Once,
 }
 
@@ -26,7 +26,7 @@ pub fn next(nature: Nature, looked: &Looked) -> Next {
         (None, None) => Next::Run,
         (None, Some(intent)) => match (nature, intent.failed) {
             (Nature::Once, true) => Next::Run,
-            (_, failed) => Next::Refuse(interrupted(failed)),
+            (_, failed) => Next::Ask(interrupted(failed)),
         },
     }
 }
@@ -47,7 +47,7 @@ fn interrupted(failed: bool) -> Refusal {
         message: message.to_owned(),
         label: "not run again by itself".to_owned(),
         notes: vec![note.to_owned()],
-        help: "look what it has done; if it may run again, add `-- segue: rerunnable` at the top of the file; if it is done, remove it from the file".to_owned(),
+        help: "look what it has done".to_owned(),
     }
 }
 
@@ -83,10 +83,10 @@ mod tests {
         facts.intent = intent(&[], None);
         check(Nature::Harmless, &facts, "run");
         let expected = "\
-            refuse: an earlier try of this statement was interrupted, and whether it was done cannot be known\n\
+            ask: an earlier try of this statement was interrupted, and whether it was done cannot be known\n\
             label: not run again by itself\n\
             note: its runner or its connection died while it ran, and segue does not know where to look for its effect\n\
-            help: look what it has done; if it may run again, add `-- segue: rerunnable` at the top of the file; if it is done, remove it from the file";
+            help: look what it has done";
         check(Nature::Once, &facts, expected);
         check(Nature::Commits, &facts, expected);
     }
@@ -102,10 +102,10 @@ mod tests {
         check(
             Nature::Commits,
             &facts,
-            "refuse: an earlier try of this statement failed after it may have committed a part\n\
+            "ask: an earlier try of this statement failed after it may have committed a part\n\
              label: not run again by itself\n\
              note: it commits by itself, so what it did before the error stays\n\
-             help: look what it has done; if it may run again, add `-- segue: rerunnable` at the top of the file; if it is done, remove it from the file",
+             help: look what it has done",
         );
     }
 }

@@ -15,6 +15,9 @@ mod index;
 mod kind;
 mod names;
 mod relations;
+mod session;
+
+pub use session::SessionUse;
 
 /// The tree of a deep expression is built, walked and freed by recursion. The
 /// parser itself stops at 2 MB of stack (some 700 operands of `||`), which is
@@ -65,6 +68,25 @@ pub fn same_index(ours: &str, theirs: &str) -> Option<bool> {
         }
     })
     .flatten()
+}
+
+/// The identifier of the prepared transaction that `PREPARE TRANSACTION`,
+/// `COMMIT PREPARED` or `ROLLBACK PREPARED` names.
+#[must_use]
+pub fn gid(sql: &str) -> Option<String> {
+    with_stack(|| match statement(&parse(sql)?)? {
+        NodeEnum::TransactionStmt(transaction) => {
+            Some(transaction.gid.clone()).filter(|gid| !gid.is_empty())
+        }
+        _ => None,
+    })
+    .flatten()
+}
+
+/// What a statement has to do with the session that runs it.
+#[must_use]
+pub fn session_use(sql: &str) -> Option<SessionUse> {
+    with_stack(|| session::of(statement(&parse(sql)?)?)).flatten()
 }
 
 /// Runs `work` on a thread with a large stack; `None` if there is no thread.

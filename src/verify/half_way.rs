@@ -4,6 +4,7 @@
 
 use super::Concurrent;
 use super::blind::is_relation;
+use crate::procedure::reindex::stem;
 use crate::schema::{Change, Diff, Snapshot, Value};
 
 /// What of a migration in flight was seen.
@@ -154,14 +155,6 @@ fn is_reindex_leftover(one: &Concurrent, change: &Change, legal: &Snapshot) -> b
         one.reindexes_all || one.relations.as_ref().is_none_or(names)
     };
     beside.any(|index| is_stem(stem, index, leftover) && is_named(index))
-}
-
-/// `i` of `i_ccnew`, `i_ccold` and `i_ccnew3`.
-fn stem(leftover: &str) -> Option<&str> {
-    let undigited = leftover.trim_end_matches(|char: char| char.is_ascii_digit());
-    ["_ccnew", "_ccold"]
-        .iter()
-        .find_map(|suffix| undigited.strip_suffix(suffix))
 }
 
 /// Whether `stem` is the name of `index`, or as much of it as PostgreSQL keeps

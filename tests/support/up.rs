@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use segue::apply::up::up;
 use segue::apply::{
-    ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
+    Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
 };
 use segue::files;
 use tokio::runtime::Runtime;
@@ -39,6 +39,7 @@ pub fn settings() -> Settings {
         strict: false,
         // What is tested is the tail, and a fresh database would have none.
         fold: false,
+        answers: Answers::default(),
     }
 }
 

@@ -98,7 +98,7 @@ async fn finished(session: &Session, intents: &[Intent]) -> Result<Vec<Remains>,
         else {
             continue;
         };
-        let indexes = index::indexes(session, table, |_| None).await?;
+        let indexes = index::indexes(session, &[table], |_| None).await?;
         let made = indexes.iter().any(|index| {
             index.is_valid && index.name == *name && !intent.indexes_before.contains(&index.oid)
         });

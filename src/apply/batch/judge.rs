@@ -44,6 +44,7 @@ impl Try<'_> {
                 name: Some(migration.name.clone()),
                 cause: server.to_string(),
                 wait: self.wait.take(),
+                diagnostic: Box::new(self.diagnostic(migration, placed, &server)),
             },
             Failure::EnumValueUnusable if index > 0 && !self.adds_it_itself(index) => {
                 Ended::Cut(cut(CutReason::EnumValue))
@@ -71,15 +72,17 @@ impl Try<'_> {
     }
 
     fn judge_block(&mut self, server: &ServerError) -> Ended {
+        let note = format!("at the COMMIT{}", self.of_whom());
+        let diagnostic = Box::new(words(server).note(note));
         if server.failure().is_transient() {
             Ended::Retry {
                 name: None,
                 cause: server.to_string(),
                 wait: self.wait.take(),
+                diagnostic,
             }
         } else {
-            let note = format!("at the COMMIT{}", self.of_whom());
-            Ended::Failed(Box::new(words(server).note(note)))
+            Ended::Failed(diagnostic)
         }
     }
 

@@ -79,6 +79,11 @@ impl Server {
         })
     }
 
+    /// The server, if it is one of ours.
+    pub(super) fn throwaway(&self) -> Option<&Throwaway> {
+        self.throwaway.as_ref()
+    }
+
     /// Whether it is removed afterwards, with all that its databases share.
     pub(super) fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()

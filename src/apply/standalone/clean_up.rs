@@ -2,9 +2,11 @@
 //! of no use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::StandaloneError;
-use super::outside::{Subject, Try, look};
+use super::look::{By, Subject, Try};
+use super::outside::not_finalized;
 use super::watch::Watch;
 use crate::apply::{Event, Run};
 use crate::diagnostic::{Diagnostic, code};
@@ -43,6 +45,43 @@ pub(super) async fn drop_index(
         });
     }
     Ok(result)
+}
+
+/// Brings a half-done `DETACH PARTITION CONCURRENTLY` to its end, or pauses
+/// because the lock could not be had in time: look again then. It takes ACCESS
+/// EXCLUSIVE on the partition, so it never queues for long.
+pub(super) async fn finalize(
+    run: &Run,
+    session: &Session,
+    watch: &mut Watch<'_>,
+    migration: &Name,
+    lock_timeout: Duration,
+    (parent, partition): (&str, &str),
+) -> Result<Result<(), String>, StandaloneError> {
+    let before = timeouts::replace(session, Some(lock_timeout)).await?;
+    let sql = format!("{CLEAN_UP_MARK} ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE");
+    let result = watch.guard(session, session.execute(&sql)).await?;
+    if session.is_lost() {
+        return result.map(Ok).map_err(StandaloneError::from);
+    }
+    before.restore(session).await?;
+    match result {
+        Ok(()) => {
+            run.events.tell(Event::Repaired {
+                name: migration.clone(),
+                what: format!(
+                    "detached `{partition}` from `{parent}` for good, which an earlier try had left half done"
+                ),
+            });
+            Ok(Ok(()))
+        }
+        Err(Error::Server(error)) if error.failure().is_transient() => {
+            watch.pause(session, &error.to_string()).await?;
+            Ok(Ok(()))
+        }
+        Err(Error::Server(error)) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Tells others who look at `pg_stat_activity` that this is not worth a cancel.
@@ -87,6 +126,7 @@ pub(in crate::apply) async fn clean_up_by_name(
     let mut watch = Watch::new(run, session, false);
     for intent in ledger.intents(session, name).await? {
         if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
+            watch.begin(name, intent.statement + 1);
             clean_up_one(run, ledger, session, &mut watch, name, source, &intent).await?;
             watch.forget();
         }
@@ -125,9 +165,8 @@ pub(super) async fn clean_up_subject(
     source: Option<&Arc<Source>>,
     subject: &Subject<'_>,
 ) -> Result<(), StandaloneError> {
-    let relation = subject.last.as_ref().and_then(|last| last.relation);
     loop {
-        let looked = look(session, subject, relation, None, None).await?;
+        let looked = subject.look(session, By::Intent, None).await?;
         match subject.work.clean_up(&looked) {
             Next::WaitFor { pids } => {
                 let table = looked.table.as_ref();
@@ -163,7 +202,23 @@ pub(super) async fn clean_up_subject(
                 }
                 return Ok(());
             }
-            Next::Run | Next::Fail | Next::Refuse(_) => return Ok(()),
+            Next::Finalize { parent, partition } => {
+                let lock_timeout = run
+                    .settings
+                    .lock_timeout
+                    .min(settings::lock_wait_max(session).await?);
+                let names = (parent.as_str(), partition.as_str());
+                let finalized = finalize(run, session, watch, migration, lock_timeout, names);
+                if let Err(why) = finalized.await? {
+                    let diagnostic = not_finalized(&parent, &partition, why);
+                    let diagnostic = match source {
+                        Some(source) => diagnostic.source(source),
+                        None => diagnostic,
+                    };
+                    return Err(StandaloneError::Failed(Box::new(diagnostic)));
+                }
+            }
+            Next::Run | Next::Fail | Next::Refuse(_) | Next::Ask(_) => return Ok(()),
         }
     }
 }

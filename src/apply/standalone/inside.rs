@@ -22,6 +22,15 @@ enum Tried {
     Refused,
 }
 
+/// What a transaction may do. One that may only read takes no row of the
+/// ledger: that follows in another, and in between the statements may run
+/// again, which harms nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
 /// A statement of the file's own transaction.
 struct Ran {
     index: usize,
@@ -86,10 +95,12 @@ impl Standalone<'_> {
 
     /// The statement that bounds how long `piece` may wait in a lock queue,
     /// where others would queue behind it; `None` if the file decides.
+    ///
+    /// A function that a SELECT calls, or what EXECUTE executes, may do
+    /// anything. That INSERT and its like fire triggers which do is left out:
+    /// they wait for rows, and for as long as that takes.
     async fn bound_lock_waits(&self, piece: &Piece) -> Result<Option<String>, Error> {
-        const ROWS_ONLY: [&str; 9] = [
-            "COPY", "DELETE", "EXECUTE", "INSERT", "MERGE", "SELECT", "UPDATE", "VALUES", "WITH",
-        ];
+        const ROWS_ONLY: [&str; 6] = ["COPY", "DELETE", "INSERT", "MERGE", "UPDATE", "WITH"];
         let word = piece.class.keywords.split(' ').next().unwrap_or_default();
         if ROWS_ONLY.contains(&word) {
             return Ok(None);
@@ -120,7 +131,13 @@ impl Standalone<'_> {
                 let done = [self.record(piece.index, &sql)];
                 let statements = self.commit_sql(&done, self.is_last(piece.index));
                 match self.before_rows().await {
-                    Ok(()) => self.session.execute(&statements.join(";\n")).await,
+                    Ok(Access::ReadWrite) => self.session.execute(&statements.join(";\n")).await,
+                    Ok(Access::ReadOnly) => {
+                        self.session.execute("COMMIT").await?;
+                        let index = piece.index;
+                        self.record_ran(&[Ran { index, sql }]).await?;
+                        return Ok(Tried::Done);
+                    }
                     Err(error) => Err(error),
                 }
             }
@@ -163,11 +180,16 @@ impl Standalone<'_> {
     /// UTF-8, whatever the file has set: a name in another encoding would be
     /// another name. A message of its own, since the server reads all of one
     /// in the same encoding.
-    async fn before_rows(&mut self) -> Result<(), Error> {
-        self.session
-            .execute("SET CONSTRAINTS ALL IMMEDIATE;SET LOCAL client_encoding = 'UTF8'")
+    async fn before_rows(&mut self) -> Result<Access, Error> {
+        let access = self
+            .session
+            .value("SET CONSTRAINTS ALL IMMEDIATE;SET LOCAL client_encoding = 'UTF8';SHOW transaction_read_only")
             .await
-            .map_err(without_position)
+            .map_err(without_position)?;
+        Ok(match access.as_deref() {
+            Some("on") => Access::ReadOnly,
+            _ => Access::ReadWrite,
+        })
     }
 
     /// Sends a statement, its data if it is a COPY; the server's answer.
@@ -208,7 +230,7 @@ impl Standalone<'_> {
             return Err(StandaloneError::ConnectionLost(server.message));
         }
         self.session.execute("ROLLBACK").await?;
-        if server.failure().is_transient() {
+        if server.failure().is_transient() && self.may_retry() {
             let cause = server.to_string();
             return self.watch.pause(self.session, &cause).await;
         }
@@ -315,7 +337,12 @@ impl Standalone<'_> {
         });
         let control = piece.class.control;
         if control == Some(TransactionControl::Commit) {
-            return Ok(self.commit_block(piece, ran).await);
+            return self.commit_block(piece, ran).await;
+        }
+        if control == Some(TransactionControl::Prepare)
+            && let Err(error) = self.announce_prepare(ran[0].index, piece).await
+        {
+            return Ok(Err(error));
         }
         if let Err(error) = self.send(reader, piece).await? {
             return Ok(Err(error));
@@ -326,30 +353,61 @@ impl Standalone<'_> {
                 Ok(Ok(false))
             }
             Some(TransactionControl::Rollback | TransactionControl::Prepare) => {
-                if chains(&piece.placed.text) {
-                    // The rows need a transaction of their own.
-                    self.session.execute("ROLLBACK").await?;
-                    self.record_ran(ran).await?;
-                    self.session.execute("BEGIN READ WRITE").await?;
-                } else {
-                    self.record_ran(ran).await?;
-                }
+                self.record_ended(piece, ran, Access::ReadWrite).await?;
                 Ok(Ok(true))
             }
             _ => Ok(Ok(false)),
         }
     }
 
+    /// Records what a transaction of the file's own did that has ended without
+    /// the ledger's rows; the next one may be open already.
+    async fn record_ended(
+        &mut self,
+        piece: &Piece,
+        ran: &[Ran],
+        access: Access,
+    ) -> Result<(), StandaloneError> {
+        if !chains(&piece.placed.text) {
+            return self.record_ran(ran).await;
+        }
+        // The rows need a transaction of their own.
+        self.session.execute("ROLLBACK").await?;
+        self.record_ran(ran).await?;
+        let begin = match access {
+            Access::ReadWrite => "BEGIN READ WRITE",
+            Access::ReadOnly => "BEGIN READ ONLY",
+        };
+        Ok(self.session.execute(begin).await?)
+    }
+
     /// The file's COMMIT, with the ledger's rows before it.
-    async fn commit_block(&mut self, piece: &Piece, ran: &[Ran]) -> Result<bool, Error> {
-        self.before_rows().await?;
+    async fn commit_block(
+        &mut self,
+        piece: &Piece,
+        ran: &[Ran],
+    ) -> Result<Result<bool, Error>, StandaloneError> {
+        match self.before_rows().await {
+            Ok(Access::ReadWrite) => Ok(self.commit_with_rows(piece, ran).await.map(|()| true)),
+            Ok(Access::ReadOnly) => {
+                if let Err(error) = self.session.execute(&piece.placed.text).await {
+                    return Ok(Err(error));
+                }
+                self.record_ended(piece, ran, Access::ReadOnly).await?;
+                Ok(Ok(true))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn commit_with_rows(&mut self, piece: &Piece, ran: &[Ran]) -> Result<(), Error> {
         let is_last = self.is_last(piece.index);
         let mut statements = self.commit_sql(&self.records(ran), is_last);
         statements.pop();
         self.session.execute(&statements.join(";\n")).await?;
         self.session.execute(&piece.placed.text).await?;
         self.is_recorded |= is_last;
-        Ok(true)
+        Ok(())
     }
 
     /// The file ends inside its own transaction.

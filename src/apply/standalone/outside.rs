@@ -3,44 +3,18 @@
 
 use std::time::Duration;
 
-use super::clean_up::{clean_up_subject, drop_index};
+use super::clean_up::{clean_up_subject, drop_index, finalize};
+use super::look::{By, Subject, Try};
+use super::resume::Resume;
 use super::{Piece, Standalone, StandaloneError, ended_by};
-use crate::apply::Event;
+use crate::apply::{Answer, Event, Verdict};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, Session, ident, index, timeouts};
-use crate::procedure::{CreateIndex, Ended, Looked, Next, Refusal, Trace, Work};
-use crate::statement::{Digest, Kind, RelationName, same_index};
-
-/// The last try of a statement, ours or an earlier run's.
-pub(super) struct Try {
-    id: i64,
-    trace: Trace,
-    pub(super) relation: Option<u32>,
-}
-
-impl From<&Intent> for Try {
-    fn from(intent: &Intent) -> Self {
-        Self {
-            id: intent.id,
-            trace: Trace {
-                failed: matches!(intent.state, IntentState::Failed(_)),
-                indexes_before: intent.indexes_before.clone(),
-                target: intent.target,
-            },
-            relation: intent.relation,
-        }
-    }
-}
-
-/// What a statement is about.
-pub(super) struct Subject<'a> {
-    pub(super) work: Work,
-    pub(super) digest: Option<&'a Digest>,
-    pub(super) last: Option<Try>,
-}
+use crate::postgres::{Error, Failure, ServerError, timeouts};
+use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
+use crate::statement::Kind;
 
 impl Standalone<'_> {
     /// Runs a statement that refuses a transaction block until it is done or
@@ -60,7 +34,7 @@ impl Standalone<'_> {
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
         loop {
-            let looked = match self.look(&subject, ended).await {
+            let looked = match subject.look(self.session, By::Name, ended).await {
                 // No right to look into the namespace, for example: its words
                 // are about the statement.
                 Err(StandaloneError::Postgres(Error::Server(error))) => {
@@ -71,6 +45,7 @@ impl Standalone<'_> {
             let next = subject.work.next(&looked);
             if !matches!(next, Next::WaitFor { .. }) {
                 self.watch.go_on();
+                self.refuse_answer(piece, &next)?;
             }
             match next {
                 Next::Run => {
@@ -90,7 +65,7 @@ impl Standalone<'_> {
                         Ok(()) => ended = Some(Ended::Well),
                         Err(server) => {
                             self.note_try(&subject, &server).await?;
-                            let is_curable = server.failure().is_transient();
+                            let is_curable = server.failure().is_transient() && self.may_retry();
                             ended = Some(if is_curable {
                                 Ended::Curable
                             } else {
@@ -102,11 +77,7 @@ impl Standalone<'_> {
                 }
                 Next::Done { reason } => {
                     if let Some(reason) = reason {
-                        self.run.events.tell(Event::StatementSkipped {
-                            name: self.migration.name.clone(),
-                            number: piece.index + 1,
-                            reason,
-                        });
+                        self.tell_skipped(piece, reason);
                     }
                     return self.mark_done(piece, &subject).await;
                 }
@@ -131,41 +102,85 @@ impl Standalone<'_> {
                     let diagnostic = self.try_diagnostic(piece, &subject, &error);
                     return Err(ended_by(&error, diagnostic));
                 }
+                Next::Finalize { parent, partition } => {
+                    self.finalize(piece, &parent, &partition).await?;
+                }
                 Next::Refuse(refusal) => return Err(self.refuse(piece, refusal)),
+                Next::Ask(refusal) => {
+                    let Some(answer) = self.answer(piece) else {
+                        return Err(self.ask(piece, refusal));
+                    };
+                    match answer.verdict {
+                        // What that try has done is known now.
+                        Verdict::Redo => subject.last = None,
+                        Verdict::Done => {
+                            self.tell_skipped(piece, "`--done` says so".to_owned());
+                            return self.mark_done(piece, &subject).await;
+                        }
+                    }
+                }
             }
         }
     }
 
-    async fn look(
-        &self,
-        subject: &Subject<'_>,
-        ended: Option<Ended>,
-    ) -> Result<Looked, StandaloneError> {
-        let table = match subject.digest.map(|digest| &digest.kind) {
-            Some(Kind::CreateIndexConcurrently { table, .. }) => {
-                index::relation(self.session, &sql_name(table)).await?
+    fn tell_skipped(&self, piece: &Piece, reason: String) {
+        self.run.events.tell(Event::StatementSkipped {
+            name: self.migration.name.clone(),
+            number: piece.index + 1,
+            reason,
+        });
+    }
+
+    /// An answer to what can be found out by looking may be wrong.
+    fn refuse_answer(&self, piece: &Piece, next: &Next) -> Result<(), StandaloneError> {
+        let answer = match next {
+            Next::Ask(_) => None,
+            _ => self.answer(piece),
+        };
+        match answer {
+            Some(answer) => {
+                Err(self.unasked(&answer, "segue can see what became of this statement"))
             }
-            _ => None,
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an answer about a statement that was not interrupted.
+    pub(super) fn refuse_unasked(&self, resume: &Resume) -> Result<(), StandaloneError> {
+        let answers = &self.run.settings.answers;
+        match answers.about(&self.migration.name) {
+            Some(answer) if resume.open.is_none() || answer.number != resume.next + 1 => {
+                Err(self.unasked(&answer, "this statement, as it is now, was not interrupted"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unasked(&self, answer: &Answer, why: &str) -> StandaloneError {
+        let diagnostic = Diagnostic::new(
+            code::HALF_WAY,
+            format!(
+                "`{} {}:{}` answers a question that is not asked",
+                answer.verdict.option(),
+                answer.name,
+                answer.number
+            ),
+        );
+        let diagnostic = match self.items.get(answer.number - 1) {
+            Some(item) => diagnostic
+                .source(&files::excerpt(self.migration, item.span, item.line))
+                .label(item.span, why),
+            None => diagnostic.source(&self.migration.source),
         };
-        let named = match subject.digest.map(|digest| &digest.kind) {
-            Some(Kind::DropIndexConcurrently { indexes, .. }) => match indexes.first() {
-                Some(name) => index::relation(self.session, &sql_name(name)).await?,
-                None => None,
-            },
-            _ => None,
-        };
-        let table = match (&subject.work, named) {
-            (Work::DropIndex, named) => match &subject.last {
-                // What is meant is known by its OID, whatever has its name now.
-                Some(last) if last.trace.target.is_some() => last.relation,
-                _ => match named {
-                    Some(named) => index::table_of(self.session, named).await?,
-                    None => None,
-                },
-            },
-            _ => table,
-        };
-        look(self.session, subject, table, named, ended).await
+        StandaloneError::Failed(Box::new(diagnostic.help(
+            "leave it out: what segue cannot find out by itself it asks for, with the option to type",
+        )))
+    }
+
+    /// What the user says of this statement; the answer is taken.
+    fn answer(&self, piece: &Piece) -> Option<Answer> {
+        let answers = &self.run.settings.answers;
+        answers.take(&self.migration.name, piece.index + 1)
     }
 
     async fn write_intent(
@@ -175,10 +190,12 @@ impl Standalone<'_> {
     ) -> Result<Try, StandaloneError> {
         let indexes_before: Vec<u32> = looked.indexes.iter().map(|index| index.oid).collect();
         let relation = looked.table.as_ref().map(|table| table.oid);
+        let before = looked.before();
         let intent = NewIntent {
             relation,
             indexes_before: &indexes_before,
             target: looked.named,
+            before: before.clone(),
             ..self.record(piece.index, &piece.placed.text)
         };
         let id = self.ledger.write_intent(self.session, &intent).await?;
@@ -188,6 +205,7 @@ impl Standalone<'_> {
                 failed: false,
                 indexes_before,
                 target: looked.named,
+                before,
             },
             relation,
         })
@@ -202,7 +220,14 @@ impl Standalone<'_> {
         // These take ACCESS EXCLUSIVE, and traffic would queue behind them.
         let queues = matches!(
             subject.digest.map(|digest| &digest.kind),
-            Some(Kind::Vacuum { full: true, .. } | Kind::Cluster { .. })
+            Some(
+                Kind::Vacuum { full: true, .. }
+                    | Kind::Cluster { .. }
+                    | Kind::Reindex {
+                        concurrently: false,
+                        ..
+                    }
+            )
         );
         let lock_timeout = queues.then_some(self.lock_timeout);
         let before = timeouts::replace(self.session, lock_timeout).await?;
@@ -306,6 +331,33 @@ impl Standalone<'_> {
         .await
     }
 
+    /// Brings a half-done DETACH to its end, as soon as the lock can be had.
+    async fn finalize(
+        &mut self,
+        piece: &Piece,
+        parent: &str,
+        partition: &str,
+    ) -> Result<(), StandaloneError> {
+        let finalized = finalize(
+            self.run,
+            self.session,
+            &mut self.watch,
+            &self.migration.name,
+            self.lock_timeout,
+            (parent, partition),
+        );
+        match finalized.await? {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                let placed = &piece.placed;
+                let diagnostic = not_finalized(parent, partition, why)
+                    .source(&files::excerpt(self.migration, placed.span, placed.line))
+                    .label(placed.span, "half done");
+                Err(StandaloneError::Failed(Box::new(diagnostic)))
+            }
+        }
+    }
+
     fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
         let placed = &piece.placed;
         let diagnostic = Diagnostic::new(
@@ -319,6 +371,19 @@ impl Standalone<'_> {
             "`DROP INDEX CONCURRENTLY {name};`, then run segue again"
         ));
         StandaloneError::Failed(Box::new(diagnostic))
+    }
+
+    /// Asks what became of an earlier try.
+    fn ask(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
+        let statement = format!("{}:{}", self.migration.name, piece.index + 1);
+        let refusal = Refusal {
+            help: format!(
+                "{}; then `segue up --redo {statement}` runs it again, or `segue up --done {statement}` goes on after it; `-- segue: rerunnable` at the top of the file says that it may always run again",
+                refusal.help
+            ),
+            ..refusal
+        };
+        self.refuse(piece, refusal)
     }
 
     fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
@@ -349,43 +414,17 @@ impl Standalone<'_> {
     }
 }
 
-/// Facts about a subject; `table` and `named` are what its statement means.
-pub(super) async fn look(
-    session: &Session,
-    subject: &Subject<'_>,
-    table: Option<u32>,
-    named: Option<u32>,
-    ended: Option<Ended>,
-) -> Result<Looked, StandaloneError> {
-    let mut looked = Looked {
-        server_version: session.server_version(),
-        named,
-        ended,
-        ..Looked::default()
-    };
-    // An intent about another table, since dropped or renamed, says nothing of
-    // the indexes of this one.
-    looked.intent = subject
-        .last
-        .as_ref()
-        .filter(|last| last.relation == table || matches!(subject.work, Work::Other(_)))
-        .map(|last| last.trace.clone());
-    if let Some(oid) = table {
-        looked.table = index::table(session, oid).await?;
-        looked.holders = index::holders(session, oid).await?;
-        let is_same = |definition: &str| match &subject.work {
-            Work::CreateIndex(CreateIndex { sql, .. }) => same_index(sql, definition),
-            _ => None,
-        };
-        looked.indexes = index::indexes(session, oid, is_same).await?;
-    }
-    Ok(looked)
-}
-
-/// A name as the server reads it.
-fn sql_name(name: &RelationName) -> String {
-    match &name.namespace {
-        Some(namespace) => format!("{}.{}", ident(namespace), ident(&name.name)),
-        None => ident(&name.name),
-    }
+/// A DETACH that could not be brought to its end.
+pub(super) fn not_finalized(parent: &str, partition: &str, why: String) -> Diagnostic {
+    Diagnostic::new(
+        code::HALF_WAY,
+        format!("`{partition}` is half detached from `{parent}`, and that could not be ended"),
+    )
+    .note(why)
+    .note(format!(
+        "until then no row goes to `{partition}`, and queries on `{parent}` do not see those that it has"
+    ))
+    .help(format!(
+        "`ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE;`, then run segue again"
+    ))
 }

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use tokio::sync::mpsc::Receiver;
-
 use super::StandaloneError;
-use crate::apply::feed::{Feed, feed};
+use crate::apply::feed::{Feed, Feeding, feed};
 use crate::migration::Migration;
 use crate::statement::{OwnedPiece, Statement};
 
 /// Reads one file.
 pub(super) struct Reader {
-    feed: Receiver<Feed>,
+    feed: Feeding,
 }
 
 impl Reader {

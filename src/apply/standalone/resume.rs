@@ -1,5 +1,6 @@
 //! Where an interrupted file goes on.
 
+use super::lost::Lost;
 use super::{Standalone, StandaloneError};
 use crate::apply::standalone::reader::Reader;
 use crate::diagnostic::{Diagnostic, code};
@@ -7,7 +8,7 @@ use crate::files;
 use crate::migration::Item;
 use crate::postgres::ledger::{Intent, IntentState};
 use crate::postgres::{Error, settings};
-use crate::statement::{Class, Kind, TransactionControl};
+use crate::statement::{Class, Fingerprint, Kind, SessionUse, TransactionControl, session_use};
 
 /// Where a file goes on.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +17,9 @@ pub(super) struct Resume {
     pub(super) next: usize,
     /// The last try of that very statement.
     pub(super) open: Option<Intent>,
+    /// The PREPARE TRANSACTION to which a transaction had come that begins with
+    /// the first statement that is not done.
+    pub(super) prepared: Option<Intent>,
     /// Tries of statements that the file does not have there any more.
     pub(super) stale: Vec<Intent>,
 }
@@ -52,7 +56,7 @@ pub(super) fn resume(items: &[Item], intents: &[Intent]) -> Result<Resume, Diffe
             });
         }
     }
-    let (mut open, mut stale) = (None, Vec::new());
+    let (mut open, mut prepared, mut stale) = (None, None, Vec::new());
     for intent in intents {
         if intent.statement < next
             || !matches!(intent.state, IntentState::Begun | IntentState::Failed(_))
@@ -64,11 +68,27 @@ pub(super) fn resume(items: &[Item], intents: &[Intent]) -> Result<Resume, Diffe
             .is_some_and(|item| item.fingerprint == intent.fingerprint);
         if is_same && intent.statement == next {
             open = Some(intent.clone());
+        } else if is_same && intent.before.transaction.is_some() {
+            prepared = Some(intent.clone());
         } else {
             stale.push(intent.clone());
         }
     }
-    Ok(Resume { next, open, stale })
+    Ok(Resume {
+        next,
+        open,
+        prepared,
+        stale,
+    })
+}
+
+/// The fingerprints of statements in one.
+pub(super) fn fingerprint_of(items: &[Item]) -> Fingerprint {
+    let each: Vec<String> = items
+        .iter()
+        .map(|item| item.fingerprint.to_string())
+        .collect();
+    Fingerprint::of(&each.join(" "))
 }
 
 impl Standalone<'_> {
@@ -118,14 +138,14 @@ impl Standalone<'_> {
         }
         let mut is_in_block = false;
         let mut in_block: Vec<String> = Vec::new();
-        let mut temporary: Vec<String> = Vec::new();
+        let mut lost = Lost::default();
         for index in 0..count {
             let Some(statement) = reader.statement().await? else {
                 break;
             };
             let class = Class::of(&statement.text);
             self.note_lock_timeout(&statement.text);
-            self.note_temporary(index, &class, &mut temporary);
+            self.note_lost(index, &class, &statement.text, &mut lost);
             match class.control {
                 Some(TransactionControl::Begin) => is_in_block = true,
                 Some(TransactionControl::Commit) => {
@@ -148,12 +168,16 @@ impl Standalone<'_> {
                 }
             }
         }
-        self.refuse_temporary(count, &temporary)?;
+        self.refuse_lost(count, &lost).await?;
+        // `pg_advisory_unlock_all()` frees ours too.
+        self.hold_locks().await?;
         Ok(is_in_block)
     }
 
     async fn replay(&mut self, sql: &str) -> Result<(), StandaloneError> {
-        match self.session.execute(sql).await {
+        let session = &*self.session;
+        // An advisory lock may be somebody else's now.
+        match self.watch.guard(session, session.execute(sql)).await? {
             // A prepared statement whose table is gone by now, for example:
             // whatever needs it says so itself.
             Err(Error::Server(error)) if !error.failure().is_connection_lost() => Ok(()),
@@ -170,55 +194,15 @@ impl Standalone<'_> {
             }
             _ if class.control.is_some() => None,
             _ => match class.keywords.split(' ').next() {
-                Some("PREPARE" | "DEALLOCATE" | "LISTEN" | "UNLISTEN") => Some(text.to_owned()),
+                Some("PREPARE" | "DEALLOCATE" | "LISTEN" | "UNLISTEN" | "LOAD") => {
+                    Some(text.to_owned())
+                }
+                Some("SELECT") if session_use(text) == Some(SessionUse::AdvisoryLocks) => {
+                    Some(text.to_owned())
+                }
                 _ => None,
             },
         }
-    }
-
-    fn note_temporary(&self, index: usize, class: &Class, temporary: &mut Vec<String>) {
-        let Some(digest) = &self.items[index].digest else {
-            return;
-        };
-        temporary.retain(|name| !digest.drops.iter().any(|dropped| dropped.name == *name));
-        let words: Vec<&str> = class.keywords.split(' ').collect();
-        let is_temporary = words.contains(&"TEMP") || words.contains(&"TEMPORARY");
-        for made in &digest.makes {
-            if is_temporary || made.namespace.as_deref() == Some("pg_temp") {
-                temporary.push(made.name.clone());
-            }
-        }
-    }
-
-    fn refuse_temporary(&self, next: usize, temporary: &[String]) -> Result<(), StandaloneError> {
-        let needs = |item: &&Item, name: &String| match &item.digest {
-            Some(digest) => {
-                matches!(digest.kind, Kind::Call { .. } | Kind::Do)
-                    || digest.touches.iter().any(|touched| touched.name == *name)
-            }
-            None => true,
-        };
-        for name in temporary {
-            let Some(item) = self.items[next..].iter().find(|item| needs(item, name)) else {
-                continue;
-            };
-            let diagnostic = Diagnostic::new(
-                code::TEMPORARY_OBJECTS_LOST,
-                format!("the temporary table `{name}` is gone with the session that made it"),
-            )
-            .source(&files::excerpt(self.migration, item.span, item.line))
-            .label(item.span, "may need it")
-            .note(match next {
-                1 => "the first statement of the file is done, and is not run again".to_owned(),
-                _ => format!("the first {next} statements of the file are done, and are not run again"),
-            })
-            .help(format!(
-                "use an ordinary table in its place, or put all statements that need it between BEGIN and COMMIT; what is done stays done: write the rest as a new migration and give this one up with `segue abandon {}`",
-                self.migration.name
-            ));
-            return Err(StandaloneError::Failed(Box::new(diagnostic)));
-        }
-        Ok(())
     }
 }
 
@@ -236,7 +220,7 @@ mod tests {
     use super::*;
     use crate::migration::Checksum;
     use crate::postgres::Backend;
-    use crate::statement::Fingerprint;
+    use crate::procedure::Before;
     use crate::text::Span;
 
     fn items(statements: &[&str]) -> Vec<Item> {
@@ -262,6 +246,7 @@ mod tests {
             relation: None,
             indexes_before: Vec::new(),
             target: None,
+            before: Before::default(),
             backend: Backend {
                 pid: 1,
                 start: String::new(),

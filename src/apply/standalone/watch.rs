@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::StandaloneError;
 use crate::apply::{Event, Run, Signal};
+use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
 use crate::postgres::{Error, Session, autovacuum};
@@ -28,6 +29,10 @@ pub(super) struct Watch<'a> {
     told: Vec<i32>,
     /// Since when the statement at hand has been failing.
     failing_since: Option<Instant>,
+    /// The statement at hand, from 1, and its migration.
+    at: Option<(Name, usize)>,
+    /// How often it has failed.
+    failures: usize,
     /// Since when those who hold its table have been waited for.
     waiting_since: Option<Instant>,
 }
@@ -43,7 +48,18 @@ impl<'a> Watch<'a> {
             wait: None,
             told: Vec::new(),
             failing_since: None,
+            at: None,
+            failures: 0,
             waiting_since: None,
+        }
+    }
+
+    /// What comes is about this statement, counted from 1.
+    pub(super) fn begin(&mut self, name: &Name, number: usize) {
+        let at = (name.clone(), number);
+        if self.at.as_ref() != Some(&at) {
+            self.forget();
+            self.at = Some(at);
         }
     }
 
@@ -51,6 +67,7 @@ impl<'a> Watch<'a> {
     pub(super) fn forget(&mut self) {
         self.wait = None;
         self.failing_since = None;
+        self.failures = 0;
         self.go_on();
     }
 
@@ -139,6 +156,17 @@ impl<'a> Watch<'a> {
         cause: &str,
     ) -> Result<(), StandaloneError> {
         let wait = self.wait.take();
+        let first = self.run.settings.pause();
+        self.failures += 1;
+        if let Some((name, number)) = self.at.clone() {
+            self.run.events.tell(Event::StatementRetried {
+                name,
+                number,
+                attempt: self.failures,
+                cause: cause.to_owned(),
+                pause: first,
+            });
+        }
         if let Some(wait) = &wait
             && autovacuum::make_way(session, wait).await?
         {
@@ -146,6 +174,7 @@ impl<'a> Watch<'a> {
             let what = format!("a try without this error: {cause}");
             return check(since, what, self.run.settings.retry_for, "--retry-for");
         }
+        let mut next = first;
         loop {
             let what = match &wait {
                 Some(wait) => format!(
@@ -157,7 +186,8 @@ impl<'a> Watch<'a> {
             };
             let since = *self.failing_since.get_or_insert_with(Instant::now);
             check(since, what, self.run.settings.retry_for, "--retry-for")?;
-            self.sleep(self.run.settings.pause()).await?;
+            self.sleep(next).await?;
+            next = self.run.settings.pause();
             let Some((relation, wait)) =
                 wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
             else {

@@ -7,14 +7,14 @@ use super::{Next, Runner};
 use crate::apply::batch::{Ended, Try};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
-use crate::apply::{ApplyError, Event, PAUSE_MIN};
+use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
 use crate::plan::{Block, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
-use crate::postgres::{autovacuum, lock, settings};
+use crate::postgres::{Error, autovacuum, lock, settings};
 
 impl Runner<'_> {
     pub(super) async fn block(
@@ -60,7 +60,15 @@ impl Runner<'_> {
                     }
                     return Ok(Next::Step);
                 }
-                Ended::Retry { name, cause, wait } => {
+                Ended::Retry { diagnostic, .. } if self.run.settings.retry_for.is_zero() => {
+                    return Err(ApplyError::Migration {
+                        diagnostic: Box::new(diagnostic.note(NOT_RETRIED)),
+                        committed: self.committed.clone(),
+                    });
+                }
+                Ended::Retry {
+                    name, cause, wait, ..
+                } => {
                     self.pause(began, attempt, name, cause, wait).await?;
                 }
                 Ended::FireTriggersBefore(name) => self.fire_before.push(name),
@@ -189,8 +197,10 @@ impl Runner<'_> {
             relation: wait.relation_name.clone(),
             blockers: wait.blockers.clone(),
         });
-        if autovacuum::make_way(&self.control, &wait).await? {
-            return self.check_patience(began, &cause, Some(&wait));
+        match autovacuum::make_way(&self.control, &wait).await {
+            Ok(true) => return self.check_patience(began, &cause, Some(&wait)),
+            Ok(false) => {}
+            Err(error) => self.control_lost(error).await?,
         }
         let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
         let mut next = first;
@@ -200,14 +210,28 @@ impl Runner<'_> {
             let Some(relation) = wait.relation else {
                 return Ok(());
             };
-            if activity::still_holding(&self.control, relation, &pids)
-                .await?
-                .is_empty()
-            {
-                return Ok(());
+            match activity::still_holding(&self.control, relation, &pids).await {
+                Ok(holding) if holding.is_empty() => return Ok(()),
+                Ok(_) => {}
+                Err(error) => self.control_lost(error).await?,
             }
             next = self.run.settings.pause();
         }
+    }
+
+    /// Looks at locks from another session, where the one that did is lost: the
+    /// block does not depend on it.
+    async fn control_lost(&mut self, error: Error) -> Result<(), ApplyError> {
+        if !error.failure().is_connection_lost() {
+            return Err(error.into());
+        }
+        self.run.events.tell(Event::ConnectionLost {
+            reason: error.to_string(),
+        });
+        let patience = self.run.settings.retry_for;
+        self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
+        self.holds_deployment = false;
+        self.hold_deployment().await
     }
 
     fn check_patience(

@@ -101,6 +101,14 @@ fn step(seen: &Seen) -> String {
         (Step::Splits, Verdict::Failed) => {
             "✗ not sound while a concurrent migration has not run".to_owned()
         }
+        (Step::Torture, Verdict::Passed) => format!(
+            "✓ whatever dies, running again ends the same, {} in {took}",
+            count(number, "trial")
+        ),
+        (Step::Torture, Verdict::Failed) => format!(
+            "✗ after a fault, running again does not end the same, {} in {took}",
+            count(number, "trial")
+        ),
     }
 }
 
@@ -113,6 +121,7 @@ fn subject(step: Step) -> &'static str {
         Step::Expected => "expected schema",
         Step::Diffs => "stored diffs",
         Step::Splits => "deployments without concurrent migrations",
+        Step::Torture => "torture",
     }
 }
 

@@ -85,6 +85,20 @@ pub(crate) fn event(event: &Event) -> Value {
             "cause": cause,
             "pause_ms": milliseconds(*pause),
         }),
+        Event::StatementRetried {
+            name,
+            number,
+            attempt,
+            cause,
+            pause,
+        } => json!({
+            "event": "statement-retried",
+            "migration": name.as_str(),
+            "number": number,
+            "attempt": attempt,
+            "cause": cause,
+            "pause_ms": milliseconds(*pause),
+        }),
         Event::BlockCut { cut: found } => json!({
             "event": "block-cut",
             "cut": cut(found),

@@ -78,6 +78,9 @@ pub(crate) fn cut(cut: &Cut) -> String {
         CutReason::LockMemory => format!(
             "cut before `{before}`: the server's lock table is full; a higher `max_locks_per_transaction` would keep it one transaction"
         ),
+        CutReason::BringsLedger => format!(
+            "cut before `{before}`: what comes before it brings a record of what has been applied"
+        ),
     }
 }
 

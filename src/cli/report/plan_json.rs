@@ -6,7 +6,7 @@ use super::json::{VERSION, cut};
 use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{BeforeReady, Checks, CutReason, Fact, Plan, Ready, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, CutReason, Fact, Plan, Ready, Record, Step, TailStep};
 
 /// The plan; `edges` are those that touch it.
 pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
@@ -84,6 +84,14 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     match reason {
         CutReason::EnumValue => "enum-value",
         CutReason::LockMemory => "lock-memory",
+        CutReason::BringsLedger => "brings-ledger",
+    }
+}
+
+fn record(record: Record) -> &'static str {
+    match record {
+        Record::Segue => "segue",
+        Record::Codd => "codd",
     }
 }
 
@@ -94,6 +102,7 @@ fn step(step: &Step) -> Value {
             "migrations": names(&block.migrations),
             "folded": block.folded.iter().map(Name::as_str).collect::<Vec<_>>(),
             "cut": block.cut.as_ref().map(cut),
+            "brings": block.brings.map(record),
         }),
         Step::Standalone(name) => json!({
             "step": "standalone",

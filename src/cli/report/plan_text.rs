@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
 use crate::migration::Name;
-use crate::plan::{BeforeReady, Checks, Fact, Place, Plan, Ready, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, Fact, Place, Plan, Ready, Record, Step, TailStep};
 
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -129,7 +129,12 @@ fn step(text: &mut String, number: usize, step: &Step) {
                 1 => String::new(),
                 several => format!(", {}", count(several, "migration")),
             };
-            let _ = writeln!(text, "  {number}. one transaction{size}");
+            let again = match block.brings {
+                Some(Record::Segue) => ", which brings segue's ledger; then plan again",
+                Some(Record::Codd) => ", which brings codd's table; then plan again",
+                None => "",
+            };
+            let _ = writeln!(text, "  {number}. one transaction{size}{again}");
             for name in &block.migrations {
                 let folded = if block.folded.contains(name) {
                     ", folded into the transaction"

@@ -127,6 +127,25 @@ impl Teller {
                     ),
                 )
             }
+            Event::StatementRetried {
+                name,
+                number,
+                attempt,
+                cause,
+                pause,
+            } => {
+                if !is_verbose && self.retry_told.is_some_and(|told| at < told + AGAIN) {
+                    return Vec::new();
+                }
+                self.retry_told = Some(at);
+                Line::notable(
+                    "Retrying",
+                    format!(
+                        "statement {number} of `{name}` in {}, after try {attempt} failed: {cause}",
+                        human(pause)
+                    ),
+                )
+            }
             Event::RoleMade { role } => Line::notable(
                 "Made",
                 format!("role `{role}`, which is missing here, NOLOGIN"),

@@ -8,6 +8,7 @@ fn block() -> Step {
         folded: std::collections::BTreeSet::new(),
         migrations: vec![Name::new("1.sql")],
         cut: None,
+        brings: None,
         is_last: true,
     })
 }

@@ -4,5 +4,5 @@ SELECT c.oid, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname),
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE i.indrelid = :table
+ WHERE i.indrelid = ANY (:tables)
  ORDER BY c.oid

@@ -61,6 +61,8 @@ impl Ledger {
                 applied.checksum, applied.statements,
             ),
             format!("DELETE FROM segue.progress WHERE project = {project} AND file = {file}"),
+            // What is applied is never resumed.
+            format!("DELETE FROM segue.intent WHERE project = {project} AND file = {file}"),
         ]
     }
 

@@ -4,6 +4,7 @@
 use super::Ledger;
 use crate::migration::{Checksum, Name};
 use crate::postgres::{Backend, Error, Session, TextRow, column, literal};
+use crate::procedure::Before;
 use crate::statement::Fingerprint;
 
 /// How far the statement of an intent is.
@@ -38,8 +39,10 @@ pub struct Intent {
     pub relation: Option<u32>,
     /// OIDs of the indexes that this table had before.
     pub indexes_before: Vec<u32>,
-    /// OID of what it drops or rebuilds.
+    /// OID of what it drops, rebuilds or detaches.
     pub target: Option<u32>,
+    /// What else there was before.
+    pub before: Before,
     /// The session that ran it.
     pub backend: Backend,
 }
@@ -61,8 +64,10 @@ pub struct NewIntent<'a> {
     pub relation: Option<u32>,
     /// OIDs of the indexes that this table has now.
     pub indexes_before: &'a [u32],
-    /// OID of what it drops or rebuilds.
+    /// OID of what it drops, rebuilds or detaches.
     pub target: Option<u32>,
+    /// What else there is now.
+    pub before: Before,
     /// Which deployment.
     pub deployment: Option<i64>,
 }
@@ -87,7 +92,7 @@ impl Ledger {
         let oid = |oid: Option<u32>| oid.map_or_else(|| "NULL".to_owned(), |oid| oid.to_string());
         let backend = session.backend();
         let sql = format!(
-            "INSERT INTO segue.intent (project, file, checksum, statement, fingerprint, sql, state, relation, indexes_before, target, pid, backend_start, deployment) VALUES ({}, {}, '{}', {}, '{}', {}, 'begun', {}, '{{{}}}', {}, {}, {}, {}) RETURNING id",
+            "INSERT INTO segue.intent (project, file, checksum, statement, fingerprint, sql, state, relation, indexes_before, target, before, pid, backend_start, deployment) VALUES ({}, {}, '{}', {}, '{}', {}, 'begun', {}, '{{{}}}', {}, {}, {}, {}, {}) RETURNING id",
             literal(&self.project),
             literal(intent.name.as_str()),
             intent.checksum,
@@ -97,6 +102,7 @@ impl Ledger {
             oid(intent.relation),
             oids.join(","),
             oid(intent.target),
+            literal(&serde_json::to_string(&intent.before).expect("names as keys")),
             backend.pid,
             literal(&backend.start),
             intent
@@ -179,6 +185,11 @@ fn read(row: &TextRow) -> Result<Intent, Error> {
         indexes_before: serde_json::from_str(&column::<String>(row, 7)?)
             .map_err(|_| malformed())?,
         target: optional(8),
+        // What another version of segue has written there says nothing.
+        before: row[13]
+            .as_deref()
+            .and_then(|before| serde_json::from_str(before).ok())
+            .unwrap_or_default(),
         backend: Backend {
             pid: column(row, 9)?,
             start: column(row, 10)?,

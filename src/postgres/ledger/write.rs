@@ -351,7 +351,10 @@ impl Ledger {
             kind_text(migration.kind),
             schema_diff(migration),
         );
-        self.transact(session, &[sql]).await?;
+        // What is given up is never resumed.
+        let intents =
+            format!("DELETE FROM segue.intent WHERE project = {project} AND file = {file}");
+        self.transact(session, &[sql, intents]).await?;
         self.clear_progress(session, &migration.name).await
     }
 

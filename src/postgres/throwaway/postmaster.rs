@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ use super::template::last_lines;
 
 /// A server with an empty cluster is ready in about 0.1 s.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Tries to start a server again, and the pause between two of them.
+const START_TRIES: usize = 100;
+const START_PAUSE: Duration = Duration::from_millis(50);
 
 /// Fast shutdown, immediate shutdown, and what nothing withstands, with how
 /// long each may take; in all below the two seconds that are promised.
@@ -64,6 +69,25 @@ impl Postmaster {
         Ok(Self { process, pid })
     }
 
+    /// Starts the server of `folder` once more after it has ended. Processes
+    /// of the one before may live on for a moment and keep its shared memory,
+    /// hence several tries; `None` if none succeeds.
+    pub(super) async fn start_again(
+        folder: &Folder,
+        account: &Account,
+        request: &Request,
+    ) -> Option<Self> {
+        for _ in 0..START_TRIES {
+            if let Ok(mut postmaster) = Self::start(folder, account, request)
+                && postmaster.ready(folder, request).await.is_ok()
+            {
+                return Some(postmaster);
+            }
+            sleep(START_PAUSE).await;
+        }
+        None
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }
@@ -79,7 +103,7 @@ impl Postmaster {
                 if let Ok(Some(status)) = self.process.try_wait() {
                     return Some(status);
                 }
-                if is_ready(folder) {
+                if is_ready(&folder.data(), self.pid) {
                     return None;
                 }
                 sleep(Duration::from_millis(4)).await;
@@ -150,11 +174,11 @@ fn settings(folder: &Folder, request: &Request) -> Vec<String> {
     all.flat_map(|setting| ["-c".to_owned(), setting]).collect()
 }
 
-/// Whether the postmaster says so itself: line 8 of `postmaster.pid`, which
-/// `pg_ctl` reads as well (`LOCK_FILE_LINE_PM_STATUS`, since version 10).
-fn is_ready(folder: &Folder) -> bool {
-    let text = fs::read_to_string(folder.data().join("postmaster.pid")).unwrap_or_default();
-    text.lines()
-        .nth(7)
-        .is_some_and(|status| status.trim() == "ready")
+/// Whether the postmaster `pid` says so itself: line 8 of `postmaster.pid`,
+/// which `pg_ctl` reads as well (`LOCK_FILE_LINE_PM_STATUS`, since version 10).
+/// One that was killed leaves its file, so the pid counts too.
+pub(super) fn is_ready(data: &Path, pid: u32) -> bool {
+    let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let line = |number| text.lines().nth(number).map(str::trim);
+    line(7) == Some("ready") && line(0) == Some(&pid.to_string())
 }

@@ -30,6 +30,7 @@ pub(super) struct Request {
     pub(super) settings: BTreeMap<String, String>,
     pub(super) temp_dir: Option<OsString>,
     pub(super) cache_dir: Option<OsString>,
+    pub(super) restarts: bool,
 }
 
 impl Request {
@@ -42,6 +43,7 @@ impl Request {
             settings: options.settings.clone(),
             temp_dir: options.temp_dir.as_deref().and_then(absolute),
             cache_dir: options.cache_dir.as_deref().and_then(absolute),
+            restarts: options.restarts,
         }
     }
 }
@@ -179,10 +181,28 @@ async fn run() -> io::Result<ExitCode> {
                 folder: folder.path().into(),
                 pid: postmaster.pid(),
             }));
-            tokio::select! {
-                // The log is left to be read while its user is there.
-                _ = postmaster.ended() => unwanted.clone().await,
-                () = unwanted.clone() => {}
+            loop {
+                tokio::select! {
+                    _ = postmaster.ended() => {}
+                    () = unwanted.clone() => break,
+                }
+                let again = async {
+                    if request.restarts {
+                        Postmaster::start_again(&folder, &account, &request).await
+                    } else {
+                        None
+                    }
+                };
+                let again = tokio::select! {
+                    again = again => again,
+                    () = unwanted.clone() => break,
+                };
+                let Some(again) = again else {
+                    // The log is left to be read while its user is there.
+                    unwanted.clone().await;
+                    break;
+                };
+                postmaster = again;
             }
         }
         postmaster.stop().await;

@@ -78,7 +78,7 @@ fn stop_orphan(data: &Path) {
 }
 
 /// First line of `postmaster.pid`, if it is of this data directory.
-fn postmaster_pid(data: &Path) -> Option<Pid> {
+pub(super) fn postmaster_pid(data: &Path) -> Option<Pid> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let pid: i32 = text.lines().next()?.trim().parse().ok()?;
     (pid > 1).then(|| Pid::from_raw(pid))

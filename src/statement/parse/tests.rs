@@ -476,3 +476,43 @@ fn deep_statements_are_known_or_unknown_and_never_abort() {
         }
     }
 }
+
+#[test]
+fn what_lives_in_the_session_is_seen() {
+    use super::SessionUse::{AdvisoryLocks, HoldsCursor, UsesCursor};
+    let held = |name: &str| Some(HoldsCursor(name.to_owned()));
+    let used = |name: &str| Some(UsesCursor(Some(name.to_owned())));
+    for (sql, expected) in [
+        ("DECLARE C CURSOR WITH HOLD FOR SELECT 1", held("c")),
+        ("DECLARE c CURSOR FOR SELECT 1", None),
+        ("FETCH ALL FROM \"C\"", used("C")),
+        ("MOVE c", used("c")),
+        ("CLOSE c", used("c")),
+        ("CLOSE ALL", Some(UsesCursor(None))),
+        ("SELECT pg_advisory_lock(1)", Some(AdvisoryLocks)),
+        (
+            "SELECT pg_try_advisory_lock(1, 2), pg_catalog.pg_advisory_unlock_all()",
+            Some(AdvisoryLocks),
+        ),
+        (
+            "SELECT pg_advisory_lock_shared(hashtext('a')::bigint)",
+            Some(AdvisoryLocks),
+        ),
+        ("SELECT pg_advisory_xact_lock(1)", None),
+        ("SELECT pg_advisory_lock(a) FROM t", None),
+        ("SELECT pg_advisory_lock(nextval('s'))", None),
+        ("SELECT pg_advisory_lock(1), f()", None),
+    ] {
+        assert_eq!(super::session_use(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn prepared_transactions_are_named() {
+    assert_eq!(
+        super::gid("PREPARE TRANSACTION 'a''b'"),
+        Some("a'b".to_owned())
+    );
+    assert_eq!(super::gid("commit prepared 'x'"), Some("x".to_owned()));
+    assert_eq!(super::gid("COMMIT"), None);
+}

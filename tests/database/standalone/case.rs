@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use segue::apply::abandon::{Abandoned, abandon};
 use segue::apply::{
-    ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until, up,
+    Answer, Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals,
+    Until, Verdict, up,
 };
 use segue::diagnostic::render::{Style, render};
 use segue::files;
@@ -15,6 +16,9 @@ use segue::postgres::Target;
 use segue::postgres::target::Environment;
 
 use crate::support::{Project, TestDatabase, TestSession, assert_text, wait_for, wait_until};
+
+/// Far longer than a test waits.
+const RETRY_FOR: Duration = Duration::from_secs(20);
 
 /// A database, a folder, and the library's `up` run in them.
 pub struct Case {
@@ -88,7 +92,12 @@ impl Case {
             .file("2-alone.sql", &format!("-- segue: no-txn\n{sql}"));
     }
 
-    fn run(&self, interrupt: Interrupt) -> (Run, tokio::sync::mpsc::UnboundedReceiver<Event>) {
+    fn run(
+        &self,
+        interrupt: Interrupt,
+        retry_for: Duration,
+        answers: Vec<Answer>,
+    ) -> (Run, tokio::sync::mpsc::UnboundedReceiver<Event>) {
         let environment = Environment::new(BTreeMap::new(), None);
         let (events, receiver) = Events::channel();
         let run = Run {
@@ -101,11 +110,12 @@ impl Case {
                 until: Until::Settled,
                 jobs: 2,
                 lock_timeout: Duration::from_millis(50),
-                retry_for: Duration::from_secs(20),
+                retry_for,
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
                 strict: false,
                 fold: false,
+                answers: Answers::new(answers),
             },
             events,
             interrupt,
@@ -114,6 +124,10 @@ impl Case {
     }
 
     pub fn start(&self) -> Running {
+        self.start_with(RETRY_FOR, Vec::new())
+    }
+
+    fn start_with(&self, retry_for: Duration, answers: Vec<Answer>) -> Running {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -122,7 +136,7 @@ impl Case {
         let (sender, result) = mpsc::channel();
         let folder = self.project.path().join("migrations");
         let (signals, interrupt) = Interrupt::channel();
-        let (run, mut events) = self.run(interrupt);
+        let (run, mut events) = self.run(interrupt, retry_for, answers);
         let told = Arc::new(Mutex::new(String::new()));
         let telling = Arc::clone(&told);
         runtime.spawn(async move {
@@ -156,12 +170,28 @@ impl Case {
         self.start().wait()
     }
 
+    /// `up --retry-for 0s`
+    pub fn up_without_retries(&self) -> String {
+        self.start_with(Duration::ZERO, Vec::new()).wait()
+    }
+
+    /// `up --redo NAME:NUMBER`, or `--done`
+    pub fn up_answered(&self, name: &str, number: usize, verdict: Verdict) -> String {
+        let name = Name::new(name);
+        let answer = Answer {
+            name,
+            number,
+            verdict,
+        };
+        self.start_with(RETRY_FOR, vec![answer]).wait()
+    }
+
     /// `segue abandon`, in the same words.
     pub fn abandon(&self, name: &str) -> String {
         let folder = self.project.path().join("migrations");
         let (migrations, _) = files::read(&[folder]).expect("a folder");
         let (_, interrupt) = Interrupt::channel();
-        let (run, mut events) = self.run(interrupt);
+        let (run, mut events) = self.run(interrupt, RETRY_FOR, Vec::new());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

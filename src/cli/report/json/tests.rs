@@ -67,6 +67,13 @@ fn all() -> Vec<Event> {
             relation: None,
             blockers: vec![holder.clone()],
         },
+        Event::StatementRetried {
+            name: name.clone(),
+            number: 2,
+            attempt: 1,
+            cause: "deadlock".to_owned(),
+            pause: second,
+        },
         Event::BlockRetried {
             attempt: 1,
             name: None,
@@ -183,6 +190,7 @@ fn all() -> Vec<Event> {
             name: Some(name),
             notice: ServerError {
                 severity: "NOTICE".to_owned(),
+                is_fatal: false,
                 sqlstate: "00000".to_owned(),
                 message: "hello".to_owned(),
                 detail: None,

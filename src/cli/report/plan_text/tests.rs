@@ -17,6 +17,7 @@ fn block(names: &[&str], cut: Option<Cut>, is_last: bool) -> Step {
         folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut,
+        brings: None,
         is_last,
     })
 }

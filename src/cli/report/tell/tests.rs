@@ -34,6 +34,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
         folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut: None,
+        brings: None,
         is_last: true,
     };
     Event::Planned(Box::new(Plan {
@@ -281,6 +282,7 @@ fn notices_are_for_the_curious_and_warnings_for_all() {
         name: Some(name("1.sql")),
         notice: ServerError {
             severity: "HINWEIS".to_owned(),
+            is_fatal: false,
             sqlstate: sqlstate.to_owned(),
             message: text.to_owned(),
             detail: None,

@@ -1,0 +1,11 @@
+INSERT INTO person SELECT n, 'person ' || n, 'city ' || n % 7, '2000-01-01'::date + n FROM generate_series(4, 3000) AS n;
+INSERT INTO visit SELECT n, '2020-01-01'::date + n % 100, repeat('x', n % 50) FROM generate_series(1, 3000) AS n;
+UPDATE person SET city = 'Paris' WHERE city IS NULL;
+DELETE FROM visit WHERE person % 10 = 0;
+SAVEPOINT before;
+INSERT INTO counter VALUES ('02 rolled back');
+ROLLBACK TO before;
+DO $$ BEGIN PERFORM count_it('02 in a block'); END $$;
+LOCK TABLE person;
+ALTER TABLE person ADD COLUMN rank int NOT NULL DEFAULT 0;
+UPDATE person SET rank = rank + 1;

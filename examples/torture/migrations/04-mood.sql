@@ -1,0 +1,3 @@
+ALTER TABLE person ADD COLUMN mood mood NOT NULL DEFAULT 'calm';
+INSERT INTO counter VALUES ('04');
+ALTER TYPE mood ADD VALUE 'tired';

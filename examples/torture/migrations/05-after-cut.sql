@@ -1,0 +1,11 @@
+UPDATE person SET mood = 'tired' WHERE id % 2 = 0;
+INSERT INTO counter VALUES ('05');
+ALTER TABLE visit ADD CONSTRAINT note_is_short CHECK (length(note) < 100) NOT VALID;
+CREATE MATERIALIZED VIEW by_city AS SELECT city, count(*) FROM person GROUP BY city;
+CREATE UNIQUE INDEX by_city_key ON by_city (city);
+CREATE TABLE event (id int, day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE event_old PARTITION OF event FOR VALUES FROM ('2000-01-01') TO ('2010-01-01');
+CREATE TABLE event_new PARTITION OF event FOR VALUES FROM ('2010-01-01') TO ('2020-01-01');
+INSERT INTO event SELECT n, '2000-01-01'::date + n FROM generate_series(1, 7000) AS n;
+CREATE INDEX person_born ON person (born);
+CREATE INDEX person_rank ON person (rank);

@@ -1,0 +1,10 @@
+ALTER TABLE segue.intent ADD COLUMN before jsonb;
+COMMENT ON COLUMN segue.intent.before IS 'What there was before the statement ran, by which its outcome is known later.';
+
+-- What is applied is not resumed: from this version on its intents go with the
+-- COMMIT that says so.
+DELETE FROM segue.intent i
+ USING segue.migration m
+ WHERE m.project = i.project AND m.file = i.file AND m.state IN ('applied', 'abandoned');
+
+UPDATE segue.ledger SET version = 3, upgraded_at = pg_catalog.now();
