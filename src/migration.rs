@@ -138,6 +138,11 @@ pub struct Outline {
     /// The first statement of each kind that brings a record of what has been
     /// applied, in their order.
     pub brings: Vec<Bringing>,
+    /// That a statement certainly uses an enum value which one before it adds;
+    /// of batch migrations.
+    pub own_value: Option<Box<Diagnostic>>,
+    /// Whether a statement may make an enum, directly or by what it calls.
+    pub may_make_types: bool,
     /// One per statement, of standalone and concurrent migrations; empty for
     /// the others, whose statements may be very many.
     pub items: Vec<Item>,

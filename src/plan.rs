@@ -15,6 +15,7 @@ use crate::migration::{Kind, Migration, Name, Snapshots};
 mod batch;
 mod brought;
 mod check;
+mod enum_value;
 mod fact;
 mod fold;
 
@@ -192,6 +193,7 @@ impl Plan {
             project,
         };
         diagnostics.extend(view.contradictions());
+        diagnostics.extend(enum_value::own_values(&view));
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }

@@ -29,7 +29,7 @@ pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
 pub use fold::{Folded, fold};
-pub use parse::{SessionUse, digest, digests, gid, same_index, session_use};
+pub use parse::{SessionUse, digest, digests, gid, reads_enum_value, same_index, session_use};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
 use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Brings, Class, Digest, Fingerprint, Kind as StatementKind, Piece, SplitError, Splitter,
-    Statement, TransactionControl, digests, fold,
+    Brings, Class, Digest, Fingerprint, Kind as StatementKind, Piece, RelationName, SplitError,
+    Splitter, Statement, TransactionControl, digest, digests, fold, reads_enum_value,
 };
 use crate::text::Span;
 
@@ -25,6 +25,10 @@ pub enum Depth {
     /// Parsed, to know what they touch.
     Relations,
 }
+
+/// So many statements of a file are parsed to see whether they use an enum
+/// value of its own.
+const CANDIDATES_MAX: usize = 200;
 
 /// Files above this are not parsed for what they touch: that is not known.
 const PARSED_BYTES_MAX: usize = 4 << 20;
@@ -60,6 +64,10 @@ struct Reading<'a> {
     /// Stretches outside of COPY data that hold one of [`WORDS`].
     suspects: Vec<Span>,
     end: usize,
+    /// Enum values that the statements so far have added: type and value.
+    values: Vec<(RelationName, String)>,
+    /// How many statements after them were parsed for that.
+    candidates: usize,
 }
 
 /// The outline of one migration, and what is wrong with its statements.
@@ -80,6 +88,8 @@ pub(super) fn read_one(
         words: VecDeque::new(),
         suspects: Vec::new(),
         end: 0,
+        values: Vec::new(),
+        candidates: 0,
     };
     let mut splitter = Splitter::new();
     let mut chunk = vec![0; 64 * 1024];
@@ -165,8 +175,10 @@ impl Reading<'_> {
 
         let class = Class::of(&statement.text);
         self.outline.adds_enum_value |= class.adds_enum_value;
+        self.outline.may_make_types |= may_make_types(&class);
         if self.migration.kind == Kind::Batch {
             self.refuse_control(&statement, &class);
+            self.own_value(&statement, &class);
         }
         if let Some(what) = Brings::of(&statement.text)
             && self.outline.brings.iter().all(|one| one.what != what)
@@ -199,6 +211,47 @@ impl Reading<'_> {
         }
         if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
             self.texts.push(statement.text);
+        }
+    }
+
+    /// A value that was added cannot be used before it is committed.
+    fn own_value(&mut self, statement: &Statement, class: &Class) {
+        let text = &statement.text;
+        if class.adds_enum_value {
+            // One that may be there already can be used.
+            if let Some(StatementKind::AlterTypeAddValue {
+                type_name,
+                value,
+                if_not_exists: false,
+            }) = digest(text).map(|digest| digest.kind)
+            {
+                self.values.push((type_name, value));
+            }
+            return;
+        }
+        let mut values = self
+            .values
+            .iter()
+            .filter(|(_, value)| memmem::find(text.as_bytes(), value.as_bytes()).is_some());
+        // Parsing is for the few that may name one: in a dump's rows any word
+        // may stand.
+        if self.candidates >= CANDIDATES_MAX || values.clone().next().is_none() {
+            return;
+        }
+        self.candidates += 1;
+        let used = values.find(|(of, value)| reads_enum_value(text, of, value));
+        if let (None, Some((of, value))) = (&self.outline.own_value, used) {
+            let source = excerpt(self.migration, statement.span, statement.position.line);
+            self.outline.own_value = Some(Box::new(
+                Diagnostic::new(
+                    code::OWN_ENUM_VALUE,
+                    format!("value `{value}` of `{of}` is used in the file that adds it"),
+                )
+                .source(&source)
+                .label(statement.span, "cannot be used before it is committed")
+                .help("write `-- segue: no-txn` at the top of the file: each statement is then committed by itself")
+                .help("or add the value in a file of its own before this one: the transaction ends between the two"),
+            ));
         }
     }
 
@@ -281,6 +334,36 @@ fn line_of(migration: &Migration, offset: usize) -> Option<usize> {
             length => line += memchr::memchr_iter(b'\n', &chunk[..length]).count(),
         }
     }
+}
+
+/// Whether a statement may make an enum, going by its keywords.
+fn may_make_types(class: &Class) -> bool {
+    let steady = [
+        "ALTER",
+        "COMMENT",
+        "COPY",
+        "DELETE",
+        "DROP",
+        "GRANT",
+        "INSERT",
+        "MERGE",
+        "REVOKE",
+        "SET",
+        "TRUNCATE",
+        "UPDATE",
+        "CREATE INDEX",
+        "CREATE UNIQUE",
+        "CREATE VIEW",
+        "CREATE POLICY",
+        "CREATE TRIGGER",
+        "CREATE FUNCTION",
+        "CREATE SEQUENCE",
+        "CREATE TABLE",
+    ];
+    !steady.iter().any(|known| {
+        let rest = class.keywords.strip_prefix(known);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    })
 }
 
 /// Whether all statements can run in one transaction with others.

@@ -10,6 +10,7 @@ mod connect;
 mod cuts;
 mod deploy;
 mod diff;
+mod fold;
 mod fresh_database;
 mod introspect;
 mod locks;

@@ -26,7 +26,7 @@ fn rename(project: &Project, from: &str, to: &str) {
 /// one deployment of a database in use.
 fn settled() -> (TestDatabase<'static>, Project) {
     let database = TestDatabase::new();
-    database.query("CREATE TABLE in_use ()");
+    database.run("CREATE TABLE in_use ()");
     let project = Project::deploying(&database);
     project.file("1.sql", TABLE).file(
         "2.sql",
