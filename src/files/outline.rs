@@ -229,6 +229,17 @@ impl Reading<'_> {
             }
             return;
         }
+        if self.values.is_empty() {
+            return;
+        }
+        // By another search path a name may be another type.
+        if ["SET", "RESET", "DISCARD"]
+            .iter()
+            .any(|word| class.keywords.starts_with(word))
+            || text.to_ascii_lowercase().contains("set_config")
+        {
+            self.values.retain(|(of, _)| of.namespace.is_some());
+        }
         let mut values = self
             .values
             .iter()

@@ -12,7 +12,7 @@ fn concurrent(sql: &str) -> String {
 /// `tables`.
 fn project(database: &TestDatabase<'_>, tables: &str, statements: &[&str]) -> Project {
     let project = Project::deploying(database);
-    project.file("1.sql", tables);
+    project.write("segue.toml", "").file("1.sql", tables);
     for (index, sql) in statements.iter().enumerate() {
         project.file(&format!("{}.sql", index + 2), &concurrent(sql));
     }
