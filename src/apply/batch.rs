@@ -357,7 +357,7 @@ impl<'a> Try<'a> {
             LeftBehind::Unknown => Err(Ended::Unfold(Unfolded {
                 name: self.migrations[migration].name.clone(),
                 reason: format!(
-                    "whether a CHECK of `{name}` implies its bounds is for the server to find out"
+                    "what detaching `{name}` concurrently leaves behind is for the server to find out"
                 ),
             })),
         }

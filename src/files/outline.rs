@@ -401,6 +401,7 @@ fn moves(text: &str, digest: &Digest) -> bool {
         StatementKind::Set { setting, .. } => setting.as_ref().is_none_or(|setting| {
             ["search_path", "role", "session_authorization"].contains(&setting.as_str())
         }),
+        StatementKind::Vacuum { .. } | StatementKind::RefreshMaterializedView { .. } => false,
         // `SET SCHEMA 'a'` too is a `SET`; what a function does is not known.
         _ => Class::of(text).may_change_session,
     }

@@ -13,8 +13,8 @@ pub enum LeftBehind {
     Check(String),
     /// Nothing: a CHECK is there already that says the same.
     Nothing,
-    /// Another CHECK may imply the bounds, so that none is made; only the
-    /// server can tell.
+    /// Only the server can tell: another CHECK may imply the bounds, so that
+    /// none is made, or what it makes reads otherwise than the bounds do.
     Unknown,
 }
 

@@ -115,15 +115,25 @@ fn bounds_of_every_kind_are_kept() {
          CREATE TABLE e (a int, b int) PARTITION BY RANGE ((a + b));\n\
          CREATE TABLE e1 PARTITION OF e FOR VALUES FROM (1) TO (2);\n\
          CREATE TABLE l (a text COLLATE \"C\") PARTITION BY LIST (a);\n\
-         CREATE TABLE l1 PARTITION OF l FOR VALUES IN ('it''s', 'b');\n",
+         CREATE TABLE l1 PARTITION OF l FOR VALUES IN ('it''s', 'b');\n\
+         CREATE TABLE l2 PARTITION OF l FOR VALUES IN ('it''s not');\n\
+         CREATE TABLE b (a bool) PARTITION BY LIST (a);\n\
+         CREATE TABLE b1 PARTITION OF b FOR VALUES IN (true);\n\
+         CREATE TABLE c (a char(3), b varchar(9), c numeric(4, 2)) PARTITION BY RANGE (a, b, c);\n\
+         CREATE TABLE c1 PARTITION OF c FOR VALUES FROM ('x', 'y', -1.5) TO (MAXVALUE, MAXVALUE, MAXVALUE);\n",
         &[
-            "ALTER TABLE h DETACH PARTITION h0 CONCURRENTLY;",
+            "ALTER TABLE l DETACH PARTITION l2 CONCURRENTLY;",
             "SET search_path = \"S\", public;\nALTER TABLE m DETACH PARTITION \"M 1\" CONCURRENTLY;",
+            "ALTER TABLE c DETACH PARTITION public.c1 CONCURRENTLY;",
+            "ALTER TABLE h DETACH PARTITION h0 CONCURRENTLY;",
             "ALTER TABLE e DETACH PARTITION e1 CONCURRENTLY;",
-            "ALTER TABLE l DETACH PARTITION public.l1 CONCURRENTLY;",
+            "ALTER TABLE l DETACH PARTITION l1 CONCURRENTLY;",
+            "ALTER TABLE b DETACH PARTITION b1 CONCURRENTLY;",
         ],
     );
-    assert_text("apart", &apart(&database), "");
+    // The server folds constants in what the others leave behind. The second
+    // file detaching from `l` waits for the first.
+    assert_text("apart", &apart(&database), "5.sql 6.sql 7.sql 8.sql");
 }
 
 /// Only the server can tell whether a CHECK implies the bounds; it makes no
@@ -144,13 +154,14 @@ fn a_partition_whose_check_may_imply_its_bounds_is_detached_by_itself() {
                 Note `2.sql` is folded into the transaction
         Not verified there is no expected schema; `segue write-schema` writes it
              Created the ledger, in namespace segue
-            Unfolded `2.sql`, which runs by itself: whether a CHECK of `p1` implies its bounds is for the server to find out; the block was rolled back and runs without it
-        Planned anew 1 migration in one transaction, then 1 concurrent
+            Unfolded `2.sql`, which runs by itself: what detaching `p1` concurrently leaves behind is for the server to find out; the block was rolled back and runs without it
+        Planned anew 1 migration in one transaction, then 1 concurrent migration
                  Ran `1.sql`, 2 statements in [t]
            Committed 1 migration in [t]
                Ready after [t] (deployment 1)
-                Tail `2.sql`
-                Done `2.sql` in [t]
+                Tail 1 concurrent migration: `2.sql`
+             Running `2.sql` (pid [pid])
+            Finished `2.sql` in [t]
              Settled after [t] (deployment 1)
 
         ",
