@@ -17,6 +17,7 @@ use crate::schema::Rules;
 
 pub mod abandon;
 pub mod add;
+pub mod adopt;
 pub mod answer;
 mod batch;
 mod blocker;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::text::{Position, Source, Span};
+use crate::text::{Position, Source, Span, Variables};
 
 pub mod code;
 mod excerpt;
@@ -138,6 +138,20 @@ impl Diagnostic {
             Some(value) => self.help(help(value)),
             None => self,
         }
+    }
+
+    /// The same with names of variables in place of their values, wherever
+    /// they are told.
+    #[must_use]
+    pub fn conceal(mut self, variables: &Variables) -> Self {
+        if !variables.is_empty() {
+            let labels = self.labels.iter_mut().map(|label| &mut label.text);
+            let texts = labels.chain(&mut self.notes).chain(&mut self.helps);
+            for text in texts.chain(std::iter::once(&mut self.message)) {
+                *text = variables.conceal(text);
+            }
+        }
+        self
     }
 
     /// Line and column of the primary label.

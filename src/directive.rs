@@ -12,6 +12,7 @@ mod check;
 mod codd;
 mod comment;
 mod ending;
+mod filled;
 mod header;
 mod late;
 mod lexer;
@@ -22,6 +23,7 @@ mod table;
 pub use argument::Waiver;
 pub use codd::{codd_function_call, codd_function_diagnostic};
 pub use ending::end_in_header;
+pub use filled::parse_filled;
 pub use header::{HeaderEnd, HeaderScanner, header_len};
 pub use late::late_directives;
 pub use parser::parse;
@@ -47,7 +49,8 @@ pub struct Directives {
     pub schema_diff: Option<SchemaDiff>,
     /// `rerunnable`.
     pub rerunnable: Option<Span>,
-    /// `connection`: a connection string in one of libpq's two forms, a secret.
+    /// `connection`: a connection string in one of libpq's two forms; it may
+    /// hold a password.
     pub connection: Option<Spanned<String>>,
     /// Names of `env-vars`, in the order written, each once.
     pub env_vars: Vec<Spanned<String>>,

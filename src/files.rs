@@ -14,13 +14,15 @@ use crate::directive::with_schema_diff;
 use crate::migration::{Kind, Migration, Name};
 use crate::schema::Diff;
 use crate::statement::Statements;
-use crate::text::{Source, Span};
+use crate::text::{Source, Span, Variables};
 
 pub mod claim;
 pub mod draft;
 pub mod expected;
+pub mod foreign;
 mod header;
 mod outline;
+mod way_down;
 
 pub use outline::{Depth, outline};
 
@@ -52,6 +54,17 @@ impl Error {
 /// # Errors
 /// The first folder or file that cannot be read.
 pub fn read(folders: &[PathBuf]) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
+    read_filled(folders, &Variables::default())
+}
+
+/// As [`read`], where files may take these environment variables.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_filled(
+    folders: &[PathBuf],
+    environment: &Variables,
+) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
     let mut diagnostics = Vec::new();
     let mut paths: BTreeMap<Name, PathBuf> = BTreeMap::new();
     for folder in folders {
@@ -90,7 +103,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Migration>, Vec<Diagnostic>), Er
     }
     let paths: Vec<(Name, PathBuf)> = paths.into_iter().collect();
     let mut migrations = Vec::with_capacity(paths.len());
-    for result in in_parallel(&paths, |(name, path)| header::read(name, path)) {
+    for result in in_parallel(&paths, |(name, path)| header::read(name, path, environment)) {
         match result? {
             Ok(migration) => migrations.push(migration),
             Err(diagnostic) => diagnostics.push(*diagnostic),
@@ -104,8 +117,12 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Migration>, Vec<Diagnostic>), Er
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read_one(name: &Name, path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
-    header::read(name, path)
+pub fn read_one(
+    name: &Name,
+    path: &Path,
+    environment: &Variables,
+) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
+    header::read(name, path, environment)
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -158,12 +175,16 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
 /// If it cannot be read.
 pub fn script(path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let read = header::read(&Name::new(&name), path).map_err(|error| Error {
+    let environment = Variables::default();
+    let read = header::read(&Name::new(&name), path, &environment).map_err(|error| Error {
         what: "the SQL file",
         ..error
     })?;
     Ok(read.and_then(|mut script| {
-        let is_plain = script.kind == Kind::Batch && script.ends.is_empty() && !script.rerunnable;
+        let is_plain = script.kind == Kind::Batch
+            && script.ends.is_empty()
+            && !script.rerunnable
+            && script.connection.is_none();
         match script.problems.pop() {
             Some(problem) => Err(Box::new(problem)),
             None if is_plain => Ok(script),
@@ -220,7 +241,11 @@ pub fn store_diff(migration: &mut Migration, parts: BTreeMap<u32, Diff>) -> Resu
 /// # Errors
 /// If the file cannot be opened.
 pub fn statements(migration: &Migration) -> Result<Statements<File>, Error> {
-    Ok(Statements::new(open(&migration.path)?))
+    let file = open(&migration.path)?;
+    Ok(match migration.kind {
+        Kind::Batch => Statements::in_transaction(file),
+        Kind::Standalone | Kind::Concurrent => Statements::new(file),
+    })
 }
 
 fn open(path: &Path) -> Result<File, Error> {

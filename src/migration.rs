@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::schema::Diff;
 use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, RelationName};
-use crate::text::{Source, Span};
+use crate::text::{Source, Span, Variables};
 
 mod stamp;
 
@@ -96,6 +96,30 @@ pub struct Named {
     pub span: Span,
 }
 
+/// A connection of a migration's own. `Debug` does not show the string, which
+/// may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The connection string, in either of libpq's forms. Equal strings are
+    /// one connection.
+    pub string: Arc<str>,
+    /// Where it leads, for people and without a password: ``database `app` as
+    /// user `deploy` at db1:5432``; `None` until it has been looked up.
+    pub place: Option<String>,
+    /// Where it is written, in bytes of the file.
+    pub span: Span,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("place", &self.place)
+            .field("span", &self.span)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One migration file.
 #[derive(Clone, Debug)]
 pub struct Migration {
@@ -115,6 +139,10 @@ pub struct Migration {
     pub ends: Vec<Named>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
+    /// The connection that it runs on, if not that of the database at hand.
+    pub connection: Option<Connection>,
+    /// The environment variables that it takes, those that are set.
+    pub variables: Variables,
     /// The schema diff that is stored in it, for each major version of
     /// PostgreSQL; of a concurrent migration.
     pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,

@@ -5,7 +5,7 @@
 //! the world has to be read again first, the step says so
 //! ([`Step::plans_again`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
@@ -64,7 +64,7 @@ pub struct Options {
 
 /// Whose record of what has been applied comes with a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Record {
+pub enum LedgerOf {
     /// segue's own ledger.
     Segue,
     /// codd's table.
@@ -83,7 +83,7 @@ pub struct Block {
     pub cut: Option<Cut>,
     /// The record that its last migration brings: history is read and the plan
     /// made again after it.
-    pub brings: Option<Record>,
+    pub brings: Option<LedgerOf>,
     /// Whether its COMMIT makes the deployment ready.
     pub is_last: bool,
 }
@@ -172,6 +172,21 @@ pub struct Plan {
     pub tail: Vec<TailStep>,
     /// What is verified, and when.
     pub checks: Checks,
+    /// Of the migrations that will run, by name: those that need more than the
+    /// database at hand.
+    pub needs: BTreeMap<Name, Needs>,
+    /// Of those again, by name: tables that are known to be partitioned, so
+    /// that their index is built partition by partition, as written.
+    pub expanded: BTreeMap<Name, Vec<String>>,
+}
+
+/// What a migration needs besides the database at hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Where its own connection leads, for people.
+    pub connection: Option<String>,
+    /// Names of the environment variables that it takes, sorted.
+    pub variables: Vec<String>,
 }
 
 impl Plan {
@@ -228,6 +243,8 @@ impl Plan {
             ready,
             tail,
             checks,
+            needs: view.needs(),
+            expanded: BTreeMap::new(),
         })
     }
 
@@ -271,7 +288,7 @@ impl Plan {
     pub fn brings_ledger(&self) -> bool {
         matches!(
             self.batch.first(),
-            Some(Step::Block(block)) if block.brings == Some(Record::Segue)
+            Some(Step::Block(block)) if block.brings == Some(LedgerOf::Segue)
         )
     }
 
@@ -299,6 +316,24 @@ impl<'a> View<'a> {
         self.graph.migrations().filter(|migration| {
             migration.kind != Kind::Concurrent && self.progress(&migration.name).is_open()
         })
+    }
+
+    /// What open migrations need besides the database at hand.
+    fn needs(&self) -> BTreeMap<Name, Needs> {
+        let open = self
+            .graph
+            .migrations()
+            .filter(|migration| self.progress(&migration.name).is_open());
+        open.filter(|one| one.connection.is_some() || !one.variables.is_empty())
+            .map(|migration| {
+                let connection = migration.connection.as_ref();
+                let needs = Needs {
+                    connection: connection.map(|one| one.place.clone().unwrap_or_default()),
+                    variables: migration.variables.names().map(ToOwned::to_owned).collect(),
+                };
+                (migration.name.clone(), needs)
+            })
+            .collect()
     }
 
     /// States of triples that no run can have led to, or that nobody can go on

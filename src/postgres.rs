@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::AsyncMessage;
 
 pub mod activity;
+pub mod adopt;
 pub mod autovacuum;
 pub mod connect;
 pub mod contents;
@@ -25,6 +26,7 @@ pub mod lock;
 pub mod object;
 
 pub mod partition;
+pub mod partition_tree;
 pub mod progress;
 pub mod proxy;
 pub mod role;
@@ -41,6 +43,8 @@ pub mod waits;
 pub use error::{Error, Failure, ServerError};
 pub use rows::Rows;
 pub use target::Target;
+
+use crate::text::Variables;
 
 /// The process behind a session, as `pg_stat_activity` knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +98,20 @@ pub struct Session {
     target: Target,
     backend: Backend,
     server_version: u32,
+    secrets: Secrets,
+}
+
+/// Values that the server may repeat in its words and nobody may see.
+#[derive(Clone, Debug, Default)]
+struct Secrets(Arc<Mutex<Variables>>);
+
+impl Secrets {
+    fn get(&self) -> Variables {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 impl Session {
@@ -108,6 +126,8 @@ impl Session {
         let mut connection = connected.connection;
         let farewell = Arc::new(OnceLock::new());
         let parting = Arc::clone(&farewell);
+        let secrets = Secrets::default();
+        let hidden = secrets.clone();
         let driver = tokio::spawn(async move {
             while let Some(message) = connection.next().await {
                 let message = match message {
@@ -125,7 +145,9 @@ impl Session {
                     Ok(message) => message,
                 };
                 let message = match message {
-                    AsyncMessage::Notice(notice) => Message::Notice(ServerError::from(&notice)),
+                    AsyncMessage::Notice(notice) => {
+                        Message::Notice(ServerError::from(&notice).conceal(&hidden.get()))
+                    }
                     AsyncMessage::Notification(notification) => Message::Notification {
                         channel: notification.channel().to_owned(),
                         payload: notification.payload().to_owned(),
@@ -149,6 +171,7 @@ impl Session {
                 start: String::new(),
             },
             server_version: 0,
+            secrets,
         };
         let rows = session.query(include_str!("postgres/hello.sql")).await?;
         let row = rows.first().ok_or_else(|| Error::protocol("no greeting"))?;
@@ -203,10 +226,21 @@ impl Session {
     /// A connection that has ended says no more than that it is closed: the
     /// reason came before.
     fn failed(&self, error: tokio_postgres::Error) -> Error {
-        match (Error::from(error), self.farewell.get()) {
+        let error = match (Error::from(error), self.farewell.get()) {
             (Error::Lost(_), Some(reason)) => Error::Lost(reason.clone()),
             (error, _) => error,
-        }
+        };
+        error.conceal(&self.secrets.get())
+    }
+
+    /// From now on the server's words have the names of these variables in
+    /// place of their values.
+    pub fn conceal(&self, variables: &Variables) {
+        *self
+            .secrets
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = variables.clone();
     }
 
     /// Runs one statement and collects its rows as text.
@@ -254,6 +288,7 @@ impl Session {
         let sink = self.client.copy_in(sql).await;
         Ok(CopyIn {
             sink: Box::pin(sink.map_err(|error| self.failed(error))?),
+            secrets: self.secrets.clone(),
         })
     }
 
@@ -308,6 +343,7 @@ impl Session {
 /// Sends the data of a `COPY … FROM STDIN`.
 pub struct CopyIn {
     sink: Pin<Box<tokio_postgres::CopyInSink<bytes::Bytes>>>,
+    secrets: Secrets,
 }
 
 impl std::fmt::Debug for CopyIn {
@@ -322,7 +358,8 @@ impl CopyIn {
     /// # Errors
     /// [`Error::Server`] when the server has already refused a row.
     pub async fn send(&mut self, chunk: bytes::Bytes) -> Result<(), Error> {
-        Ok(self.sink.send(chunk).await?)
+        let sent = self.sink.send(chunk).await;
+        sent.map_err(|error| Error::from(error).conceal(&self.secrets.get()))
     }
 
     /// Ends the data; the number of rows.
@@ -330,7 +367,8 @@ impl CopyIn {
     /// # Errors
     /// [`Error::Server`] when the server refuses a row.
     pub async fn finish(mut self) -> Result<u64, Error> {
-        Ok(self.sink.as_mut().finish().await?)
+        let finished = self.sink.as_mut().finish().await;
+        finished.map_err(|error| Error::from(error).conceal(&self.secrets.get()))
     }
 }
 

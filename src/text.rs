@@ -6,9 +6,11 @@
 
 mod list;
 mod nearest;
+mod variables;
 
 pub use list::list;
 pub use nearest::nearest;
+pub use variables::{DataFiller, Filled, Variables};
 
 /// Half-open range of bytes in a file, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

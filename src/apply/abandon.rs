@@ -53,8 +53,7 @@ pub async fn abandon(
     if subject(&session, &ledger, migration, name).await?.is_none() {
         return Ok(Abandoned::Already);
     }
-    let source = migration.map(|migration| &migration.source);
-    standalone::clean_up_by_name(run, &ledger, &mut session, name, source)
+    standalone::clean_up_by_name(run, &ledger, &mut session, name, migration)
         .await
         .map_err(|error| error.into_apply_error(&[]))?;
     ledger.abandon_migration(&session, &abandoned).await?;

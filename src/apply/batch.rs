@@ -4,7 +4,7 @@
 //! COMMIT is sent only after every reply has come without error: pipelined
 //! behind an error, it would keep half a migration.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
@@ -15,17 +15,20 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Migration, Name};
-use crate::plan::{Block, Cut};
+use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::{self, LockWait};
-use crate::postgres::detach::{self, LeftBehind};
-use crate::postgres::ledger::{Applied, Ledger, Notice};
+use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
-use crate::statement::{Class, OwnedPiece, RelationName, Statement, TransactionControl};
+use crate::statement::{Class, OwnedPiece, TransactionControl};
+use crate::text::Variables;
 
+mod brought;
 mod commit;
+mod fold;
 mod judge;
 mod verify;
 
+use fold::Unfolded;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
@@ -39,6 +42,13 @@ pub(super) struct Batch<'a> {
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
     pub(super) deployment: i64,
+    /// Name of the folder's last migration.
+    pub(super) last: Option<&'a Name>,
+    /// Fingerprint of the folder's batch migrations.
+    pub(super) fingerprint: &'a str,
+    /// Filled before the COMMIT of a block that brings a record of what has
+    /// been applied.
+    pub(super) brought: &'a OnceLock<Brought>,
 }
 
 /// What the block's transaction does besides running its migrations.
@@ -84,15 +94,6 @@ pub(super) enum Ended {
     Interrupted(Signal),
 }
 
-/// A concurrent migration that could not be folded after all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfolded {
-    /// Which.
-    pub name: Name,
-    /// Why, for people.
-    pub reason: String,
-}
-
 /// A statement under way.
 enum Flight {
     Statement {
@@ -111,6 +112,8 @@ pub(super) struct Try<'a> {
     session: &'a Session,
     block: &'a Block,
     migrations: Vec<&'a Migration>,
+    /// The record that they bring.
+    brings: Option<LedgerOf>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
     ran: Vec<Ran>,
@@ -162,6 +165,7 @@ impl<'a> Try<'a> {
             block,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
+            brings: block.brings,
             sending: 0,
             wait: None,
             fire_before,
@@ -182,6 +186,7 @@ impl<'a> Try<'a> {
         check: Option<&BlockCheck<'_>>,
     ) -> Result<Option<Box<Checked>>, Ended> {
         let session = self.session;
+        session.conceal(&self.variables());
         let mut pipeline = session.pipeline();
         for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
             pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
@@ -205,6 +210,12 @@ impl<'a> Try<'a> {
             .await
     }
 
+    /// The variables of all migrations.
+    fn variables(&self) -> Variables {
+        let all = self.migrations.iter().map(|one| &one.variables);
+        all.fold(Variables::default(), |all, own| all.and(own))
+    }
+
     /// Back to what a session is at its start, then our own settings.
     fn clean(&self) -> String {
         let timeout = self.batch.run.settings.lock_timeout.min(self.cap);
@@ -213,11 +224,7 @@ impl<'a> Try<'a> {
 
     /// Sends all statements of all migrations.
     async fn statements(&mut self, pipeline: &mut Pipeline<'_, Flight>) -> Result<(), Ended> {
-        let mut feed = feed(
-            self.migrations.iter().map(|one| (*one).clone()).collect(),
-            self.block.folded.clone(),
-        );
-        let mut detached = None;
+        let mut feed = feed(self.migrations.iter().map(|one| (*one).clone()).collect());
         let mut current = 0;
         let mut is_dirty = false;
         let mut sets_constraints = false;
@@ -251,12 +258,15 @@ impl<'a> Try<'a> {
                     }
                     self.ran[index].began = Some(Instant::now());
                 }
-                Feed::Detaches(partition) => {
-                    self.drain(pipeline).await?;
-                    detached = self.left_behind(current, &partition).await?;
-                }
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
-                    let class = Class::of(&statement.text);
+                    let is_copy = statement.copy_from_stdin;
+                    let variables = &self.migrations[current].variables;
+                    let mut placed = Placed::new(statement, variables);
+                    let detached = match self.is_folded(current) {
+                        true => self.plain(pipeline, current, &mut placed).await?,
+                        false => None,
+                    };
+                    let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
                     // Around the savepoints of a file, so that those left open
@@ -267,14 +277,13 @@ impl<'a> Try<'a> {
                         pipeline.push(&SAVEPOINT.into(), Flight::Ours { migration: current });
                     }
                     self.ran[current].statements += 1;
-                    if statement.copy_from_stdin {
+                    if is_copy {
                         self.drain(pipeline).await?;
-                        self.copy(current, statement, &mut feed).await?;
+                        self.copy(current, placed, &mut feed).await?;
                     } else {
-                        self.send(pipeline, current, statement, &class).await?;
+                        self.send(pipeline, current, placed, &class).await?;
                     }
-                    if let Some(sql) = detached.take() {
-                        let sql: String = sql;
+                    if let Some(sql) = detached {
                         pipeline.push(&sql.into(), Flight::Ours { migration: current });
                     }
                 }
@@ -304,10 +313,10 @@ impl<'a> Try<'a> {
         &mut self,
         pipeline: &mut Pipeline<'_, Flight>,
         migration: usize,
-        statement: Statement,
+        placed: Placed,
         class: &Class,
     ) -> Result<(), Ended> {
-        let placed = Placed::new(statement);
+        let resets_strings = placed.resets_strings;
         // Behind an error it would bring the transaction back to life, and the
         // rest of the file would run as if nothing had happened.
         if class.control == Some(TransactionControl::RollbackTo) {
@@ -319,6 +328,9 @@ impl<'a> Try<'a> {
         if leaves_bounds {
             let bounds = settings::bounds(self.cap).into();
             pipeline.push(&bounds, Flight::Ours { migration });
+        }
+        if resets_strings {
+            pipeline.push(&settings::STRINGS.into(), Flight::Ours { migration });
         }
         Ok(())
     }
@@ -338,39 +350,13 @@ impl<'a> Try<'a> {
         Ok(())
     }
 
-    /// What a concurrent detach would leave behind, as a statement for after
-    /// the plain one.
-    async fn left_behind(
-        &mut self,
-        migration: usize,
-        name: &RelationName,
-    ) -> Result<Option<String>, Ended> {
-        let session = self.session;
-        let looking = detach::left_behind(session, name);
-        let left = match self.guard(looking).await? {
-            Ok(left) => left,
-            Err(error) => return Err(self.judge(error, Some(Flight::Ours { migration }))),
-        };
-        match left {
-            LeftBehind::Check(sql) => Ok(Some(sql)),
-            LeftBehind::Nothing => Ok(None),
-            LeftBehind::Unknown => Err(Ended::Unfold(Unfolded {
-                name: self.migrations[migration].name.clone(),
-                reason: format!(
-                    "what detaching `{name}` concurrently leaves behind is for the server to find out"
-                ),
-            })),
-        }
-    }
-
     async fn copy(
         &mut self,
         migration: usize,
-        statement: Statement,
+        placed: Placed,
         feed: &mut Feeding,
     ) -> Result<(), Ended> {
         let session = self.session;
-        let placed = Placed::new(statement);
         let text = Arc::clone(&placed.text);
         let flight = Flight::Statement { migration, placed };
         let mut copy = match self.guard(session.copy_in(&text)).await? {
@@ -522,15 +508,4 @@ fn durations(ran: &[Ran]) -> Vec<Duration> {
             duration
         })
         .collect()
-}
-
-impl Placed {
-    /// Takes the statement's text.
-    fn new(statement: Statement) -> Self {
-        Self {
-            text: statement.text.into(),
-            span: statement.span,
-            line: statement.position.line,
-        }
-    }
 }

@@ -20,6 +20,14 @@ pub enum Event {
     Planned(Box<Plan>),
     /// The ledger was made, in namespace `segue`.
     LedgerCreated,
+    /// A migration has brought a record of what has been applied, segue's own
+    /// tables or codd's, and it was taken over.
+    LedgerBrought {
+        /// The migration.
+        name: Name,
+        /// How many migrations they say are applied.
+        applied: usize,
+    },
     /// Another run is in its batch.
     WaitingForBatch {
         /// Who.
@@ -165,6 +173,18 @@ pub enum Event {
         /// Why it counts as done.
         reason: String,
     },
+    /// The index of one partition begins to be built, for a statement on the
+    /// whole table.
+    PartitionBegan {
+        /// Of which migration.
+        name: Name,
+        /// Qualified and quoted where needed.
+        partition: String,
+        /// From 1; those that have their index already are counted too.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Something half-way was repaired.
     Repaired {
         /// Of which migration.
@@ -285,6 +305,7 @@ impl Event {
         match self {
             Self::Planned(_)
             | Self::LedgerCreated
+            | Self::LedgerBrought { .. }
             | Self::DeploymentBegan { .. }
             | Self::BlockBegan { .. }
             | Self::MigrationRan { .. }
@@ -302,6 +323,7 @@ impl Event {
             | Self::MigrationDone { .. }
             | Self::StatementBegan { .. }
             | Self::StatementSkipped { .. }
+            | Self::PartitionBegan { .. }
             | Self::Repaired { .. }
             | Self::Progress { .. }
             | Self::Notice { .. } => Weight::Course,

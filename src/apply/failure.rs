@@ -1,30 +1,74 @@
 //! A server error inside a migration, as a diagnostic over its text.
 
+use std::sync::Arc;
+
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Kind, Migration};
 use crate::postgres::{Failure, ServerError};
-use crate::statement::digests;
-use crate::text::{Span, byte_offset};
+use crate::statement::{Statement, digests};
+use crate::text::{Filled, Span, Variables, byte_offset};
 
 /// A statement as it was sent, and where it stands.
 #[derive(Clone, Debug)]
 pub struct Placed {
-    /// Its text.
-    pub text: std::sync::Arc<str>,
+    /// Its text, the values of variables included.
+    pub text: Arc<str>,
+    /// How it came from the text of the file, if values were filled in.
+    filled: Option<Box<Filled>>,
     /// Bytes of the text in the file.
     pub span: Span,
     /// Line of its first byte, from 1.
     pub line: usize,
+    /// See [`Statement::resets_strings`].
+    pub resets_strings: bool,
+}
+
+impl Placed {
+    /// The statement with the values of these variables.
+    #[must_use]
+    pub fn new(statement: Statement, variables: &Variables) -> Self {
+        let filled = variables.fill(&statement.text).map(Box::new);
+        let text = match &filled {
+            Some(filled) => Arc::from(filled.text.as_str()),
+            None => Arc::from(statement.text),
+        };
+        Self {
+            text,
+            filled,
+            span: statement.span,
+            line: statement.position.line,
+            resets_strings: statement.resets_strings,
+        }
+    }
+
+    /// Its text as it stands in the file, without any value: what may be shown
+    /// and kept.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        match &self.filled {
+            Some(filled) => &filled.written,
+            None => &self.text,
+        }
+    }
+
+    /// Bytes of the file behind `start..end` of its text.
+    fn place(&self, start: usize, end: usize) -> Span {
+        let (start, end) = match &self.filled {
+            Some(filled) => filled.written_range(start, end),
+            None => (start, end),
+        };
+        Span::new(self.span.start + start, self.span.start + end)
+    }
 }
 
 /// The error as a diagnostic: the server's words at the very place.
 #[must_use]
 pub fn failure(migration: &Migration, placed: &Placed, error: &ServerError) -> Diagnostic {
     let source = files::excerpt(migration, placed.span, placed.line);
-    let diagnostic = words(error).source(&source);
+    let diagnostic = words(error).conceal(&migration.variables).source(&source);
     let at = error
         .position
         .and_then(|position| byte_offset(&placed.text, position));
@@ -34,10 +78,9 @@ pub fn failure(migration: &Migration, placed: &Placed, error: &ServerError) -> D
             .find(|char: char| !(char.is_alphanumeric() || char == '_' || char == '.'))
             .unwrap_or(rest.len())
             .max(rest.chars().next().map_or(0, char::len_utf8));
-        let start = placed.span.start + at;
-        diagnostic.label(Span::new(start, start + word), "")
+        diagnostic.label(placed.place(at, at + word), "")
     } else {
-        let first = placed.text.lines().next().unwrap_or_default();
+        let first = placed.written().lines().next().unwrap_or_default();
         let end = placed.span.start + first.len();
         diagnostic.label(Span::new(placed.span.start, end), "this statement")
     }
@@ -77,7 +120,10 @@ pub fn explain_missing(
     let named = |name: &str| match &digest {
         Some(digest) => digest.touches.iter().any(|relation| relation.name == name),
         None => placed.text.contains(name),
-    } || error.message.contains(&format!("\"{name}\""));
+    } || {
+        let name = migration.variables.conceal(name);
+        error.message.contains(&format!("\"{name}\""))
+    };
     let maker = graph.migrations().find_map(|concurrent| {
         // What it makes itself, one that is folded does not lack.
         let is_open = concurrent.kind == Kind::Concurrent
@@ -90,6 +136,7 @@ pub fn explain_missing(
     let Some((concurrent, made)) = maker else {
         return diagnostic;
     };
+    let made = migration.variables.conceal(made);
     let diagnostic = diagnostic.note(format!(
         "`{made}` is created by `{}`, a concurrent migration, which runs after the batch",
         concurrent.name

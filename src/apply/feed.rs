@@ -1,14 +1,13 @@
 //! Files read and cut on a thread of their own, so that the next statements
 //! are there while the server still works on the last ones.
 
-use std::collections::BTreeSet;
-
 use tokio::sync::mpsc;
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
-use crate::migration::{Migration, Name};
-use crate::statement::{OwnedPiece, ReadError, RelationName, Statement, digest, fold};
+use crate::migration::Migration;
+use crate::statement::{OwnedPiece, ReadError};
+use crate::text::DataFiller;
 
 /// What the thread has read.
 pub(super) enum Feed {
@@ -16,8 +15,6 @@ pub(super) enum Feed {
     Begin(usize),
     /// A piece of it.
     Piece(OwnedPiece),
-    /// The next piece detaches this partition, and a CHECK is to be left behind.
-    Detaches(RelationName),
     /// It ends.
     End,
     /// It cannot be read on.
@@ -52,9 +49,9 @@ impl Feeding {
     }
 }
 
-/// Reads `migrations` one after another; of those in `folded`, the plain
-/// equivalents. Ends early when what it returns is dropped.
-pub(super) fn feed(migrations: Vec<Migration>, folded: BTreeSet<Name>) -> Feeding {
+/// Reads `migrations` one after another. Ends early when what it returns is
+/// dropped.
+pub(super) fn feed(migrations: Vec<Migration>) -> Feeding {
     let (sender, loads) = mpsc::channel(LOADS_MAX);
     tokio::task::spawn_blocking(move || {
         let mut out = Out {
@@ -63,7 +60,7 @@ pub(super) fn feed(migrations: Vec<Migration>, folded: BTreeSet<Name>) -> Feedin
             bytes: 0,
         };
         // An error here is that nobody wants more.
-        let _ = read(&migrations, &folded, &mut out).and_then(|()| out.flush());
+        let _ = read(&migrations, &mut out).and_then(|()| out.flush());
     });
     Feeding {
         loads,
@@ -102,7 +99,7 @@ impl Out {
     }
 }
 
-fn read(migrations: &[Migration], folded: &BTreeSet<Name>, out: &mut Out) -> Result<(), Unwanted> {
+fn read(migrations: &[Migration], out: &mut Out) -> Result<(), Unwanted> {
     for (index, migration) in migrations.iter().enumerate() {
         out.send(Feed::Begin(index))?;
         let statements = match files::statements(migration) {
@@ -112,14 +109,14 @@ fn read(migrations: &[Migration], folded: &BTreeSet<Name>, out: &mut Out) -> Res
                 return out.send(Feed::Failed(diagnostic));
             }
         };
+        let mut filler = DataFiller::new(&migration.variables);
         for piece in statements {
             match piece {
-                Ok(OwnedPiece::Statement(statement)) if folded.contains(&migration.name) => {
-                    for next in plain(migration, statement) {
-                        out.send(next)?;
+                Ok(piece) => {
+                    for piece in filled(piece, filler.as_mut()) {
+                        out.send(Feed::Piece(piece))?;
                     }
                 }
-                Ok(piece) => out.send(Feed::Piece(piece))?,
                 Err(error) => {
                     let diagnostic = match &error {
                         ReadError::Split(error) => {
@@ -138,25 +135,19 @@ fn read(migrations: &[Migration], folded: &BTreeSet<Name>, out: &mut Out) -> Res
     Ok(())
 }
 
-/// A statement's plain equivalent. That it has one is known from the outline.
-fn plain(migration: &Migration, mut statement: Statement) -> Vec<Feed> {
-    let digest = digest(&statement.text);
-    let folded = digest.and_then(|digest| fold(&statement.text, &digest));
-    let Some(folded) = folded else {
-        let source = files::excerpt(migration, statement.span, statement.position.line);
-        let diagnostic = Diagnostic::new(
-            code::UNREADABLE,
-            format!("`{}` has changed since it was looked at", migration.name),
-        )
-        .source(&source)
-        .label(statement.span, "refuses a transaction block")
-        .help("run `segue up` again");
-        return vec![Feed::Failed(Box::new(diagnostic))];
-    };
-    statement.text = folded.text;
-    let detaches = folded.detaches.map(Feed::Detaches);
-    let piece = Feed::Piece(OwnedPiece::Statement(statement));
-    detaches.into_iter().chain([piece]).collect()
+/// Data with the values of variables; statements get them where their places
+/// are kept, by [`super::failure::Placed::new`].
+fn filled(piece: OwnedPiece, filler: Option<&mut DataFiller>) -> Vec<OwnedPiece> {
+    let data = |data: Vec<u8>| (!data.is_empty()).then_some(OwnedPiece::CopyData(data));
+    match (piece, filler) {
+        (OwnedPiece::CopyData(chunk), Some(filler)) => {
+            data(filler.push(&chunk)).into_iter().collect()
+        }
+        (end @ OwnedPiece::CopyEnd { .. }, Some(filler)) => {
+            data(filler.finish()).into_iter().chain([end]).collect()
+        }
+        (piece, _) => vec![piece],
+    }
 }
 
 fn unreadable(migration: &Migration, error: &dyn std::error::Error) -> Box<Diagnostic> {

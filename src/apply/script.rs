@@ -1,9 +1,7 @@
 //! A file of plain SQL, run statement by statement as psql would: what a
 //! throwaway server is given before anything else.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::{Placed, failure};
@@ -35,19 +33,16 @@ pub enum ScriptError {
 pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), ScriptError> {
     let script = files::script(path)?.map_err(ScriptError::Failed)?;
     let session = Session::connect(target, wait).await?;
-    let mut feed = feed(vec![script.clone()], BTreeSet::new());
+    let mut feed = feed(vec![script.clone()]);
     while let Some(next) = feed.recv().await {
         let statement = match next {
             Feed::Piece(OwnedPiece::Statement(statement)) => statement,
             Feed::Failed(diagnostic) => return Err(ScriptError::Failed(diagnostic)),
             _ => continue,
         };
-        let placed = Placed {
-            text: Arc::from(statement.text),
-            span: statement.span,
-            line: statement.position.line,
-        };
-        let done = if statement.copy_from_stdin {
+        let is_copy = statement.copy_from_stdin;
+        let placed = Placed::new(statement, &script.variables);
+        let done = if is_copy {
             copy(&session, &placed.text, &mut feed).await
         } else {
             session.execute(&placed.text).await

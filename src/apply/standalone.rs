@@ -21,13 +21,14 @@ use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
-use crate::statement::{Class, Digest, Fingerprint, Statement};
+use crate::statement::{Class, Digest, Statement};
 
 mod clean_up;
 mod inside;
 mod look;
 mod lost;
 mod outside;
+mod partitioned;
 mod prepared;
 mod reader;
 mod resume;
@@ -148,6 +149,7 @@ pub(super) async fn run(
         outlined = outline(migration)?;
         &outlined
     };
+    session.conceal(&migration.variables);
     let began = Instant::now();
     let mut roles = Made::default();
     loop {
@@ -163,7 +165,8 @@ pub(super) async fn run(
                 });
             }
             // What is done already is not run again, as in any later run.
-            Err(StandaloneError::Failed(diagnostic)) if roles.make(run, &diagnostic).await? => {}
+            Err(StandaloneError::Failed(diagnostic))
+                if roles.make(run, &diagnostic, &migration.variables).await? => {}
             Err(error) => {
                 standalone.note_failure(&error).await;
                 return Err(error);
@@ -285,7 +288,8 @@ impl<'a> Standalone<'a> {
         let resume = resume::resume(self.items, &intents)
             .map_err(|difference| self.refuse_difference(&difference))?;
         self.refuse_unasked(&resume)?;
-        for intent in &resume.stale {
+        for intent in resume.stale {
+            let intent = intent.fill(&self.migration.variables);
             clean_up::clean_up_one(
                 self.run,
                 self.ledger,
@@ -293,7 +297,7 @@ impl<'a> Standalone<'a> {
                 &mut self.watch,
                 &self.migration.name,
                 Some(&self.migration.source),
-                intent,
+                &intent,
             )
             .await?;
         }
@@ -336,7 +340,7 @@ impl<'a> Standalone<'a> {
                     name: self.migration.name.clone(),
                     number: next + 1,
                     of: self.items.len(),
-                    sql: first_line(&piece.placed.text),
+                    sql: first_line(piece.placed.written()),
                 });
             }
             let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
@@ -359,14 +363,10 @@ impl<'a> Standalone<'a> {
     }
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
-        let fingerprint = Fingerprint::of(&statement.text);
+        let fingerprint = statement.fingerprint();
         let is_copy = statement.copy_from_stdin;
-        let class = Class::of(&statement.text);
-        let placed = Placed {
-            text: statement.text.into(),
-            span: statement.span,
-            line: statement.position.line,
-        };
+        let placed = Placed::new(statement, &self.migration.variables);
+        let class = Class::of(&placed.text);
         if self.items.get(index).map(|item| item.fingerprint) != Some(fingerprint) {
             let diagnostic = Diagnostic::new(
                 code::CHANGED_WHILE_BEGUN,

@@ -1,5 +1,6 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::batch::{Announcement, Batch};
@@ -9,10 +10,11 @@ use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey, Renamed};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
-use crate::postgres::ledger::{Ledger, Notice};
+use crate::postgres::ledger::{Brought, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
 mod block;
+mod brought;
 mod fence;
 mod outside;
 pub(super) mod server;
@@ -230,8 +232,15 @@ impl<'a> Runner<'a> {
             return Ok(Outcome::Settled);
         }
         while !is_ready(&survey.plan) {
-            self.ledger_ready().await?;
+            // Tables that are there already would be in the dump's way.
+            if !survey.plan.brings_ledger() {
+                self.ledger_ready().await?;
+            }
             self.fence().await?;
+            if self.ledger.version().is_none() {
+                // Another run may have brought it while we waited.
+                self.find_ledger().await?;
+            }
             survey = self.survey().await?;
             if survey.plan != told {
                 told = survey.plan.clone();
@@ -354,7 +363,8 @@ impl<'a> Runner<'a> {
 
     /// Writes the deployment's row and takes its lock, once per run.
     async fn begin_deployment(&mut self, survey: &Survey) -> Result<(), ApplyError> {
-        if self.deployment.is_some() {
+        // With a ledger that is yet to come, comes the deployment's row.
+        if self.deployment.is_some() || survey.plan.brings_ledger() {
             return Ok(());
         }
         let dead: Vec<i64> = survey
@@ -575,7 +585,7 @@ impl<'a> Runner<'a> {
         self.hold_deployment().await
     }
 
-    fn batch_view<'b>(&'b self, survey: &'b Survey) -> Batch<'b> {
+    fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
         Batch {
             run: self.run,
             ledger: &self.ledger,
@@ -584,6 +594,9 @@ impl<'a> Runner<'a> {
             was_empty: self.was_empty.unwrap_or(false),
             control: &self.control,
             deployment: self.deployment.unwrap_or_default(),
+            last: survey.last(),
+            fingerprint: &survey.fingerprint,
+            brought,
         }
     }
 }

@@ -107,8 +107,11 @@ pub async fn run(args: &AddArgs, context: &Context, report: &mut Report) -> Resu
     let claim = claim.await.map_err(failed)?;
     // Asked now, so that names follow the order of their adding.
     let now = jiff::Timestamp::now();
-    let (newcomer, diagnostics) =
-        Newcomer::read(&args.file, &folders, &folder, claim, now).map_err(failed)?;
+    let environment = context.variables();
+    let read = Newcomer::read(&args.file, &folders, &folder, claim, now, &environment);
+    let (mut newcomer, diagnostics) = read.map_err(failed)?;
+    context.look_up_connections(&mut newcomer.others);
+    context.look_up_connections(std::slice::from_mut(&mut newcomer.migration));
     context::told(report, diagnostics)?;
     if args.no_apply {
         return put(args, newcomer, report);

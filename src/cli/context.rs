@@ -16,14 +16,14 @@ use super::outcome::Outcome;
 use super::report::Report;
 use super::report::check_ci::Repository;
 use crate::apply::{OnMismatch, Verification};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::files;
 use crate::migration::Migration;
 use crate::postgres::Target;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway;
 use crate::schema::Rules;
-use crate::text::Source;
+use crate::text::{Source, Variables};
 
 /// How long to wait for a server that is starting.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
@@ -248,8 +248,9 @@ impl Context {
     pub fn migrations(&self, report: &mut Report) -> Result<Vec<Migration>, Error> {
         let folders = self.folders();
         report.notes(folders.notice.as_slice());
-        let (migrations, diagnostics) = files::read(&folders.value)?;
+        let (mut migrations, diagnostics) = files::read_filled(&folders.value, &self.variables())?;
         told(report, diagnostics)?;
+        self.look_up_connections(&mut migrations);
         Ok(migrations)
     }
 
@@ -264,10 +265,41 @@ impl Context {
     ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
         let folders = self.folders();
         report.notes(folders.notice.as_slice());
-        let (migrations, mut diagnostics) = files::read(&folders.value)?;
+        let (mut migrations, mut diagnostics) =
+            files::read_filled(&folders.value, &self.variables())?;
+        self.look_up_connections(&mut migrations);
         let problems = migrations.iter();
         diagnostics.extend(problems.flat_map(|migration| migration.problems.clone()));
         Ok((migrations, diagnostics))
+    }
+
+    /// The environment variables that migrations may take.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        Variables::new(self.environment.variables.clone())
+    }
+
+    /// Finds out where the migrations' own connections lead; one that cannot
+    /// be understood becomes a problem of its file.
+    pub fn look_up_connections(&self, migrations: &mut [Migration]) {
+        for migration in migrations {
+            let Some(connection) = &mut migration.connection else {
+                continue;
+            };
+            match Target::resolve(Some(&connection.string), &self.environment) {
+                Ok(target) => connection.place = Some(target.to_string()),
+                Err(error) => {
+                    let problem = Diagnostic::new(
+                        code::MALFORMED_ARGUMENT,
+                        "the connection string cannot be understood",
+                    )
+                    .source(&migration.source)
+                    .label(connection.span, error.to_string());
+                    let problem = problem.conceal(&migration.variables);
+                    migration.problems.push(problem);
+                }
+            }
+        }
     }
 
     /// The repository that a CI job has checked out, and where we are in it.

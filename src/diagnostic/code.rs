@@ -86,8 +86,14 @@ codes! {
         "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
     STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
         "The data of `COPY … FROM STDIN` begins on the line after the statement, so a further statement on the same line is cut in two by it. Put each on a line of its own."
+    BINARY_COPY "binary-copy" Error
+        "Binary data of a `COPY … FROM STDIN` has no end that could be found in a file: all that follows would be data. Write it as text or CSV, or let the server read a file of its own."
 
     // Directives
+    UNSET_VARIABLE "unset-variable" Error
+        "`env-vars` lists the environment variables whose values this file takes. One that is not set would leave `${NAME}` in the SQL, or nothing, and both may be run as something that nobody meant."
+    UNUSABLE_VALUE "unusable-value" Error
+        "The value of an environment variable is filled into the text as it is. Where it ends the string, statement or line that it stands in, the file would do something else than what is written in it: escape the value, or write that part into the file."
     UNKNOWN_DIRECTIVE "unknown-directive" Error
         "A comment that begins with `-- segue:` or `-- codd:` is a directive, and there is none of this name. Each directive has a page: `segue explain NAME`."
     MISSPELT_DIRECTIVE "misspelt-directive" Error
@@ -118,6 +124,9 @@ codes! {
         "The directive is well-formed, but this version of segue does not act on it yet. It is refused rather than ignored."
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
+
+    WAY_DOWN "way-down" Error
+        "The file, or a part of it, says how another tool comes down again: `.down.sql` of golang-migrate and sqlx, what follows `-- migrate:down` of dbmate or `-- +goose Down` of goose. To segue these are statements like any other, and it would run them. `segue adopt TOOL --convert DIR` writes files with the way up alone."
 
     // Migrations and their graph
     UNKNOWN_MIGRATION "unknown-migration" Error
@@ -150,7 +159,7 @@ codes! {
     OWN_ENUM_VALUE "own-enum-value" Error
         "PostgreSQL does not let a transaction use an enum value that it has added itself (55P04), and a migration is never cut in two. Where another file uses it, segue ends the transaction in between. A file that adds a value and uses it says `-- segue: no-txn`, or is made two files."
     BRINGS_LEDGER "brings-ledger" Error
-        "The migration holds segue's own tables, as the dump of a whole database does. Such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
+        "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error

@@ -41,6 +41,13 @@ pub(super) fn together(places: &Places) -> Vec<Diagnostic> {
         "split the file in two: one that runs after the deployment, and one that needs the other \
          to be done",
     );
+    contradiction(
+        Kind::BeginWith,
+        Kind::Connection,
+        "remove `connection`: a concurrent migration runs in the database of its partner; \
+         without `begin-concurrent-migration-with`, `no-txn` runs outside a transaction block on \
+         any connection",
+    );
     let mut misplaced = |kind: Kind, needed: &[Kind], reason: &str, help: &str| {
         if let Some(span) = places.get(&kind)
             && !needed.iter().any(|needed| places.contains_key(needed))
@@ -64,7 +71,7 @@ pub(super) fn together(places: &Places) -> Vec<Diagnostic> {
     );
     misplaced(
         Kind::Rerunnable,
-        &[Kind::NoTxn, Kind::BeginWith],
+        &[Kind::NoTxn, Kind::BeginWith, Kind::Connection],
         "this migration runs inside a transaction block",
         "remove the line: what is interrupted inside a transaction block is rolled back, and always \
          runs again",

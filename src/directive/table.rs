@@ -113,9 +113,7 @@ pub const TABLE: &[Entry] = &[
     Entry {
         name: "env-vars",
         page: include_str!("../../directives/env-vars.md"),
-        availability: Availability::Later {
-            meanwhile: "write the values into the file, or fill them in before segue reads it, with `envsubst` for example",
-        },
+        availability: Availability::Now,
         kind: Kind::EnvVars,
         argument: Argument::Needed("NAME[, NAME]"),
     },

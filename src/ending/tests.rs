@@ -25,6 +25,8 @@ fn migration(name: &str, kind: Kind, ends: &str) -> Migration {
         partner: None,
         ends: ends.split_whitespace().map(named).collect(),
         rerunnable: false,
+        connection: None,
+        variables: crate::text::Variables::default(),
         schema_diff: None,
         problems: Vec::new(),
         outline: None,

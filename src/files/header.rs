@@ -8,11 +8,11 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::outline::{self, Depth};
-use super::{Error, open, unreadable};
+use super::{Error, open, unreadable, way_down};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, Directives, HeaderScanner, TransactionMode};
-use crate::migration::{Checksum, Kind, Migration, Name, Named};
-use crate::text::{Source, Span, Spanned};
+use crate::migration::{Checksum, Connection, Kind, Migration, Name, Named};
+use crate::text::{Source, Span, Spanned, Variables};
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -22,7 +22,13 @@ const LARGE_BYTES: u64 = 8 << 20;
 
 /// Reads a migration's header and checksum. No migration if its header is not
 /// UTF-8.
-pub(super) fn read(name: &Name, path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
+///
+/// `environment` has the variables that a file may take.
+pub(super) fn read(
+    name: &Name,
+    path: &Path,
+    environment: &Variables,
+) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
     let mut file = open(path)?;
     let mut head = Vec::new();
     let mut scanner = HeaderScanner::new();
@@ -52,11 +58,13 @@ pub(super) fn read(name: &Name, path: &Path) -> Result<Result<Migration, Box<Dia
         }
     };
     let source = Arc::new(Source::new(shown, text));
-    let (directives, problems) = directive::parse(&source);
+    let (directives, variables, problems) = directive::parse_filled(&source, environment);
 
     let diff = directives.schema_diff.as_ref().map(|diff| diff.span);
     let mut migration = migration(name, path, source, directives);
+    migration.variables = variables;
     migration.problems = problems;
+    migration.problems.extend(way_down::problem(&migration)?);
     let mut checksum = || {
         let mut checksum = Normal::default();
         let header = migration.source.text().as_bytes();
@@ -121,6 +129,12 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         partner: directives.begin_with.map(named),
         ends: directives.end.into_iter().map(named).collect(),
         rerunnable: directives.rerunnable.is_some(),
+        connection: directives.connection.map(|one| Connection {
+            string: one.value.into(),
+            place: None,
+            span: one.span,
+        }),
+        variables: Variables::default(),
         schema_diff: directives.schema_diff.map(|diff| Arc::new(diff.parts)),
         problems: Vec::new(),
         outline: None,

@@ -11,10 +11,10 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
 use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Brings, Class, Digest, Fingerprint, Kind as StatementKind, Piece, RelationName, SplitError,
-    Splitter, Statement, TransactionControl, digest, digests, fold, reads_enum_value,
+    Brings, Class, Digest, Kind as StatementKind, Piece, RelationName, SplitError, Splitter,
+    Statement, TransactionControl, digest, digests, fold, is_one, reads_enum_value,
 };
-use crate::text::Span;
+use crate::text::{Filled, Span};
 
 /// How closely batch migrations are looked at; the statements of standalone
 /// and concurrent ones are always parsed.
@@ -58,6 +58,8 @@ struct Reading<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Statements that are parsed at the end, together.
     texts: Vec<String>,
+    /// Those of them that the parser would read otherwise than the server.
+    unknown: Vec<usize>,
     bytes: usize,
     /// Where one of [`WORDS`] stands, still to be looked at.
     words: VecDeque<usize>,
@@ -84,6 +86,7 @@ pub(super) fn read_one(
         },
         diagnostics: Vec::new(),
         texts: Vec::new(),
+        unknown: Vec::new(),
         bytes: 0,
         words: VecDeque::new(),
         suspects: Vec::new(),
@@ -91,7 +94,10 @@ pub(super) fn read_one(
         values: Vec::new(),
         candidates: 0,
     };
-    let mut splitter = Splitter::new();
+    let mut splitter = match migration.kind {
+        Kind::Batch => Splitter::in_transaction(),
+        Kind::Standalone | Kind::Concurrent => Splitter::new(),
+    };
     let mut chunk = vec![0; 64 * 1024];
     let mut at = 0;
     let split = loop {
@@ -173,14 +179,25 @@ impl Reading<'_> {
         self.end = statement.raw.end;
         self.outline.statements += 1;
 
-        let class = Class::of(&statement.text);
+        let filled = self.migration.variables.fill(&statement.text);
+        if let Some(filled) = &filled
+            && !is_one(&filled.text, &statement)
+        {
+            self.refuse_value(&statement, filled);
+            return;
+        }
+        let text = filled.as_ref().map_or(&statement.text, |one| &one.text);
+        let class = Class::of(text);
         self.outline.adds_enum_value |= class.adds_enum_value;
         self.outline.may_make_types |= may_make_types(&class);
         if self.migration.kind == Kind::Batch {
-            self.refuse_control(&statement, &class);
-            self.own_value(&statement, &class);
+            self.refuse_control(&statement, text, &class);
+            // What a variable holds is not shown.
+            if filled.is_none() {
+                self.own_value(&statement, &class);
+            }
         }
-        if let Some(what) = Brings::of(&statement.text)
+        if let Some(what) = Brings::of(text)
             && self.outline.brings.iter().all(|one| one.what != what)
         {
             let length = statement.text.lines().next().map_or(0, str::len);
@@ -191,11 +208,12 @@ impl Reading<'_> {
                 span,
             });
         }
-        if let Some((range, name)) = codd_function_call(&statement.text) {
-            let span = Span::new(
-                statement.span.start + range.start,
-                statement.span.start + range.end,
-            );
+        if let Some((range, name)) = codd_function_call(text) {
+            let (start, end) = match &filled {
+                Some(filled) => filled.written_range(range.start, range.end),
+                None => (range.start, range.end),
+            };
+            let span = Span::new(statement.span.start + start, statement.span.start + end);
             let source = excerpt(self.migration, statement.span, line);
             self.diagnostics
                 .push(codd_function_diagnostic(span, &name).source(&source));
@@ -203,14 +221,18 @@ impl Reading<'_> {
         self.bytes += statement.text.len();
         if self.migration.kind != Kind::Batch {
             self.outline.items.push(Item {
-                fingerprint: Fingerprint::of(&statement.text),
+                fingerprint: statement.fingerprint(),
                 span: statement.span,
                 line,
                 digest: None,
             });
         }
         if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
-            self.texts.push(statement.text);
+            if statement.is_misread(text) {
+                self.unknown.push(self.texts.len());
+            }
+            self.texts
+                .push(filled.map_or(statement.text, |filled| filled.text));
         }
     }
 
@@ -267,15 +289,14 @@ impl Reading<'_> {
     }
 
     /// A transactional file must leave its transaction alone.
-    fn refuse_control(&mut self, statement: &Statement, class: &Class) {
+    fn refuse_control(&mut self, statement: &Statement, text: &str, class: &Class) {
         use TransactionControl as Control;
         let word = match class.control {
             None
             | Some(Control::Begin | Control::Savepoint | Control::Release | Control::RollbackTo) => {
                 return;
             }
-            Some(_) => statement
-                .text
+            Some(_) => text
                 .split(|char: char| !char.is_ascii_alphabetic())
                 .next()
                 .unwrap_or_default()
@@ -290,6 +311,22 @@ impl Reading<'_> {
             .source(&source)
             .label(statement.span, "would end the transaction of the whole batch")
             .help("remove it, or write `-- segue: no-txn` at the top of the file: its statements then run outside of the batch's transaction"),
+        );
+    }
+
+    /// A value may not make another statement of it, or several.
+    fn refuse_value(&mut self, statement: &Statement, filled: &Filled) {
+        let names = self.migration.variables.taken(&filled.written);
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let source = excerpt(self.migration, statement.span, statement.position.line);
+        self.diagnostics.push(
+            Diagnostic::new(
+                code::UNUSABLE_VALUE,
+                format!("with {} this is no single statement", names.join(" and ")),
+            )
+            .source(&source)
+            .label(statement.span, "a value ends it, or what it stands in")
+            .help("escape the value as this place in the SQL needs it; a `'` in a string is written twice"),
         );
     }
 
@@ -318,7 +355,10 @@ impl Reading<'_> {
             return;
         }
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        let digests = digests(&texts);
+        let mut digests = digests(&texts);
+        for index in &self.unknown {
+            digests[*index] = None;
+        }
         let is_whole = texts.len() == self.outline.statements;
         if is_whole && digests.iter().all(Option::is_some) {
             let mut relations = Relations::default();

@@ -123,6 +123,13 @@ fn blocks(view: &View<'_>, migrations: &[&Migration], cuts: &BTreeSet<Cut>, step
                 .as_ref()
                 .is_some_and(|outline| outline.adds_enum_value)
         };
+        // One transaction is on one connection.
+        if block
+            .last()
+            .is_some_and(|last| !share_connection(last, migration))
+        {
+            end(&mut block, None, steps);
+        }
         let foreseen = if block
             .last()
             .is_some_and(|last| brought::brings(view, last).is_some())
@@ -149,4 +156,10 @@ fn blocks(view: &View<'_>, migrations: &[&Migration], cuts: &BTreeSet<Cut>, step
         block.push(migration);
     }
     end(&mut block, None, steps);
+}
+
+/// Whether both run on the same connection: equal strings are one.
+fn share_connection(one: &Migration, other: &Migration) -> bool {
+    let string = |migration: &Migration| Some(migration.connection.as_ref()?.string.clone());
+    string(one) == string(other)
 }

@@ -1,13 +1,13 @@
 //! Migrations that bring a record of what has been applied, as the dump of a
 //! whole database does: where they may stand.
 
-use super::{Record, Step, View};
+use super::{LedgerOf, Step, View};
 use crate::diagnostic::{Diagnostic, code};
 use crate::migration::{Bringing, Kind, Migration};
 use crate::statement::Brings;
 
 /// The record that `migration` brings when it is applied now.
-pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<Record> {
+pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf> {
     if migration.kind != Kind::Batch {
         return None;
     }
@@ -20,9 +20,9 @@ pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<Record> {
             .take_while(|one| one.name <= migration.name)
             .any(|one| one.brings(Brings::LedgerTables).is_some())
     {
-        return Some(Record::Segue);
+        return Some(LedgerOf::Segue);
     }
-    migration.brings(Brings::CoddRows).map(|_| Record::Codd)
+    migration.brings(Brings::CoddRows).map(|_| LedgerOf::Codd)
 }
 
 /// What is wrong with the place of those that bring segue's own ledger.
@@ -98,5 +98,5 @@ fn diagnostic(bringing: &Bringing, message: String) -> Diagnostic {
 
 /// Whether the ledger comes with the first transaction.
 fn fills(batch: &[Step]) -> bool {
-    matches!(batch.first(), Some(Step::Block(block)) if block.brings == Some(Record::Segue))
+    matches!(batch.first(), Some(Step::Block(block)) if block.brings == Some(LedgerOf::Segue))
 }

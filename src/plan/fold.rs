@@ -32,6 +32,8 @@ pub(super) fn folded<'a>(
         let folds = outline.is_some_and(|outline| outline.folds);
         if migration.kind == Kind::Concurrent
             && folds
+            // It is recorded elsewhere.
+            && migration.connection.is_none()
             // What was begun has to be looked after outside.
             && view.progress(name) == Progress::Pending
             && !options.unfolded.contains(name)

@@ -34,6 +34,8 @@ fn folder(text: &str) -> Vec<Migration> {
                 partner: None,
                 ends: Vec::new(),
                 rerunnable: false,
+                connection: None,
+                variables: crate::text::Variables::default(),
                 schema_diff: None,
                 problems: Vec::new(),
                 outline: None,

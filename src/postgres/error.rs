@@ -5,6 +5,7 @@
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 use super::connect::ConnectError;
+use crate::text::Variables;
 
 /// A failed operation on a session.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,8 @@ pub enum Failure {
     ActiveTransaction,
     /// 2D000: a `CALL` or `DO` that commits was run in a transaction block.
     InvalidTermination,
+    /// 55000: something else would have to be otherwise first.
+    NotInPrerequisiteState,
     /// 25P02: an earlier statement of the transaction failed.
     InFailedTransaction,
     /// 23505.
@@ -105,6 +108,16 @@ impl Failure {
 }
 
 impl Error {
+    /// The same with names of variables in place of their values.
+    #[must_use]
+    pub fn conceal(self, variables: &Variables) -> Self {
+        match self {
+            Self::Server(error) => Self::Server(Box::new(error.conceal(variables))),
+            Self::Lost(reason) => Self::Lost(variables.conceal(&reason)),
+            error @ (Self::Connect(_) | Self::Protocol(_)) => error,
+        }
+    }
+
     /// An answer that cannot be.
     #[must_use]
     pub fn protocol(what: &str) -> Self {
@@ -132,6 +145,19 @@ impl Error {
 }
 
 impl ServerError {
+    /// The same with names of variables in place of their values.
+    #[must_use]
+    pub fn conceal(mut self, variables: &Variables) -> Self {
+        if !variables.is_empty() {
+            let more = [&mut self.detail, &mut self.hint, &mut self.context];
+            for text in more.into_iter().flatten() {
+                *text = variables.conceal(text);
+            }
+            self.message = variables.conceal(&self.message);
+        }
+        self
+    }
+
     /// Whether it is a warning, class 01; `severity` is localized.
     #[must_use]
     pub fn is_warning(&self) -> bool {
@@ -150,6 +176,7 @@ impl ServerError {
             "53200" => Failure::OutOfMemory,
             "25001" => Failure::ActiveTransaction,
             "2D000" => Failure::InvalidTermination,
+            "55000" => Failure::NotInPrerequisiteState,
             "25P02" => Failure::InFailedTransaction,
             "23505" => Failure::UniqueViolation,
             "42P07" | "42710" => Failure::Duplicate,

@@ -373,14 +373,13 @@ impl Shared {
     /// Notes a request; where and when to stop, if at it.
     fn hear(&self, request: Request) -> Option<(Spot, Moment)> {
         let mut state = self.state();
-        let key = request.key();
-        state.heard.push(request);
-        let count = state.counts.entry(key.clone()).or_default();
+        let count = state.counts.entry(request.key()).or_default();
         *count += 1;
-        let spot = Spot { key, nth: *count };
+        let spot = Spot::new(&request, *count);
+        state.heard.push(request);
         let moment = match state.trap.as_ref()? {
             Trap::Concurrent => spot.key.is_concurrent().then_some(Moment::Before),
-            Trap::Spot(wanted, moment) if *wanted == spot => {
+            Trap::Spot(wanted, moment) if wanted.is(&spot) => {
                 let moment = *moment;
                 state.trap = None;
                 Some(moment)

@@ -30,6 +30,8 @@ pub(super) fn folder(files: &str) -> Vec<Migration> {
                 .map(named)
                 .collect(),
             rerunnable: false,
+            connection: None,
+            variables: crate::text::Variables::default(),
             schema_diff: None,
             problems: Vec::new(),
             outline: None,

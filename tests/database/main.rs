@@ -2,6 +2,7 @@
 
 mod activity;
 mod add;
+mod adopt;
 mod batch;
 mod check;
 mod cli;
@@ -10,6 +11,8 @@ mod connect;
 mod cuts;
 mod deploy;
 mod diff;
+mod dumps;
+mod env_vars;
 mod fold;
 mod fresh_database;
 mod introspect;
@@ -28,6 +31,7 @@ mod statement;
 mod steps;
 mod tail;
 mod throwaway;
+mod torture;
 mod triples;
 mod verify;
 mod write_schema;

@@ -2,12 +2,21 @@
 //! again.
 
 mod abandon;
+mod answers;
 mod case;
 mod create_index;
 mod defaults;
+mod detach_partition;
 mod drop_index;
+mod object;
+mod partitioned;
+mod prepared;
+mod reindex;
 mod resume;
+mod retries;
+mod session;
 mod transaction;
+mod twelve;
 
 use case::{Case, check};
 

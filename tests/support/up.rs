@@ -8,6 +8,7 @@ use segue::apply::{
     Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
 };
 use segue::files;
+use segue::text::Variables;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -46,6 +47,16 @@ pub fn settings() -> Settings {
 impl Up {
     /// Starts a run of the project's migrations on the database at `url`.
     pub fn start(project: &Project, url: &str, settings: Settings) -> Self {
+        Self::start_filled(project, url, settings, &Variables::default())
+    }
+
+    /// As [`Up::start`], where files may take these variables.
+    pub fn start_filled(
+        project: &Project,
+        url: &str,
+        settings: Settings,
+        variables: &Variables,
+    ) -> Self {
         let (events, receiver) = Events::channel();
         let (signals, interrupt) = Interrupt::channel();
         let run = Run {
@@ -59,7 +70,7 @@ impl Up {
             interrupt,
         };
         let folder = project.path().join("migrations");
-        let (migrations, diagnostics) = files::read(&[folder]).expect("a folder");
+        let (migrations, diagnostics) = files::read_filled(&[folder], variables).expect("a folder");
         assert_eq!(diagnostics, []);
         let runtime = Runtime::new().expect("a runtime");
         let result = runtime.spawn(async move { up(&run, migrations).await });

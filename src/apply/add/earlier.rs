@@ -8,7 +8,7 @@ use super::{AddError, Newcomer};
 use crate::apply::Run;
 use crate::apply::up::reach;
 use crate::directive::end_in_header;
-use crate::files::{self, draft};
+use crate::files::draft;
 use crate::history::{History, Record, State};
 use crate::migration::{Kind, Migration, Name, Slug};
 use crate::postgres::ledger::Ledger;
@@ -113,7 +113,7 @@ fn find<'a>(
             continue;
         };
         if record.state == State::Applied
-            && let Ok(copy) = files::read_one(name, &leftover.path)?
+            && let Ok(copy) = newcomer.read_copy(name, &leftover.path)?
             && copy.checksum == record.checksum
             && newcomer.has_become(&copy)?
         {
@@ -129,7 +129,7 @@ fn sweep(newcomer: &Newcomer, history: &History) -> Result<(), AddError> {
         if is_called(&leftover.name, newcomer)
             && leftover.path != newcomer.migration.path
             && !history.records.contains_key(&leftover.name)
-            && let Ok(copy) = files::read_one(&leftover.name, &leftover.path)?
+            && let Ok(copy) = newcomer.read_copy(&leftover.name, &leftover.path)?
             && copy.checksum == newcomer.migration.checksum
         {
             leftover.remove();
@@ -150,7 +150,7 @@ impl Newcomer {
         }
         for leftover in draft::leftovers(self.folder()) {
             if leftover.name == *name
-                && let Ok(copy) = files::read_one(name, &leftover.path)?
+                && let Ok(copy) = self.read_copy(name, &leftover.path)?
                 && copy.checksum == self.migration.checksum
                 && copy.schema_diff.is_some()
             {
@@ -187,7 +187,7 @@ impl Newcomer {
             end_in_header(header, &ends, self.draft.line_end()?),
         );
         self.draft.set_header(old.len(), &new)?;
-        let is_same = match files::read_one(self.name(), self.draft.path())? {
+        let is_same = match self.read_copy(self.name(), self.draft.path())? {
             Ok(migration) if migration.checksum == copy.checksum => {
                 self.migration = migration;
                 true

@@ -10,7 +10,7 @@ use crate::apply::{Run, Verification};
 use crate::directive::{end_in_header, with_schema_diff};
 use crate::ending::{self, Ending};
 use crate::files::draft::Original;
-use crate::files::{self, expected};
+use crate::files::expected;
 use crate::migration::{Kind, Migration, Name};
 use crate::postgres::ledger::Ledger;
 use crate::schema::{Diff, ObjectId, Snapshot};
@@ -125,7 +125,7 @@ async fn head(
     if header != source.text() {
         newcomer.draft.set_header(source.text().len(), &header)?;
         let name = newcomer.name().clone();
-        newcomer.migration = match files::read_one(&name, newcomer.draft.path())? {
+        newcomer.migration = match newcomer.read_copy(&name, newcomer.draft.path())? {
             Ok(migration) => migration,
             Err(diagnostic) => return Err(AddError::Invalid(vec![*diagnostic])),
         };

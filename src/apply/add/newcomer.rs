@@ -12,6 +12,7 @@ use crate::files::{self, Depth};
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Kind, Migration, Name, Slug};
+use crate::text::Variables;
 
 /// A file under its name to be, beside the migrations that are there.
 #[derive(Debug)]
@@ -23,14 +24,17 @@ pub struct Newcomer {
     old_name: Option<Name>,
     folder: PathBuf,
     pub(super) draft: Draft,
+    /// The variables that files may take.
+    environment: Variables,
     // Dropped after the copy: it removes a folder that was made for nothing.
     _claim: Claim,
 }
 
 impl Newcomer {
     /// Copies `file` beside its place in `folder`, one of `folders`, and reads
-    /// it together with all others, of which `claim` is a hold. With it come problems that are none of a
-    /// single migration; some may be errors.
+    /// it together with all others, of which `claim` is a hold; files may take
+    /// the variables of `environment`. With it come problems that are none of
+    /// a single migration; some may be errors.
     ///
     /// # Errors
     /// See [`AddError`]; nothing is left of the copy then.
@@ -40,9 +44,10 @@ impl Newcomer {
         folder: &Path,
         claim: Claim,
         now: Timestamp,
+        environment: &Variables,
     ) -> Result<(Self, Vec<Diagnostic>), AddError> {
         let slug = slug(file)?;
-        let (mut others, mut diagnostics) = files::read(folders)?;
+        let (mut others, mut diagnostics) = files::read_filled(folders, environment)?;
         // It may lie in its folder already, under a name of its author's.
         let is_it = |other: &Migration| draft::is_same(&other.path, file);
         let old_name = others.iter().find(|other| is_it(other));
@@ -61,7 +66,7 @@ impl Newcomer {
             });
         };
         let draft = Draft::copy(file, folder, &name)?;
-        let mut migration = match files::read_one(&name, draft.path())? {
+        let mut migration = match files::read_one(&name, draft.path(), environment)? {
             Ok(migration) => migration,
             Err(diagnostic) => {
                 diagnostics.push(*diagnostic);
@@ -69,7 +74,7 @@ impl Newcomer {
             }
         };
         // Problems are shown in the file that the author knows.
-        migration = match files::read_one(&name, file)? {
+        migration = match files::read_one(&name, file, environment)? {
             Ok(shown) if shown.checksum == migration.checksum => Migration {
                 path: migration.path,
                 ..shown
@@ -82,6 +87,7 @@ impl Newcomer {
             old_name,
             folder: folder.to_owned(),
             draft,
+            environment: environment.clone(),
             _claim: claim,
         };
         Ok((newcomer, diagnostics))
@@ -158,6 +164,15 @@ impl Newcomer {
         // What is wrong with them was told, or is not the new one's.
         files::outline(&mut migrations, Depth::Relations)?;
         Ok(())
+    }
+
+    /// A copy of it, or of an earlier try, read as it is read.
+    pub(super) fn read_copy(
+        &self,
+        name: &Name,
+        path: &Path,
+    ) -> Result<Result<Migration, Box<Diagnostic>>, files::Error> {
+        files::read_one(name, path, &self.environment)
     }
 
     /// It and all others.

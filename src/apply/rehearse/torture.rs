@@ -69,7 +69,7 @@ pub enum Told {
         points: usize,
         /// How many single faults there would be.
         all: usize,
-        /// At how many of the requests and phases.
+        /// At how many of the statements that change something and phases.
         hit: usize,
         /// How many of those there are.
         spots: usize,
@@ -409,11 +409,12 @@ impl Looked {
             let (wanted, found) = (reference.rows.get(table), self.rows.get(table));
             if wanted != found {
                 let shown = |rows: Option<&Rows>| match rows {
-                    Some(rows) => format!("{} rows, digest {}", rows.count, rows.digest),
+                    Some(Rows { count: 1, digest }) => format!("1 row, digest {digest}"),
+                    Some(Rows { count, digest }) => format!("{count} rows, digest {digest}"),
                     None => "not there".to_owned(),
                 };
-                complaints.push(Complaint::Fact {
-                    what: format!("the contents of `{table}`"),
+                complaints.push(Complaint::Rows {
+                    table: table.clone(),
                     wanted: shown(wanted),
                     found: shown(found),
                 });
@@ -425,8 +426,7 @@ impl Looked {
             lines.join("; ")
         };
         if self.server != reference.server {
-            complaints.push(Complaint::Fact {
-                what: "what the server has beside the database".to_owned(),
+            complaints.push(Complaint::Server {
                 wanted: only(&reference.server, &self.server),
                 found: only(&self.server, &reference.server),
             });

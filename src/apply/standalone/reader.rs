@@ -1,7 +1,5 @@
 //! The statements of one file, as they are asked for.
 
-use std::collections::BTreeSet;
-
 use super::StandaloneError;
 use crate::apply::feed::{Feed, Feeding, feed};
 use crate::migration::Migration;
@@ -16,7 +14,7 @@ impl Reader {
     /// From its beginning.
     pub(super) fn open(migration: &Migration) -> Self {
         Self {
-            feed: feed(vec![migration.clone()], BTreeSet::new()),
+            feed: feed(vec![migration.clone()]),
         }
     }
 
@@ -28,7 +26,6 @@ impl Reader {
                 Feed::Failed(diagnostic) => return Err(StandaloneError::Failed(diagnostic)),
                 Feed::Begin(_)
                 | Feed::End
-                | Feed::Detaches(_)
                 | Feed::Piece(OwnedPiece::CopyData(_) | OwnedPiece::CopyEnd { .. }) => {}
             }
         }

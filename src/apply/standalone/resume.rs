@@ -2,6 +2,7 @@
 
 use super::lost::Lost;
 use super::{Standalone, StandaloneError};
+use crate::apply::failure::Placed;
 use crate::apply::standalone::reader::Reader;
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
@@ -143,24 +144,25 @@ impl Standalone<'_> {
             let Some(statement) = reader.statement().await? else {
                 break;
             };
-            let class = Class::of(&statement.text);
-            self.note_lock_timeout(&statement.text);
-            self.note_lost(index, &class, &statement.text, &mut lost);
+            let placed = Placed::new(statement, &self.migration.variables);
+            let class = Class::of(&placed.text);
+            self.note_lock_timeout(&placed.text);
+            self.note_lost(index, &class, &placed.text, &mut lost);
             match class.control {
                 Some(TransactionControl::Begin) => is_in_block = true,
                 Some(TransactionControl::Commit) => {
                     for sql in in_block.drain(..) {
                         self.replay(&sql).await?;
                     }
-                    is_in_block = chains(&statement.text);
+                    is_in_block = chains(&placed.text);
                 }
                 Some(TransactionControl::Rollback | TransactionControl::Prepare) => {
                     in_block.clear();
-                    is_in_block = chains(&statement.text);
+                    is_in_block = chains(&placed.text);
                 }
                 _ => {}
             }
-            if let Some(sql) = self.session_change(index, &class, &statement.text) {
+            if let Some(sql) = self.session_change(index, &class, &placed.text) {
                 if is_in_block {
                     in_block.push(sql);
                 } else {
@@ -221,6 +223,7 @@ mod tests {
     use crate::migration::Checksum;
     use crate::postgres::Backend;
     use crate::procedure::Before;
+    use crate::procedure::partitioned_index::Notes;
     use crate::text::Span;
 
     fn items(statements: &[&str]) -> Vec<Item> {
@@ -247,6 +250,7 @@ mod tests {
             indexes_before: Vec::new(),
             target: None,
             before: Before::default(),
+            notes: Notes::default(),
             backend: Backend {
                 pid: 1,
                 start: String::new(),

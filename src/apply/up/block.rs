@@ -1,5 +1,6 @@
 //! A block until it is committed: retries, cuts, lost connections.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
@@ -11,10 +12,11 @@ use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
-use crate::plan::{Block, Ready};
+use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, autovacuum, lock, settings};
+use crate::text::Variables;
 
 impl Runner<'_> {
     pub(super) async fn block(
@@ -26,6 +28,10 @@ impl Runner<'_> {
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
+        let names = block.migrations.iter();
+        let migrations = names.filter_map(|name| survey.graph.get(name));
+        let batch_variables =
+            migrations.fold(Variables::default(), |all, one| all.and(&one.variables));
         for attempt in 1.. {
             self.control_again().await?;
             self.prepare_check(survey, is_last).await?;
@@ -40,7 +46,8 @@ impl Runner<'_> {
                 attempt,
             });
             let tried = Instant::now();
-            let batch = self.batch_view(survey);
+            let brought = OnceLock::new();
+            let batch = self.batch_view(survey, &brought);
             let ended = Try::run(
                 &batch,
                 session,
@@ -55,10 +62,13 @@ impl Runner<'_> {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));
                     self.committed(block, tried.elapsed());
+                    if let Some(brought) = brought.get() {
+                        self.take_over(block, *brought).await?;
+                    }
                     if is_last {
                         self.tell_ready();
                     }
-                    return Ok(Next::Step);
+                    return Ok(after(block));
                 }
                 Ended::Retry { diagnostic, .. } if self.run.settings.retry_for.is_zero() => {
                     return Err(ApplyError::Migration {
@@ -86,7 +96,7 @@ impl Runner<'_> {
                     return Ok(Next::PlanAgain);
                 }
                 Ended::Failed(diagnostic) => {
-                    if roles.make(self.run, &diagnostic).await? {
+                    if roles.make(self.run, &diagnostic, &batch_variables).await? {
                         continue;
                     }
                     return Err(ApplyError::Migration {
@@ -119,12 +129,22 @@ impl Runner<'_> {
                     let Some(id) = commit else {
                         return self.lost(began, &reason).await;
                     };
+                    if let Some(brought) = brought.get() {
+                        // Unless it is one that has begun before.
+                        self.deployment.get_or_insert(brought.deployment);
+                    }
                     if self.resolve(&id, block).await? {
                         self.committed(block, tried.elapsed());
+                        if let Some(brought) = brought.get() {
+                            self.take_over(block, *brought).await?;
+                        }
                         if is_last {
                             self.tell_ready();
                         }
-                        return Ok(Next::Step);
+                        return Ok(after(block));
+                    }
+                    if block.brings == Some(LedgerOf::Segue) {
+                        self.deployment = None;
                     }
                     return Ok(Next::PlanAgain);
                 }
@@ -343,6 +363,9 @@ impl Runner<'_> {
         }
         // While the lock was polled, another run may have applied the same
         // files: only the deployment's number tells that it was us.
+        if self.ledger.version().is_none() {
+            self.find_ledger().await?;
+        }
         let history = self.ledger.history(&self.control).await?;
         let committed = block.migrations.iter().all(|name| {
             history.records.get(name).is_some_and(|record| {
@@ -352,5 +375,14 @@ impl Runner<'_> {
         self.batch = Some(session);
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)
+    }
+}
+
+/// How the rest of a plan stands after `block`.
+fn after(block: &Block) -> Next {
+    if block.brings.is_some() {
+        Next::PlanAgain
+    } else {
+        Next::Step
     }
 }

@@ -118,8 +118,8 @@ pub(super) async fn run(
             no_full_disk,
         } => {
             let text = format!(
-                "{} of {all}, at {hit} of {spots} statements and phases ({phases} of concurrent \
-                 ones), seed {seed}, PostgreSQL {major}",
+                "{} of {all} and more, at {hit} of {spots} places ({phases} of them phases of \
+                 concurrent statements), seed {seed}, PostgreSQL {major}",
                 phrase::count(points, "point"),
             );
             report.line_unless_quiet(&Line::active("Torturing", text));

@@ -6,7 +6,9 @@ use super::json::{VERSION, cut};
 use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
-use crate::plan::{BeforeReady, Checks, CutReason, Fact, Plan, Ready, Record, Step, TailStep};
+use crate::plan::{
+    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, TailStep,
+};
 
 /// The plan; `edges` are those that touch it.
 pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
@@ -40,7 +42,21 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
         "checks": checks(&plan.checks),
         "edges": edges,
+        "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+        "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })
+}
+
+fn needs((name, needs): (&Name, &Needs)) -> Value {
+    json!({
+        "migration": name.as_str(),
+        "connection": needs.connection,
+        "variables": needs.variables,
+    })
+}
+
+fn expanded((name, tables): (&Name, &Vec<String>)) -> Value {
+    json!({ "migration": name.as_str(), "tables": tables })
 }
 
 fn checks(checks: &Checks) -> Value {
@@ -88,10 +104,10 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     }
 }
 
-fn record(record: Record) -> &'static str {
+fn record(record: LedgerOf) -> &'static str {
     match record {
-        Record::Segue => "segue",
-        Record::Codd => "codd",
+        LedgerOf::Segue => "segue",
+        LedgerOf::Codd => "codd",
     }
 }
 

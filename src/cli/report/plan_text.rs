@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
 use crate::migration::Name;
-use crate::plan::{BeforeReady, Checks, Fact, Place, Plan, Ready, Record, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, Fact, LedgerOf, Place, Plan, Ready, Step, TailStep};
 
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -28,7 +28,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
     if !plan.batch.is_empty() {
         text.push_str("\nBatch\n");
         for (index, step) in plan.batch.iter().enumerate() {
-            self::step(&mut text, index + 1, step);
+            self::step(&mut text, index + 1, step, plan);
         }
     }
     let ready = match plan.ready {
@@ -47,7 +47,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
     if !plan.tail.is_empty() {
         text.push_str("\nTail\n");
         for step in &plan.tail {
-            let _ = writeln!(text, "  {}", tail_step(step));
+            let takes = variables(plan, &step.name);
+            let expands = expanded(plan, &step.name);
+            let _ = writeln!(text, "  {}{expands}{takes}", tail_step(step));
         }
     }
     if let Some(checks) = checks(&plan.checks) {
@@ -122,26 +124,27 @@ fn place(plan: &Plan) -> String {
     }
 }
 
-fn step(text: &mut String, number: usize, step: &Step) {
+fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
     let _ = match step {
         Step::Block(block) => {
             let size = match block.migrations.len() {
                 1 => String::new(),
                 several => format!(", {}", count(several, "migration")),
             };
+            let on = connection(plan, block.migrations.first());
             let again = match block.brings {
-                Some(Record::Segue) => ", which brings segue's ledger; then plan again",
-                Some(Record::Codd) => ", which brings codd's table; then plan again",
+                Some(LedgerOf::Segue) => ", which brings segue's ledger; then plan again",
+                Some(LedgerOf::Codd) => ", which brings codd's table; then plan again",
                 None => "",
             };
-            let _ = writeln!(text, "  {number}. one transaction{size}{again}");
+            let _ = writeln!(text, "  {number}. one transaction{size}{on}{again}");
             for name in &block.migrations {
                 let folded = if block.folded.contains(name) {
                     ", folded into the transaction"
                 } else {
                     ""
                 };
-                let _ = writeln!(text, "       {name}{folded}");
+                let _ = writeln!(text, "       {name}{}{folded}", variables(plan, name));
             }
             match &block.cut {
                 Some(found) => writeln!(text, "     {}", cut(found)),
@@ -149,14 +152,22 @@ fn step(text: &mut String, number: usize, step: &Step) {
             }
         }
         Step::Standalone(name) => {
-            writeln!(text, "  {number}. outside a transaction\n       {name}")
+            let on = connection(plan, Some(name));
+            let takes = variables(plan, name);
+            let expands = expanded(plan, name);
+            writeln!(
+                text,
+                "  {number}. outside a transaction{on}\n       {name}{expands}{takes}"
+            )
         }
         Step::Foreground {
             concurrent,
             needed_by,
         } => writeln!(
             text,
-            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}"
+            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}{}",
+            expanded(plan, concurrent),
+            variables(plan, concurrent)
         ),
         Step::WaitFor {
             concurrent,
@@ -167,6 +178,33 @@ fn step(text: &mut String, number: usize, step: &Step) {
             "  {number}. wait for pid {pid} to finish it, because `{needed_by}` needs it; then plan again\n       {concurrent}"
         ),
     };
+}
+
+/// Where it runs, if not in the database at hand.
+fn connection(plan: &Plan, name: Option<&Name>) -> String {
+    let needs = name.and_then(|name| plan.needs.get(name));
+    match needs.and_then(|needs| needs.connection.as_ref()) {
+        Some(place) => format!(", in {place}"),
+        None => String::new(),
+    }
+}
+
+/// The tables that it does partition by partition.
+fn expanded(plan: &Plan, name: &Name) -> String {
+    match plan.expanded.get(name) {
+        Some(tables) => format!(", on `{}` partition by partition", tables.join("`, `")),
+        None => String::new(),
+    }
+}
+
+/// The environment variables that it takes.
+fn variables(plan: &Plan, name: &Name) -> String {
+    match plan.needs.get(name) {
+        Some(needs) if !needs.variables.is_empty() => {
+            format!(" (takes {})", needs.variables.join(", "))
+        }
+        _ => String::new(),
+    }
 }
 
 fn tail_step(step: &TailStep) -> String {

@@ -62,6 +62,13 @@ impl Teller {
         let line = match event {
             Event::Planned(plan) => return self.planned(plan),
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
+            Event::LedgerBrought { name, applied } => Line::done(
+                "Took over",
+                format!(
+                    "the ledger that `{name}` brings: {} applied",
+                    count(*applied, "migration")
+                ),
+            ),
             Event::WaitingForBatch { holder } => {
                 let text = format!("for another run to end its batch: {holder}");
                 return self.once(
@@ -241,6 +248,15 @@ impl Teller {
             } => Line::done(
                 "Skipped",
                 format!("statement {number} of `{name}`: {reason}"),
+            ),
+            Event::PartitionBegan {
+                name,
+                partition,
+                number,
+                of,
+            } => Line::active(
+                "Building",
+                format!("`{name}`: partition {number} of {of}, `{partition}`"),
             ),
             Event::Repaired { name, what } => {
                 Line::notable("Repaired", format!("`{name}`: {what}"))

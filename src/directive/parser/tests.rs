@@ -211,9 +211,7 @@ fn arguments_stand_only_where_they_belong() {
     );
     check(
         "-- codd-env-vars:",
-        "
-        error[missing-argument] 3..16: `env-vars` needs an argument
-        error[not-available-yet] 3..16: `env-vars` is not available yet",
+        "\nerror[missing-argument] 3..16: `env-vars` needs an argument",
     );
 }
 
@@ -226,8 +224,7 @@ fn what_is_not_available_is_read_and_refused() {
         env-var A 54..55
         env-var B 57..58
         env-var C 79..80
-        error[not-available-yet] 3..18: `connection` is not available yet
-        error[not-available-yet] 39..52: `env-vars` is not available yet",
+        error[not-available-yet] 3..18: `connection` is not available yet",
     );
     check(
         "-- segue: backfill: t by id\n-- segue: schema-version: 1.2.3\n-- segue: allow: a, b\n-- segue: allow: c, d",

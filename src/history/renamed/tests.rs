@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::history::{Record, State};
 use crate::migration::Kind;
-use crate::text::Source;
+use crate::text::{Source, Variables};
 
 fn checksum(text: char) -> Checksum {
     Checksum([u8::try_from(text).expect("ASCII"); 32])
@@ -34,6 +34,8 @@ fn migration(name: Name, checksum: Checksum) -> Migration {
         partner: None,
         ends: Vec::new(),
         rerunnable: false,
+        connection: None,
+        variables: Variables::default(),
         schema_diff: None,
         problems: Vec::new(),
         outline: None,

@@ -44,11 +44,17 @@ fn all() -> Vec<Event> {
         batch: Vec::new(),
         ready: Ready::Already(1),
         tail: Vec::new(),
+        needs: std::collections::BTreeMap::new(),
+        expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
         Event::Planned(Box::new(plan)),
         Event::LedgerCreated,
+        Event::LedgerBrought {
+            name: name.clone(),
+            applied: 2,
+        },
         Event::WaitingForBatch {
             holder: holder.clone(),
         },
@@ -128,6 +134,12 @@ fn all() -> Vec<Event> {
         },
         Event::RoleMade {
             role: "app".to_owned(),
+        },
+        Event::PartitionBegan {
+            name: name.clone(),
+            partition: "public.p".to_owned(),
+            number: 1,
+            of: 2,
         },
         Event::Repaired {
             name: name.clone(),

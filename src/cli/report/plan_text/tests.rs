@@ -60,6 +60,8 @@ fn full() -> Plan {
             tail("7-c.sql", &[], Progress::Failed("could not".to_owned())),
             tail("8-c.sql", &["7-c.sql"], Progress::Pending),
         ],
+        needs: std::collections::BTreeMap::new(),
+        expanded: [(name("8-c.sql"), vec!["app.p".to_owned()])].into(),
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),
             after_tail: true,

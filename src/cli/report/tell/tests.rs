@@ -55,6 +55,8 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
                 progress: crate::history::Progress::Pending,
             })
             .collect(),
+        needs: std::collections::BTreeMap::new(),
+        expanded: std::collections::BTreeMap::new(),
         checks: crate::plan::Checks::Nothing,
     }))
 }

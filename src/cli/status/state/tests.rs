@@ -19,6 +19,8 @@ fn file(name: &str, kind: Kind) -> Migration {
         partner: None,
         ends: Vec::new(),
         rerunnable: false,
+        connection: None,
+        variables: crate::text::Variables::default(),
         schema_diff: None,
         problems: Vec::new(),
         outline: None,

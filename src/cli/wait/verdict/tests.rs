@@ -21,6 +21,8 @@ fn migration(name: &str, kind: Kind) -> Migration {
         }),
         ends: Vec::new(),
         rerunnable: false,
+        connection: None,
+        variables: crate::text::Variables::default(),
         schema_diff: None,
         problems: Vec::new(),
         outline: None,

@@ -1,0 +1,17 @@
+//! codd: a file's name is its identity; segue reads its files as they are.
+
+use super::convert::Role;
+use super::{Key, Tool};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "codd",
+    key: |name| name.ends_with(".sql").then(|| Key::Name(name.to_owned())),
+    version: |name| Some(Key::Name(name.to_owned())),
+    role: |path| {
+        if path.ends_with(".sql") && !path.contains('/') {
+            Role::Plain(path.to_owned())
+        } else {
+            Role::Other
+        }
+    },
+};
