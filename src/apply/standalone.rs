@@ -28,6 +28,7 @@ mod inside;
 mod look;
 mod lost;
 mod outside;
+mod partitioned;
 mod prepared;
 mod reader;
 mod resume;

@@ -87,6 +87,14 @@ impl Runner<'_> {
                     self.options.cuts.insert(cut);
                     return Ok(Next::PlanAgain);
                 }
+                Ended::Unfold(unfolded) => {
+                    self.options.unfolded.insert(unfolded.name.clone());
+                    self.run.events.tell(Event::Unfolded {
+                        name: unfolded.name,
+                        reason: unfolded.reason,
+                    });
+                    return Ok(Next::PlanAgain);
+                }
                 Ended::Failed(diagnostic) => {
                     if roles.make(self.run, &diagnostic, &batch_variables).await? {
                         continue;

@@ -78,7 +78,7 @@ fn interrupted_again_it_is_asked_again() {
         (running.join().expect("no panic"), pid)
     });
     assert!(pid > 0);
-    let twice = "statement 2 of 3\n    statement 2 of 3\n";
+    let twice = "statement 2 of 3\n    the connection was lost\n    statement 2 of 3\n";
     check(&told, &ASKED.replacen("statement 2 of 3\n", twice, 1));
     assert_eq!(rows(&case), "2");
 }
@@ -98,7 +98,7 @@ fn answers_to_questions_that_are_not_asked_are_refused() {
                 "error: `{option}` answers a question that is not asked: {reason}\n\
                  help: leave it out: what segue cannot find out by itself it asks for, with the option to type\n"
             ),
-            4,
+            2,
         );
     };
     refused(

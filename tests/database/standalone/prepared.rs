@@ -103,7 +103,6 @@ fn a_prepared_transaction_whose_text_has_changed_is_refused() {
         &case.abandon("2-alone.sql").replace(gid, "gid"),
         "
         repaired: prepared transaction `gid` has been made, and stays
-        the deployment is settled
         abandoned
         ",
     );

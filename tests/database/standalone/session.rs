@@ -139,6 +139,7 @@ fn an_enum_value_used_in_the_transaction_that_adds_it_is_explained() {
         4 | INSERT INTO u VALUES ('glad');
           |                       ^
           = note: SQLSTATE 55P04
+          = help: the server's hint: New enum values must be committed before they can be used.
           = help: an enum value cannot be used by the transaction that adds it: write ALTER TYPE … ADD VALUE before the BEGIN, outside of it
         "#,
     );
