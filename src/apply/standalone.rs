@@ -28,6 +28,7 @@ mod inside;
 mod look;
 mod lost;
 mod outside;
+mod partitioned;
 mod prepared;
 mod reader;
 mod resume;
@@ -218,8 +219,6 @@ struct Piece {
     placed: Placed,
     class: Class,
     is_copy: bool,
-    /// See [`Statement::resets_strings`].
-    resets_strings: bool,
 }
 
 /// How far one step came.
@@ -365,7 +364,6 @@ impl<'a> Standalone<'a> {
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
         let fingerprint = statement.fingerprint();
-        let resets_strings = statement.resets_strings;
         let is_copy = statement.copy_from_stdin;
         let placed = Placed::new(statement, &self.migration.variables);
         let class = Class::of(&placed.text);
@@ -383,7 +381,6 @@ impl<'a> Standalone<'a> {
             placed,
             class,
             is_copy,
-            resets_strings,
         })
     }
 

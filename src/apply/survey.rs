@@ -1,6 +1,8 @@
 //! Files and ledger, read together: the one preflight of every command that
 //! plans.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sha2::{Digest as _, Sha256};
 
 use super::ApplyError;
@@ -13,6 +15,8 @@ use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::plan::{ExpectedSchema, Options, Plan};
 use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
+use crate::postgres::partition_tree;
+use crate::statement::{Kind as SqlKind, RelationName};
 
 /// What is, and what is to be done.
 #[derive(Debug)]
@@ -55,10 +59,11 @@ pub async fn survey(
     options: &Options,
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
-    let history = ledger.history(session).await?;
+    let mut history = ledger.history(session).await?;
     if history.ledger.is_none() {
         super::adopt::refuse_another_ledger(session, migrations).await?;
     }
+    history.follow(ledger.project(), &*migrations);
     let mut diagnostics: Vec<Diagnostic> = migrations
         .iter()
         .filter(|migration| is_pending(&history, migration))
@@ -75,8 +80,9 @@ pub async fn survey(
         expected: expectation.map_or_else(ExpectedSchema::default, |one| one.known().clone()),
         ..options.clone()
     };
-    let plan =
+    let mut plan =
         Plan::new(&graph, &history, ledger.project(), &options).map_err(ApplyError::Invalid)?;
+    plan.expanded = expanded(session, &graph, &history).await?;
     if let Some(expectation) = expectation {
         expectation.admit(&plan, &graph, &history)?;
     }
@@ -87,6 +93,46 @@ pub async fn survey(
         plan,
         fingerprint,
     })
+}
+
+/// Tables that pending migrations index concurrently and that are partitioned
+/// now; one that is still to be made is not known.
+async fn expanded(
+    session: &Session,
+    graph: &Graph,
+    history: &History,
+) -> Result<BTreeMap<Name, Vec<String>>, ApplyError> {
+    let pending = graph
+        .migrations()
+        .filter(|migration| migration.connection.is_none() && is_pending(history, migration));
+    let mut indexed: Vec<(&Name, &RelationName)> = Vec::new();
+    for migration in pending {
+        let items = migration.outline.iter().flat_map(|outline| &outline.items);
+        for digest in items.filter_map(|item| item.digest.as_ref()) {
+            if let SqlKind::CreateIndexConcurrently {
+                table, only: false, ..
+            } = &digest.kind
+            {
+                indexed.push((&migration.name, table));
+            }
+        }
+    }
+    let mut expanded: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    if indexed.is_empty() {
+        return Ok(expanded);
+    }
+    let tables: BTreeSet<&RelationName> = indexed.iter().map(|(_, table)| *table).collect();
+    let partitioned = partition_tree::partitioned(session, &tables).await?;
+    for (name, table) in indexed {
+        let shown = table.to_string();
+        if partitioned.contains(table) {
+            let tables = expanded.entry(name.clone()).or_default();
+            if !tables.contains(&shown) {
+                tables.push(shown);
+            }
+        }
+    }
+    Ok(expanded)
 }
 
 /// All that is wrong with `migrations` if none of them is applied yet, after

@@ -16,14 +16,17 @@ use crate::migration::{Kind, Name};
 mod adopt;
 mod brought;
 mod done;
+mod expansion;
 mod intent;
 mod progress;
+mod rename;
 mod rewrite;
 mod snapshot;
 mod write;
 
 pub use adopt::Adopted;
 pub use brought::Brought;
+pub use expansion::Made;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 

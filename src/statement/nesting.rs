@@ -62,10 +62,9 @@ impl Nesting {
         }
         let previous = std::mem::take(&mut self.previous);
         if previous == Previous::Format {
-            let value = text.trim_ascii();
-            let value = match value {
-                [b'\'' | b'"', value @ .., b'\'' | b'"'] => value,
-                value => value,
+            let value = match text {
+                [quote @ (b'\'' | b'"'), value @ .., last] if quote == last => value,
+                _ => text,
             };
             self.is_binary |= value.eq_ignore_ascii_case(b"binary");
         }

@@ -45,8 +45,6 @@ struct Pending {
     /// End of its last token so far.
     end: usize,
     nesting: Nesting,
-    /// Whether a plain string in it holds a backslash that escapes.
-    escapes_plain: bool,
 }
 
 /// Cuts a file into statements and COPY data, as psql does.
@@ -113,6 +111,13 @@ impl Splitter {
             strings: Strings::new(true),
             ..Self::new()
         }
+    }
+
+    /// A splitter of the text that values have been filled into.
+    pub(super) fn of_one(statement: &Statement) -> Self {
+        let start = Position { line: 1, column: 1 };
+        let strings = Strings::at(statement.strings_escape);
+        Self::at(0, start, Mode::Sql, strings)
     }
 
     fn at(base: usize, position: Position, mode: Mode, strings: Strings) -> Self {
@@ -263,14 +268,8 @@ impl Splitter {
                         start,
                         end,
                         nesting: Nesting::default(),
-                        escapes_plain: false,
                     });
-                    let bytes = &self.buffer[start..end];
-                    pending.nesting.see(token, bytes);
-                    pending.escapes_plain |= token == Token::Text
-                        && self.strings.escape()
-                        && bytes.first() == Some(&b'\'')
-                        && memchr::memchr(b'\\', bytes).is_some();
+                    pending.nesting.see(token, &self.buffer[start..end]);
                     pending.end = end;
                 }
             }
@@ -304,7 +303,7 @@ impl Splitter {
             raw: Span::new(self.raw_start, self.base + raw_end),
             position: self.mark.position,
             copy_from_stdin: pending.nesting.copies_from_stdin(),
-            escapes_plain: pending.escapes_plain,
+            strings_escape: self.strings.escape(),
             resets_strings: false,
             text: self.text(start, end)?,
         };

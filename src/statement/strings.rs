@@ -62,6 +62,17 @@ impl Strings {
         }
     }
 
+    /// Where a backslash escapes or does not.
+    pub(super) fn at(escape: bool) -> Self {
+        Self {
+            now: Value {
+                session: !escape,
+                local: None,
+            },
+            ..Self::new(false)
+        }
+    }
+
     /// Whether a backslash escapes in a plain string.
     pub(super) fn escape(&self) -> bool {
         !self.now.local.unwrap_or(self.now.session)

@@ -2,6 +2,7 @@
 
 use crate::support::{Project, TestDatabase, assert_text, dump};
 
+mod codd;
 mod ledger;
 
 /// A database with three migrations applied, one of them concurrent.

@@ -10,6 +10,7 @@ mod defaults;
 mod detach_partition;
 mod drop_index;
 mod object;
+mod partitioned;
 mod prepared;
 mod reindex;
 mod resume;

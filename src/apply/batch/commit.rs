@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 use super::{Announcement, BlockCheck, Ended, Flight, Try, words};
 use crate::apply::Event;
 use crate::apply::check::Checked;
-use crate::history::LockKey;
-use crate::migration::Name;
 use crate::plan::LedgerOf;
-use crate::postgres::ledger::{Applied, Ledger};
+use crate::postgres::ledger::Applied;
 use crate::postgres::transaction::{self, Status};
-use crate::postgres::{Error, Pipeline, activity, lock};
+use crate::postgres::{Error, Pipeline, activity};
 
 /// Silence after COMMIT before it is looked at why.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -49,8 +47,13 @@ impl Try<'_> {
         } else {
             (self.batch.ledger, self.batch.deployment)
         };
-        let mut statements = Vec::new();
-        statements.extend(ledger.applied_sql(deployment, applied));
+        let adopted = if self.brings == Some(LedgerOf::Codd) {
+            self.take_codd().await?
+        } else {
+            Vec::new()
+        };
+        let mut statements = ledger.applied_sql(deployment, applied);
+        statements.extend(ledger.adopted_sql(deployment, &adopted));
         if let Some(announcement) = announcement {
             statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
         }
@@ -69,32 +72,6 @@ impl Try<'_> {
         }
         self.send_commit(&id).await?;
         Ok(checked)
-    }
-
-    /// Takes over the ledger that this block has brought, and begins the
-    /// deployment in it.
-    async fn take_over(&mut self) -> Result<(Ledger, i64), Ended> {
-        let batch = self.batch;
-        let session = self.session;
-        let names: Vec<Name> = self.migrations.iter().map(|one| one.name.clone()).collect();
-        let taking = batch.ledger.take_over(
-            session,
-            batch.control,
-            &names,
-            batch.last,
-            batch.fingerprint,
-        );
-        let (ledger, brought) = self
-            .guard(taking)
-            .await?
-            .map_err(|error| self.judge(error, None))?;
-        // Before anybody can see the row: one that says running while its lock
-        // is free is taken for dead. Without the lock it is only taken later.
-        let key = LockKey::deployment(&batch.run.project, brought.deployment);
-        let _ = self.guard(lock::try_lock(batch.control, key)).await?;
-        // Filled by no earlier try: each has its own.
-        let _ = batch.brought.set(brought);
-        Ok((ledger, brought.deployment))
     }
 
     /// As `drain`, but an error is one of COMMIT.

@@ -13,6 +13,7 @@ use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
 use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
+use crate::procedure::partitioned_index::Notes;
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
 
@@ -108,6 +109,7 @@ impl Standalone<'_> {
                 Next::Finalize { parent, partition } => {
                     self.finalize(piece, &parent, &partition).await?;
                 }
+                Next::Expand => return Box::pin(self.expand(piece, subject, &looked)).await,
                 Next::Refuse(refusal) => return Err(self.refuse(piece, refusal)),
                 Next::Ask(refusal) => {
                     let Some(answer) = self.answer(piece) else {
@@ -186,7 +188,7 @@ impl Standalone<'_> {
         answers.take(&self.migration.name, piece.index + 1)
     }
 
-    async fn write_intent(
+    pub(super) async fn write_intent(
         &mut self,
         piece: &Piece,
         looked: &Looked,
@@ -211,6 +213,7 @@ impl Standalone<'_> {
                 before,
             },
             relation,
+            notes: Notes::default(),
         })
     }
 
@@ -256,7 +259,7 @@ impl Standalone<'_> {
         } else {
             before.restore(self.session).await?;
         }
-        if piece.resets_strings && result.is_ok() {
+        if piece.placed.resets_strings && result.is_ok() {
             self.session.execute(settings::STRINGS).await?;
         }
         Ok(result)
@@ -282,7 +285,7 @@ impl Standalone<'_> {
         }
     }
 
-    async fn note_try(
+    pub(super) async fn note_try(
         &mut self,
         subject: &Subject<'_>,
         error: &ServerError,
@@ -297,7 +300,7 @@ impl Standalone<'_> {
             .await?)
     }
 
-    async fn mark_done(
+    pub(super) async fn mark_done(
         &mut self,
         piece: &Piece,
         subject: &Subject<'_>,
@@ -326,7 +329,10 @@ impl Standalone<'_> {
     }
 
     /// Drops what a try has left invalid; the server's reason if it cannot.
-    async fn drop_index(&mut self, name: &str) -> Result<Result<(), String>, StandaloneError> {
+    pub(super) async fn drop_index(
+        &mut self,
+        name: &str,
+    ) -> Result<Result<(), String>, StandaloneError> {
         drop_index(
             self.run,
             self.session,
@@ -364,7 +370,7 @@ impl Standalone<'_> {
         }
     }
 
-    fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
+    pub(super) fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
         let placed = &piece.placed;
         let diagnostic = Diagnostic::new(
             code::HALF_WAY,
@@ -392,7 +398,7 @@ impl Standalone<'_> {
         self.refuse(piece, refusal)
     }
 
-    fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
+    pub(super) fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
         let placed = &piece.placed;
         let mut diagnostic = Diagnostic::new(code::HALF_WAY, refusal.message)
             .source(&files::excerpt(self.migration, placed.span, placed.line))

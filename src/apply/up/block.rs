@@ -12,7 +12,7 @@ use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
-use crate::plan::{Block, Ready};
+use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
@@ -88,6 +88,14 @@ impl Runner<'_> {
                     self.options.cuts.insert(cut);
                     return Ok(Next::PlanAgain);
                 }
+                Ended::Unfold(unfolded) => {
+                    self.options.unfolded.insert(unfolded.name.clone());
+                    self.run.events.tell(Event::Unfolded {
+                        name: unfolded.name,
+                        reason: unfolded.reason,
+                    });
+                    return Ok(Next::PlanAgain);
+                }
                 Ended::Failed(diagnostic) => {
                     if roles.make(self.run, &diagnostic, &batch_variables).await? {
                         continue;
@@ -143,7 +151,8 @@ impl Runner<'_> {
             return self.lost(began, reason).await;
         };
         if let Some(brought) = brought {
-            self.deployment = Some(brought.deployment);
+            // Unless it is one that has begun before.
+            self.deployment.get_or_insert(brought.deployment);
         }
         if self.resolve(&id, block).await? {
             self.committed(block, tried.elapsed());
@@ -155,7 +164,7 @@ impl Runner<'_> {
             }
             return Ok(after(block));
         }
-        if brought.is_some() {
+        if block.brings == Some(LedgerOf::Segue) {
             self.deployment = None;
         }
         Ok(Next::PlanAgain)

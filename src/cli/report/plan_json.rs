@@ -43,6 +43,7 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "checks": checks(&plan.checks),
         "edges": edges,
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+        "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })
 }
 
@@ -52,6 +53,10 @@ fn needs((name, needs): (&Name, &Needs)) -> Value {
         "connection": needs.connection,
         "variables": needs.variables,
     })
+}
+
+fn expanded((name, tables): (&Name, &Vec<String>)) -> Value {
+    json!({ "migration": name.as_str(), "tables": tables })
 }
 
 fn checks(checks: &Checks) -> Value {
@@ -85,6 +90,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Missing(missing) => ("missing", names(missing)),
         Fact::Edited(name) => ("edited", vec![name.as_str()]),
         Fact::LeftBegun(name) => ("left-begun", vec![name.as_str()]),
+        Fact::Renamed { from, to } => ("renamed", vec![from.as_str(), to.as_str()]),
     };
     json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
 }
@@ -110,6 +116,7 @@ fn step(step: &Step) -> Value {
         Step::Block(block) => json!({
             "step": "block",
             "migrations": names(&block.migrations),
+            "folded": block.folded.iter().map(Name::as_str).collect::<Vec<_>>(),
             "cut": block.cut.as_ref().map(cut),
             "brings": block.brings.map(record),
         }),

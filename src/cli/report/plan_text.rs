@@ -48,7 +48,8 @@ pub(crate) fn plan(plan: &Plan) -> String {
         text.push_str("\nTail\n");
         for step in &plan.tail {
             let takes = variables(plan, &step.name);
-            let _ = writeln!(text, "  {}{takes}", tail_step(step));
+            let expands = expanded(plan, &step.name);
+            let _ = writeln!(text, "  {}{expands}{takes}", tail_step(step));
         }
     }
     if let Some(checks) = checks(&plan.checks) {
@@ -138,7 +139,12 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             };
             let _ = writeln!(text, "  {number}. one transaction{size}{on}{again}");
             for name in &block.migrations {
-                let _ = writeln!(text, "       {name}{}", variables(plan, name));
+                let folded = if block.folded.contains(name) {
+                    ", folded into the transaction"
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "       {name}{}{folded}", variables(plan, name));
             }
             match &block.cut {
                 Some(found) => writeln!(text, "     {}", cut(found)),
@@ -148,9 +154,10 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
         Step::Standalone(name) => {
             let on = connection(plan, Some(name));
             let takes = variables(plan, name);
+            let expands = expanded(plan, name);
             writeln!(
                 text,
-                "  {number}. outside a transaction{on}\n       {name}{takes}"
+                "  {number}. outside a transaction{on}\n       {name}{expands}{takes}"
             )
         }
         Step::Foreground {
@@ -158,7 +165,8 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             needed_by,
         } => writeln!(
             text,
-            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}",
+            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}{}",
+            expanded(plan, concurrent),
             variables(plan, concurrent)
         ),
         Step::WaitFor {
@@ -177,6 +185,14 @@ fn connection(plan: &Plan, name: Option<&Name>) -> String {
     let needs = name.and_then(|name| plan.needs.get(name));
     match needs.and_then(|needs| needs.connection.as_ref()) {
         Some(place) => format!(", in {place}"),
+        None => String::new(),
+    }
+}
+
+/// The tables that it does partition by partition.
+fn expanded(plan: &Plan, name: &Name) -> String {
+    match plan.expanded.get(name) {
+        Some(tables) => format!(", on `{}` partition by partition", tables.join("`, `")),
         None => String::new(),
     }
 }

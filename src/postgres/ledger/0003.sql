@@ -7,4 +7,9 @@ DELETE FROM segue.intent i
  USING segue.migration m
  WHERE m.project = i.project AND m.file = i.file AND m.state = 'applied';
 
+ALTER TABLE segue.intent
+    ADD COLUMN made oid[] NOT NULL DEFAULT '{}',
+    ADD COLUMN partition oid,
+    ADD COLUMN partition_indexes_before oid[] NOT NULL DEFAULT '{}';
+
 UPDATE segue.ledger SET version = 3, upgraded_at = pg_catalog.now();

@@ -97,7 +97,7 @@ impl Ledger {
 
     /// Back to the role that connected, or the ledger's owner, until the
     /// transaction ends; what the session has set comes back then.
-    fn ourselves_sql(&self) -> Vec<String> {
+    pub(super) fn ourselves_sql(&self) -> Vec<String> {
         let mut statements = vec![
             "SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(),
             "SET LOCAL role TO DEFAULT".to_owned(),

@@ -185,9 +185,9 @@ fn what_is_alike_is_one_finding() {
             delay_ms: 0,
         }])
     };
-    let fact = |found: &str| Complaint::Fact {
-        what: "the contents of `public.t`".to_owned(),
-        wanted: "1 rows".to_owned(),
+    let fact = |found: &str| Complaint::Rows {
+        table: "public.t".to_owned(),
+        wanted: "1 row".to_owned(),
         found: found.to_owned(),
     };
     let complaints = [
@@ -207,9 +207,9 @@ fn what_is_alike_is_one_finding() {
     assert_eq!(
         shown,
         [
-            "resumed-differently: after a fault, the contents of `public.t` is not as after an \
-             undisturbed run | seen after: connection cut before `A` | seen after: connection cut \
-             before `C` | undisturbed: 1 rows | here: 2 rows",
+            "resumed-differently: after a fault, `public.t` has not the rows of an undisturbed \
+             run | seen after: connection cut before `A` | seen after: connection cut \
+             before `C` | undisturbed: 1 row | here: 2 rows",
             "resumed-differently: the schema after a fault is not the one of an undisturbed run | \
              seen after: connection cut before `B`",
         ]

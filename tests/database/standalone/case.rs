@@ -122,6 +122,7 @@ impl<'a> Case<'a> {
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
                 strict: false,
+                fold: false,
                 answers: Answers::new(answers),
             },
             events,
@@ -297,6 +298,12 @@ fn tell(event: &Event) -> String {
         Event::StatementSkipped { number, reason, .. } => {
             format!("statement {number} is done: {reason}\n")
         }
+        Event::PartitionBegan {
+            partition,
+            number,
+            of,
+            ..
+        } => format!("partition {number} of {of}: {partition}\n"),
         Event::BlockRetried { attempt: 1, .. } => "the block is tried again\n".to_owned(),
         Event::ConnectionLost { .. } => "the connection was lost\n".to_owned(),
         Event::StatementRetried {

@@ -37,6 +37,7 @@ fn all() -> Vec<Event> {
         ..Blocker::default()
     };
     let plan = Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Equal,
         facts: Vec::new(),
@@ -44,6 +45,7 @@ fn all() -> Vec<Event> {
         ready: Ready::Already(1),
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
+        expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
@@ -90,6 +92,10 @@ fn all() -> Vec<Event> {
                 reason: CutReason::LockMemory,
             },
         },
+        Event::Unfolded {
+            name: name.clone(),
+            reason: "cannot run inside a transaction block".to_owned(),
+        },
         Event::ConnectionLost {
             reason: "closed".to_owned(),
         },
@@ -128,6 +134,12 @@ fn all() -> Vec<Event> {
         },
         Event::RoleMade {
             role: "app".to_owned(),
+        },
+        Event::PartitionBegan {
+            name: name.clone(),
+            partition: "public.p".to_owned(),
+            number: 1,
+            of: 2,
         },
         Event::Repaired {
             name: name.clone(),
