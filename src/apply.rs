@@ -64,6 +64,9 @@ pub struct Settings {
     pub commit_wait: Duration,
     /// Refuse what is told otherwise.
     pub strict: bool,
+    /// Run concurrent migrations inside the batch's transaction where nobody is
+    /// held up by it.
+    pub fold: bool,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
 }

@@ -16,6 +16,7 @@ pub mod adopt;
 pub mod autovacuum;
 pub mod connect;
 pub mod contents;
+pub mod detach;
 pub mod error;
 pub mod index;
 pub mod introspect;
@@ -23,6 +24,7 @@ pub mod ledger;
 pub mod listen;
 pub mod lock;
 pub mod object;
+
 pub mod partition;
 pub mod partition_tree;
 pub mod progress;

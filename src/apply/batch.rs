@@ -24,9 +24,11 @@ use crate::text::Variables;
 
 mod brought;
 mod commit;
+mod fold;
 mod judge;
 mod verify;
 
+use fold::Unfolded;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
@@ -70,6 +72,8 @@ pub(super) enum Ended {
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
+    /// Rolled back; this concurrent migration has to run by itself.
+    Unfold(Unfolded),
     /// Rolled back; deferred triggers have to fire before this migration.
     FireTriggersBefore(Name),
     /// Rolled back; no retry can cure it.
@@ -106,6 +110,7 @@ enum Flight {
 pub(super) struct Try<'a> {
     batch: &'a Batch<'a>,
     session: &'a Session,
+    block: &'a Block,
     migrations: Vec<&'a Migration>,
     /// The record that they bring.
     brings: Option<LedgerOf>,
@@ -143,7 +148,7 @@ impl<'a> Try<'a> {
     pub(super) async fn run(
         batch: &'a Batch<'a>,
         session: &'a Session,
-        block: &Block,
+        block: &'a Block,
         fire_before: &'a [Name],
         cap: Duration,
         announcement: Option<&Announcement>,
@@ -157,6 +162,7 @@ impl<'a> Try<'a> {
         let mut this = Self {
             batch,
             session,
+            block,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
             brings: block.brings,
@@ -255,7 +261,11 @@ impl<'a> Try<'a> {
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
                     let is_copy = statement.copy_from_stdin;
                     let variables = &self.migrations[current].variables;
-                    let placed = Placed::new(statement, variables);
+                    let mut placed = Placed::new(statement, variables);
+                    let detached = match self.is_folded(current) {
+                        true => self.plain(pipeline, current, &mut placed).await?,
+                        false => None,
+                    };
                     let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
@@ -272,6 +282,9 @@ impl<'a> Try<'a> {
                         self.copy(current, placed, &mut feed).await?;
                     } else {
                         self.send(pipeline, current, placed, &class).await?;
+                    }
+                    if let Some(sql) = detached {
+                        pipeline.push(&sql.into(), Flight::Ours { migration: current });
                     }
                 }
                 // Data without its COPY cannot come out of the splitter.

@@ -125,7 +125,9 @@ pub fn explain_missing(
         error.message.contains(&format!("\"{name}\""))
     };
     let maker = graph.migrations().find_map(|concurrent| {
+        // What it makes itself, one that is folded does not lack.
         let is_open = concurrent.kind == Kind::Concurrent
+            && concurrent.name != migration.name
             && history.progress(project, &concurrent.name).is_open();
         let relations = concurrent.outline.as_ref()?.relations.as_ref()?;
         let made = relations.makes.iter().find(|name| named(name))?;

@@ -59,10 +59,11 @@ pub async fn survey(
     options: &Options,
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
-    let history = ledger.history(session).await?;
+    let mut history = ledger.history(session).await?;
     if history.ledger.is_none() {
         super::adopt::refuse_another_ledger(session, migrations).await?;
     }
+    history.follow(ledger.project(), &*migrations);
     let mut diagnostics: Vec<Diagnostic> = migrations
         .iter()
         .filter(|migration| is_pending(&history, migration))

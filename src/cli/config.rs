@@ -78,6 +78,8 @@ pub struct Up {
     pub commit_wait: Option<HumanDuration>,
     /// `--strict`
     pub strict: Option<bool>,
+    /// `fold = false`: `--no-fold`
+    pub fold: Option<bool>,
     /// `--on-mismatch`
     pub on_mismatch: Option<OnMismatchArg>,
 }

@@ -156,6 +156,8 @@ codes! {
         "The expected schema is the one that is there when everything is settled, so what a concurrent migration changes, by the schema diff in its header, must be found in it. It is not: a migration with an earlier name that was merged later changes the same object, or the diff or the expected schema was edited by hand. Give the one that interferes a later name, then write both anew with `segue add`."
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+    OWN_ENUM_VALUE "own-enum-value" Error
+        "PostgreSQL does not let a transaction use an enum value that it has added itself (55P04), and a migration is never cut in two. Where another file uses it, segue ends the transaction in between. A file that adds a value and uses it says `-- segue: no-txn`, or is made two files."
     BRINGS_LEDGER "brings-ledger" Error
         "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 

@@ -19,6 +19,7 @@ mod done;
 mod expansion;
 mod intent;
 mod progress;
+mod rename;
 mod rewrite;
 mod snapshot;
 mod write;

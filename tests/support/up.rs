@@ -38,6 +38,8 @@ pub fn settings() -> Settings {
         concurrent_wait: Duration::from_mins(1),
         commit_wait: Duration::from_mins(1),
         strict: false,
+        // What is tested is the tail, and a fresh database would have none.
+        fold: false,
         answers: Answers::default(),
     }
 }

@@ -185,7 +185,10 @@ fn program(context: &Context, report: &mut Report) -> Result<Program, Error> {
         let message = format!("cannot find the segue program to run it again: {error}");
         Error::new(Outcome::Failed, message)
     })?;
-    let mut arguments: Vec<OsString> = vec!["up".into(), "--color=never".into()];
+    // What is to be hit are the builds of the tail, which a fresh database would
+    // not have.
+    let mut arguments: Vec<OsString> =
+        vec!["up".into(), "--color=never".into(), "--no-fold".into()];
     let mut option = |name: &str, value: OsString| {
         arguments.push(name.into());
         arguments.push(value);

@@ -90,6 +90,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Missing(missing) => ("missing", names(missing)),
         Fact::Edited(name) => ("edited", vec![name.as_str()]),
         Fact::LeftBegun(name) => ("left-begun", vec![name.as_str()]),
+        Fact::Renamed { from, to } => ("renamed", vec![from.as_str(), to.as_str()]),
     };
     json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
 }
@@ -115,6 +116,7 @@ fn step(step: &Step) -> Value {
         Step::Block(block) => json!({
             "step": "block",
             "migrations": names(&block.migrations),
+            "folded": block.folded.iter().map(Name::as_str).collect::<Vec<_>>(),
             "cut": block.cut.as_ref().map(cut),
             "brings": block.brings.map(record),
         }),

@@ -139,7 +139,12 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             };
             let _ = writeln!(text, "  {number}. one transaction{size}{on}{again}");
             for name in &block.migrations {
-                let _ = writeln!(text, "       {name}{}", variables(plan, name));
+                let folded = if block.folded.contains(name) {
+                    ", folded into the transaction"
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "       {name}{}{folded}", variables(plan, name));
             }
             match &block.cut {
                 Some(found) => writeln!(text, "     {}", cut(found)),

@@ -164,6 +164,12 @@ impl Teller {
                     cut(found).trim_start_matches("cut ")
                 ),
             ),
+            Event::Unfolded { name, reason } => Line::notable(
+                "Unfolded",
+                format!(
+                    "`{name}`, which runs by itself: {reason}; the block was rolled back and runs without it"
+                ),
+            ),
             Event::ConnectionLost { reason } => Line::notable(
                 "Reconnecting",
                 format!("the connection was lost ({reason}); what stands is read again first"),
@@ -387,6 +393,14 @@ impl Teller {
             lines.push(Line::active(verb, summary));
         } else if !again && plan.place == Place::Equal {
             lines.push(Line::done("Up to date", "nothing is pending"));
+        }
+        let folded: Vec<_> = plan.folded().cloned().collect();
+        if !folded.is_empty() {
+            let are = if folded.len() == 1 { "is" } else { "are" };
+            lines.push(Line::notable(
+                "Note",
+                format!("{} {are} folded into the transaction", names(&folded)),
+            ));
         }
         for step in &plan.batch {
             if let Step::Block(block) = step

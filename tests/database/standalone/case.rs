@@ -122,6 +122,7 @@ impl<'a> Case<'a> {
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
                 strict: false,
+                fold: false,
                 answers: Answers::new(answers),
             },
             events,
