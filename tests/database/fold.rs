@@ -358,6 +358,23 @@ fn a_folded_migration_cuts_as_others_do() {
     );
 }
 
+/// `settle` runs what `up` would fold.
+#[test]
+fn settle_folds_nothing() {
+    let database = TestDatabase::new();
+    let project = project(
+        &database,
+        "CREATE TYPE mood AS ENUM ('sad');\n",
+        &["ALTER TYPE mood ADD VALUE 'happy';"],
+    );
+    project
+        .segue(&["up", "--no-fold", "--until", "ready"])
+        .expect_success();
+    project.segue(&["settle"]).expect_success();
+    assert_text("apart", &apart(&database), "2.sql");
+    project.has_nothing_to_do();
+}
+
 /// Readiness is verified inside the transaction, what is folded included.
 #[test]
 fn a_folded_migration_is_verified_with_its_block() {
