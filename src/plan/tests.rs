@@ -338,7 +338,7 @@ fn folded_ones_cut_as_others_do() {
     check(
         "ap, c with ap folds enum, q",
         "empty",
-        "behind; block ap c*; block q cut by EnumValue last; ready by commit",
+        "behind; block ap c* cut by EnumValue; block q last; ready by commit",
     );
     check(
         "ap, c with ap folds, s standalone, d with ap folds",
