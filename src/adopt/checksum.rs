@@ -60,12 +60,14 @@ impl Checking {
     #[must_use]
     pub fn finish(self) -> Vec<String> {
         match self {
-            Self::Sqlx(hash) => vec![
-                hash.finalize()
+            Self::Sqlx(hash) => {
+                let bytes: Vec<String> = hash
+                    .finalize()
                     .iter()
                     .map(|byte| format!("{byte:02x}"))
-                    .collect(),
-            ],
+                    .collect();
+                vec![bytes.concat()]
+            }
             Self::Flyway(crc) => vec![crc.finish().to_string()],
             Self::Refinery(sip) => sip.finish(),
         }

@@ -89,14 +89,13 @@ impl Conversion {
                 Role::Plain(name) => conversion.problems.push(format!(
                     "`{name}` needs no conversion: segue takes {source}'s files as they are"
                 )),
-                Role::Setting(_) => {}
                 Role::Down => conversion.left_out.push((file.path.clone(), "a way down")),
-                Role::Other if file.path.ends_with(".sql") => {
+                Role::Other if key::is_sql(&file.path) => {
                     conversion
                         .left_out
                         .push((file.path.clone(), "not a migration by its name"));
                 }
-                Role::Other => {}
+                Role::Setting(_) | Role::Other => {}
             }
         }
         found.sort_by(|one, other| one.0.cmp(&other.0));
@@ -169,9 +168,10 @@ impl Conversion {
                 Source::Flyway => setting.is_some_and(|one| flyway::is_autocommit(&one.text)),
                 _ => false,
             };
-        let why = match is_set {
-            true => Some("as it says for its tool"),
-            false => autocommit(&text),
+        let why = if is_set {
+            Some("as it says for its tool")
+        } else {
+            autocommit(&text)
         };
         let text = match why {
             Some(_) => format!("-- segue: no-txn\n{text}"),

@@ -3,7 +3,7 @@
 //! Folders below the folder count.
 
 use super::convert::Role;
-use super::key::{Version, numbered};
+use super::key::{Version, is_sql, numbered};
 use super::{Key, Tool};
 
 pub(super) const TOOL: Tool = Tool {
@@ -37,7 +37,7 @@ pub(super) const TOOL: Tool = Tool {
         if let Some((version, title)) = versioned(name) {
             return Role::Migration(Key::Version(version), title.to_owned());
         }
-        if name.starts_with("R__") && name.ends_with(".sql") {
+        if name.starts_with("R__") && is_sql(name) {
             return Role::Migration(Key::Repeatable(name.to_owned()), String::new());
         }
         match name.strip_prefix('U') {

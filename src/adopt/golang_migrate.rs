@@ -12,9 +12,12 @@ pub(super) const TOOL: Tool = Tool {
         (!name.ends_with(".down.sql")).then_some(Key::Version(version))
     },
     version: |version| super::Version::parse(version).map(Key::Version),
-    role: |path| match path.contains('/') || !is_marked(path) {
-        true => Role::Other,
-        false => up_or_down(path, &["_"]),
+    role: |path| {
+        if path.contains('/') || !is_marked(path) {
+            Role::Other
+        } else {
+            up_or_down(path, &["_"])
+        }
     },
 };
 

@@ -99,6 +99,11 @@ fn stamp(name: &str) -> Option<(String, &str)> {
     None
 }
 
+/// Whether a name has the ending of SQL files; capitals are none for segue.
+pub(super) fn is_sql(name: &str) -> bool {
+    name.as_bytes().ends_with(b".sql")
+}
+
 /// The key of a name that begins with a number, then one of `separators`;
 /// the title after it, without the ending.
 pub(super) fn numbered<'a>(name: &'a str, separators: &[&str]) -> Option<(Version, &'a str)> {

@@ -90,14 +90,13 @@ pub fn down_section(marks: Marks, text: &str) -> Option<Span> {
         match marks.read(line) {
             Some(Mark::Down) => down = Some(span),
             Some(Mark::Up) => down = None,
-            Some(_) => {}
             None if down.is_some() => {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with("--") {
                     return down;
                 }
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
     None
@@ -135,10 +134,9 @@ pub(super) fn up_section(marks: Marks, text: &str) -> Option<Up> {
                 up.is_autocommit |= mark == Mark::Up && is_autocommit;
             }
             Some(Mark::Autocommit) => up.is_autocommit = true,
-            Some(Mark::Statement) => {}
             Some(Mark::Substitution) => up.has_substitution |= section != Some(Mark::Down),
             None if section != Some(Mark::Down) => up.text.push_str(line),
-            None => {}
+            Some(Mark::Statement) | None => {}
         }
     }
     has_up.then_some(up)

@@ -44,7 +44,7 @@ fn collect(folder: &Path, below: &str, depth: usize, files: &mut Vec<File>) -> R
             if depth > 0 {
                 collect(&place, &format!("{path}/"), depth - 1, files)?;
             }
-        } else if name.ends_with(".sql") || name.ends_with(".sql.conf") || name == "metadata.toml" {
+        } else if is_of_a_tool(&name) {
             let text = fs::read_to_string(&place).map_err(|source| Error {
                 what: "the file",
                 path: place.clone(),
@@ -54,6 +54,10 @@ fn collect(folder: &Path, below: &str, depth: usize, files: &mut Vec<File>) -> R
         }
     }
     Ok(())
+}
+
+fn is_of_a_tool(name: &str) -> bool {
+    name.as_bytes().ends_with(b".sql") || name.ends_with(".sql.conf") || name == "metadata.toml"
 }
 
 /// Writes converted files into `folder`, which is made; one that exists has to

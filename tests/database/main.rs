@@ -11,6 +11,7 @@ mod connect;
 mod cuts;
 mod deploy;
 mod diff;
+mod differential;
 mod dumps;
 mod env_vars;
 mod fold;

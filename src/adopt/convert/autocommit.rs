@@ -1,6 +1,6 @@
 //! Why a file cannot run inside segue's transaction.
 
-use crate::statement::{Class, TransactionControl, digests, split};
+use crate::statement::{Class, Digest, TransactionControl, digests, split};
 
 /// Why `text` has to run outside a transaction; `None` if nothing in it says
 /// so, or it cannot be cut into statements, which `segue up` tells.
@@ -22,7 +22,7 @@ pub fn needs_autocommit(text: &str) -> Option<&'static str> {
     digests(&suspects)
         .iter()
         .flatten()
-        .any(|digest| digest.refuses_transaction_block())
+        .any(Digest::refuses_transaction_block)
         .then_some("a statement of it refuses a transaction block")
 }
 

@@ -13,21 +13,21 @@ fn check(source: Source, files: &[(&str, &str)], expected: &str) {
         })
         .collect();
     let conversion = Conversion::new(source, &files, needs_autocommit);
-    let mut found = String::new();
-    for file in &conversion.files {
-        found += &format!("{} <- {}: {:?}\n", file.name, file.from, file.text);
-    }
+    let mut found: Vec<String> = conversion
+        .files
+        .iter()
+        .map(|file| format!("{} <- {}: {:?}", file.name, file.from, file.text))
+        .collect();
     for (path, why) in &conversion.left_out {
-        found += &format!("left out {path}: {why}\n");
+        found.push(format!("left out {path}: {why}"));
     }
     for problem in &conversion.problems {
-        found += &format!("problem: {problem}\n");
+        found.push(format!("problem: {problem}"));
     }
-    let expected: String = expected
+    let expected: Vec<&str> = expected
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
-        .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(found, expected);
 }

@@ -14,6 +14,7 @@ use crate::history::{LockKey, State};
 use crate::migration::Name;
 use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
+use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, autovacuum, lock, settings};
 use crate::text::Variables;
@@ -118,39 +119,55 @@ impl Runner<'_> {
                         committed: self.committed.clone(),
                     });
                 }
-                Ended::Unanswered { after } => {
-                    return Err(self.commit_unknown(after));
-                }
+                Ended::Unanswered { after } => return Err(self.commit_unknown(after)),
                 Ended::Lost { reason, commit } => {
-                    self.batch = None;
-                    self.run.events.tell(Event::ConnectionLost {
-                        reason: reason.clone(),
-                    });
-                    let Some(id) = commit else {
-                        return self.lost(began, &reason).await;
-                    };
-                    if let Some(brought) = brought.get() {
-                        // Unless it is one that has begun before.
-                        self.deployment.get_or_insert(brought.deployment);
-                    }
-                    if self.resolve(&id, block).await? {
-                        self.committed(block, tried.elapsed());
-                        if let Some(brought) = brought.get() {
-                            self.take_over(block, *brought).await?;
-                        }
-                        if is_last {
-                            self.tell_ready();
-                        }
-                        return Ok(after(block));
-                    }
-                    if block.brings == Some(LedgerOf::Segue) {
-                        self.deployment = None;
-                    }
-                    return Ok(Next::PlanAgain);
+                    let brought = brought.get().copied();
+                    let times = (began, tried);
+                    return self
+                        .lost_in(block, &reason, commit, brought, times, is_last)
+                        .await;
                 }
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The connection is gone: finds out whether the block is committed, if its
+    /// COMMIT was sent.
+    async fn lost_in(
+        &mut self,
+        block: &Block,
+        reason: &str,
+        commit: Option<String>,
+        brought: Option<Brought>,
+        (began, tried): (Instant, Instant),
+        is_last: bool,
+    ) -> Result<Next, ApplyError> {
+        self.batch = None;
+        self.run.events.tell(Event::ConnectionLost {
+            reason: reason.to_owned(),
+        });
+        let Some(id) = commit else {
+            return self.lost(began, reason).await;
+        };
+        if let Some(brought) = brought {
+            // Unless it is one that has begun before.
+            self.deployment.get_or_insert(brought.deployment);
+        }
+        if self.resolve(&id, block).await? {
+            self.committed(block, tried.elapsed());
+            if let Some(brought) = brought {
+                self.take_over(block, brought).await?;
+            }
+            if is_last {
+                self.tell_ready();
+            }
+            return Ok(after(block));
+        }
+        if block.brings == Some(LedgerOf::Segue) {
+            self.deployment = None;
+        }
+        Ok(Next::PlanAgain)
     }
 
     /// The end of a run that does not know whether its COMMIT happened.
