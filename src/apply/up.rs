@@ -96,6 +96,8 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
 /// As [`up`].
 pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
+    // Only the tail runs here, whatever `up` would do with it.
+    runner.options.no_fold = true;
     let mut survey = runner.survey().await?;
     run.settings
         .answers
@@ -205,11 +207,9 @@ impl<'a> Runner<'a> {
             self.expectation.as_ref(),
         )
         .await?;
-        let was_empty = *self
+        self.options.was_empty = *self
             .was_empty
             .get_or_insert(!survey.history.has_user_relations);
-        // What this run has made meanwhile, nobody uses before it is ready.
-        self.options.was_empty = was_empty && !self.is_announced;
         Ok(survey)
     }
 

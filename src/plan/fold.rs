@@ -25,7 +25,11 @@ pub(super) fn folded<'a>(
     if options.no_fold {
         return folded;
     }
-    let is_empty = options.was_empty || !view.history.has_user_relations;
+    // What this run has made meanwhile, nobody uses before it is ready; what
+    // another one has made, somebody may.
+    let mut deployments = view.history.deployments.iter();
+    let is_empty = !view.history.has_user_relations
+        || options.was_empty && deployments.all(|one| one.ready_at.is_none());
     for migration in view.graph.migrations() {
         let name = &migration.name;
         let outline = migration.outline.as_ref();

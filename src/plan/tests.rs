@@ -306,6 +306,24 @@ fn an_empty_database_folds_all_that_can_be() {
     );
 }
 
+/// The database was empty when the run began, and has been taken into use while
+/// it waited.
+#[test]
+fn what_another_run_has_made_ready_is_in_use() {
+    let options = Options {
+        was_empty: true,
+        ..Options::default()
+    };
+    assert_eq!(
+        outcome("ap, c with ap folds", "ap applied", &options),
+        "behind; block c* last; ready by commit"
+    );
+    assert_eq!(
+        outcome("ap, c with ap folds", "ap applied, ready", &options),
+        "behind; ready already; tail c Pending"
+    );
+}
+
 #[test]
 fn what_may_need_an_unfolded_one_is_not_folded() {
     check(
@@ -320,7 +338,7 @@ fn folded_ones_cut_as_others_do() {
     check(
         "ap, c with ap folds enum, q",
         "empty",
-        "behind; block ap c*; block q cut by EnumValue last; ready by commit",
+        "behind; block ap c* cut by EnumValue; block q last; ready by commit",
     );
     check(
         "ap, c with ap folds, s standalone, d with ap folds",

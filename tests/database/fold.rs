@@ -80,6 +80,24 @@ const PARTITIONED: &str = "CREATE TABLE p (a int, \"B\" text, c date) PARTITION 
      CREATE TABLE p2x PARTITION OF p2 FOR VALUES IN ('x', NULL);\n\
      CREATE TABLE p2y PARTITION OF p2 FOR VALUES IN ('y');\n";
 
+/// Names of the leaves' indexes included.
+#[test]
+fn indexes_of_partitioned_tables_are_the_same() {
+    let long = "a_column_with_a_name_that_is_as_long_as_a_name_can_be_and_more";
+    let tables =
+        format!("{PARTITIONED}CREATE TABLE p1_a_idx ();\nALTER TABLE p ADD COLUMN {long} int;\n");
+    let database = check_law(
+        &tables,
+        &[
+            "CREATE INDEX CONCURRENTLY ON p (a);",
+            "CREATE INDEX CONCURRENTLY named ON p (\"B\", lower(\"B\"));",
+            &format!("CREATE INDEX CONCURRENTLY ON p ({long}, c);"),
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS sub ON p2 (a, \"B\");",
+        ],
+    );
+    assert_text("apart", &apart(&database), "");
+}
+
 /// A plain `DETACH` leaves no CHECK.
 #[test]
 fn a_detached_partition_keeps_its_bounds() {
@@ -356,6 +374,23 @@ fn a_folded_migration_cuts_as_others_do() {
         &database.query("SELECT tail FROM segue.deployment WHERE id = 1"),
         "{}",
     );
+}
+
+/// `settle` runs what `up` would fold.
+#[test]
+fn settle_folds_nothing() {
+    let database = TestDatabase::new();
+    let project = project(
+        &database,
+        "CREATE TYPE mood AS ENUM ('sad');\n",
+        &["ALTER TYPE mood ADD VALUE 'happy';"],
+    );
+    project
+        .segue(&["up", "--no-fold", "--until", "ready"])
+        .expect_success();
+    project.segue(&["settle"]).expect_success();
+    assert_text("apart", &apart(&database), "2.sql");
+    project.has_nothing_to_do();
 }
 
 /// Readiness is verified inside the transaction, what is folded included.

@@ -432,7 +432,7 @@ impl Teller {
         let (size, ran) = &mut self.block;
         *ran += 1;
         let (size, ran) = (*size, *ran);
-        if kind != Kind::Batch || size <= NAMED_MAX || self.verbosity == Verbosity::Verbose {
+        if kind == Kind::Standalone || size <= NAMED_MAX || self.verbosity == Verbosity::Verbose {
             return self.unless_quiet(Line::done(
                 "Ran",
                 format!(
