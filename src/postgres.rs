@@ -29,6 +29,7 @@ pub mod role;
 pub mod rows;
 pub mod scratch;
 pub mod settings;
+pub mod surroundings;
 pub mod target;
 pub mod throwaway;
 pub mod timeouts;

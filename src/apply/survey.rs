@@ -55,6 +55,30 @@ pub async fn survey(
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
     let history = ledger.history(session).await?;
+    plan(history, ledger.project(), migrations, options, expectation)
+}
+
+/// As [`survey`], of a database that is not there yet, with what has been done
+/// for it so far.
+///
+/// # Errors
+/// As [`survey`].
+pub fn absent(
+    history: History,
+    project: &str,
+    migrations: &mut [Migration],
+    options: &Options,
+) -> Result<Survey, ApplyError> {
+    plan(history, project, migrations, options, None)
+}
+
+fn plan(
+    history: History,
+    project: &str,
+    migrations: &mut [Migration],
+    options: &Options,
+    expectation: Option<&Expectation>,
+) -> Result<Survey, ApplyError> {
     let mut diagnostics: Vec<Diagnostic> = migrations
         .iter()
         .filter(|migration| is_pending(&history, migration))
@@ -71,8 +95,7 @@ pub async fn survey(
         expected: expectation.map_or_else(ExpectedSchema::default, |one| one.known().clone()),
         ..options.clone()
     };
-    let plan =
-        Plan::new(&graph, &history, ledger.project(), &options).map_err(ApplyError::Invalid)?;
+    let plan = Plan::new(&graph, &history, project, &options).map_err(ApplyError::Invalid)?;
     if let Some(expectation) = expectation {
         expectation.admit(&plan, &graph, &history)?;
     }

@@ -14,12 +14,14 @@ use crate::history::{Deployment, DeploymentState, History, LockKey, Record, Stat
 use crate::migration::{Kind, Name};
 
 mod done;
+mod handed_over;
 mod intent;
 mod progress;
 mod rewrite;
 mod snapshot;
 mod write;
 
+pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 

@@ -3,10 +3,13 @@
 mod activity;
 mod add;
 mod batch;
+mod bootstrap;
 mod check;
 mod cli;
+mod codd_project;
 mod commit;
 mod connect;
+mod connections;
 mod cuts;
 mod deploy;
 mod diff;

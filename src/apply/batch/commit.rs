@@ -38,11 +38,12 @@ impl Try<'_> {
             Some(check) => Some(self.verify(check).await?),
             None => None,
         };
-        let ledger = self.batch.ledger;
         let mut statements = Vec::new();
-        statements.extend(ledger.applied_sql(self.batch.deployment, applied));
-        if let Some(announcement) = announcement {
-            statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
+        if let Some(ledger) = self.batch.ledger {
+            statements.extend(ledger.applied_sql(self.batch.deployment, applied));
+            if let Some(announcement) = announcement {
+                statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
+            }
         }
         for statement in statements {
             pipeline.push(&statement.into(), Flight::Ours { migration: last });

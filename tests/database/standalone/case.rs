@@ -103,6 +103,7 @@ impl Case {
         let run = Run {
             target: Target::resolve(Some(&self.database.url()), &environment).expect("a target"),
             connect_wait: Duration::from_secs(5),
+            environment,
             project: "main".to_owned(),
             owner: None,
             verification: None,
@@ -113,6 +114,7 @@ impl Case {
                 retry_for,
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
+                isolation: None,
                 strict: false,
                 answers: Answers::new(answers),
             },

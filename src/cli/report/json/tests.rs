@@ -44,6 +44,7 @@ fn all() -> Vec<Event> {
         ready: Ready::Already(1),
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         checks: Checks::Nothing,
     };
     vec![

@@ -59,6 +59,7 @@ fn full() -> Plan {
             tail("8-c.sql", &["7-c.sql"], Progress::Pending),
         ],
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),
             after_tail: true,

@@ -54,6 +54,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
             })
             .collect(),
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         checks: crate::plan::Checks::Nothing,
     }))
 }
