@@ -33,13 +33,13 @@ pub async fn has_database(session: &Session, name: &str) -> Result<bool, Error> 
     Ok(session.value(&sql).await?.is_some())
 }
 
-/// Whether the session's server has a role of this name.
+/// Whether the session's server has a role of this name that may log in.
 ///
 /// # Errors
 /// As [`Session::execute`].
-pub async fn has_role(session: &Session, name: &str) -> Result<bool, Error> {
+pub async fn may_log_in(session: &Session, name: &str) -> Result<bool, Error> {
     let sql = format!(
-        "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = {}",
+        "SELECT 1 FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolname = {}",
         literal(name)
     );
     Ok(session.value(&sql).await?.is_some())

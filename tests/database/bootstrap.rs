@@ -92,7 +92,9 @@ fn the_first_migrations_make_the_database() {
         .env("IN_APP", case.url())
         .env("APP", &name)
         .env("ROLE", &role);
-    project.redact(&format!("\\b{role}\\b"), "[role]");
+    project
+        .redact(r"\]:\d+", "]:[port]")
+        .redact(r"PGSQL\.\d+", "PGSQL.[port]");
     project.file(
         "0-database.sql",
         "-- codd: no-txn\n-- codd-env-vars: ADMIN ,APP,  ROLE\n-- codd-connection: ${ADMIN}\n\
@@ -130,9 +132,9 @@ fn the_first_migrations_make_the_database() {
     project.segue(&["wait", "--timeout", "1s"]).expect(
         "",
         "
-             Waiting cannot connect to database `[database]_app` as user `[role]` at socket `[socket]/.s.PGSQL.[port]`: role \"[role]\" is not permitted to log in (SQLSTATE 28000)
+             Waiting cannot connect to database `[database]_app` as user `[database]_deploy` at socket `[socket]/.s.PGSQL.[port]`: role \"[database]_deploy\" is not permitted to log in (SQLSTATE 28000)
         error: not ready after 1s
-        note: cannot connect to database `[database]_app` as user `[role]` at socket `[socket]/.s.PGSQL.[port]`: role \"[role]\" is not permitted to log in (SQLSTATE 28000)
+        note: cannot connect to database `[database]_app` as user `[database]_deploy` at socket `[socket]/.s.PGSQL.[port]`: role \"[database]_deploy\" is not permitted to log in (SQLSTATE 28000)
         help: `--timeout` sets how long to wait
         ",
         5,
@@ -185,18 +187,21 @@ fn what_ran_before_a_crash_is_found_where_it_ran() {
 #[test]
 fn a_crash_before_the_row_is_resolved_by_looking() {
     let case = Case::new();
-    case.makes_database(" ALLOW_CONNECTIONS false");
+    case.admin.run("CREATE TABLE ok (a int)");
+    case.project.file(
+        "0-database.sql",
+        "-- segue: no-txn\n-- segue: env-vars: ADMIN, APP\n-- segue: connection: ${ADMIN}\n\
+         CREATE DATABASE ${APP};\nSELECT 1 / count(*) FROM ok;\n",
+    );
     case.project.file("1.sql", "CREATE TABLE a (id int);\n");
-    assert_ne!(case.project.segue(&["up"]).status, 0);
-    // As if the run had died before it could write that it was done.
+    assert_eq!(case.project.segue(&["up"]).status, 4);
+    assert_eq!(case.kept(), "0-database.sql|failed");
+    // As if the run had died before it could write that the first is done.
     case.admin.run(
-        "UPDATE segue.intent SET state = 'begun', ended_at = NULL;\
+        "INSERT INTO ok VALUES (1);\
+         UPDATE segue.intent SET state = 'begun', ended_at = NULL WHERE statement = 0;\
          UPDATE segue.migration SET state = 'begun', ended_at = NULL",
     );
-    case.admin.run(&format!(
-        "ALTER DATABASE {} ALLOW_CONNECTIONS true",
-        case.name
-    ));
     case.project.segue(&["up"]).expect_success();
     assert_eq!(
         case.app()
@@ -270,7 +275,7 @@ fn a_role_that_may_only_make_databases_does() {
         .env("DATABASE_URL", format!("{scheme}://{role}@{rest}"))
         .env("ADMIN", case.admin.url_as(&role))
         .env("APP", &case.name);
-    project.redact(&format!("\\b{role}\\b"), "[role]");
+    project.redact(r"\]:\d+", "]:[port]");
     let header =
         "-- segue: no-txn\n-- segue: env-vars: ADMIN, APP\n-- segue: connection: ${ADMIN}\n";
     project.file(
@@ -278,7 +283,16 @@ fn a_role_that_may_only_make_databases_does() {
         &format!("{header}SELECT 1;\nCREATE DATABASE ${{APP}};\n"),
     );
     project.file("1.sql", "CREATE SCHEMA a;\n");
-    project.segue(&["up"]).expect("", "", 4);
+    project.segue(&["up"]).expect(
+        "",
+        "
+           Not there Database `[database]_app` does not exist yet: it is made by `0.sql`
+             Planned 1 migration in one transaction and 1 migration outside a transaction
+        error: `0.sql` runs in database `[database]` as user `[database]_maker` at [socket]:[port], where segue cannot keep its ledger: after a crash nobody could tell whether it has run
+        help: let that role create namespaces there (`GRANT CREATE ON DATABASE [database] TO [database]_maker`), or write `-- segue: rerunnable` into the file if it may run twice; a file of nothing but `CREATE DATABASE` needs neither
+        ",
+        2,
+    );
     project.file("0.sql", &format!("{header}CREATE DATABASE ${{APP}};\n"));
     project.segue(&["up"]).expect_success();
     assert_eq!(
@@ -298,25 +312,32 @@ fn a_role_that_may_only_make_databases_does() {
 
 #[test]
 fn a_wrong_password_makes_nothing() {
-    let case = Case::new();
-    // The role is there, so whoever cannot log in has another problem.
-    let role = case.admin.role("deploy", "NOLOGIN");
-    let mut project = Project::deploying(&case.admin);
+    let server = Server::start(&[]);
+    let session = TestSession::connect(&server.url("postgres"));
+    session.run("CREATE ROLE deploy LOGIN PASSWORD 'right'");
+    let hba = session.query("SHOW hba_file");
+    let rules = std::fs::read_to_string(&hba).expect("rules");
+    std::fs::write(&hba, format!("local all deploy scram-sha-256\n{rules}")).expect("rules");
+    session.run("SELECT pg_reload_conf()");
+    let url = server.url("postgres");
+    let mut project = Project::new();
     project
-        .env("DATABASE_URL", case.admin.url_as(&role))
-        .env("ADMIN", case.admin.url());
+        .env("ADMIN", &url)
+        .env("PGPASSWORD", "wrong")
+        .env("DATABASE_URL", url.replace("postgres@", "deploy@"));
     project.file(
         "0.sql",
         "-- segue: env-vars: ADMIN\n-- segue: connection: ${ADMIN}\nCREATE TABLE made (a int);\n",
     );
     let up = project.segue(&["up"]);
-    assert_eq!(up.status, 2, "{}", up.stderr);
+    assert_eq!(up.status, 4, "{}", up.stderr);
     assert!(
-        up.stderr.contains("is not permitted to log in"),
+        up.stderr.contains("password authentication failed"),
         "{}",
         up.stderr
     );
-    assert_eq!(case.admin.query("SELECT to_regclass('made')"), "");
+    assert!(!up.stderr.contains("Planned"), "{}", up.stderr);
+    assert_eq!(session.query("SELECT to_regclass('made')"), "");
 }
 
 #[test]
@@ -324,6 +345,6 @@ fn a_folder_that_makes_no_database_is_told_so() {
     let case = Case::new();
     case.project.file("1.sql", "SELECT 1;\n");
     let up = case.project.segue(&["up"]);
-    assert_eq!(up.status, 2, "{}", up.stderr);
+    assert_eq!(up.status, 4, "{}", up.stderr);
     assert!(up.stderr.contains("does not exist"), "{}", up.stderr);
 }

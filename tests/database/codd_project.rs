@@ -2,6 +2,17 @@
 
 use crate::support::{Project, Server, TestDatabase, TestSession};
 
+/// Drops a database when the test ends.
+struct Dropped<'a>(&'a TestDatabase<'a>, &'a str);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        let Self(admin, name) = self;
+        let session = TestSession::connect(&admin.url());
+        let _ = session.try_query(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+    }
+}
+
 #[test]
 fn it_runs_as_it_is() {
     let admin = TestDatabase::new();
@@ -91,16 +102,15 @@ fn it_runs_as_it_is() {
         "sql/all/2020-01-08-00-00-00-index.sql",
         "-- codd: no-txn\nCREATE UNIQUE INDEX CONCURRENTLY employee_name ON employee (name);\n",
     );
-    let first = project.segue(&["up"]);
-    let again = project.segue(&["up"]);
+    let dropped = Dropped(&admin, &name);
+    project.segue(&["up"]).expect_success();
+    project.segue(&["up"]).expect_success();
     let session = TestSession::connect(&Server::shared().url(&name));
     let files = session.query("SELECT count(*) FROM segue.migration WHERE state = 'applied'");
     let people = session.query("SELECT name, experience FROM employee ORDER BY id");
     let owner = session.query("SELECT tableowner FROM pg_tables WHERE tablename = 'unparsed'");
     drop(session);
-    admin.run(&format!("DROP DATABASE {name} WITH (FORCE)"));
-    first.expect_success();
-    again.expect_success();
+    drop(dropped);
     assert_eq!(files, "10");
     assert_eq!(people, "Ada|intern\nEdsger|senior\nGrace|senior");
     assert_eq!(owner, role);

@@ -13,6 +13,7 @@ use crate::plan::{Options, Step};
 use crate::postgres::connect::ConnectError;
 use crate::postgres::ledger::Kept;
 use crate::postgres::{Error, Session, surroundings};
+use crate::text::list;
 
 /// The database at hand, made by the folder's first migrations.
 pub(super) struct Made {
@@ -72,7 +73,9 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
         elsewhere: Connections::new(),
         owed: Vec::new(),
         names: Vec::new(),
+        found: Vec::new(),
         losses: 0,
+        was_told: false,
     }
     .run(absence)
     .await
@@ -92,12 +95,15 @@ struct Bootstrap<'a> {
     elsewhere: Connections,
     owed: Vec<Kept>,
     names: Vec<Name>,
+    /// What another run has done there already.
+    found: Vec<(Connection, Kept)>,
     losses: usize,
+    /// Whether the plan has been told.
+    was_told: bool,
 }
 
 impl Bootstrap<'_> {
     async fn run(mut self, mut absence: ApplyError) -> Result<Made, ApplyError> {
-        let mut told = false;
         loop {
             let survey = absent(
                 self.history.clone(),
@@ -107,12 +113,11 @@ impl Bootstrap<'_> {
             )?;
             let step = survey.plan.batch.first();
             let Some((step, connection)) = step.and_then(|step| on_its_own(&survey, step)) else {
-                return Err(absence.standing(&self.names));
+                return Err(match self.found.first() {
+                    Some((connection, _)) => dropped(self.run, &self.found, connection),
+                    None => absence.standing(&self.names),
+                });
             };
-            if !std::mem::replace(&mut told, true) {
-                let plan = Box::new(survey.plan.clone());
-                self.run.events.tell(Event::Planned(plan));
-            }
             let names = match step {
                 Step::Block(block) => block.migrations.clone(),
                 Step::Standalone(name) => vec![name.clone()],
@@ -153,19 +158,26 @@ impl Bootstrap<'_> {
             ApplyError::Postgres(Error::Connect(ConnectError::NoDatabase { .. }))
         );
         // A wrong password is no reason to make anything.
-        if is_refused && surroundings::has_role(&there.session, run.target.user()).await? {
+        if is_refused && surroundings::may_log_in(&there.session, run.target.user()).await? {
             return Err(absence);
         }
+        if !std::mem::replace(&mut self.was_told, true) {
+            let plan = Box::new(survey.plan.clone());
+            run.events.tell(Event::Planned(plan));
+        }
         there.lock(run).await?;
+        // While the lock was waited for, another run may have made it, and may
+        // be so far that nothing of it is kept here any more.
+        if server::reach(run).await.is_ok() {
+            return Ok(());
+        }
         let kept = there.kept(names).await?;
         if !kept.is_empty() {
-            // Another run may have made it a moment ago.
-            if surroundings::has_database(&there.session, run.target.database()).await? {
-                self.done(&kept);
-                there.unlock().await?;
-                return Ok(());
-            }
-            return Err(dropped(run, &kept, connection));
+            let found = kept.iter().map(|one| (connection.clone(), one.clone()));
+            self.found.extend(found);
+            self.done(&kept);
+            there.unlock().await?;
+            return Ok(());
         }
         let mut work = Work {
             run,
@@ -248,15 +260,18 @@ fn on_its_own<'a>(survey: &Survey, step: &'a Step) -> Option<(&'a Step, Connecti
 }
 
 /// What made the database has run, and the database is not there.
-fn dropped(run: &Run, kept: &[Kept], connection: &Connection) -> ApplyError {
+fn dropped(run: &Run, found: &[(Connection, Kept)], connection: &Connection) -> ApplyError {
     let database = run.target.database();
-    let names: Vec<String> = kept.iter().map(|one| format!("`{}`", one.name)).collect();
+    let names: Vec<String> = found
+        .iter()
+        .map(|(_, one)| format!("`{}`", one.name))
+        .collect();
     let place = connection.place.clone().unwrap_or_default();
     let project = crate::postgres::ledger::Ledger::project_elsewhere(&run.project, database);
     ApplyError::Refused {
         reason: format!(
             "database `{database}` does not exist, though {} ran for it: it was dropped before segue could use it",
-            names.join(" and ")
+            list(&names)
         ),
         help: format!(
             "to make it again, run this in {place}: DELETE FROM segue.migration WHERE project = '{project}'"
