@@ -12,6 +12,15 @@ pub async fn clock(session: &Session) -> Result<String, Error> {
     value.ok_or_else(|| Error::protocol("the server has no clock"))
 }
 
+/// The database that the session is in.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn current_database(session: &Session) -> Result<String, Error> {
+    let value = session.value("SELECT pg_catalog.current_database()").await?;
+    value.ok_or_else(|| Error::protocol("the session is in no database"))
+}
+
 /// Whether the session is in a database that new ones are copied from.
 ///
 /// # Errors

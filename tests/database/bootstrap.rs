@@ -133,7 +133,7 @@ fn the_first_migrations_make_the_database() {
         "",
         "
              Waiting cannot connect to database `[database]_app` as user `[database]_deploy` at socket `[socket]/.s.PGSQL.[port]`: role \"[database]_deploy\" is not permitted to log in (SQLSTATE 28000)
-        error: not ready after 1s
+        error: not ready after [t]
         note: cannot connect to database `[database]_app` as user `[database]_deploy` at socket `[socket]/.s.PGSQL.[port]`: role \"[database]_deploy\" is not permitted to log in (SQLSTATE 28000)
         help: `--timeout` sets how long to wait
         ",

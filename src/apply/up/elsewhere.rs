@@ -370,8 +370,6 @@ async fn is_at_hand(
     };
     let held = lock::held(session).await?;
     let is_seen = held.get(&LockKey::batch(&run.project)) == Some(&holder.backend().pid);
-    let name = session
-        .value("SELECT pg_catalog.current_database()")
-        .await?;
-    Ok(is_seen && name.as_deref() == Some(run.target.database()))
+    let name = surroundings::current_database(session).await?;
+    Ok(is_seen && name == run.target.database())
 }
