@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two test test-all bench lint docs fuzz setup
+.PHONY: demo demo-two test test-all torture bench lint docs fuzz setup
 
 setup:
 	@scripts/setup
@@ -26,6 +26,10 @@ test: setup
 ## The tests on PostgreSQL 14 to 18, with the fuzz corpus.
 test-all: setup
 	@scripts/test-all
+
+## Kills segue and its server in the middle of everything; POINTS=all, SEED=7.
+torture: setup
+	@scripts/torture $(POINTS) $(SEED)
 
 ## The figures, beside psql in the same run.
 bench: setup

@@ -18,6 +18,7 @@ use crate::schema::Rules;
 
 pub mod abandon;
 pub mod add;
+pub mod adopt;
 pub mod answer;
 mod batch;
 mod blocker;
@@ -69,6 +70,9 @@ pub struct Settings {
     pub isolation: Option<Isolation>,
     /// Refuse what is told otherwise.
     pub strict: bool,
+    /// Run concurrent migrations inside the batch's transaction where nobody is
+    /// held up by it.
+    pub fold: bool,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
 }

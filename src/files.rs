@@ -19,8 +19,10 @@ use crate::text::{Source, Span, Variables};
 pub mod claim;
 pub mod draft;
 pub mod expected;
+pub mod foreign;
 mod header;
 mod outline;
+mod way_down;
 
 pub use outline::{Depth, outline};
 
@@ -239,7 +241,11 @@ pub fn store_diff(migration: &mut Migration, parts: BTreeMap<u32, Diff>) -> Resu
 /// # Errors
 /// If the file cannot be opened.
 pub fn statements(migration: &Migration) -> Result<Statements<File>, Error> {
-    Ok(Statements::new(open(&migration.path)?))
+    let file = open(&migration.path)?;
+    Ok(match migration.kind {
+        Kind::Batch => Statements::in_transaction(file),
+        Kind::Standalone | Kind::Concurrent => Statements::new(file),
+    })
 }
 
 fn open(path: &Path) -> Result<File, Error> {

@@ -25,6 +25,8 @@ pub mod graph;
 
 pub mod ending;
 
+pub mod adopt;
+
 pub mod plan;
 
 pub mod procedure;

@@ -12,9 +12,11 @@ use tokio::sync::mpsc;
 use tokio_postgres::AsyncMessage;
 
 pub mod activity;
+pub mod adopt;
 pub mod autovacuum;
 pub mod connect;
 pub mod contents;
+pub mod detach;
 pub mod error;
 pub mod index;
 pub mod introspect;
@@ -22,7 +24,9 @@ pub mod ledger;
 pub mod listen;
 pub mod lock;
 pub mod object;
+
 pub mod partition;
+pub mod partition_tree;
 pub mod progress;
 pub mod proxy;
 pub mod role;

@@ -16,6 +16,7 @@ pub mod detach_partition;
 pub mod drop_index;
 pub mod object;
 pub mod other;
+pub mod partitioned_index;
 pub mod prepare_transaction;
 pub mod reindex;
 
@@ -250,6 +251,8 @@ pub enum Next {
         /// The partition, qualified.
         partition: String,
     },
+    /// Do it partition by partition, by [`partitioned_index`].
+    Expand,
     /// Report the error that the try ended with.
     Fail,
     /// Report this.
@@ -377,6 +380,7 @@ pub(crate) mod testing {
             Next::WaitFor { pids } => format!("wait for {pids:?}"),
             Next::Drop { oid, name } => format!("drop {name} ({oid})"),
             Next::Finalize { parent, partition } => format!("finalize {partition} of {parent}"),
+            Next::Expand => "expand".to_owned(),
             Next::Fail => "fail".to_owned(),
             Next::Refuse(refusal) | Next::Ask(refusal) => {
                 let verb = match next {

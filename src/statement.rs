@@ -16,18 +16,23 @@ mod brings;
 mod class;
 mod digest;
 mod fingerprint;
+mod fold;
 mod lexer;
 mod nesting;
+mod on_only;
 mod parse;
 mod reader;
 mod split_error;
 mod splitter;
+mod strings;
 
 pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
-pub use parse::{SessionUse, digest, digests, gid, same_index, session_use};
+pub use fold::{Folded, fold};
+pub use on_only::OnOnly;
+pub use parse::{SessionUse, digest, digests, gid, reads_enum_value, same_index, session_use};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;
@@ -48,6 +53,31 @@ pub struct Statement {
     pub position: Position,
     /// `COPY … FROM STDIN`: its data follows, see [`Piece::CopyData`].
     pub copy_from_stdin: bool,
+    /// Whether a backslash escapes in its plain `'…'` too, since
+    /// `standard_conforming_strings` is off.
+    pub strings_escape: bool,
+    /// It may have brought the session's default of
+    /// `standard_conforming_strings` back, which is taken to be on.
+    pub resets_strings: bool,
+}
+
+impl Statement {
+    /// Whether those who take `standard_conforming_strings` to be on may read
+    /// `text`, its own or one with values filled in, otherwise than the server.
+    #[must_use]
+    pub fn is_misread(&self, text: &str) -> bool {
+        self.strings_escape && text.contains('\\')
+    }
+
+    /// What identifies it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        if self.is_misread(&self.text) {
+            Fingerprint::of_bytes(&self.text)
+        } else {
+            Fingerprint::of(&self.text)
+        }
+    }
 }
 
 /// What [`Splitter`] cuts a file into, in the order in which it is to be sent.
@@ -75,12 +105,12 @@ pub enum Piece<'a> {
     },
 }
 
-/// Whether `text` is one statement, with data behind it or without: what a
-/// value has been filled into may have become something else.
+/// Whether `text`, which values have been filled into, is one statement as
+/// `written` is: with data behind it or without.
 #[must_use]
-pub fn is_one(text: &str, copy_from_stdin: bool) -> bool {
-    match split(text).as_deref() {
-        Ok([one]) => one.copy_from_stdin == copy_from_stdin,
+pub fn is_one(text: &str, written: &Statement) -> bool {
+    match split_by(Splitter::of_one(written), text).as_deref() {
+        Ok([one]) => one.copy_from_stdin == written.copy_from_stdin,
         _ => false,
     }
 }
@@ -90,8 +120,11 @@ pub fn is_one(text: &str, copy_from_stdin: bool) -> bool {
 /// # Errors
 /// The first error, and none of the statements; use [`Splitter`] to have both.
 pub fn split(text: &str) -> Result<Vec<Statement>, SplitError> {
+    split_by(Splitter::new(), text)
+}
+
+fn split_by(mut splitter: Splitter, text: &str) -> Result<Vec<Statement>, SplitError> {
     let mut statements = Vec::new();
-    let mut splitter = Splitter::new();
     let mut sink = |piece: Piece<'_>| {
         if let Piece::Statement(statement) = piece {
             statements.push(statement);

@@ -4,7 +4,7 @@
 //! COMMIT is sent only after every reply has come without error: pipelined
 //! behind an error, it would keep half a migration.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::check::{Checked, Mismatch};
@@ -15,17 +15,20 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Migration, Name};
-use crate::plan::{Block, Cut};
+use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::{self, LockWait};
-use crate::postgres::ledger::{Applied, Ledger, Notice};
+use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
 use crate::statement::{Class, OwnedPiece, TransactionControl};
 use crate::text::Variables;
 
+mod brought;
 mod commit;
+mod fold;
 mod judge;
 mod verify;
 
+use fold::Unfolded;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
@@ -40,6 +43,13 @@ pub(super) struct Batch<'a> {
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
     pub(super) deployment: Option<i64>,
+    /// Name of the folder's last migration.
+    pub(super) last: Option<&'a Name>,
+    /// Fingerprint of the folder's batch migrations.
+    pub(super) fingerprint: &'a str,
+    /// Filled before the COMMIT of a block that brings a record of what has
+    /// been applied.
+    pub(super) brought: &'a OnceLock<Brought>,
 }
 
 /// What the block's transaction does besides running its migrations.
@@ -63,6 +73,8 @@ pub(super) enum Ended {
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
+    /// Rolled back; this concurrent migration has to run by itself.
+    Unfold(Unfolded),
     /// Rolled back; deferred triggers have to fire before this migration.
     FireTriggersBefore(Name),
     /// Rolled back; no retry can cure it.
@@ -99,7 +111,10 @@ enum Flight {
 pub(super) struct Try<'a> {
     batch: &'a Batch<'a>,
     session: &'a Session,
+    block: &'a Block,
     migrations: Vec<&'a Migration>,
+    /// The record that they bring.
+    brings: Option<LedgerOf>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
     ran: Vec<Ran>,
@@ -134,7 +149,7 @@ impl<'a> Try<'a> {
     pub(super) async fn run(
         batch: &'a Batch<'a>,
         session: &'a Session,
-        block: &Block,
+        block: &'a Block,
         fire_before: &'a [Name],
         cap: Duration,
         announcement: Option<&Announcement>,
@@ -148,8 +163,10 @@ impl<'a> Try<'a> {
         let mut this = Self {
             batch,
             session,
+            block,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
+            brings: block.brings,
             sending: 0,
             wait: None,
             fire_before,
@@ -246,7 +263,11 @@ impl<'a> Try<'a> {
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
                     let is_copy = statement.copy_from_stdin;
                     let variables = &self.migrations[current].variables;
-                    let placed = Placed::new(statement, variables);
+                    let mut placed = Placed::new(statement, variables);
+                    let detached = match self.is_folded(current) {
+                        true => self.plain(pipeline, current, &mut placed).await?,
+                        false => None,
+                    };
                     let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
@@ -263,6 +284,9 @@ impl<'a> Try<'a> {
                         self.copy(current, placed, &mut feed).await?;
                     } else {
                         self.send(pipeline, current, placed, &class).await?;
+                    }
+                    if let Some(sql) = detached {
+                        pipeline.push(&sql.into(), Flight::Ours { migration: current });
                     }
                 }
                 // Data without its COPY cannot come out of the splitter.
@@ -294,6 +318,7 @@ impl<'a> Try<'a> {
         placed: Placed,
         class: &Class,
     ) -> Result<(), Ended> {
+        let resets_strings = placed.resets_strings;
         // Behind an error it would bring the transaction back to life, and the
         // rest of the file would run as if nothing had happened.
         if class.control == Some(TransactionControl::RollbackTo) {
@@ -305,6 +330,9 @@ impl<'a> Try<'a> {
         if leaves_bounds {
             let bounds = settings::bounds(self.cap).into();
             pipeline.push(&bounds, Flight::Ours { migration });
+        }
+        if resets_strings {
+            pipeline.push(&settings::STRINGS.into(), Flight::Ours { migration });
         }
         Ok(())
     }

@@ -20,6 +20,14 @@ pub enum Event {
     Planned(Box<Plan>),
     /// The ledger was made, in namespace `segue`.
     LedgerCreated,
+    /// A migration has brought a record of what has been applied, segue's own
+    /// tables or codd's, and it was taken over.
+    LedgerBrought {
+        /// The migration.
+        name: Name,
+        /// How many migrations they say are applied.
+        applied: usize,
+    },
     /// Another run is in its batch.
     WaitingForBatch {
         /// Who.
@@ -90,6 +98,14 @@ pub enum Event {
         /// Where and why.
         cut: Cut,
     },
+    /// The block was rolled back; a concurrent migration that was folded into
+    /// it runs by itself.
+    Unfolded {
+        /// Which.
+        name: Name,
+        /// Why.
+        reason: String,
+    },
     /// The connection was lost; history is read again before anything runs.
     ConnectionLost {
         /// Why, as far as known.
@@ -156,6 +172,18 @@ pub enum Event {
         number: usize,
         /// Why it counts as done.
         reason: String,
+    },
+    /// The index of one partition begins to be built, for a statement on the
+    /// whole table.
+    PartitionBegan {
+        /// Of which migration.
+        name: Name,
+        /// Qualified and quoted where needed.
+        partition: String,
+        /// From 1; those that have their index already are counted too.
+        number: usize,
+        /// Of how many.
+        of: usize,
     },
     /// Something half-way was repaired.
     Repaired {
@@ -277,6 +305,7 @@ impl Event {
         match self {
             Self::Planned(_)
             | Self::LedgerCreated
+            | Self::LedgerBrought { .. }
             | Self::DeploymentBegan { .. }
             | Self::BlockBegan { .. }
             | Self::MigrationRan { .. }
@@ -294,6 +323,7 @@ impl Event {
             | Self::MigrationDone { .. }
             | Self::StatementBegan { .. }
             | Self::StatementSkipped { .. }
+            | Self::PartitionBegan { .. }
             | Self::Repaired { .. }
             | Self::Progress { .. }
             | Self::Notice { .. } => Weight::Course,
@@ -303,6 +333,7 @@ impl Event {
             | Self::BlockRetried { .. }
             | Self::StatementRetried { .. }
             | Self::BlockCut { .. }
+            | Self::Unfolded { .. }
             | Self::ConnectionLost { .. }
             | Self::CommitWaits { .. }
             | Self::CommitResolved { .. }

@@ -22,6 +22,8 @@ pub struct Placed {
     pub span: Span,
     /// Line of its first byte, from 1.
     pub line: usize,
+    /// See [`Statement::resets_strings`].
+    pub resets_strings: bool,
 }
 
 impl Placed {
@@ -38,6 +40,7 @@ impl Placed {
             filled,
             span: statement.span,
             line: statement.position.line,
+            resets_strings: statement.resets_strings,
         }
     }
 
@@ -122,7 +125,9 @@ pub fn explain_missing(
         error.message.contains(&format!("\"{name}\""))
     };
     let maker = graph.migrations().find_map(|concurrent| {
+        // What it makes itself, one that is folded does not lack.
         let is_open = concurrent.kind == Kind::Concurrent
+            && concurrent.name != migration.name
             && history.progress(project, &concurrent.name).is_open();
         let relations = concurrent.outline.as_ref()?.relations.as_ref()?;
         let made = relations.makes.iter().find(|name| named(name))?;

@@ -21,13 +21,14 @@ use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
-use crate::statement::{Class, Digest, Fingerprint, Statement};
+use crate::statement::{Class, Digest, Statement};
 
 mod clean_up;
 mod inside;
 mod look;
 mod lost;
 mod outside;
+mod partitioned;
 mod prepared;
 mod reader;
 mod resume;
@@ -362,7 +363,7 @@ impl<'a> Standalone<'a> {
     }
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
-        let fingerprint = Fingerprint::of(&statement.text);
+        let fingerprint = statement.fingerprint();
         let is_copy = statement.copy_from_stdin;
         let placed = Placed::new(statement, &self.migration.variables);
         let class = Class::of(&placed.text);

@@ -1,6 +1,8 @@
 //! Files and ledger, read together: the one preflight of every command that
 //! plans.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sha2::{Digest as _, Sha256};
 
 use super::ApplyError;
@@ -13,6 +15,8 @@ use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::plan::{ExpectedSchema, Options, Plan};
 use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
+use crate::postgres::partition_tree;
+use crate::statement::{Kind as SqlKind, RelationName};
 
 /// What is, and what is to be done.
 #[derive(Debug)]
@@ -45,7 +49,8 @@ impl Survey {
 ///
 /// # Errors
 /// [`ApplyError::Invalid`] with all that is wrong in files and history;
-/// [`ApplyError::Refused`] if there is no expected schema for the server;
+/// [`ApplyError::Refused`] if there is no expected schema for the server, or
+/// another tool has applied some of the migrations;
 /// [`ApplyError::Postgres`].
 pub async fn survey(
     session: &Session,
@@ -54,8 +59,14 @@ pub async fn survey(
     options: &Options,
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
-    let history = ledger.history(session).await?;
-    plan(history, ledger.project(), migrations, options, expectation)
+    let mut history = ledger.history(session).await?;
+    if history.ledger.is_none() {
+        super::adopt::refuse_another_ledger(session, migrations).await?;
+    }
+    history.follow(ledger.project(), &*migrations);
+    let mut survey = plan(history, ledger.project(), migrations, options, expectation)?;
+    survey.plan.expanded = expanded(session, &survey.graph, &survey.history).await?;
+    Ok(survey)
 }
 
 /// As [`survey`], of a database that is not there yet, with what has been done
@@ -99,13 +110,53 @@ fn plan(
     if let Some(expectation) = expectation {
         expectation.admit(&plan, &graph, &history)?;
     }
-    let fingerprint = fingerprint(&graph);
+    let fingerprint = fingerprint(graph.migrations());
     Ok(Survey {
         graph,
         history,
         plan,
         fingerprint,
     })
+}
+
+/// Tables that pending migrations index concurrently and that are partitioned
+/// now; one that is still to be made is not known.
+async fn expanded(
+    session: &Session,
+    graph: &Graph,
+    history: &History,
+) -> Result<BTreeMap<Name, Vec<String>>, ApplyError> {
+    let pending = graph
+        .migrations()
+        .filter(|migration| migration.connection.is_none() && is_pending(history, migration));
+    let mut indexed: Vec<(&Name, &RelationName)> = Vec::new();
+    for migration in pending {
+        let items = migration.outline.iter().flat_map(|outline| &outline.items);
+        for digest in items.filter_map(|item| item.digest.as_ref()) {
+            if let SqlKind::CreateIndexConcurrently {
+                table, only: false, ..
+            } = &digest.kind
+            {
+                indexed.push((&migration.name, table));
+            }
+        }
+    }
+    let mut expanded: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    if indexed.is_empty() {
+        return Ok(expanded);
+    }
+    let tables: BTreeSet<&RelationName> = indexed.iter().map(|(_, table)| *table).collect();
+    let partitioned = partition_tree::partitioned(session, &tables).await?;
+    for (name, table) in indexed {
+        let shown = table.to_string();
+        if partitioned.contains(table) {
+            let tables = expanded.entry(name.clone()).or_default();
+            if !tables.contains(&shown) {
+                tables.push(shown);
+            }
+        }
+    }
+    Ok(expanded)
 }
 
 /// All that is wrong with `migrations` if none of them is applied yet, after
@@ -153,8 +204,12 @@ fn outline_pending(
             depth == Depth::Relations && !outline.is_parsed && migration.problems.is_empty()
         }
     });
-    files::outline(&mut pending, depth)
-        .map_err(|error| ApplyError::Invalid(vec![unreadable(code::UNREADABLE, &error)]))
+    files::outline(&mut pending, depth).map_err(|error| unreadable_file(&error))
+}
+
+/// A migration that was there and cannot be read any more.
+pub(super) fn unreadable_file(error: &files::Error) -> ApplyError {
+    ApplyError::Invalid(vec![unreadable(code::UNREADABLE, error)])
 }
 
 /// Outlines what was given up and has no schema diff: what it may have changed
@@ -199,9 +254,10 @@ fn has_error(diagnostics: &[Diagnostic]) -> bool {
         .any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
-fn fingerprint(graph: &Graph) -> String {
+/// Of batch migrations, by name: `sha256:…`.
+pub(super) fn fingerprint<'a>(migrations: impl Iterator<Item = &'a Migration>) -> String {
     let mut hash = Sha256::new();
-    for migration in graph.migrations() {
+    for migration in migrations {
         if migration.kind != Kind::Concurrent {
             hash.update(migration.name.as_str());
             hash.update([0]);

@@ -1,20 +1,22 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::batch::{Announcement, Batch};
 use super::check::Expectation;
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
-use crate::history::{Deployment, DeploymentState, LockKey};
+use crate::history::{Deployment, DeploymentState, LockKey, Renamed};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
-use crate::postgres::ledger::{Kept, Ledger, Notice};
+use crate::postgres::ledger::{Brought, Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
 mod away;
 mod block;
 pub mod bootstrap;
+mod brought;
 mod elsewhere;
 mod fence;
 mod outside;
@@ -103,13 +105,16 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
 /// As [`up`].
 pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
-    let survey = runner.survey().await?;
+    let mut survey = runner.survey().await?;
     run.settings
         .answers
         .check(&runner.control, &runner.ledger, &survey.history)
         .await?;
     run.events
         .tell(Event::Planned(Box::new(survey.plan.clone())));
+    if !survey.plan.renamed.is_empty() {
+        survey = Box::pin(runner.settle_renamed()).await?;
+    }
     // A concurrent migration whose partner is pending belongs to a deployment
     // that is still to come.
     let open: Vec<_> = survey
@@ -148,6 +153,24 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
 }
 
 impl<'a> Runner<'a> {
+    /// Waits until nobody runs a migration under its old name, and gives the
+    /// ledger the new ones.
+    async fn settle_renamed(&mut self) -> Result<Survey, ApplyError> {
+        self.ledger_ready().await?;
+        loop {
+            self.fence().await?;
+            let survey = self.survey().await?;
+            if survey.plan.renamed.is_empty() || self.follow_renamed(&survey).await? {
+                self.unfence().await;
+                return self.survey().await;
+            }
+            self.unfence().await;
+            for Renamed { from, to, .. } in &survey.plan.renamed {
+                tail::wait_for(self.run, &self.ledger, &self.control, from, to).await?;
+            }
+        }
+    }
+
     async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
         // Boxed, as all that is rare and large.
@@ -167,6 +190,7 @@ impl<'a> Runner<'a> {
             batch: None,
             options: Options {
                 strict: run.settings.strict,
+                no_fold: !run.settings.fold,
                 ..Options::default()
             },
             fire_before: Vec::new(),
@@ -195,8 +219,11 @@ impl<'a> Runner<'a> {
             self.expectation.as_ref(),
         )
         .await?;
-        self.was_empty
+        let was_empty = *self
+            .was_empty
             .get_or_insert(!survey.history.has_user_relations);
+        // What this run has made meanwhile, nobody uses before it is ready.
+        self.options.was_empty = was_empty && !self.is_announced;
         Ok(survey)
     }
 
@@ -208,7 +235,7 @@ impl<'a> Runner<'a> {
         if !self.bootstrapped.is_empty() {
             self.ledger_ready().await?;
             self.fence().await?;
-            self.take_over().await?;
+            self.fetch_rows().await?;
         }
         let mut survey = self.survey().await?;
         self.run
@@ -224,13 +251,26 @@ impl<'a> Runner<'a> {
             return Ok(Outcome::Settled);
         }
         while !is_ready(&survey.plan) {
-            self.ledger_ready().await?;
+            // Tables that are there already would be in the dump's way.
+            if !survey.plan.brings_ledger() {
+                self.ledger_ready().await?;
+            }
             self.fence().await?;
-            self.take_over().await?;
+            if self.ledger.version().is_none() {
+                // Another run may have brought it while we waited.
+                self.find_ledger().await?;
+            }
+            if self.ledger.version().is_some() {
+                self.fetch_rows().await?;
+            }
             survey = self.survey().await?;
             if survey.plan != told {
                 told = survey.plan.clone();
                 self.run.events.tell(Event::Planned(Box::new(told.clone())));
+            }
+            if self.follow_renamed(&survey).await? {
+                survey = self.survey().await?;
+                told = survey.plan.clone();
             }
             if is_ready(&survey.plan) {
                 break;
@@ -284,6 +324,18 @@ impl<'a> Runner<'a> {
             self.run.events.tell(Event::LedgerCreated);
         }
         Ok(())
+    }
+
+    /// Gives the ledger the names of files that were renamed, unless somebody
+    /// runs one of them; whether it has. The batch's lock is held.
+    async fn follow_renamed(&mut self, survey: &Survey) -> Result<bool, ApplyError> {
+        let renamed = &survey.plan.renamed;
+        if renamed.is_empty() || renamed.iter().any(|one| one.pid.is_some()) {
+            return Ok(false);
+        }
+        let following = self.ledger.rename(&self.control, renamed);
+        following.await.map_err(|error| self.rights(error))?;
+        Ok(true)
     }
 
     /// Runs the steps before readiness and makes the deployment ready.
@@ -342,7 +394,8 @@ impl<'a> Runner<'a> {
 
     /// Writes the deployment's row and takes its lock, once per run.
     async fn begin_deployment(&mut self, survey: &Survey) -> Result<(), ApplyError> {
-        if self.deployment.is_some() {
+        // With a ledger that is yet to come, comes the deployment's row.
+        if self.deployment.is_some() || survey.plan.brings_ledger() {
             return Ok(());
         }
         let dead: Vec<i64> = survey
@@ -563,7 +616,7 @@ impl<'a> Runner<'a> {
         self.hold_deployment().await
     }
 
-    fn batch_view<'b>(&'b self, survey: &'b Survey) -> Batch<'b> {
+    fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
         Batch {
             run: self.run,
             ledger: Some(&self.ledger),
@@ -572,11 +625,14 @@ impl<'a> Runner<'a> {
             was_empty: self.was_empty.unwrap_or(false),
             control: &self.control,
             deployment: self.deployment,
+            last: survey.last(),
+            fingerprint: &survey.fingerprint,
+            brought,
         }
     }
 }
 
 /// Whether nothing is left before readiness.
 fn is_ready(plan: &Plan) -> bool {
-    plan.batch.is_empty() && matches!(plan.ready, Ready::Already(_))
+    plan.batch.is_empty() && plan.renamed.is_empty() && matches!(plan.ready, Ready::Already(_))
 }

@@ -59,6 +59,7 @@ impl Bounds {
             commit_wait: bound(None, config.commit_wait, minutes(10)),
             isolation: config.isolation.map(|level| level.0),
             strict: strict || config.strict.unwrap_or(false),
+            fold: config.fold.unwrap_or(true),
             answers: Answers::default(),
         }
     }

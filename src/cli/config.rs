@@ -82,6 +82,8 @@ pub struct Up {
     pub isolation: Option<IsolationLevel>,
     /// `--strict`
     pub strict: Option<bool>,
+    /// `fold = false`: `--no-fold`
+    pub fold: Option<bool>,
     /// `--on-mismatch`
     pub on_mismatch: Option<OnMismatchArg>,
 }

@@ -30,6 +30,14 @@ pub struct PlanArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// Run every concurrent migration by itself, after the transaction
+    ///
+    /// Otherwise one that has to run before readiness anyway, on tables that are new, or any on a
+    /// database without tables, is folded into the batch's transaction: CREATE INDEX in place of
+    /// CREATE INDEX CONCURRENTLY, and the like.
+    #[arg(long)]
+    pub no_fold: bool,
+
     #[command(flatten)]
     pub server: ServerArgs,
 }
@@ -60,6 +68,7 @@ pub async fn run(
     let server = args.server.start(context, report).await?;
     let options = Options {
         strict: args.strict || context.config().up.strict.unwrap_or(false),
+        no_fold: args.no_fold || !context.config().up.fold.unwrap_or(true),
         ..Options::default()
     };
     let surveyed = look(context, server.target(), migrations, &options).await;

@@ -18,6 +18,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
 use crate::schema::Diff;
 
+pub(crate) mod adopt_text;
 pub(crate) mod check;
 pub(crate) mod check_ci;
 pub(crate) mod check_json;

@@ -98,14 +98,18 @@ async fn read(
     let owner = context.owner();
     let project = context.project();
     let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
-    let history = ledger.history(session).await?;
+    let mut history = ledger.history(session).await?;
+    history.follow(&project, migrations);
     let progress = match ledger.version() {
         Some(_) => ledger.progress(session).await?,
         None => BTreeMap::new(),
     };
     let progress = progress
         .into_iter()
-        .map(|(name, (row, _))| (name, row))
+        .map(|(name, (row, _))| {
+            let renamed = history.renamed.iter().find(|one| one.from == name);
+            (renamed.map_or(name, |one| one.to.clone()), row)
+        })
         .collect();
     let is_standby = transaction::is_standby(session).await?;
     Ok(Status::new(

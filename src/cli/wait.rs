@@ -217,7 +217,10 @@ impl Wait<'_> {
                 Some(found) => found,
                 None => Ledger::find(session, &project, owner.as_deref()).await?,
             };
-            let history = found.history(session).await;
+            let history = found.history(session).await.map(|mut history| {
+                history.follow(&project, migrations);
+                history
+            });
             // It may be made meanwhile.
             *ledger = Some(found).filter(|found| found.version().is_some());
             history

@@ -86,6 +86,8 @@ codes! {
         "Lines that begin with a backslash are commands to psql, not SQL; segue runs SQL. Only `\\.`, which ends the data of a `COPY`, and the `\\restrict` and `\\unrestrict` lines of dumps are understood."
     STATEMENT_AROUND_COPY_DATA "statement-around-copy-data" Error
         "The data of `COPY … FROM STDIN` begins on the line after the statement, so a further statement on the same line is cut in two by it. Put each on a line of its own."
+    BINARY_COPY "binary-copy" Error
+        "Binary data of a `COPY … FROM STDIN` has no end that could be found in a file: all that follows would be data. Write it as text or CSV, or let the server read a file of its own."
 
     // Directives
     UNSET_VARIABLE "unset-variable" Error
@@ -123,6 +125,9 @@ codes! {
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
+    WAY_DOWN "way-down" Error
+        "The file, or a part of it, says how another tool comes down again: `.down.sql` of golang-migrate and sqlx, what follows `-- migrate:down` of dbmate or `-- +goose Down` of goose. To segue these are statements like any other, and it would run them. `segue adopt TOOL --convert DIR` writes files with the way up alone."
+
     // Migrations and their graph
     UNKNOWN_MIGRATION "unknown-migration" Error
         "A directive names a migration that is not in any of the project's folders. Correct the name, or bring the file back."
@@ -151,8 +156,10 @@ codes! {
         "The expected schema is the one that is there when everything is settled, so what a concurrent migration changes, by the schema diff in its header, must be found in it. It is not: a migration with an earlier name that was merged later changes the same object, or the diff or the expected schema was edited by hand. Give the one that interferes a later name, then write both anew with `segue add`."
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+    OWN_ENUM_VALUE "own-enum-value" Error
+        "PostgreSQL does not let a transaction use an enum value that it has added itself (55P04), and a migration is never cut in two. Where another file uses it, segue ends the transaction in between. A file that adds a value and uses it says `-- segue: no-txn`, or is made two files."
     BRINGS_LEDGER "brings-ledger" Error
-        "The migration holds segue's own tables, as the dump of a whole database does. Such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
+        "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::outline::{self, Depth};
-use super::{Error, open, unreadable};
+use super::{Error, open, unreadable, way_down};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, Directives, HeaderScanner, TransactionMode};
 use crate::migration::{Checksum, Connection, Kind, Migration, Name, Named};
@@ -64,6 +64,7 @@ pub(super) fn read(
     let mut migration = migration(name, path, source, directives);
     migration.variables = variables;
     migration.problems = problems;
+    migration.problems.extend(way_down::problem(&migration)?);
     let mut checksum = || {
         let mut checksum = Normal::default();
         let header = migration.source.text().as_bytes();

@@ -1,14 +1,15 @@
 //! Migrations that bring a record of what has been applied, as the dump of a
 //! whole database does: where they may stand.
 
-use super::{Record, Step, View};
+use super::{LedgerOf, Step, View};
 use crate::diagnostic::{Diagnostic, code};
 use crate::migration::{Bringing, Kind, Migration};
 use crate::statement::Brings;
 
 /// The record that `migration` brings when it is applied now.
-pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<Record> {
-    if migration.kind != Kind::Batch {
+pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf> {
+    // In another database it is the record of that one.
+    if migration.kind != Kind::Batch || migration.connection.is_some() {
         return None;
     }
     // Tables and rows may come from two files; those of an older dump into the
@@ -20,15 +21,15 @@ pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<Record> {
             .take_while(|one| one.name <= migration.name)
             .any(|one| one.brings(Brings::LedgerTables).is_some())
     {
-        return Some(Record::Segue);
+        return Some(LedgerOf::Segue);
     }
-    migration.brings(Brings::CoddRows).map(|_| Record::Codd)
+    migration.brings(Brings::CoddRows).map(|_| LedgerOf::Codd)
 }
 
 /// What is wrong with the place of those that bring segue's own ledger.
 pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
     let makers = view.graph.migrations().filter_map(|migration| {
-        let is_pending = view.progress(&migration.name).is_open();
+        let is_pending = view.progress(&migration.name).is_open() && migration.connection.is_none();
         let tables = migration.brings(Brings::LedgerTables)?;
         is_pending.then_some((migration, tables))
     });
@@ -98,5 +99,5 @@ fn diagnostic(bringing: &Bringing, message: String) -> Diagnostic {
 
 /// Whether the ledger comes with the first transaction.
 fn fills(batch: &[Step]) -> bool {
-    matches!(batch.first(), Some(Step::Block(block)) if block.brings == Some(Record::Segue))
+    matches!(batch.first(), Some(Step::Block(block)) if block.brings == Some(LedgerOf::Segue))
 }

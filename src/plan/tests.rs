@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::history::{Deployment, LockKey, Record, State};
-use crate::migration::{Checksum, Named, Outline, Relations};
+use crate::migration::{Checksum, Item, Named, Outline, Relations};
 use crate::statement::Brings;
+use crate::statement::{Fingerprint, RelationName, digest};
 use crate::text::{Source, Span};
 
 mod brought;
@@ -15,7 +16,8 @@ use brought::bringing;
 const PID: i32 = 7;
 
 /// A folder from lines like `c with p`, `e ends c d`, `m touches t`,
-/// `s standalone`, `v enum`.
+/// `s standalone`, `v enum`, `c with p folds`; `makes t`, `renames t` and
+/// `indexes t` make a new table, give an old one its name, build an index.
 fn folder(text: &str) -> Vec<Migration> {
     text.split(',')
         .map(str::trim)
@@ -47,7 +49,11 @@ fn folder(text: &str) -> Vec<Migration> {
                     span: Span::new(3, 9),
                 };
                 match (mode, word) {
-                    (_, "with" | "ends" | "touches") => mode = word,
+                    (_, "with" | "ends" | "touches" | "makes" | "renames" | "indexes") => {
+                        mode = word
+                    }
+                    (_, "folds") => outline.folds = true,
+                    (_, "moves") => relations.moves = true,
                     (_, "standalone") => migration.kind = Kind::Standalone,
                     (_, "enum") => outline.adds_enum_value = true,
                     (_, "tables") => outline.brings.push(bringing(Brings::LedgerTables)),
@@ -61,6 +67,24 @@ fn folder(text: &str) -> Vec<Migration> {
                     ("touches", _) => {
                         relations.touches.insert(word.to_owned());
                     }
+                    ("makes", _) => {
+                        relations.touches.insert(word.to_owned());
+                        relations.creates.insert(relation(word));
+                    }
+                    ("renames", _) => {
+                        relations.touches.insert(word.to_owned());
+                        relations.adopts.insert(word.to_owned());
+                    }
+                    ("indexes", _) => {
+                        let sql = format!("CREATE INDEX CONCURRENTLY ON {word} (a)");
+                        relations.touches.insert(relation(word).name);
+                        outline.items.push(Item {
+                            fingerprint: Fingerprint::of(&sql),
+                            span: Span::new(0, 0),
+                            line: 1,
+                            digest: digest(&sql),
+                        });
+                    }
                     _ => panic!("{word}?"),
                 }
             }
@@ -71,9 +95,18 @@ fn folder(text: &str) -> Vec<Migration> {
         .collect()
 }
 
+/// `t` or `namespace.t`.
+fn relation(name: &str) -> RelationName {
+    match name.split_once('.') {
+        Some((namespace, name)) => RelationName::qualified(namespace, name),
+        None => RelationName::bare(name),
+    }
+}
+
 /// A history from lines like `p applied`, `c failed`, `c running`,
 /// `c interrupted`, `c abandoned`, `x edited` (applied with another text), and
-/// `ready` or `settled` for the deployment that applied all of it.
+/// `ready` or `settled` for the deployment that applied all of it; `empty` of a
+/// database without relations.
 fn history(text: &str, folder: &[Migration]) -> History {
     let mut history = History {
         ledger: Some(1),
@@ -105,6 +138,7 @@ fn history(text: &str, folder: &[Migration]) -> History {
             );
         };
         match state {
+            "empty" => history.has_user_relations = false,
             "applied" => add(State::Applied, 1),
             "edited" => add(State::Applied, 2),
             "abandoned" => add(State::Abandoned, 1),
@@ -146,7 +180,11 @@ fn show(plan: &Plan) -> String {
     for step in &plan.batch {
         lines.push(match step {
             Step::Block(block) => {
-                let names: Vec<_> = block.migrations.iter().map(Name::as_str).collect();
+                let shown = |name: &Name| match block.folded.contains(name) {
+                    true => format!("{name}*"),
+                    false => name.to_string(),
+                };
+                let names: Vec<_> = block.migrations.iter().map(shown).collect();
                 let cut = block
                     .cut
                     .as_ref()
@@ -217,6 +255,98 @@ fn check(folder: &str, history: &str, expected: &str) {
 fn partner_and_concurrent_pending() {
     check(
         "ap, c with ap",
+        "",
+        "behind; block ap last; ready by commit; tail c Pending",
+    );
+}
+
+#[test]
+fn an_empty_database_folds_all_that_can_be() {
+    check(
+        "ap, c with ap folds, q",
+        "empty",
+        "behind; block ap c* q last; ready by commit",
+    );
+    check(
+        "ap, c with ap, q",
+        "empty",
+        "behind; block ap q last; ready by commit; tail c Pending",
+    );
+    check(
+        "ap, c with ap folds, e ends c",
+        "empty",
+        "behind; block ap c* e last; ready by commit",
+    );
+    check(
+        "ap, c with ap folds",
+        "empty, ap applied, settled",
+        "behind; block c* last; ready by commit",
+    );
+    // What was begun is looked after outside.
+    check(
+        "ap, c with ap folds",
+        "empty, ap applied, settled, c failed",
+        "behind; ready after; tail c Failed(\"why\")",
+    );
+    let options = Options {
+        no_fold: true,
+        ..Options::default()
+    };
+    assert_eq!(
+        outcome("ap, c with ap folds", "empty", &options),
+        "behind; block ap last; ready by commit; tail c Pending"
+    );
+    let options = Options {
+        unfolded: [Name::new("c")].into(),
+        ..Options::default()
+    };
+    assert_eq!(
+        outcome("ap, c with ap folds, d with ap folds", "empty", &options),
+        "behind; block ap d* last; ready by commit; tail c Pending"
+    );
+}
+
+#[test]
+fn what_may_need_an_unfolded_one_is_not_folded() {
+    check(
+        "ap, c with ap touches t, d with ap folds touches t, e with ap folds touches u",
+        "empty",
+        "behind; block ap e* last; ready by commit; tail c Pending; tail d Pending after c",
+    );
+}
+
+#[test]
+fn folded_ones_cut_as_others_do() {
+    check(
+        "ap, c with ap folds enum, q",
+        "empty",
+        "behind; block ap c*; block q cut by EnumValue last; ready by commit",
+    );
+    check(
+        "ap, c with ap folds, s standalone, d with ap folds",
+        "empty",
+        "behind; block ap c*; standalone s; block d* last; ready by commit",
+    );
+}
+
+#[test]
+fn a_database_in_use_folds_what_is_needed_and_new() {
+    let needed = |ap: &str, c: &str| {
+        let folder = format!("ap {ap}, c with ap folds {c}, e ends c");
+        outcome(&folder, "", &Options::default()).contains("c*")
+    };
+    assert!(needed("makes a.t", "indexes a.t"));
+    assert!(needed("makes t", "indexes t"));
+    assert!(!needed("touches t", "indexes t"));
+    assert!(!needed("makes a.t", "indexes t"));
+    assert!(!needed("makes t", "indexes a.t"));
+    assert!(!needed("makes t moves", "indexes t"));
+    assert!(!needed("makes t", "indexes t moves"));
+    assert!(needed("makes a.t moves", "indexes a.t"));
+    assert!(!needed("makes a.t renames t", "indexes a.t"));
+    // Nobody needs it before readiness.
+    check(
+        "ap makes t, c with ap folds indexes t",
         "",
         "behind; block ap last; ready by commit; tail c Pending",
     );
@@ -533,7 +663,7 @@ fn what_began_and_is_gone_is_told() {
     check(
         "a",
         "a applied, s interrupted, settled",
-        "equal; fact: `s` began and did not end, and is not in this folder: under another name its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
+        "equal; fact: `s` began and did not end, and is not in this folder: under another name and with another text its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
     );
 }
 

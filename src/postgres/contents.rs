@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, Session, column, role};
+use super::{Error, Session, column, literal, role};
 
 /// A column of a user's table, both names quoted where needed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,6 +134,20 @@ pub async fn server(session: &Session) -> Result<Vec<String>, Error> {
     facts.extend(lines(session, include_str!("contents/server.sql")).await?);
     facts.sort();
     Ok(facts)
+}
+
+/// The databases of the server but for those whose name has a prefix, a line
+/// each.
+///
+/// # Errors
+/// [`Error::Server`], [`Error::Lost`].
+pub async fn databases(session: &Session, without: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT pg_catalog.format('database %I', datname) FROM pg_catalog.pg_database \
+          WHERE NOT pg_catalog.starts_with(datname, {})",
+        literal(without)
+    );
+    lines(session, &sql).await
 }
 
 /// What a run has left in the ledger and in the server's memory that nobody

@@ -70,6 +70,8 @@ pub enum Failure {
     ActiveTransaction,
     /// 2D000: a `CALL` or `DO` that commits was run in a transaction block.
     InvalidTermination,
+    /// 55000: something else would have to be otherwise first.
+    NotInPrerequisiteState,
     /// 25P02: an earlier statement of the transaction failed.
     InFailedTransaction,
     /// 23505.
@@ -174,6 +176,7 @@ impl ServerError {
             "53200" => Failure::OutOfMemory,
             "25001" => Failure::ActiveTransaction,
             "2D000" => Failure::InvalidTermination,
+            "55000" => Failure::NotInPrerequisiteState,
             "25P02" => Failure::InFailedTransaction,
             "23505" => Failure::UniqueViolation,
             "42P07" | "42710" => Failure::Duplicate,

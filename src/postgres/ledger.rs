@@ -13,14 +13,21 @@ use super::{Error, Session, column, ident, literal};
 use crate::history::{Deployment, DeploymentState, History, LockKey, Record, State};
 use crate::migration::{Kind, Name};
 
+mod adopt;
+mod brought;
 mod done;
+mod expansion;
 mod handed_over;
 mod intent;
 mod progress;
+mod rename;
 mod rewrite;
 mod snapshot;
 mod write;
 
+pub use adopt::Adopted;
+pub use brought::Brought;
+pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
@@ -68,6 +75,23 @@ impl Ledger {
         project: &str,
         owner: Option<&str>,
     ) -> Result<Self, Error> {
+        let (mut ledger, has_tables) = Self::located(session, project, owner).await?;
+        if has_tables {
+            let rows = ledger
+                .read(session, "SELECT pg_catalog.max(version) FROM segue.ledger")
+                .await?;
+            ledger.version = rows.first().and_then(|row| row[0].as_ref()?.parse().ok());
+        }
+        ledger.refuse_newer()?;
+        Ok(ledger)
+    }
+
+    /// Who owns it, and whether its tables are there.
+    async fn located(
+        session: &Session,
+        project: &str,
+        owner: Option<&str>,
+    ) -> Result<(Self, bool), Error> {
         // A member may lack the right to SET ROLE since 16.
         let may_set_role = if session.server_version() >= 160_000 {
             "'SET'"
@@ -83,26 +107,22 @@ impl Ledger {
                 .then(|| row[0].clone())
                 .flatten()
         });
-        let mut ledger = Self {
+        let ledger = Self {
             project: project.to_owned(),
             is_member: found.is_some(),
             owner: owner.map(ToOwned::to_owned).or(found),
             version: None,
         };
-        if has_tables {
-            let rows = ledger
-                .read(session, "SELECT pg_catalog.max(version) FROM segue.ledger")
-                .await?;
-            ledger.version = rows.first().and_then(|row| row[0].as_ref()?.parse().ok());
+        Ok((ledger, has_tables))
+    }
+
+    fn refuse_newer(&self) -> Result<(), Error> {
+        match self.version {
+            Some(version) if version > VERSION => Err(Error::Protocol(format!(
+                "the ledger in namespace segue has version {version}, this segue knows {VERSION}: a newer segue has upgraded it, use that one",
+            ))),
+            _ => Ok(()),
         }
-        if ledger.version > Some(VERSION) {
-            return Err(Error::Protocol(format!(
-                "the ledger in namespace segue has version {}, this segue knows {}: a newer segue has upgraded it, use that one",
-                ledger.version.unwrap_or_default(),
-                VERSION,
-            )));
-        }
-        Ok(ledger)
     }
 
     /// Whose part.

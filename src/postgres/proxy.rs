@@ -3,7 +3,7 @@
 //! at that very moment.
 //!
 //! It listens on a Unix socket beside the server's own, in the folder that only
-//! the server's user can enter.
+//! the server's user can enter, and that is removed with the server.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -28,7 +28,6 @@ pub struct Proxy {
     shared: Arc<Shared>,
     sprung: mpsc::UnboundedReceiver<Sprung>,
     acceptor: tokio::task::JoinHandle<()>,
-    path: PathBuf,
 }
 
 /// Where a proxy has stopped.
@@ -119,7 +118,6 @@ impl Proxy {
             shared,
             sprung,
             acceptor,
-            path: path.to_owned(),
         })
     }
 
@@ -183,7 +181,6 @@ impl Drop for Proxy {
         self.acceptor.abort();
         self.cut_all();
         self.go_on();
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -373,14 +370,13 @@ impl Shared {
     /// Notes a request; where and when to stop, if at it.
     fn hear(&self, request: Request) -> Option<(Spot, Moment)> {
         let mut state = self.state();
-        let key = request.key();
-        state.heard.push(request);
-        let count = state.counts.entry(key.clone()).or_default();
+        let count = state.counts.entry(request.key()).or_default();
         *count += 1;
-        let spot = Spot { key, nth: *count };
+        let spot = Spot::new(&request, *count);
+        state.heard.push(request);
         let moment = match state.trap.as_ref()? {
             Trap::Concurrent => spot.key.is_concurrent().then_some(Moment::Before),
-            Trap::Spot(wanted, moment) if *wanted == spot => {
+            Trap::Spot(wanted, moment) if wanted.is(&spot) => {
                 let moment = *moment;
                 state.trap = None;
                 Some(moment)

@@ -11,6 +11,12 @@ use super::{Error, Session, ident};
 /// `DISCARD ALL` would free our advisory locks and is refused in a transaction.
 const CLEAN: &str = "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DEALLOCATE ALL;CLOSE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES";
 
+/// How strings are read at the beginning of each file, and wherever one brings
+/// the session's default back. The server's own default is the same, and
+/// PostgreSQL 19 knows nothing else; where a database or a role has another,
+/// files would mean one thing here and another there.
+pub const STRINGS: &str = "SET standard_conforming_strings = on";
+
 /// How long the server lets a silent runner hold the locks of a transaction.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
@@ -39,7 +45,7 @@ pub fn idle_in_transaction_local() -> String {
 #[must_use]
 pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
     let mut sql = format!(
-        "{CLEAN};SET lock_timeout = {};SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = {};SET client_encoding = 'UTF8'",
+        "{CLEAN};SET lock_timeout = {};SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = {};SET client_encoding = 'UTF8';{STRINGS}",
         lock_timeout.as_millis(),
         IDLE_IN_TRANSACTION.as_millis(),
     );
@@ -56,7 +62,7 @@ pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
 #[must_use]
 pub fn clean_builder(server_version: u32) -> String {
     let mut sql = format!(
-        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;SET default_transaction_read_only = off;SET client_encoding = 'UTF8'"
+        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;SET default_transaction_read_only = off;SET client_encoding = 'UTF8';{STRINGS}"
     );
     // What goes on without its client is run with this off: see `timeouts`.
     sql.push_str(WATCH_CLIENT);

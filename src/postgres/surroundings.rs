@@ -17,7 +17,9 @@ pub async fn clock(session: &Session) -> Result<String, Error> {
 /// # Errors
 /// As [`Session::execute`].
 pub async fn current_database(session: &Session) -> Result<String, Error> {
-    let value = session.value("SELECT pg_catalog.current_database()").await?;
+    let value = session
+        .value("SELECT pg_catalog.current_database()")
+        .await?;
     value.ok_or_else(|| Error::protocol("the session is in no database"))
 }
 

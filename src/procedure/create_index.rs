@@ -22,18 +22,7 @@ pub fn next(wanted: &CreateIndex, looked: &Looked) -> Next {
         return Next::Refuse(corrupting_server(looked.server_version));
     }
     match &looked.table {
-        Some(table) if table.is_partitioned => Next::Refuse(Refusal {
-            message: format!(
-                "`CREATE INDEX CONCURRENTLY` on `{}`, which is partitioned",
-                table.name
-            ),
-            label: "PostgreSQL refuses this on a partitioned table".to_owned(),
-            notes: Vec::new(),
-            help: format!(
-                "build it with `CREATE INDEX … ON ONLY {}`, then `CREATE INDEX CONCURRENTLY` on each partition and `ALTER INDEX … ATTACH PARTITION`",
-                table.name
-            ),
-        }),
+        Some(table) if table.is_partitioned => Next::Expand,
         // Without a table the server has the words.
         None => absent(looked),
         Some(_) => match &wanted.name {
@@ -55,6 +44,13 @@ pub fn next(wanted: &CreateIndex, looked: &Looked) -> Next {
 /// What removes the half-way index of a try whose statement will not run again.
 #[must_use]
 pub fn clean_up(wanted: &CreateIndex, looked: &Looked) -> Next {
+    if looked
+        .table
+        .as_ref()
+        .is_some_and(|table| table.is_partitioned)
+    {
+        return Next::Expand;
+    }
     let left = looked.indexes.iter().find(|index| {
         !index.is_valid
             && looked.is_new(index)
@@ -109,12 +105,19 @@ fn named(wanted: &CreateIndex, looked: &Looked, index: &Index) -> Next {
         Some(false) | None => {}
     }
     if wanted.if_not_exists {
-        return Next::done(format!(
-            "`IF NOT EXISTS`, and there is: {}",
-            index.definition
-        ));
+        return Next::done(exists(index));
     }
-    Next::Refuse(Refusal {
+    Next::Refuse(another(wanted, index))
+}
+
+/// Why `IF NOT EXISTS` is done.
+pub(super) fn exists(index: &Index) -> String {
+    format!("`IF NOT EXISTS`, and there is: {}", index.definition)
+}
+
+/// Another index has the name.
+pub(super) fn another(wanted: &CreateIndex, index: &Index) -> Refusal {
+    Refusal {
         message: format!(
             "there is {} index named `{}` on this table",
             if index.is_same.is_none() { "already an" } else { "another" },
@@ -126,7 +129,7 @@ fn named(wanted: &CreateIndex, looked: &Looked, index: &Index) -> Next {
             format!("wanted: {}", one_line(&wanted.sql)),
         ],
         help: "give this one another name, or drop or rename the one that is there; if it is meant to be taken as it is, write `IF NOT EXISTS`".to_owned(),
-    })
+    }
 }
 
 fn built_since(index: &Index) -> String {
@@ -170,7 +173,7 @@ fn unnamed(looked: &Looked) -> Next {
 }
 
 /// `IF NOT EXISTS` asks for the name alone, whosever it is.
-fn skipped(name: &str) -> Refusal {
+pub(super) fn skipped(name: &str) -> Refusal {
     Refusal {
         message: format!("the index `{name}` has not been built on this table"),
         label: "PostgreSQL skipped it".to_owned(),

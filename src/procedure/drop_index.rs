@@ -1,13 +1,24 @@
 //! `DROP INDEX CONCURRENTLY`: a try that dies leaves an index that the planner
 //! has lost already; running it again works.
 
-use super::{Ended, Looked, Next};
+use super::{Ended, Looked, Next, Refusal};
 
 /// The next step.
 #[must_use]
 pub fn next(looked: &Looked) -> Next {
     if looked.ended == Some(Ended::Well) {
         return Next::Done { reason: None };
+    }
+    if let Some(table) = &looked.table
+        && table.is_partitioned
+    {
+        let index = looked
+            .indexes
+            .iter()
+            .find(|index| Some(index.oid) == looked.named);
+        return Next::Refuse(partitioned(
+            index.map_or(&table.name, |index| &index.qualified),
+        ));
     }
     let target = looked.intent.as_ref().and_then(|intent| intent.target);
     if let Some(target) = target {
@@ -26,6 +37,23 @@ pub fn next(looked: &Looked) -> Next {
     match looked.ended {
         Some(Ended::Failed) => Next::Fail,
         _ => looked.wait().unwrap_or(Next::Run),
+    }
+}
+
+/// There is no way to do it without holding up others, and none to do it by
+/// pieces: an attached index cannot be dropped alone.
+fn partitioned(index: &str) -> Refusal {
+    Refusal {
+        message: format!(
+            "`DROP INDEX CONCURRENTLY` on `{index}`, the index of a partitioned table"
+        ),
+        label: "PostgreSQL refuses this".to_owned(),
+        notes: vec![
+            "the indexes of the partitions belong to it and go with it, in one moment".to_owned(),
+        ],
+        help: format!(
+            "write `DROP INDEX {index}` in a batch migration; it takes ACCESS EXCLUSIVE on the table and its partitions for that moment, and segue tries until it has that without holding up others for long"
+        ),
     }
 }
 

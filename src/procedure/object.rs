@@ -69,6 +69,28 @@ impl Object {
     }
 }
 
+impl Object {
+    /// What an interrupted try may have done elsewhere, if the next one fails.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match (self.class, self.act) {
+            (Class::Subscription, Act::Create) => Some(orphan(self)),
+            (Class::Subscription, Act::Drop) => {
+                let name = quoted(&self.name);
+                Some(format!(
+                    "the interrupted try may have dropped the replication slot on the publisher already: then `ALTER SUBSCRIPTION {name} DISABLE;` and `ALTER SUBSCRIPTION {name} SET (slot_name = NONE);` let it be dropped without one"
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// As it is written in SQL, for people.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let class = match self.class {

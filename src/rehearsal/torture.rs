@@ -43,7 +43,7 @@ impl Request {
     pub fn key(&self) -> Key {
         let mut text = String::new();
         let mut is_number = false;
-        for word in self.text.split_whitespace() {
+        for word in self.body().flat_map(str::split_whitespace) {
             if !text.is_empty() {
                 text.push(' ');
             }
@@ -62,6 +62,23 @@ impl Request {
             text,
         }
     }
+
+    /// Its lines but for the comments at its beginning.
+    fn body(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.lines();
+        lines.skip_while(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
+    }
+
+    /// The beginning of it in one line, for people.
+    fn shown(&self) -> String {
+        let words: Vec<&str> = self.body().flat_map(str::split_whitespace).collect();
+        let text = words.join(" ");
+        let mut shown: String = text.chars().take(SHOWN_MAX).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        shown
+    }
 }
 
 /// What a request is, whatever run it is of.
@@ -74,15 +91,26 @@ pub struct Key {
 }
 
 impl Key {
-    /// Whether it only asks: whatever dies there, nothing is half done.
+    /// Whether it only asks, or changes the session alone: whatever dies there,
+    /// nothing is half done.
     #[must_use]
     pub fn only_asks(&self) -> bool {
-        let word = self.text.split([' ', '(']).next().unwrap_or_default();
-        let asks = ["SELECT", "SHOW", "TABLE", "VALUES", ""];
+        const ASKS: [&str; 8] = [
+            "", "BEGIN", "RESET", "SET", "SHOW", "START", "TABLE", "VALUES",
+        ];
+        let word = self.text.split([' ', '(', ';']).next().unwrap_or_default();
+        let is = |other: &str| word.eq_ignore_ascii_case(other);
+        // segue names catalogs by their namespace; a function of the user's may
+        // do anything.
+        let is_ours = || {
+            let ours = ["_catalog.", "segue."];
+            ours.iter().any(|ours| self.text.contains(ours))
+        };
         self.kind == RequestKind::Connect
-            || asks.iter().any(|asks| word.eq_ignore_ascii_case(asks))
-            || self.text.starts_with("--")
-            || self.text.starts_with("WITH ")
+            // What follows BEGIN or SET in one message is of the session too,
+            // unless it is about the ledger.
+            || ASKS.iter().any(|asks| is(asks)) && !self.text.contains("segue.")
+            || (is("SELECT") || is("WITH")) && is_ours()
     }
 
     /// Whether it is a statement that waits for other sessions in several
@@ -100,49 +128,60 @@ impl Key {
 /// Longest part of a statement that is shown, in characters.
 const SHOWN_MAX: usize = 70;
 
-impl fmt::Display for Key {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text: String = self.text.chars().take(SHOWN_MAX).collect();
-        if text.len() < self.text.len() {
-            text.push('…');
-        }
-        match self.kind {
-            RequestKind::Connect => formatter.write_str("a connection"),
-            RequestKind::Statement => write!(formatter, "`{text}`"),
-            RequestKind::Sync => write!(formatter, "the end of `{text}`"),
-            RequestKind::Data => write!(formatter, "data of `{text}`"),
-            RequestKind::DataEnd => write!(formatter, "the end of the data of `{text}`"),
-        }
-    }
-}
-
-/// One request of a run: the `nth` of its key, from 1.
+/// One request of a run: the `nth` of its key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Spot {
     /// What it is.
     pub key: Key,
     /// Which of its kind, from 1, over all connections.
     pub nth: usize,
+    /// Its beginning as it was in one run, for people.
+    pub text: String,
+}
+
+impl Spot {
+    /// A request, and which of its kind it is.
+    #[must_use]
+    pub fn new(request: &Request, nth: usize) -> Self {
+        Self {
+            key: request.key(),
+            nth,
+            text: request.shown(),
+        }
+    }
+
+    /// Whether both are the same request of two runs.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.key == other.key && self.nth == other.nth
+    }
 }
 
 impl fmt::Display for Spot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.nth {
-            1 => write!(formatter, "{}", self.key),
-            nth => write!(formatter, "{}, number {nth} of its kind", self.key),
+        let text = &self.text;
+        match self.key.kind {
+            RequestKind::Connect => formatter.write_str("a connection")?,
+            RequestKind::Statement => write!(formatter, "`{text}`")?,
+            RequestKind::Sync => write!(formatter, "the end of `{text}`")?,
+            RequestKind::Data => write!(formatter, "data of `{text}`")?,
+            RequestKind::DataEnd => write!(formatter, "the end of the data of `{text}`")?,
         }
+        if self.nth > 1 {
+            write!(formatter, ", number {} of its kind", self.nth)?;
+        }
+        Ok(())
     }
 }
 
-/// The requests of a run, each once, in the order in which they were sent.
+/// The requests of a run, in the order in which they were sent.
 #[must_use]
 pub fn spots(heard: &[Request]) -> Vec<Spot> {
     let mut counts: BTreeMap<Key, usize> = BTreeMap::new();
     let spots = heard.iter().map(|request| {
-        let key = request.key();
-        let nth = counts.entry(key.clone()).or_default();
+        let nth = counts.entry(request.key()).or_default();
         *nth += 1;
-        Spot { key, nth: *nth }
+        Spot::new(request, *nth)
     });
     spots.collect()
 }
@@ -287,3 +326,6 @@ impl fmt::Display for Point {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

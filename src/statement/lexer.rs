@@ -2,7 +2,8 @@
 //! byte.
 //!
 //! The rules are those of the server's `scan.l` as far as they decide where
-//! something begins or ends; `standard_conforming_strings` is taken to be on.
+//! something begins or ends; `standard_conforming_strings` is on unless
+//! [`Lexer::escape_plain`] says otherwise.
 //! What a lexeme means is left to the readers of the lexemes.
 
 use memchr::memmem;
@@ -92,6 +93,8 @@ pub(super) struct Lexer {
     /// An `E'…'` goes on in a `'…'` that follows at once or on another line,
     /// and its backslashes then still escape. None after any other lexeme.
     escaped_text: Option<Gap>,
+    /// Whether a backslash escapes in a plain `'…'`.
+    escapes_plain: bool,
 }
 
 const fn is_word_start(byte: u8) -> bool {
@@ -111,6 +114,19 @@ const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
+/// Whether a string behind these bytes is `B'…'`, `X'…'` or `U&'…'`, in which
+/// no backslash escapes its quote.
+fn has_prefix(before: &[u8]) -> bool {
+    let (prefix, before) = match before {
+        [before @ .., prefix, b'&'] if prefix.eq_ignore_ascii_case(&b'u') => (b'u', before),
+        [before @ .., prefix] => (prefix.to_ascii_lowercase(), before),
+        [] => return false,
+    };
+    matches!(prefix, b'b' | b'x' | b'u')
+        && (prefix != b'u' || !matches!(before, [.., b'u' | b'U']))
+        && !before.last().copied().is_some_and(is_word)
+}
+
 /// Index of the first byte from `from` on that fails `test`.
 fn run(buffer: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize {
     buffer[from..]
@@ -127,7 +143,13 @@ impl Lexer {
             start,
             inside: Inside::Nothing,
             escaped_text: None,
+            escapes_plain: false,
         }
+    }
+
+    /// Whether a backslash escapes in a plain `'…'` from here on.
+    pub(super) fn escape_plain(&mut self, escapes: bool) {
+        self.escapes_plain = escapes;
     }
 
     /// What is open after [`Lexer::next`] has returned `None`.
@@ -187,7 +209,8 @@ impl Lexer {
                 Some(self.emit(Token::Digits, end))
             }
             b'\'' => {
-                let escapes = matches!(self.escaped_text, Some(Gap::Nothing | Gap::Newline));
+                let escapes = matches!(self.escaped_text, Some(Gap::Nothing | Gap::Newline))
+                    || self.escapes_plain && !has_prefix(&buffer[..start]);
                 self.open(Inside::Text { escapes }, 1, buffer, last)
             }
             b'"' => self.open(Inside::Quoted, 1, buffer, last),

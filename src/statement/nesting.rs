@@ -25,6 +25,8 @@ enum Previous {
     Name,
     Begin,
     From,
+    /// `FORMAT` among the options of a COPY.
+    Format,
     #[default]
     Other,
 }
@@ -41,6 +43,10 @@ pub(super) struct Nesting {
     blocks: usize,
     head: Head,
     previous: Previous,
+    /// `COPY BINARY`, or one of the other ways to say so.
+    is_binary: bool,
+    /// Whether the options of a COPY are behind us.
+    is_where: bool,
 }
 
 impl Nesting {
@@ -55,6 +61,23 @@ impl Nesting {
             return;
         }
         let previous = std::mem::take(&mut self.previous);
+        if previous == Previous::Format {
+            let value = match text {
+                [quote @ (b'\'' | b'"'), value @ .., last] if quote == last => value,
+                _ => text,
+            };
+            self.is_binary |= value.eq_ignore_ascii_case(b"binary");
+        }
+        if self.head == Head::CopyFromStdin && self.parentheses == 1 && !self.is_where {
+            let is_format = match token {
+                Token::Word => text.eq_ignore_ascii_case(b"format"),
+                Token::Quoted => text == b"\"format\"",
+                _ => false,
+            };
+            if is_format {
+                self.previous = Previous::Format;
+            }
+        }
         match token {
             Token::Word => self.word(previous, text),
             Token::Dot => self.previous = Previous::Name,
@@ -81,6 +104,14 @@ impl Nesting {
                     Head::Other
                 }
             }
+            head @ (Head::Copy | Head::CopyFromStdin)
+                if self.parentheses == 0 && previous != Previous::Name =>
+            {
+                // No table can have this name without quotes.
+                self.is_binary |= !self.is_where && is("binary");
+                self.is_where |= head == Head::CopyFromStdin && is("where");
+                head
+            }
             head @ (Head::Routine | Head::Copy | Head::CopyFromStdin) => head,
             _ => Head::Other,
         };
@@ -101,6 +132,11 @@ impl Nesting {
     /// Whether a `;` here ends the statement.
     pub(super) fn is_closed(&self) -> bool {
         self.parentheses == 0 && self.blocks == 0
+    }
+
+    /// Whether the statement is `COPY … FROM STDIN` of binary data.
+    pub(super) fn copies_binary(&self) -> bool {
+        self.head == Head::CopyFromStdin && self.is_binary
     }
 
     /// Whether the statement is `COPY … FROM STDIN`.

@@ -61,10 +61,20 @@ pub struct Statements<R> {
 impl<R: Read> Statements<R> {
     /// Pieces of `reader`, read from where it stands, which counts as byte 0.
     pub fn new(reader: R) -> Self {
+        Self::cut_by(Splitter::new(), reader)
+    }
+
+    /// As [`Statements::new`], of a file whose statements run in one
+    /// transaction.
+    pub fn in_transaction(reader: R) -> Self {
+        Self::cut_by(Splitter::in_transaction(), reader)
+    }
+
+    fn cut_by(splitter: Splitter, reader: R) -> Self {
         Self {
             reader,
             buffer: vec![0; BUFFER_BYTES],
-            splitter: Some(Splitter::new()),
+            splitter: Some(splitter),
             ready: VecDeque::new(),
             failed: None,
         }

@@ -23,6 +23,8 @@ pub enum SplitErrorKind {
     /// A statement that begins on the line of a `COPY … FROM STDIN`, and ends
     /// after the data.
     AroundCopyData,
+    /// `COPY … FROM STDIN` of binary data, which no text file holds.
+    BinaryCopy,
     /// A statement that is not UTF-8.
     InvalidUtf8,
     /// A statement with a zero byte, which PostgreSQL takes nowhere.
@@ -51,6 +53,7 @@ impl SplitErrorKind {
             Self::UnterminatedDollarQuote(_) => code::UNTERMINATED_DOLLAR_QUOTE,
             Self::UnterminatedComment => code::UNTERMINATED_COMMENT,
             Self::AroundCopyData => code::STATEMENT_AROUND_COPY_DATA,
+            Self::BinaryCopy => code::BINARY_COPY,
             Self::InvalidUtf8 => code::INVALID_UTF8,
             Self::NulByte => code::NUL_BYTE,
         }
@@ -64,6 +67,7 @@ impl SplitErrorKind {
             | Self::UnterminatedDollarQuote(_)
             | Self::UnterminatedComment => "begins here and never ends",
             Self::AroundCopyData => "begins before the data, ends after it",
+            Self::BinaryCopy => "its data would be the rest of the file",
             Self::InvalidUtf8 | Self::NulByte => "here",
         }
     }
@@ -82,6 +86,9 @@ impl SplitErrorKind {
                 return "close it with `*/`; comments nest, so each `/*` needs its own".into();
             }
             Self::AroundCopyData => return "move it to the line after `\\.`".into(),
+            Self::BinaryCopy => {
+                return "write the data as text or CSV, or let the server read a file of its own: `COPY … FROM '/path' (FORMAT binary)`".into();
+            }
             Self::InvalidUtf8 => return "save the file as UTF-8".into(),
             Self::NulByte => return "remove the byte, or save the file as UTF-8".into(),
         };
@@ -117,6 +124,7 @@ impl fmt::Display for SplitErrorKind {
             Self::UnterminatedDollarQuote(_) => f.write_str("unterminated dollar-quoted string"),
             Self::UnterminatedComment => f.write_str("unterminated comment"),
             Self::AroundCopyData => f.write_str("statement is cut in two by the data of a `COPY`"),
+            Self::BinaryCopy => f.write_str("binary data cannot stand in a migration"),
             Self::InvalidUtf8 => f.write_str("statement is not UTF-8"),
             Self::NulByte => f.write_str("statement contains a zero byte"),
         }

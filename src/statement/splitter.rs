@@ -2,6 +2,7 @@
 
 use super::lexer::{Inside, Lexeme, Lexer, Token};
 use super::nesting::Nesting;
+use super::strings::Strings;
 use super::{Piece, SplitError, SplitErrorKind, Statement};
 use crate::text::{Position, Span};
 
@@ -86,6 +87,7 @@ pub struct Splitter {
     raw_start: usize,
     /// What stands behind a COPY from STDIN on its line: lexed after the data.
     after_data: Option<Box<Splitter>>,
+    strings: Strings,
 }
 
 impl Default for Splitter {
@@ -95,13 +97,30 @@ impl Default for Splitter {
 }
 
 impl Splitter {
-    /// A splitter at byte 0 of a file.
+    /// A splitter at byte 0 of a file whose statements run each by itself.
     #[must_use]
     pub fn new() -> Self {
-        Self::at(0, Position { line: 1, column: 1 }, Mode::Start)
+        let start = Position { line: 1, column: 1 };
+        Self::at(0, start, Mode::Start, Strings::new(false))
     }
 
-    fn at(base: usize, position: Position, mode: Mode) -> Self {
+    /// A splitter at byte 0 of a file whose statements run in one transaction.
+    #[must_use]
+    pub fn in_transaction() -> Self {
+        Self {
+            strings: Strings::new(true),
+            ..Self::new()
+        }
+    }
+
+    /// A splitter of the text that values have been filled into.
+    pub(super) fn of_one(statement: &Statement) -> Self {
+        let start = Position { line: 1, column: 1 };
+        let strings = Strings::at(statement.strings_escape);
+        Self::at(0, start, Mode::Sql, strings)
+    }
+
+    fn at(base: usize, position: Position, mode: Mode, strings: Strings) -> Self {
         Self {
             buffer: Vec::new(),
             base,
@@ -112,7 +131,20 @@ impl Splitter {
             comment: None,
             raw_start: base,
             after_data: None,
+            strings,
         }
+        .lexing_from(0)
+    }
+
+    /// Goes on at this byte of the buffer.
+    fn lexing_from(mut self, start: usize) -> Self {
+        self.lex_from(start);
+        self
+    }
+
+    fn lex_from(&mut self, start: usize) {
+        self.lexer = Lexer::new(start);
+        self.lexer.escape_plain(self.strings.escape());
     }
 
     /// Takes the next bytes of the file.
@@ -180,7 +212,7 @@ impl Splitter {
                 let (taken, ended) = self.copy_data(&buffer[start..], last, sink)?;
                 self.buffer = buffer;
                 self.buffer.drain(..start + taken);
-                self.lexer = Lexer::new(0);
+                self.lex_from(0);
                 Ok(ended)
             }
         }
@@ -195,7 +227,7 @@ impl Splitter {
         }
         if self.buffer.starts_with(BYTE_ORDER_MARK) {
             self.mark.index = BYTE_ORDER_MARK.len();
-            self.lexer = Lexer::new(BYTE_ORDER_MARK.len());
+            self.lex_from(BYTE_ORDER_MARK.len());
         }
         self.mode = Mode::Sql;
         true
@@ -214,7 +246,7 @@ impl Splitter {
             }
             match token {
                 Token::Backslash => {
-                    self.lexer = Lexer::new(start);
+                    self.lex_from(start);
                     self.mode = Mode::MetaCommand;
                     return Ok(true);
                 }
@@ -262,14 +294,21 @@ impl Splitter {
             return Ok(false);
         };
         let Pending { start, end, .. } = pending;
+        if pending.nesting.copies_binary() {
+            return Err(self.error(SplitErrorKind::BinaryCopy, start, end).into());
+        }
         // The text comes last: taking it may move the buffer.
-        let statement = Statement {
+        let mut statement = Statement {
             span: Span::new(self.base + start, self.base + end),
             raw: Span::new(self.raw_start, self.base + raw_end),
             position: self.mark.position,
             copy_from_stdin: pending.nesting.copies_from_stdin(),
+            strings_escape: self.strings.escape(),
+            resets_strings: false,
             text: self.text(start, end)?,
         };
+        statement.resets_strings = self.strings.see(&statement.text);
+        self.lexer.escape_plain(self.strings.escape());
         self.raw_start = statement.raw.end;
         if statement.copy_from_stdin {
             self.mode = Mode::CopyLine(statement);
@@ -325,7 +364,7 @@ impl Splitter {
             && matches!(name, b"restrict" | b"unrestrict")
             && !arguments.contains(&b'\\')
         {
-            self.lexer = Lexer::new(start + end);
+            self.lex_from(start + end);
             self.mode = Mode::Sql;
             return Ok(true);
         }

@@ -231,6 +231,7 @@ fn rebuild(touches: Option<&str>) -> Vec<Concurrent> {
     one.relations = Some(Relations {
         touches: touches.into_iter().map(ToOwned::to_owned).collect(),
         makes: BTreeSet::new(),
+        ..Relations::default()
     });
     one.reindexes_all = touches.is_none();
     vec![one]
@@ -294,6 +295,7 @@ fn what_the_statements_make_may_come_and_go() {
     one.relations = Some(Relations {
         touches: names(&["t", "i", "i_new"]),
         makes: names(&["i", "i_new"]),
+        ..Relations::default()
     });
     let legal = legal(&indexed, vec![one]);
     let half = "half-way c: table public.t";
@@ -384,6 +386,7 @@ fn without_a_part_for_this_version_its_objects_are_left_out() {
     let named = |names: &[&str]| Relations {
         touches: super::tests::names(names),
         makes: BTreeSet::new(),
+        ..Relations::default()
     };
     let of_statements = blind(&[], Some(named(&["t", "v"])));
     check(&of_statements, &live, "table public.u indexes.i: {} → -");

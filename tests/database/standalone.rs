@@ -2,12 +2,22 @@
 //! again.
 
 mod abandon;
+mod answers;
 mod case;
+mod crash;
 mod create_index;
 mod defaults;
+mod detach_partition;
 mod drop_index;
+mod object;
+mod partitioned;
+mod prepared;
+mod reindex;
 mod resume;
+mod retries;
+mod session;
 mod transaction;
+mod twelve;
 
 use case::{Case, check};
 

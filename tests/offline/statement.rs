@@ -57,6 +57,15 @@ fn fragment() -> impl Strategy<Value = String> {
         "\\unrestrict a\n",
         "\\d",
         "SELECT 1",
+        "SET standard_conforming_strings = off;",
+        "SET LOCAL standard_conforming_strings = on;",
+        "RESET ALL;",
+        "SAVEPOINT a;",
+        "ROLLBACK TO a;",
+        "ROLLBACK;",
+        "FORMAT binary",
+        "U&",
+        "B'",
         "\0",
     ]);
     prop_oneof![8 => fixed.prop_map(str::to_owned), 1 => any::<String>()]

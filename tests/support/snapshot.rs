@@ -93,13 +93,25 @@ fn render(value: &Value) -> String {
 /// names a newer one, which is used then, with `psql` beside it.
 #[must_use]
 pub fn dump_and_restore(from: &TestDatabase<'_>, to: &TestDatabase<'_>) -> bool {
+    let Some((dump, pg_dump)) = dump(from, &["--schema-only"]) else {
+        return false;
+    };
+    restore(&pg_dump.with_file_name("psql"), &dump, to);
+    true
+}
+
+/// What `pg_dump` writes of a database, and the `pg_dump` that did; none, with
+/// a word on stderr, if there is none new enough.
+#[must_use]
+pub fn dump(from: &TestDatabase<'_>, options: &[&str]) -> Option<(String, PathBuf)> {
     let newer = std::env::var_os("SEGUE_TEST_PG_DUMP").map(PathBuf::from);
     for pg_dump in [Some(PathBuf::from("pg_dump")), newer]
         .into_iter()
         .flatten()
     {
         let output = Command::new(&pg_dump)
-            .args(["--schema-only", "--dbname", &from.url()])
+            .args(options)
+            .args(["--dbname", &from.url()])
             .output()
             .expect("pg_dump is installed");
         let said = String::from_utf8_lossy(&output.stderr);
@@ -110,11 +122,10 @@ pub fn dump_and_restore(from: &TestDatabase<'_>, to: &TestDatabase<'_>) -> bool 
         let dump = String::from_utf8(output.stdout).expect("UTF-8");
         // What a newer pg_dump sets, and an older server does not know.
         let dump = dump.replace("SET transaction_timeout = 0;", "");
-        restore(&pg_dump.with_file_name("psql"), &dump, to);
-        return true;
+        return Some((dump, pg_dump));
     }
     note("not compared with a restored dump: SEGUE_TEST_PG_DUMP names no newer pg_dump");
-    false
+    None
 }
 
 fn restore(psql: &Path, dump: &str, to: &TestDatabase<'_>) {

@@ -37,8 +37,8 @@ pub use proxy::{Action, At, Heard, Proxy};
 pub use server::{Server, options as server_options};
 pub use session::{Pending, TestSession};
 pub use snapshot::{
-    assert_objects, assert_same_snapshot, check_objects, dump_and_restore, of_version, pretty,
-    rich_schema, run_with_roles, snapshot, snapshot_with_roles,
+    assert_objects, assert_same_snapshot, check_objects, dump, dump_and_restore, of_version,
+    pretty, rich_schema, run_with_roles, snapshot, snapshot_with_roles,
 };
 pub use up::{Up, settings};
 pub use wait::{PATIENCE, wait_for, wait_until};

@@ -41,6 +41,8 @@ pub fn settings() -> Settings {
         commit_wait: Duration::from_mins(1),
         isolation: None,
         strict: false,
+        // What is tested is the tail, and a fresh database would have none.
+        fold: false,
         answers: Answers::default(),
     }
 }

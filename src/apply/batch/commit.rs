@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Announcement, BlockCheck, Ended, Flight, Try, words};
 use crate::apply::Event;
 use crate::apply::check::Checked;
+use crate::plan::LedgerOf;
 use crate::postgres::ledger::Applied;
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, Pipeline, activity};
@@ -38,9 +39,25 @@ impl Try<'_> {
             Some(check) => Some(self.verify(check).await?),
             None => None,
         };
+        let brought;
+        let (ledger, deployment) = if self.brings == Some(LedgerOf::Segue) {
+            let (ledger, deployment) = self.take_over().await?;
+            brought = ledger;
+            (Some(&brought), Some(deployment))
+        } else {
+            (self.batch.ledger, self.batch.deployment)
+        };
+        let adopted = if self.brings == Some(LedgerOf::Codd) {
+            self.take_codd().await?
+        } else {
+            Vec::new()
+        };
         let mut statements = Vec::new();
-        if let Some(ledger) = self.batch.ledger {
-            statements.extend(ledger.applied_sql(self.batch.deployment, applied));
+        if let Some(ledger) = ledger {
+            statements.extend(ledger.applied_sql(deployment, applied));
+            if let Some(deployment) = deployment {
+                statements.extend(ledger.adopted_sql(deployment, &adopted));
+            }
             if let Some(announcement) = announcement {
                 statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
             }

@@ -1,6 +1,5 @@
 //! The check of the schema inside a block, before its COMMIT.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Ended, Flight, Try};
@@ -111,8 +110,8 @@ impl BlockCheck<'_> {
     /// How far the concurrent migrations were when the plan was made.
     fn planned(&self, project: &str) -> Vec<Concurrent> {
         let (graph, history) = (&self.survey.graph, &self.survey.history);
-        self.expectation
-            .concurrent(graph, history, project, &BTreeSet::new())
+        let done = self.survey.plan.folded().cloned().collect();
+        self.expectation.concurrent(graph, history, project, &done)
     }
 
     /// Tells what the check gave; what is not as expected, if that is to be a

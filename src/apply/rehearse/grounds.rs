@@ -9,7 +9,7 @@ use crate::apply::script;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::{self, Throwaway};
-use crate::postgres::{Session, Target, ident, role};
+use crate::postgres::{Session, Target, contents, ident, role};
 
 /// What databases are made on.
 #[derive(Clone, Debug)]
@@ -45,6 +45,9 @@ pub(super) struct Database {
 /// What every database on a throwaway server is a copy of: the SQL file may
 /// have made extensions in it.
 const MODEL: &str = "postgres";
+
+/// What the names of replays' databases start with.
+const NAME_PREFIX: &str = "segue_check_";
 
 /// A database that nobody copies, to be connected to.
 const CONTROL: &str = "template1";
@@ -109,7 +112,7 @@ impl Server {
             });
         }
         self.made += 1;
-        let name = format!("segue_check_{}", self.made);
+        let name = format!("{NAME_PREFIX}{}", self.made);
         let control = Session::connect(&self.control, self.wait).await?;
         let sql = format!(
             "CREATE DATABASE {} TEMPLATE {}",
@@ -140,10 +143,15 @@ impl Server {
     }
 
     /// What its databases share, a line each, sorted: roles and what is set for
-    /// them, tablespaces.
+    /// them, tablespaces; on a server of ours other databases too.
     pub(super) async fn shared(&self) -> Result<Vec<String>, RehearseError> {
         let control = Session::connect(&self.control, self.wait).await?;
-        let shared = role::shared(&control).await?;
+        let mut shared = role::shared(&control).await?;
+        // Elsewhere others make them too.
+        if self.throwaway.is_some() {
+            shared.extend(contents::databases(&control, NAME_PREFIX).await?);
+            shared.sort();
+        }
         control.close().await;
         Ok(shared)
     }

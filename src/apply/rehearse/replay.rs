@@ -27,12 +27,23 @@ pub(super) struct Deployed {
 }
 
 impl Actor<'_> {
-    /// Deploys the first `files` migrations.
+    /// Deploys the first `files` migrations, each concurrent one by itself.
     pub(super) async fn deploy(
         &mut self,
         database: &Database,
         files: usize,
         until: Until,
+    ) -> Result<Deployed, RehearseError> {
+        self.deploy_folding(database, files, until, false).await
+    }
+
+    /// Deploys the first `files` migrations.
+    pub(super) async fn deploy_folding(
+        &mut self,
+        database: &Database,
+        files: usize,
+        until: Until,
+        fold: bool,
     ) -> Result<Deployed, RehearseError> {
         let stage = self.stage;
         let (events, mut receiver) = Events::channel();
@@ -47,6 +58,7 @@ impl Actor<'_> {
             verification: None,
             settings: Settings {
                 until,
+                fold,
                 ..stage.settings.clone()
             },
             events,

@@ -69,7 +69,7 @@ pub enum Told {
         points: usize,
         /// How many single faults there would be.
         all: usize,
-        /// At how many of the requests and phases.
+        /// At how many of the statements that change something and phases.
         hit: usize,
         /// How many of those there are.
         spots: usize,
@@ -320,11 +320,11 @@ impl Ground<'_> {
             has_hit: true,
         };
         let mut blows = point.0.iter();
-        let mut tries = 0;
+        let mut undisturbed = 0;
         loop {
             let blow = blows.next();
             if blow.is_none() {
-                tries += 1;
+                undisturbed += 1;
             }
             let ended = arena.run(blow).await?;
             tried.has_hit &= arena.has_hit;
@@ -333,7 +333,7 @@ impl Ground<'_> {
                 Run::Ended(ended) => {
                     let complaint = stuck(&ended);
                     let is_panic = matches!(complaint, Complaint::Panicked { .. });
-                    if is_panic || tries >= TRIES_MAX {
+                    if is_panic || undisturbed >= TRIES_MAX {
                         tried.complaints.push(complaint);
                         return Ok(tried);
                     }
@@ -409,11 +409,12 @@ impl Looked {
             let (wanted, found) = (reference.rows.get(table), self.rows.get(table));
             if wanted != found {
                 let shown = |rows: Option<&Rows>| match rows {
-                    Some(rows) => format!("{} rows, digest {}", rows.count, rows.digest),
+                    Some(Rows { count: 1, digest }) => format!("1 row, digest {digest}"),
+                    Some(Rows { count, digest }) => format!("{count} rows, digest {digest}"),
                     None => "not there".to_owned(),
                 };
-                complaints.push(Complaint::Fact {
-                    what: format!("the contents of `{table}`"),
+                complaints.push(Complaint::Rows {
+                    table: table.clone(),
                     wanted: shown(wanted),
                     found: shown(found),
                 });
@@ -425,8 +426,7 @@ impl Looked {
             lines.join("; ")
         };
         if self.server != reference.server {
-            complaints.push(Complaint::Fact {
-                what: "what the server has beside the database".to_owned(),
+            complaints.push(Complaint::Server {
                 wanted: only(&reference.server, &self.server),
                 found: only(&self.server, &reference.server),
             });

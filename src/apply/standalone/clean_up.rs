@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StandaloneError;
 use super::look::{By, Subject, Try};
 use super::outside::not_finalized;
 use super::watch::Watch;
+use super::{StandaloneError, partitioned};
 use crate::apply::{Event, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::migration::{Migration, Name};
@@ -25,6 +25,19 @@ pub(super) async fn drop_index(
     migration: &Name,
     name: &str,
 ) -> Result<Result<(), String>, StandaloneError> {
+    let why = "which a try that did not end well had left invalid";
+    drop_index_since(run, session, watch, migration, name, why).await
+}
+
+/// As [`drop_index`], for another reason.
+pub(super) async fn drop_index_since(
+    run: &Run,
+    session: &Session,
+    watch: &mut Watch<'_>,
+    migration: &Name,
+    name: &str,
+    why: &str,
+) -> Result<Result<(), String>, StandaloneError> {
     let before = timeouts::replace(session, None).await?;
     let sql = format!("{CLEAN_UP_MARK} DROP INDEX CONCURRENTLY {name}");
     let result = watch.guard(session, session.execute(&sql)).await?;
@@ -41,7 +54,7 @@ pub(super) async fn drop_index(
     if result.is_ok() {
         run.events.tell(Event::Repaired {
             name: migration.clone(),
-            what: format!("dropped `{name}`, which a try that did not end well had left invalid"),
+            what: format!("dropped `{name}`, {why}"),
         });
     }
     Ok(result)
@@ -146,6 +159,7 @@ pub(super) async fn clean_up_one(
         work: Work::of(digest.as_ref(), &intent.sql, false),
         digest: digest.as_ref(),
         last: Some(Try::from(intent)),
+        was_interrupted: intent.state == IntentState::Begun,
     };
     clean_up_subject(run, session, watch, migration, source, &subject).await?;
     Ok(ledger
@@ -214,6 +228,21 @@ pub(super) async fn clean_up_subject(
                     };
                     return Err(StandaloneError::Failed(Box::new(diagnostic)));
                 }
+            }
+            Next::Expand => {
+                let Some(last) = &subject.last else {
+                    return Ok(());
+                };
+                return Box::pin(partitioned::clean_up(
+                    run,
+                    session,
+                    watch,
+                    migration,
+                    source,
+                    last,
+                    partitioned::Extent::All,
+                ))
+                .await;
             }
             Next::Run | Next::Fail | Next::Refuse(_) | Next::Ask(_) => return Ok(()),
         }

@@ -27,7 +27,7 @@ enum Tried {
 /// ledger: that follows in another, and in between the statements may run
 /// again, which harms nobody.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     ReadWrite,
     ReadOnly,
 }
@@ -121,7 +121,7 @@ impl Standalone<'_> {
 
     /// Statements, one message, that bound what the transaction of `piece` may
     /// do to others.
-    async fn bounds(&self, piece: &Piece) -> Result<String, Error> {
+    pub(super) async fn bounds(&self, piece: &Piece) -> Result<String, Error> {
         let mut sql = settings::idle_in_transaction_local();
         if let Some(timeout) = self.bound_lock_waits(piece).await? {
             sql.push(';');
@@ -218,7 +218,7 @@ impl Standalone<'_> {
     /// UTF-8, whatever the file has set: a name in another encoding would be
     /// another name. A message of its own, since the server reads all of one
     /// in the same encoding.
-    async fn before_rows(&mut self) -> Result<Access, Error> {
+    pub(super) async fn before_rows(&mut self) -> Result<Access, Error> {
         let access = self
             .session
             .value("SET CONSTRAINTS ALL IMMEDIATE;SET LOCAL client_encoding = 'UTF8';SHOW transaction_read_only")
@@ -239,7 +239,11 @@ impl Standalone<'_> {
         let session = &*self.session;
         let text = &piece.placed.text;
         if !piece.is_copy {
-            return self.watch.guard(session, session.execute(text)).await;
+            let result = self.watch.guard(session, session.execute(text)).await?;
+            if piece.placed.resets_strings && result.is_ok() {
+                session.execute(settings::STRINGS).await?;
+            }
+            return Ok(result);
         }
         let mut copy = match self.watch.guard(session, session.copy_in(text)).await? {
             Ok(copy) => copy,
@@ -260,7 +264,11 @@ impl Standalone<'_> {
     }
 
     /// Rolls back after an error and pauses, if another try may cure it.
-    async fn roll_back(&mut self, placed: &Placed, error: Error) -> Result<(), StandaloneError> {
+    pub(super) async fn roll_back(
+        &mut self,
+        placed: &Placed,
+        error: Error,
+    ) -> Result<(), StandaloneError> {
         let Error::Server(server) = error else {
             return Err(error.into());
         };
@@ -472,7 +480,7 @@ impl Standalone<'_> {
 }
 
 /// A position counts in what was sent, which here is no text of the file.
-fn without_position(error: Error) -> Error {
+pub(super) fn without_position(error: Error) -> Error {
     match error {
         Error::Server(mut server) => {
             server.position = None;

@@ -4,15 +4,18 @@
 use super::StandaloneError;
 use crate::postgres::ledger::{Intent, IntentState};
 use crate::postgres::{Error, Session, ident, index, object, partition};
+use crate::procedure::partitioned_index::Notes;
 use crate::procedure::reindex::Scope;
 use crate::procedure::{CreateIndex, Ended, Looked, Trace, Work};
 use crate::statement::{Digest, Kind, ReindexTarget, RelationName, same_index};
 
 /// The last try of a statement, ours or an earlier run's.
+#[derive(Clone, Debug)]
 pub(super) struct Try {
     pub(super) id: i64,
     pub(super) trace: Trace,
     pub(super) relation: Option<u32>,
+    pub(super) notes: Notes,
 }
 
 impl From<&Intent> for Try {
@@ -26,6 +29,7 @@ impl From<&Intent> for Try {
                 before: intent.before.clone(),
             },
             relation: intent.relation,
+            notes: intent.notes.clone(),
         }
     }
 }
@@ -35,6 +39,8 @@ pub(super) struct Subject<'a> {
     pub(super) work: Work,
     pub(super) digest: Option<&'a Digest>,
     pub(super) last: Option<Try>,
+    /// Whether an earlier run was interrupted while it ran this statement.
+    pub(super) was_interrupted: bool,
 }
 
 /// By what the objects of a statement are found.

@@ -12,7 +12,8 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::{Intent, IntentState, NewIntent};
-use crate::postgres::{Error, Failure, ServerError, timeouts};
+use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
+use crate::procedure::partitioned_index::Notes;
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
 
@@ -30,6 +31,9 @@ impl Standalone<'_> {
             work: Work::of(digest, text, self.migration.rerunnable),
             digest,
             last: open.as_ref().map(Try::from),
+            was_interrupted: open
+                .as_ref()
+                .is_some_and(|open| open.state == IntentState::Begun),
         };
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
@@ -105,6 +109,7 @@ impl Standalone<'_> {
                 Next::Finalize { parent, partition } => {
                     self.finalize(piece, &parent, &partition).await?;
                 }
+                Next::Expand => return Box::pin(self.expand(piece, subject, &looked)).await,
                 Next::Refuse(refusal) => return Err(self.refuse(piece, refusal)),
                 Next::Ask(refusal) => {
                     let Some(answer) = self.answer(piece) else {
@@ -183,7 +188,7 @@ impl Standalone<'_> {
         answers.take(&self.migration.name, piece.index + 1)
     }
 
-    async fn write_intent(
+    pub(super) async fn write_intent(
         &mut self,
         piece: &Piece,
         looked: &Looked,
@@ -208,6 +213,7 @@ impl Standalone<'_> {
                 before,
             },
             relation,
+            notes: Notes::default(),
         })
     }
 
@@ -253,6 +259,9 @@ impl Standalone<'_> {
         } else {
             before.restore(self.session).await?;
         }
+        if piece.placed.resets_strings && result.is_ok() {
+            self.session.execute(settings::STRINGS).await?;
+        }
         Ok(result)
     }
 
@@ -276,7 +285,7 @@ impl Standalone<'_> {
         }
     }
 
-    async fn note_try(
+    pub(super) async fn note_try(
         &mut self,
         subject: &Subject<'_>,
         error: &ServerError,
@@ -291,7 +300,7 @@ impl Standalone<'_> {
             .await?)
     }
 
-    async fn mark_done(
+    pub(super) async fn mark_done(
         &mut self,
         piece: &Piece,
         subject: &Subject<'_>,
@@ -320,7 +329,10 @@ impl Standalone<'_> {
     }
 
     /// Drops what a try has left invalid; the server's reason if it cannot.
-    async fn drop_index(&mut self, name: &str) -> Result<Result<(), String>, StandaloneError> {
+    pub(super) async fn drop_index(
+        &mut self,
+        name: &str,
+    ) -> Result<Result<(), String>, StandaloneError> {
         drop_index(
             self.run,
             self.session,
@@ -358,7 +370,7 @@ impl Standalone<'_> {
         }
     }
 
-    fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
+    pub(super) fn failed_to_drop(&self, piece: &Piece, name: &str, why: &str) -> StandaloneError {
         let placed = &piece.placed;
         let diagnostic = Diagnostic::new(
             code::HALF_WAY,
@@ -386,7 +398,7 @@ impl Standalone<'_> {
         self.refuse(piece, refusal)
     }
 
-    fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
+    pub(super) fn refuse(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
         let placed = &piece.placed;
         let mut diagnostic = Diagnostic::new(code::HALF_WAY, refusal.message)
             .source(&files::excerpt(self.migration, placed.span, placed.line))
@@ -406,6 +418,13 @@ impl Standalone<'_> {
     ) -> Diagnostic {
         let diagnostic = self.diagnostic(&piece.placed, error);
         match (&subject.work, error.failure()) {
+            (Work::DetachPartition, Failure::NotInPrerequisiteState) if error.hint.is_none() => {
+                diagnostic.help("detach it without CONCURRENTLY, which takes ACCESS EXCLUSIVE for a moment, or detach the default partition first")
+            }
+            (Work::Object(object), _) if subject.was_interrupted => match object.advice() {
+                Some(advice) => diagnostic.note(advice),
+                None => diagnostic,
+            },
             (Work::CreateIndex(_), Failure::UniqueViolation) => diagnostic
                 .note("the invalid index that it left has been dropped: it would have refused new duplicates, and cost every write")
                 .help("remove the duplicates, then run segue again"),

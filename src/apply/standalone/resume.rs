@@ -223,6 +223,7 @@ mod tests {
     use crate::migration::Checksum;
     use crate::postgres::Backend;
     use crate::procedure::Before;
+    use crate::procedure::partitioned_index::Notes;
     use crate::text::Span;
 
     fn items(statements: &[&str]) -> Vec<Item> {
@@ -249,6 +250,7 @@ mod tests {
             indexes_before: Vec::new(),
             target: None,
             before: Before::default(),
+            notes: Notes::default(),
             backend: Backend {
                 pid: 1,
                 start: String::new(),

@@ -63,7 +63,7 @@ impl Runner<'_> {
         if !kept.is_empty() {
             self.control_again().await?;
             self.ledger
-                .take_over(&self.control, &kept, self.deployment)
+                .receive(&self.control, &kept, self.deployment)
                 .await?;
             there.hand_over(&kept).await?;
             return Ok(Next::PlanAgain);
@@ -86,7 +86,7 @@ impl Runner<'_> {
                 self.committed.extend(names.iter().cloned());
                 self.control_again().await?;
                 self.ledger
-                    .take_over(&self.control, &kept, self.deployment)
+                    .receive(&self.control, &kept, self.deployment)
                     .await?;
                 there.hand_over(&kept).await?;
                 there.unlock().await?;
@@ -117,12 +117,12 @@ impl Runner<'_> {
     /// Writes down here what migrations have done on connections of their own
     /// before this database was there, or in a run that died before it could
     /// write it. The batch's lock is held.
-    pub(super) async fn take_over(&mut self) -> Result<(), ApplyError> {
+    pub(super) async fn fetch_rows(&mut self) -> Result<(), ApplyError> {
         if self.migrations.iter().all(|one| one.connection.is_none()) {
             return Ok(());
         }
         let owed = std::mem::take(&mut self.owed);
-        self.ledger.take_over(&self.control, &owed, None).await?;
+        self.ledger.receive(&self.control, &owed, None).await?;
         let history = self.ledger.history(&self.control).await?;
         let mut open: BTreeMap<Arc<str>, (Connection, Vec<Name>)> = BTreeMap::new();
         for migration in &self.migrations {
@@ -154,7 +154,7 @@ impl Runner<'_> {
                         .map(|one| one.name.clone())
                         .filter(|name| self.bootstrapped.contains(name)),
                 );
-                self.ledger.take_over(&self.control, &kept, None).await?;
+                self.ledger.receive(&self.control, &kept, None).await?;
                 there.hand_over(&kept).await?;
                 there.unlock().await?;
             }

@@ -1,5 +1,6 @@
 //! A block until it is committed: retries, cuts, lost connections.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
@@ -11,8 +12,9 @@ use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::Name;
-use crate::plan::{Block, Ready};
+use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
+use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, autovacuum, lock, settings};
 use crate::text::Variables;
@@ -45,7 +47,8 @@ impl Runner<'_> {
                 attempt,
             });
             let tried = Instant::now();
-            let batch = self.batch_view(survey);
+            let brought = OnceLock::new();
+            let batch = self.batch_view(survey, &brought);
             let ended = Try::run(
                 &batch,
                 session,
@@ -60,10 +63,13 @@ impl Runner<'_> {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));
                     self.committed(block, tried.elapsed());
+                    if let Some(brought) = brought.get() {
+                        self.take_over(block, *brought).await?;
+                    }
                     if is_last {
                         self.tell_ready();
                     }
-                    return Ok(Next::Step);
+                    return Ok(after(block));
                 }
                 Ended::Retry { diagnostic, .. } if self.run.settings.retry_for.is_zero() => {
                     return Err(ApplyError::Migration {
@@ -80,6 +86,14 @@ impl Runner<'_> {
                 Ended::Cut(cut) => {
                     self.run.events.tell(Event::BlockCut { cut: cut.clone() });
                     self.options.cuts.insert(cut);
+                    return Ok(Next::PlanAgain);
+                }
+                Ended::Unfold(unfolded) => {
+                    self.options.unfolded.insert(unfolded.name.clone());
+                    self.run.events.tell(Event::Unfolded {
+                        name: unfolded.name,
+                        reason: unfolded.reason,
+                    });
                     return Ok(Next::PlanAgain);
                 }
                 Ended::Failed(diagnostic) => {
@@ -105,29 +119,55 @@ impl Runner<'_> {
                         committed: self.committed.clone(),
                     });
                 }
-                Ended::Unanswered { after } => {
-                    return Err(self.commit_unknown(after));
-                }
+                Ended::Unanswered { after } => return Err(self.commit_unknown(after)),
                 Ended::Lost { reason, commit } => {
-                    self.batch = None;
-                    self.run.events.tell(Event::ConnectionLost {
-                        reason: reason.clone(),
-                    });
-                    let Some(id) = commit else {
-                        return self.lost(began, &reason).await;
-                    };
-                    if self.resolve(&id, block).await? {
-                        self.committed(block, tried.elapsed());
-                        if is_last {
-                            self.tell_ready();
-                        }
-                        return Ok(Next::Step);
-                    }
-                    return Ok(Next::PlanAgain);
+                    let brought = brought.get().copied();
+                    let times = (began, tried);
+                    return self
+                        .lost_in(block, &reason, commit, brought, times, is_last)
+                        .await;
                 }
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The connection is gone: finds out whether the block is committed, if its
+    /// COMMIT was sent.
+    async fn lost_in(
+        &mut self,
+        block: &Block,
+        reason: &str,
+        commit: Option<String>,
+        brought: Option<Brought>,
+        (began, tried): (Instant, Instant),
+        is_last: bool,
+    ) -> Result<Next, ApplyError> {
+        self.batch = None;
+        self.run.events.tell(Event::ConnectionLost {
+            reason: reason.to_owned(),
+        });
+        let Some(id) = commit else {
+            return self.lost(began, reason).await;
+        };
+        if let Some(brought) = brought {
+            // Unless it is one that has begun before.
+            self.deployment.get_or_insert(brought.deployment);
+        }
+        if self.resolve(&id, block).await? {
+            self.committed(block, tried.elapsed());
+            if let Some(brought) = brought {
+                self.take_over(block, brought).await?;
+            }
+            if is_last {
+                self.tell_ready();
+            }
+            return Ok(after(block));
+        }
+        if block.brings == Some(LedgerOf::Segue) {
+            self.deployment = None;
+        }
+        Ok(Next::PlanAgain)
     }
 
     /// The end of a run that does not know whether its COMMIT happened.
@@ -340,6 +380,9 @@ impl Runner<'_> {
         }
         // While the lock was polled, another run may have applied the same
         // files: only the deployment's number tells that it was us.
+        if self.ledger.version().is_none() {
+            self.find_ledger().await?;
+        }
         let history = self.ledger.history(&self.control).await?;
         let committed = block.migrations.iter().all(|name| {
             history.records.get(name).is_some_and(|record| {
@@ -349,5 +392,14 @@ impl Runner<'_> {
         self.batch = Some(session);
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)
+    }
+}
+
+/// How the rest of a plan stands after `block`.
+fn after(block: &Block) -> Next {
+    if block.brings.is_some() {
+        Next::PlanAgain
+    } else {
+        Next::Step
     }
 }

@@ -9,6 +9,7 @@
 //! statements, and is asked for while the batch's lock is held, never the other
 //! way round.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::fence;
@@ -17,6 +18,7 @@ use crate::apply::batch::{Batch, Ended, Try};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, Run, standalone};
+use crate::diagnostic::{Diagnostic, code};
 use crate::history::LockKey;
 use crate::migration::{Connection, Migration, Name};
 use crate::plan::{Block, Cut};
@@ -197,6 +199,7 @@ impl Elsewhere {
         let cap = settings::lock_wait_max(control).await?;
         let cap = cap.max(run.settings.lock_timeout);
         let mut roles = Made::default();
+        let brought = OnceLock::new();
         for attempt in 1.. {
             run.events.tell(Event::BlockBegan {
                 migrations: block.migrations.len(),
@@ -210,6 +213,9 @@ impl Elsewhere {
                 was_empty: false,
                 control,
                 deployment,
+                last: work.survey.last(),
+                fingerprint: &work.survey.fingerprint,
+                brought: &brought,
             };
             let trying = Try::run(
                 &batch,
@@ -258,6 +264,12 @@ impl Elsewhere {
                     });
                 }
                 Ended::Lost { reason, .. } => return Ok(Ran::Lost(reason)),
+                // Only a migration without a connection of its own is folded,
+                // and shares a block with its like.
+                Ended::Unfold(unfolded) => {
+                    let diagnostic = Diagnostic::new(code::NOT_FINISHED, unfolded.reason);
+                    return Err(failed(diagnostic));
+                }
             }
         }
         unreachable!("the loop ends by returning")
@@ -293,7 +305,7 @@ impl Elsewhere {
     }
 }
 
-fn failed(diagnostic: crate::diagnostic::Diagnostic) -> ApplyError {
+fn failed(diagnostic: Diagnostic) -> ApplyError {
     ApplyError::Migration {
         diagnostic: Box::new(diagnostic),
         committed: Vec::new(),

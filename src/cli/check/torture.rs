@@ -125,8 +125,8 @@ pub(super) async fn run(
             no_full_disk,
         } => {
             let text = format!(
-                "{} of {all}, at {hit} of {spots} statements and phases ({phases} of concurrent \
-                 ones), seed {seed}, PostgreSQL {major}",
+                "{} of {all} and more, at {hit} of {spots} places ({phases} of them phases of \
+                 concurrent statements), seed {seed}, PostgreSQL {major}",
                 phrase::count(points, "point"),
             );
             report.line_unless_quiet(&Line::active("Torturing", text));
@@ -192,7 +192,10 @@ fn program(context: &Context, report: &mut Report) -> Result<Program, Error> {
         let message = format!("cannot find the segue program to run it again: {error}");
         Error::new(Outcome::Failed, message)
     })?;
-    let mut arguments: Vec<OsString> = vec!["up".into(), "--color=never".into()];
+    // What is to be hit are the builds of the tail, which a fresh database would
+    // not have.
+    let mut arguments: Vec<OsString> =
+        vec!["up".into(), "--color=never".into(), "--no-fold".into()];
     let mut option = |name: &str, value: OsString| {
         arguments.push(name.into());
         arguments.push(value);

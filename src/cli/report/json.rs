@@ -36,6 +36,11 @@ pub(crate) fn event(event: &Event) -> Value {
             "plan": plan_json::plan(plan, &[]),
         }),
         Event::LedgerCreated => json!({ "event": "ledger-created" }),
+        Event::LedgerBrought { name, applied } => json!({
+            "event": "ledger-brought",
+            "migration": name.as_str(),
+            "applied": applied,
+        }),
         Event::WaitingForBatch { holder } => json!({
             "event": "waiting-for-batch",
             "holder": blocker(holder),
@@ -103,6 +108,11 @@ pub(crate) fn event(event: &Event) -> Value {
             "event": "block-cut",
             "cut": cut(found),
         }),
+        Event::Unfolded { name, reason } => json!({
+            "event": "unfolded",
+            "migration": name.as_str(),
+            "reason": reason,
+        }),
         Event::ConnectionLost { reason } => json!({
             "event": "connection-lost",
             "reason": reason,
@@ -169,6 +179,18 @@ pub(crate) fn event(event: &Event) -> Value {
             "migration": name.as_str(),
             "number": number,
             "reason": reason,
+        }),
+        Event::PartitionBegan {
+            name,
+            partition,
+            number,
+            of,
+        } => json!({
+            "event": "partition-began",
+            "migration": name.as_str(),
+            "partition": partition,
+            "number": number,
+            "of": of,
         }),
         Event::Repaired { name, what } => json!({
             "event": "repaired",

@@ -7,7 +7,7 @@ use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
 use crate::plan::{
-    BeforeReady, Checks, CutReason, Fact, Needs, Plan, Ready, Record, Step, TailStep,
+    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, TailStep,
 };
 
 /// The plan; `edges` are those that touch it.
@@ -47,6 +47,7 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
             "made_by": absent.made_by.as_ref().map(Name::as_str),
         })),
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
+        "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })
 }
 
@@ -56,6 +57,10 @@ fn needs((name, needs): (&Name, &Needs)) -> Value {
         "connection": needs.connection,
         "variables": needs.variables,
     })
+}
+
+fn expanded((name, tables): (&Name, &Vec<String>)) -> Value {
+    json!({ "migration": name.as_str(), "tables": tables })
 }
 
 fn checks(checks: &Checks) -> Value {
@@ -89,6 +94,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Missing(missing) => ("missing", names(missing)),
         Fact::Edited(name) => ("edited", vec![name.as_str()]),
         Fact::LeftBegun(name) => ("left-begun", vec![name.as_str()]),
+        Fact::Renamed { from, to } => ("renamed", vec![from.as_str(), to.as_str()]),
     };
     json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
 }
@@ -102,10 +108,10 @@ pub(super) fn cut_reason(reason: CutReason) -> &'static str {
     }
 }
 
-fn record(record: Record) -> &'static str {
+fn record(record: LedgerOf) -> &'static str {
     match record {
-        Record::Segue => "segue",
-        Record::Codd => "codd",
+        LedgerOf::Segue => "segue",
+        LedgerOf::Codd => "codd",
     }
 }
 
@@ -114,6 +120,7 @@ fn step(step: &Step) -> Value {
         Step::Block(block) => json!({
             "step": "block",
             "migrations": names(&block.migrations),
+            "folded": block.folded.iter().map(Name::as_str).collect::<Vec<_>>(),
             "cut": block.cut.as_ref().map(cut),
             "brings": block.brings.map(record),
         }),

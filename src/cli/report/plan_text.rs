@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
 use crate::migration::Name;
-use crate::plan::{BeforeReady, Checks, Fact, Place, Plan, Ready, Record, Step, TailStep};
+use crate::plan::{BeforeReady, Checks, Fact, LedgerOf, Place, Plan, Ready, Step, TailStep};
 
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -51,7 +51,8 @@ pub(crate) fn plan(plan: &Plan) -> String {
         text.push_str("\nTail\n");
         for step in &plan.tail {
             let takes = variables(plan, &step.name);
-            let _ = writeln!(text, "  {}{takes}", tail_step(step));
+            let expands = expanded(plan, &step.name);
+            let _ = writeln!(text, "  {}{expands}{takes}", tail_step(step));
         }
     }
     if let Some(checks) = checks(&plan.checks) {
@@ -135,13 +136,18 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             };
             let on = connection(plan, block.migrations.first());
             let again = match block.brings {
-                Some(Record::Segue) => ", which brings segue's ledger; then plan again",
-                Some(Record::Codd) => ", which brings codd's table; then plan again",
+                Some(LedgerOf::Segue) => ", which brings segue's ledger; then plan again",
+                Some(LedgerOf::Codd) => ", which brings codd's table; then plan again",
                 None => "",
             };
             let _ = writeln!(text, "  {number}. one transaction{size}{on}{again}");
             for name in &block.migrations {
-                let _ = writeln!(text, "       {name}{}", variables(plan, name));
+                let folded = if block.folded.contains(name) {
+                    ", folded into the transaction"
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "       {name}{}{folded}", variables(plan, name));
             }
             match &block.cut {
                 Some(found) => writeln!(text, "     {}", cut(found)),
@@ -151,9 +157,10 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
         Step::Standalone(name) => {
             let on = connection(plan, Some(name));
             let takes = variables(plan, name);
+            let expands = expanded(plan, name);
             writeln!(
                 text,
-                "  {number}. outside a transaction{on}\n       {name}{takes}"
+                "  {number}. outside a transaction{on}\n       {name}{expands}{takes}"
             )
         }
         Step::Foreground {
@@ -161,7 +168,8 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             needed_by,
         } => writeln!(
             text,
-            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}",
+            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}{}",
+            expanded(plan, concurrent),
             variables(plan, concurrent)
         ),
         Step::WaitFor {
@@ -180,6 +188,14 @@ fn connection(plan: &Plan, name: Option<&Name>) -> String {
     let needs = name.and_then(|name| plan.needs.get(name));
     match needs.and_then(|needs| needs.connection.as_ref()) {
         Some(place) => format!(", in {place}"),
+        None => String::new(),
+    }
+}
+
+/// The tables that it does partition by partition.
+fn expanded(plan: &Plan, name: &Name) -> String {
+    match plan.expanded.get(name) {
+        Some(tables) => format!(", on `{}` partition by partition", tables.join("`, `")),
         None => String::new(),
     }
 }

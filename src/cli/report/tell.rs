@@ -62,6 +62,13 @@ impl Teller {
         let line = match event {
             Event::Planned(plan) => return self.planned(plan),
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
+            Event::LedgerBrought { name, applied } => Line::done(
+                "Took over",
+                format!(
+                    "the ledger that `{name}` brings: {} applied",
+                    count(*applied, "migration")
+                ),
+            ),
             Event::WaitingForBatch { holder } => {
                 let text = format!("for another run to end its batch: {holder}");
                 return self.once(
@@ -157,6 +164,12 @@ impl Teller {
                     cut(found).trim_start_matches("cut ")
                 ),
             ),
+            Event::Unfolded { name, reason } => Line::notable(
+                "Unfolded",
+                format!(
+                    "`{name}`, which runs by itself: {reason}; the block was rolled back and runs without it"
+                ),
+            ),
             Event::ConnectionLost { reason } => Line::notable(
                 "Reconnecting",
                 format!("the connection was lost ({reason}); what stands is read again first"),
@@ -235,6 +248,15 @@ impl Teller {
             } => Line::done(
                 "Skipped",
                 format!("statement {number} of `{name}`: {reason}"),
+            ),
+            Event::PartitionBegan {
+                name,
+                partition,
+                number,
+                of,
+            } => Line::active(
+                "Building",
+                format!("`{name}`: partition {number} of {of}, `{partition}`"),
             ),
             Event::Repaired { name, what } => {
                 Line::notable("Repaired", format!("`{name}`: {what}"))
@@ -374,6 +396,14 @@ impl Teller {
             lines.push(Line::active(verb, summary));
         } else if !again && plan.place == Place::Equal {
             lines.push(Line::done("Up to date", "nothing is pending"));
+        }
+        let folded: Vec<_> = plan.folded().cloned().collect();
+        if !folded.is_empty() {
+            let are = if folded.len() == 1 { "is" } else { "are" };
+            lines.push(Line::notable(
+                "Note",
+                format!("{} {are} folded into the transaction", names(&folded)),
+            ));
         }
         for step in &plan.batch {
             if let Step::Block(block) = step

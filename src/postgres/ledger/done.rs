@@ -61,7 +61,8 @@ impl Ledger {
                 applied.checksum, applied.statements,
             ),
             format!("DELETE FROM segue.progress WHERE project = {project} AND file = {file}"),
-            // What is applied is never resumed.
+            // What is applied is never resumed. Of what is given up they stay:
+            // they are the list of what it has done.
             format!("DELETE FROM segue.intent WHERE project = {project} AND file = {file}"),
         ]
     }
@@ -96,7 +97,7 @@ impl Ledger {
 
     /// Back to the role that connected, or the ledger's owner, until the
     /// transaction ends; what the session has set comes back then.
-    fn ourselves_sql(&self) -> Vec<String> {
+    pub(super) fn ourselves_sql(&self) -> Vec<String> {
         let mut statements = vec![
             "SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(),
             "SET LOCAL role TO DEFAULT".to_owned(),

@@ -49,7 +49,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Session::execute`].
-    pub async fn take_over(
+    pub async fn receive(
         &self,
         session: &Session,
         kept: &[Kept],

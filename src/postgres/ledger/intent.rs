@@ -5,6 +5,7 @@ use super::Ledger;
 use crate::migration::{Checksum, Name};
 use crate::postgres::{Backend, Error, Session, TextRow, column, literal};
 use crate::procedure::Before;
+use crate::procedure::partitioned_index::{Building, Notes};
 use crate::statement::Fingerprint;
 use crate::text::Variables;
 
@@ -44,6 +45,9 @@ pub struct Intent {
     pub target: Option<u32>,
     /// What else there was before.
     pub before: Before,
+    /// What a statement that is done partition by partition wrote down on its
+    /// way; `target` is then the index of the partitioned table.
+    pub notes: Notes,
     /// The session that ran it.
     pub backend: Backend,
 }
@@ -115,7 +119,7 @@ impl Ledger {
             oid(intent.relation),
             oids.join(","),
             oid(intent.target),
-            literal(&serde_json::to_string(&intent.before).expect("names as keys")),
+            literal(&json(&intent.before)),
             backend.pid,
             literal(&backend.start),
             intent
@@ -177,6 +181,10 @@ impl Ledger {
     }
 }
 
+fn json(before: &Before) -> String {
+    serde_json::to_string(before).expect("names as keys")
+}
+
 fn read(row: &TextRow) -> Result<Intent, Error> {
     let malformed = || Error::protocol("an intent in the ledger is malformed");
     let optional = |index: usize| row[index].as_deref().and_then(|oid| oid.parse().ok());
@@ -203,11 +211,30 @@ fn read(row: &TextRow) -> Result<Intent, Error> {
             .as_deref()
             .and_then(|before| serde_json::from_str(before).ok())
             .unwrap_or_default(),
+        notes: Notes {
+            made: oids(row[14].as_deref()).ok_or_else(malformed)?,
+            building: match optional(15) {
+                None => None,
+                Some(partition) => Some(Building {
+                    partition,
+                    indexes_before: oids(row[16].as_deref()).ok_or_else(malformed)?,
+                }),
+            },
+        },
         backend: Backend {
             pid: column(row, 9)?,
             start: column(row, 10)?,
         },
     })
+}
+
+/// OIDs of an array in jsonb, where they are strings.
+fn oids(json: Option<&str>) -> Option<Vec<u32>> {
+    let Some(json) = json else {
+        return Some(Vec::new());
+    };
+    let oids: Vec<String> = serde_json::from_str(json).ok()?;
+    oids.iter().map(|oid| oid.parse().ok()).collect()
 }
 
 fn fingerprint(hex: Option<&str>) -> Option<Fingerprint> {

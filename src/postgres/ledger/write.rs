@@ -55,7 +55,7 @@ pub struct Notice {
 
 impl Notice {
     /// The statement that tells it when its transaction commits.
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         let payload = serde_json::to_string(self).expect("strings and numbers only");
         format!(
             "SELECT pg_catalog.pg_notify({}, {})",
@@ -65,7 +65,7 @@ impl Notice {
     }
 }
 
-fn kind_text(kind: Kind) -> &'static str {
+pub(super) fn kind_text(kind: Kind) -> &'static str {
     match kind {
         Kind::Batch => "batch",
         Kind::Standalone => "standalone",
@@ -73,7 +73,7 @@ fn kind_text(kind: Kind) -> &'static str {
     }
 }
 
-fn name_or_null(name: Option<&str>) -> String {
+pub(super) fn name_or_null(name: Option<&str>) -> String {
     name.map_or_else(|| "NULL".to_owned(), literal)
 }
 
@@ -190,19 +190,29 @@ impl Ledger {
                 ids.join(", ")
             ));
         }
-        let backend = session.backend();
-        statements.push(format!(
-            "INSERT INTO segue.deployment (project, state, migration, fingerprint, runner) VALUES ({}, 'running', {}, {}, {}) RETURNING id",
-            literal(&self.project),
-            name_or_null(migration.map(Name::as_str)),
-            literal(fingerprint),
-            literal(&format!("pid {} since {}", backend.pid, backend.start)),
-        ));
+        statements.push(self.deployment_sql(session, migration, fingerprint));
         let rows = self.transact(session, &statements).await?;
         let row = rows
             .last()
             .ok_or_else(|| Error::protocol("no id for the deployment"))?;
         super::column(row, 0)
+    }
+
+    /// The statement that adds the row of a deployment run by `runner`.
+    pub(super) fn deployment_sql(
+        &self,
+        runner: &Session,
+        migration: Option<&Name>,
+        fingerprint: &str,
+    ) -> String {
+        let backend = runner.backend();
+        format!(
+            "INSERT INTO segue.deployment (project, state, migration, fingerprint, runner) VALUES ({}, 'running', {}, {}, {}) RETURNING id",
+            literal(&self.project),
+            name_or_null(migration.map(Name::as_str)),
+            literal(fingerprint),
+            literal(&format!("pid {} since {}", backend.pid, backend.start)),
+        )
     }
 
     /// Marks a deployment failed before it was ready, and tells it.
@@ -352,10 +362,7 @@ impl Ledger {
             kind_text(migration.kind),
             schema_diff(migration),
         );
-        // What is given up is never resumed.
-        let intents =
-            format!("DELETE FROM segue.intent WHERE project = {project} AND file = {file}");
-        self.transact(session, &[sql, intents]).await?;
+        self.transact(session, &[sql]).await?;
         self.clear_progress(session, &migration.name).await
     }
 

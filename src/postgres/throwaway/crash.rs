@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::Throwaway;
+use super::account::Account;
 use super::postmaster::is_ready;
 use super::sweep::postmaster_pid;
 
@@ -103,7 +104,12 @@ impl Throwaway {
         if !self.has(Pid::from_raw(pid)).await {
             return Ok(());
         }
-        let status = Command::new("prlimit")
+        // As the server's user: root in a container may not change the limits of
+        // another one's process.
+        let account =
+            Account::unprivileged().map_err(|failure| CrashError::Limit(failure.to_string()))?;
+        let prlimit = account.command(Path::new("prlimit"), &self.folder.join("data"));
+        let status = Command::from(prlimit)
             .args(["--fsize=0:0", "--pid", &pid.to_string()])
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::null())

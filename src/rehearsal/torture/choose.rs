@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{At, Blow, Fault, Moment, Point, Spot, Wait};
+use super::{At, Blow, Fault, Moment, Point, RequestKind, Spot, Wait};
 
 /// The points of a torture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub struct Choice {
     pub points: Vec<Point>,
     /// How many single faults there are in all.
     pub all: usize,
-    /// How many spots there are.
+    /// How many spots that change something and phases there are.
     pub spots: usize,
-    /// How many spots have a point.
+    /// How many of those have a point.
     pub hit: usize,
 }
 
@@ -65,6 +65,9 @@ const LIKE_MAX: usize = 4;
 /// So many of one that only asks.
 const LIKE_MAX_TO_ASK: usize = 2;
 
+/// What only asks comes so many rounds later.
+const ROUNDS_LATER: usize = 2;
+
 /// Longest time that the server is left to work on a statement, in
 /// milliseconds.
 const DELAY_MAX_MS: u64 = 40;
@@ -76,9 +79,9 @@ const RANDOM_PART: usize = 5;
 /// statements, at most `limit`; `None` is all. `faults` are those that can be
 /// had here. The same arguments give the same points.
 ///
-/// First comes one point for each phase and each spot, then another one for
-/// each, and so on, every way once; the last fifth are random, and disturb
-/// what goes on after a fault too.
+/// First comes one point for each phase and each spot that changes something,
+/// then another one for each, and so on, every way once; what only asks comes
+/// later. The last fifth are random, and disturb what goes on after a fault too.
 #[must_use]
 pub fn choose(
     spots: &[Spot],
@@ -89,7 +92,7 @@ pub fn choose(
 ) -> Choice {
     let mut random = fastrand::Rng::with_seed(seed);
     let spots = thinned(spots);
-    let mut columns: Vec<Vec<Blow>> = Vec::new();
+    let mut columns: Vec<Column> = Vec::new();
     for (spot, wait) in waits {
         let blows = WAYS_TO_WAIT.iter().map(|fault| Blow {
             fault: *fault,
@@ -97,7 +100,10 @@ pub fn choose(
             at: At::Wait(wait.clone()),
             delay_ms: 0,
         });
-        columns.push(blows.collect());
+        columns.push(Column {
+            only_asks: false,
+            blows: blows.collect(),
+        });
     }
     for spot in &spots {
         let ways = if spot.key.only_asks() {
@@ -105,29 +111,37 @@ pub fn choose(
         } else {
             WAYS.as_slice()
         };
-        let blows = ways.iter().map(|(moment, fault)| Blow {
+        // A backend is known only once there is a connection.
+        let is_possible = |fault: &Fault| {
+            spot.key.kind != RequestKind::Connect
+                || matches!(fault, Fault::KillSegue | Fault::Cut | Fault::StopServer)
+        };
+        let ways = ways.iter().filter(|(_, fault)| is_possible(fault));
+        let blows = ways.map(|(moment, fault)| Blow {
             fault: *fault,
             spot: spot.clone(),
             at: At::Moment(*moment),
             delay_ms: 0,
         });
-        columns.push(blows.collect());
+        columns.push(Column {
+            only_asks: spot.key.only_asks(),
+            blows: blows.collect(),
+        });
     }
     for (index, column) in columns.iter_mut().enumerate() {
-        column.retain(|blow| faults.contains(&blow.fault));
+        column.blows.retain(|blow| faults.contains(&blow.fault));
         // Neighbours begin with different ways.
-        if !column.is_empty() {
-            let length = column.len();
-            column.rotate_left(index % length);
-        }
+        let length = column.blows.len().max(1);
+        column.blows.rotate_left(index % length);
     }
-    let all: usize = columns.iter().map(Vec::len).sum();
-    let rounds = columns.iter().map(Vec::len).max().unwrap_or_default();
+    let all: usize = columns.iter().map(|column| column.blows.len()).sum();
+    let rounds = columns.iter().map(|column| column.blows.len()).max();
+    let rounds = rounds.unwrap_or_default() + ROUNDS_LATER;
     let mut blows = Vec::with_capacity(all);
     for round in 0..rounds {
         let mut of_round: Vec<Blow> = columns
             .iter()
-            .filter_map(|column| column.get(round).cloned())
+            .filter_map(|column| column.in_round(round).cloned())
             .collect();
         // What does not fit is left out at random, not at the run's end.
         random.shuffle(&mut of_round);
@@ -140,10 +154,13 @@ pub fn choose(
         .take(systematic)
         .map(|blow| Point(vec![blow.clone()]))
         .collect();
-    let hit = columns
-        .iter()
-        .filter(|column| column.iter().any(|blow| blows[..systematic].contains(blow)))
-        .count();
+    let counted = columns.iter().filter(|column| !column.only_asks);
+    let counted: Vec<_> = counted.filter(|column| !column.blows.is_empty()).collect();
+    let is_hit = |column: &&&Column| {
+        let mut own = column.blows.iter();
+        own.any(|blow| blows[..systematic].contains(blow))
+    };
+    let hit = counted.iter().filter(is_hit).count();
     if !blows.is_empty() {
         for _ in 0..extra {
             let count = random.usize(1..=3);
@@ -154,8 +171,25 @@ pub fn choose(
     Choice {
         points,
         all,
-        spots: columns.len(),
+        spots: counted.len(),
         hit,
+    }
+}
+
+/// The ways in which one spot, or one phase, is disturbed.
+struct Column {
+    only_asks: bool,
+    blows: Vec<Blow>,
+}
+
+impl Column {
+    fn in_round(&self, round: usize) -> Option<&Blow> {
+        let round = if self.only_asks {
+            round.checked_sub(ROUNDS_LATER)?
+        } else {
+            round
+        };
+        self.blows.get(round)
     }
 }
 

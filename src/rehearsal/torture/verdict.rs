@@ -27,14 +27,20 @@ pub enum Complaint {
     },
     /// The schema is another one.
     Schema(Diff),
-    /// A fact is not as after an undisturbed run: rows of a table, what
-    /// databases share.
-    Fact {
-        /// What it is about: `table public.t`.
-        what: String,
-        /// How it is after an undisturbed run.
+    /// A table has other rows.
+    Rows {
+        /// Which.
+        table: String,
+        /// How they are after an undisturbed run, for people.
         wanted: String,
-        /// How it is.
+        /// How they are.
+        found: String,
+    },
+    /// Roles, other databases, settings are others.
+    Server {
+        /// What an undisturbed run has, and this one has not.
+        wanted: String,
+        /// What this one has beyond.
         found: String,
     },
     /// Something was left that nobody needs: an open intent, a lock.
@@ -45,7 +51,7 @@ impl Complaint {
     fn code(&self) -> Code {
         match self {
             Self::Stuck { .. } | Self::Panicked { .. } | Self::Hung { .. } => code::NOT_RESUMED,
-            Self::Schema(_) | Self::Fact { .. } => code::RESUMED_DIFFERENTLY,
+            Self::Schema(_) | Self::Rows { .. } | Self::Server { .. } => code::RESUMED_DIFFERENTLY,
             Self::Left(_) => code::LEFT_BEHIND,
         }
     }
@@ -60,8 +66,11 @@ impl Complaint {
             Self::Schema(_) => {
                 "the schema after a fault is not the one of an undisturbed run".to_owned()
             }
-            Self::Fact { what, .. } => {
-                format!("after a fault, {what} is not as after an undisturbed run")
+            Self::Rows { table, .. } => {
+                format!("after a fault, `{table}` has not the rows of an undisturbed run")
+            }
+            Self::Server { .. } => {
+                "after a fault, the server has other things beside the database".to_owned()
             }
             Self::Left(what) => format!("after a fault, {what}"),
         }
@@ -72,7 +81,7 @@ impl Complaint {
             Self::Stuck { said, .. } | Self::Panicked { said } | Self::Hung { said } => {
                 vec![format!("its last words were:\n{said}")]
             }
-            Self::Fact { wanted, found, .. } => {
+            Self::Rows { wanted, found, .. } | Self::Server { wanted, found } => {
                 vec![format!("undisturbed: {wanted}"), format!("here: {found}")]
             }
             Self::Schema(_) | Self::Left(_) => Vec::new(),

@@ -66,12 +66,13 @@ impl Splitter {
             statement.raw.end = self.base + end;
         } else {
             let position = self.locate(start).position;
-            let mut rest = Self::at(self.base + start, position, Mode::Sql);
+            let strings = self.strings.clone();
+            let mut rest = Self::at(self.base + start, position, Mode::Sql, strings);
             rest.buffer = line.to_vec();
             self.after_data = Some(Box::new(rest));
         }
         self.mark = self.locate(end);
-        self.lexer = Lexer::new(end);
+        self.lex_from(end);
         self.raw_start = self.base + end;
         sink(Piece::Statement(statement))?;
         Ok(true)
@@ -149,9 +150,12 @@ impl Splitter {
             if let Mode::CopyData { .. } = rest.mode {
                 self.mode = rest.mode;
                 self.after_data = rest.after_data;
+                self.strings = rest.strings;
                 return Ok(());
             }
         }
+        self.strings = rest.strings.clone();
+        self.lexer.escape_plain(self.strings.escape());
         let start = match &rest.pending {
             Some(pending) => pending.start,
             None if rest.lexer.inside() == Inside::Nothing => return Ok(()),

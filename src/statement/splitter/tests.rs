@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::statement::split;
 
 /// The pieces of `chunks`, adjacent data joined, and the error if there is one.
 fn pieces(chunks: &[&[u8]]) -> (Vec<Statement>, String) {
@@ -387,6 +388,125 @@ fn bytes_that_postgresql_takes_nowhere_are_errors() {
         b"'a\0'",
         "error 1:3: statement contains a zero byte at 2..3",
     );
+}
+
+#[test]
+fn a_backslash_escapes_where_the_setting_says_so() {
+    check(
+        r"SET standard_conforming_strings = off; 'a\'; b'; E'\'', 'c' 'd\';'; RESET ALL; 'e\'; f",
+        r#"
+        1:1 "SET standard_conforming_strings = off"
+        1:40 "'a\\'; b'"
+        1:50 "E'\\'', 'c' 'd\\';'"
+        1:69 "RESET ALL"
+        1:80 "'e\\'"
+        1:86 "f"
+    "#,
+    );
+    // Of these the server's scanner reads no escapes, whatever is set.
+    check(
+        r"SET standard_conforming_strings = off; B'\'; x'\'; U&'\'; aB'\';'; & '\';'; N'\';'",
+        r#"
+        1:1 "SET standard_conforming_strings = off"
+        1:40 "B'\\'"
+        1:46 "x'\\'"
+        1:52 "U&'\\'"
+        1:59 "aB'\\';'"
+        1:68 "& '\\';'"
+        1:77 "N'\\';'"
+    "#,
+    );
+    check(
+        "SET standard_conforming_strings = off;COPY t FROM stdin;'\\'';\n1\n\\.\n'\\'';SET standard_conforming_strings = on;COPY t FROM stdin; '\\';\n\\.\n'\\'",
+        r#"
+        1:1 "SET standard_conforming_strings = off"
+        1:39 copy "COPY t FROM stdin"
+        data "1\n" end 64..67
+        1:57 "'\\''"
+        4:1 "'\\''"
+        4:6 "SET standard_conforming_strings = on"
+        4:43 copy "COPY t FROM stdin"
+        data "" end 133..136
+        4:62 "'\\'"
+        6:1 "'\\'"
+    "#,
+    );
+}
+
+#[test]
+fn what_only_the_server_reads_right_is_marked() {
+    let text = r"'\\'; SET standard_conforming_strings = off; 'a'; 'b\\'; E'\\'; $$\$$; RESET ALL";
+    let (statements, _) = pieces(&[text.as_bytes()]);
+    let marks: Vec<_> = statements
+        .iter()
+        .map(|one| (one.is_misread(&one.text), one.resets_strings))
+        .collect();
+    let (plain, marked, resets) = ((false, false), (true, false), (false, true));
+    assert_eq!(marks, [plain, plain, plain, marked, marked, marked, resets]);
+    let of = |text: &str| {
+        split(&format!("SET standard_conforming_strings = off; {text}")).expect(text)[1]
+            .fingerprint()
+    };
+    // Its layout cannot be told from its strings.
+    assert_ne!(of(r"SELECT 'a\'  b'"), of(r"SELECT 'a\' b'"));
+    assert_eq!(of("SELECT  1"), of("SELECT 1"));
+}
+
+#[test]
+fn a_transaction_takes_its_local_setting_along() {
+    let text = r"SET LOCAL standard_conforming_strings = off; 'a\''";
+    let mut splitter = Splitter::in_transaction();
+    let mut count = 0;
+    let mut sink = |_: Piece<'_>| {
+        count += 1;
+        Ok::<_, SplitError>(())
+    };
+    splitter.push(text.as_bytes(), &mut sink).expect("whole");
+    splitter.finish(&mut sink).expect("whole");
+    assert_eq!(count, 2);
+    let error = split(text).expect_err("outside of one it is a warning");
+    assert_eq!(error.kind, SplitErrorKind::UnterminatedString);
+}
+
+#[test]
+fn binary_data_is_refused() {
+    for copy in [
+        "COPY t FROM STDIN (FORMAT binary)",
+        "copy \"binary\" from stdin with (freeze, Format 'BINARY')",
+        "COPY t (a) FROM STDIN WITH (FREEZE, \"format\" \"binary\")",
+        "COPY t FROM STDIN BINARY",
+        "COPY t FROM STDIN WITH BINARY",
+        "COPY BINARY s.t (a) FROM STDIN",
+    ] {
+        let length = copy.len();
+        check(
+            format!("{copy};\nabc"),
+            &format!("error 1:1: binary data cannot stand in a migration at 0..{length}"),
+        );
+    }
+    for copy in [
+        "COPY t FROM STDIN (FORMAT csv, NULL 'binary', FORCE_NULL (format, b))",
+        "COPY s.binary FROM STDIN",
+        "COPY \"binary\" (\"format\", b) FROM STDIN",
+        "COPY t FROM STDIN DELIMITER AS ',' NULL AS 'binary' CSV HEADER QUOTE '!' FORCE NOT NULL a",
+        "COPY t FROM STDIN WITH (FORMAT csv, DELIMITER ',', NULL '', HEADER MATCH, ON_ERROR ignore, LOG_VERBOSITY verbose, ENCODING 'UTF8')",
+        "COPY t FROM STDIN (FORMAT text) WHERE (format = 'x') OR binary(a)",
+    ] {
+        check(
+            format!("{copy};\nabc"),
+            &format!(
+                "1:1 copy {copy:?}\ndata \"abc\" end {0}..{0}",
+                copy.len() + 5
+            ),
+        );
+    }
+    for copy in [
+        "COPY t FROM '/x' (FORMAT binary)",
+        "COPY t TO STDOUT (FORMAT binary)",
+        "COPY t FROM PROGRAM 'x' BINARY",
+    ] {
+        check(copy, &format!("1:1 {copy:?}"));
+    }
 }
 
 #[test]

@@ -43,6 +43,27 @@ fn the_schema_diff_is_written_into_the_header() {
 }
 
 #[test]
+fn that_of_a_partitioned_table_has_the_indexes_of_all_partitions() {
+    let mut case = Case::new();
+    case.project
+        .redact(r"since deployment \d+", "since deployment N");
+    let table = case.added(
+        "create-p.sql",
+        "CREATE TABLE p (a int) PARTITION BY LIST (a);\nCREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);\n",
+    );
+    case.file(
+        "index.sql",
+        &format!("-- segue: begin-concurrent-migration-with: {table}\n\nCREATE INDEX CONCURRENTLY i ON p (a);\n"),
+    );
+    case.add(&["index.sql"]).expect_success();
+    let written = case.redacted("index.sql");
+    for index in ["\"i\"", "\"p1_a_idx\"", "\"parent\": \"public.i\""] {
+        assert!(written.contains(index), "{written}");
+    }
+    case.expect_up_to_date();
+}
+
+#[test]
 fn a_failing_one_leaves_nothing() {
     let case = Case::new();
     let text = index(&case, "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)");

@@ -15,14 +15,16 @@ use segue::migration::Name;
 use segue::postgres::Target;
 use segue::postgres::target::Environment;
 
-use crate::support::{Project, TestDatabase, TestSession, assert_text, wait_for, wait_until};
+use crate::support::{
+    Project, Server, TestDatabase, TestSession, assert_text, wait_for, wait_until,
+};
 
 /// Far longer than a test waits.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
 /// A database, a folder, and the library's `up` run in them.
-pub struct Case {
-    pub database: TestDatabase<'static>,
+pub struct Case<'a> {
+    pub database: TestDatabase<'a>,
     pub project: Project,
 }
 
@@ -64,12 +66,18 @@ impl Running {
     }
 }
 
-impl Case {
-    /// A table `t` with three rows, made by the first migration; `index` is
-    /// the text of a concurrent one.
+impl Case<'static> {
+    /// On the shared server.
     pub fn new() -> Self {
+        Self::on(Server::shared())
+    }
+}
+
+impl<'a> Case<'a> {
+    /// A table `t` with three rows, made by the first migration.
+    pub fn on(server: &'a Server) -> Self {
         let case = Self {
-            database: TestDatabase::new(),
+            database: TestDatabase::on(server),
             project: Project::new(),
         };
         case.project.file(
@@ -116,6 +124,7 @@ impl Case {
                 commit_wait: Duration::from_secs(20),
                 isolation: None,
                 strict: false,
+                fold: false,
                 answers: Answers::new(answers),
             },
             events,
@@ -241,6 +250,34 @@ impl Case {
         });
     }
 
+    /// Runs `up` until the statement that begins so has to wait, and kills
+    /// runner and backend.
+    pub fn dies_while_waiting(&self, beginning: &str) {
+        let running = self.start();
+        let pid = self.wait_for_statement(beginning);
+        running.kill();
+        self.terminate(pid);
+    }
+
+    /// Runs `up` until the statement is done whose end the ledger does not know
+    /// yet, and kills runner and backend there.
+    pub fn dies_before_the_mark(&self) {
+        let gate = self.database.session();
+        gate.run("SELECT pg_advisory_lock(4711)");
+        gate.run(
+            "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN new; END $$;
+             CREATE TRIGGER gate BEFORE UPDATE ON segue.intent FOR EACH ROW WHEN (new.state = 'done') EXECUTE FUNCTION gate()",
+        );
+        self.dies_while_waiting("UPDATE segue.intent");
+        gate.run("DROP TRIGGER gate ON segue.intent; DROP FUNCTION gate()");
+    }
+
+    pub fn terminate(&self, pid: i32) {
+        self.database
+            .run(&format!("SELECT pg_terminate_backend({pid})"));
+        self.wait_until_gone(pid);
+    }
+
     /// A session that has written to `t` and not committed.
     pub fn writer(&self) -> TestSession {
         let session = self.database.session();
@@ -263,6 +300,17 @@ fn tell(event: &Event) -> String {
         Event::StatementSkipped { number, reason, .. } => {
             format!("statement {number} is done: {reason}\n")
         }
+        Event::PartitionBegan {
+            partition,
+            number,
+            of,
+            ..
+        } => format!("partition {number} of {of}: {partition}\n"),
+        Event::BlockRetried { attempt: 1, .. } => "the block is tried again\n".to_owned(),
+        Event::ConnectionLost { .. } => "the connection was lost\n".to_owned(),
+        Event::StatementRetried {
+            number, attempt: 1, ..
+        } => format!("statement {number} is tried again\n"),
         Event::Repaired { what, .. } => format!("repaired: {what}\n"),
         // Waits for another transaction to end are seen or not, as it happens;
         // those for a relation are what is tested.

@@ -220,26 +220,6 @@ fn an_unnamed_index_left_invalid_is_found_by_what_was_there_before() {
 }
 
 #[test]
-fn a_partitioned_table_is_refused_in_advance() {
-    let case = Case::new();
-    case.database
-        .run("CREATE TABLE p (a int) PARTITION BY RANGE (a)");
-    case.standalone("CREATE INDEX CONCURRENTLY i ON p (a);\n");
-    check(
-        &case.up(),
-        "
-        statement 1 of 1
-        error[half-way]: `CREATE INDEX CONCURRENTLY` on `public.p`, which is partitioned
-          --> migrations/2-alone.sql:2:1
-          |
-        2 | CREATE INDEX CONCURRENTLY i ON p (a);
-          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ PostgreSQL refuses this on a partitioned table
-          = help: build it with `CREATE INDEX … ON ONLY public.p`, then `CREATE INDEX CONCURRENTLY` on each partition and `ALTER INDEX … ATTACH PARTITION`
-        ",
-    );
-}
-
-#[test]
 fn a_signal_cancels_a_standalone_build_and_drops_what_it_left() {
     let case = Case::new();
     case.standalone(INDEX);

@@ -3,7 +3,7 @@
 use super::{BUILT, Case, INDEX, check};
 use crate::support::{Project, wait_until};
 
-impl Case {
+impl Case<'_> {
     /// Sets it for all sessions to come.
     fn default(&self, setting: &str) {
         let name = self.database.name();

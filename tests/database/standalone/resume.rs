@@ -157,7 +157,7 @@ fn a_procedure_that_commits_runs_outside_and_is_not_repeated_by_a_guess() {
         2 | CALL p();
           | ^^^^^^^^ not run again by itself
           = note: it commits by itself, so what it did before the error stays
-          = help: look what it has done; if it may run again, add `-- segue: rerunnable` at the top of the file; if it is done, remove it from the file
+          = help: look what it has done; then `segue up --redo 2-alone.sql:1` runs it again, or `segue up --done 2-alone.sql:1` goes on after it; `-- segue: rerunnable` at the top of the file says that it may always run again
         ",
     );
     case.project.file(
@@ -208,37 +208,6 @@ fn statements_that_need_a_lost_temporary_table_are_not_resumed() {
         &case.up(),
         "statement 2 of 2\n2-tail.sql is done\nsettled\n",
     );
-}
-
-#[test]
-fn an_interrupted_statement_that_cannot_be_looked_for_is_reported() {
-    let case = Case::new();
-    case.database.run("CREATE INDEX i ON t (a)");
-    case.concurrent("REINDEX INDEX CONCURRENTLY i;\n");
-    let writer = case.writer();
-    let running = case.start();
-    let pid = case.wait_for_statement("REINDEX INDEX CONCURRENTLY");
-    running.kill();
-    case.database
-        .run(&format!("SELECT pg_terminate_backend({pid})"));
-    case.wait_until_gone(pid);
-    writer.run("COMMIT");
-    let expected = "
-        statement 1 of 1
-        error[half-way]: an earlier try of this statement was interrupted, and whether it was done cannot be known
-          --> migrations/2-tail.sql:2:1
-          |
-        2 | REINDEX INDEX CONCURRENTLY i;
-          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not run again by itself
-          = note: its runner or its connection died while it ran, and segue does not know where to look for its effect
-          = help: look what it has done; if it may run again, add `-- segue: rerunnable` at the top of the file; if it is done, remove it from the file
-        not settled
-        ";
-    check(&case.up(), expected);
-    check(&case.up(), expected);
-    // As it says: what is done is removed from the file.
-    case.concurrent("");
-    check(&case.up(), "2-tail.sql is done\nsettled\n");
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn a_short_lock_timeout_is_retried_until_the_lock_is_free() {
         "
         statement 1 of 1
         waits for 1 session on t
+        statement 1 is tried again
         settled
         ",
     );

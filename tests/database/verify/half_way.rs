@@ -66,6 +66,19 @@ fn an_index_that_is_built() {
 }
 
 #[test]
+fn an_index_of_a_partitioned_table_that_is_built() {
+    check(
+        "CREATE TABLE t (a int, b int) PARTITION BY LIST (a); \
+         CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); \
+         CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (b); \
+         CREATE TABLE t21 PARTITION OF t2 FOR VALUES IN (1);",
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t1_a_idx')",
+        "table public.t, table public.t1",
+    );
+}
+
+#[test]
 fn an_index_that_is_dropped() {
     check(
         "CREATE TABLE t (a int); CREATE INDEX i ON t (a);",

@@ -17,9 +17,6 @@ use crate::rehearsal::torture::{At, Blow, Fault, Hold, Moment, Request, Spot, Wa
 /// Port of the proxy, which names its socket beside the server's.
 const PROXY_PORT: u16 = 5433;
 
-/// How long a statement may take to stop in a phase.
-const STOP_MAX: Duration = Duration::from_millis(1500);
-
 /// How long what a killed run has left goes on beside the next one.
 const BESIDE: Duration = Duration::from_millis(700);
 
@@ -223,7 +220,7 @@ impl<'a> Arena<'a> {
         let mut holder = open().await?;
         self.proxy.go_on();
         while let Some(current) = &holder {
-            let phase = current.holds_up(&control, pid, STOP_MAX).await?;
+            let phase = current.holds_up(&control, pid).await?;
             let Some(phase) = phase else { break };
             phases.push(phase);
             if nth == Some(phases.len()) {

@@ -37,6 +37,7 @@ fn all() -> Vec<Event> {
         ..Blocker::default()
     };
     let plan = Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Equal,
         facts: Vec::new(),
@@ -45,11 +46,16 @@ fn all() -> Vec<Event> {
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
         absent: None,
+        expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
     vec![
         Event::Planned(Box::new(plan)),
         Event::LedgerCreated,
+        Event::LedgerBrought {
+            name: name.clone(),
+            applied: 2,
+        },
         Event::WaitingForBatch {
             holder: holder.clone(),
         },
@@ -86,6 +92,10 @@ fn all() -> Vec<Event> {
                 before: name.clone(),
                 reason: CutReason::LockMemory,
             },
+        },
+        Event::Unfolded {
+            name: name.clone(),
+            reason: "cannot run inside a transaction block".to_owned(),
         },
         Event::ConnectionLost {
             reason: "closed".to_owned(),
@@ -125,6 +135,12 @@ fn all() -> Vec<Event> {
         },
         Event::RoleMade {
             role: "app".to_owned(),
+        },
+        Event::PartitionBegan {
+            name: name.clone(),
+            partition: "public.p".to_owned(),
+            number: 1,
+            of: 2,
         },
         Event::Repaired {
             name: name.clone(),

@@ -14,6 +14,7 @@ fn name(text: &str) -> Name {
 
 fn block(names: &[&str], cut: Option<Cut>, is_last: bool) -> Step {
     Step::Block(Block {
+        folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut,
         brings: None,
@@ -33,6 +34,7 @@ fn tail(text: &str, after: &[&str], progress: Progress) -> TailStep {
 /// A deployment with everything in it.
 fn full() -> Plan {
     Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Behind { pending: 8 },
         facts: vec![Fact::Modified(name("0.sql"))],
@@ -60,6 +62,7 @@ fn full() -> Plan {
         ],
         needs: std::collections::BTreeMap::new(),
         absent: None,
+        expanded: [(name("8-c.sql"), vec!["app.p".to_owned()])].into(),
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),
             after_tail: true,

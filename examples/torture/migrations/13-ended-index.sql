@@ -1,2 +1,2 @@
--- segue: begin-concurrent-migration-with: 07-partner.sql
+-- segue: begin-concurrent-migration-with: 10-partner.sql
 CREATE INDEX CONCURRENTLY person_city ON person (lower(city)) WHERE city IS NOT NULL;

@@ -1,2 +1,2 @@
--- segue: begin-concurrent-migration-with: 07-partner.sql
+-- segue: begin-concurrent-migration-with: 10-partner.sql
 CREATE INDEX CONCURRENTLY visit_length ON visit (length);

@@ -1,3 +1,3 @@
 ALTER TABLE visit ADD COLUMN length int;
 UPDATE visit SET length = length(note);
-INSERT INTO counter VALUES ('07');
+INSERT INTO counter VALUES ('10');

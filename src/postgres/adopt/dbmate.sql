@@ -1,0 +1,3 @@
+SELECT version, version, NULL, NULL, 0, NULL, 'applied'
+  FROM :table
+ ORDER BY version

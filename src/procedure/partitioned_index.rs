@@ -1,0 +1,545 @@
+//! `CREATE INDEX CONCURRENTLY` on a partitioned table, which PostgreSQL
+//! refuses, done partition by partition.
+//!
+//! ```text
+//! CREATE INDEX … ON ONLY table                   the index of the whole, invalid:
+//!                                                partitions made from now on get theirs
+//! each partition that is partitioned itself      CREATE INDEX … ON ONLY partition
+//! each other one                                 CREATE INDEX CONCURRENTLY … ON partition
+//! when all are there                             ALTER INDEX … ATTACH PARTITION
+//! ```
+//!
+//! Attached is at the very end, in one go: the index of the whole becomes valid
+//! when an index is attached and none is missing, and only then is it looked.
+//! Were the last partition detached while its index is built, with all others
+//! attached, it would stay invalid for ever. Until then each index can also be
+//! dropped without the others.
+//!
+//! An index that a partition has already and that PostgreSQL would take for the
+//! plain statement is taken here too.
+
+use super::{Ended, Index, Refusal, create_index};
+
+pub mod name;
+mod order;
+mod refusal;
+
+pub use order::in_order;
+
+/// What an expansion has written down of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// OIDs of the indexes of partitions that it made.
+    pub made: Vec<u32>,
+    /// The partition that was at work last.
+    pub building: Option<Building>,
+}
+
+/// A partition whose index is being built, or was when that was interrupted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Building {
+    /// Its OID.
+    pub partition: u32,
+    /// OIDs of the indexes that it had before.
+    pub indexes_before: Vec<u32>,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// As for any table.
+    pub index: create_index::CreateIndex,
+    /// `UNIQUE`
+    pub unique: bool,
+    /// `ON ONLY`: the index of the whole is all that is wanted.
+    pub only: bool,
+}
+
+/// All that a decision needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// The table, then its partitions, each after the one that it is a
+    /// partition of, in the order in which PostgreSQL goes through them.
+    /// Those about to be detached are left out.
+    pub nodes: Vec<Node>,
+    /// The partition of [`Building`], if it is none any more.
+    pub stray: Option<Node>,
+    /// The indexes that the table had before the first try; `None` before it.
+    pub indexes_before: Option<Vec<u32>>,
+    /// OID of the index of the whole that we made.
+    pub target: Option<u32>,
+    /// What was written down.
+    pub notes: Notes,
+    /// How the last step of this run ended.
+    pub ended: Option<Ended>,
+}
+
+/// A table of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its OID.
+    pub oid: u32,
+    /// Qualified and quoted where needed.
+    pub name: String,
+    /// Its bare name.
+    pub bare_name: String,
+    /// OID of its namespace.
+    pub namespace: u32,
+    /// Which of [`Looked::nodes`] it is a partition of; less than its own
+    /// place. The table's own is 0.
+    pub parent: usize,
+    /// What it is.
+    pub kind: Kind,
+    /// Its indexes, by OID.
+    pub indexes: Vec<Part>,
+    /// Other sessions that hold SHARE UPDATE EXCLUSIVE or more on it.
+    pub holders: Vec<i32>,
+}
+
+/// What a table of the tree is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Partitioned.
+    Partitioned,
+    /// One with rows.
+    Leaf,
+    /// A foreign table: it has no indexes.
+    Foreign,
+}
+
+/// An index of a table of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The index; `is_same` is of the text.
+    pub index: Index,
+    /// OID of the index that it is attached to.
+    pub attached_to: Option<u32>,
+    /// Whether PostgreSQL would take it for a part of the target.
+    pub matches: bool,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it is done.
+    Done {
+        /// Why it counts as done, where it was not simply run.
+        reason: Option<String>,
+    },
+    /// Make the index of the whole, and note it as the target.
+    CreateTarget,
+    /// Make the index of this partition, which is partitioned itself, and note
+    /// it as made.
+    CreateOn {
+        /// Which of [`Looked::nodes`].
+        node: usize,
+    },
+    /// Build the index of this partition concurrently.
+    Build {
+        /// Which of [`Looked::nodes`].
+        node: usize,
+        /// Which of the partitions with rows, from 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Note that nothing is being built, and what has come of it.
+    NoteBuilt {
+        /// The index, if there is one.
+        built: Option<u32>,
+    },
+    /// Wait until these sessions have let go of the table, then look again.
+    WaitFor {
+        /// Qualified and quoted where needed.
+        table: String,
+        /// Their pids; 0 is a prepared transaction.
+        pids: Vec<i32>,
+    },
+    /// Drop this index, of a table with rows, concurrently.
+    Drop {
+        /// Qualified and quoted where needed.
+        index: String,
+        /// Whether it is valid: it is given up, not repaired.
+        was_built: bool,
+    },
+    /// Drop this index of a partitioned table, with what is attached to it.
+    DropWhole {
+        /// Its OID.
+        oid: u32,
+        /// Qualified and quoted where needed.
+        index: String,
+    },
+    /// Build this index anew concurrently: it is attached and invalid.
+    Rebuild {
+        /// Which of [`Looked::nodes`] it belongs to.
+        node: usize,
+        /// Qualified and quoted where needed.
+        index: String,
+    },
+    /// Attach indexes, in this order.
+    Attach {
+        /// Each as (index of the whole, index of the part).
+        pairs: Vec<(String, String)>,
+    },
+    /// In one transaction, under locks: see that nothing is missing, drop the
+    /// target and make it anew on the whole table, which then takes the
+    /// indexes that are there. A foreign table among the partitions keeps an
+    /// index of the whole invalid for ever if its parts are attached one by
+    /// one, since PostgreSQL then waits for the foreign table's.
+    Recreate,
+    /// Report the error that the last step ended with.
+    Fail,
+    /// Report this.
+    Refuse(Refusal),
+}
+
+/// The next step towards the index.
+#[must_use]
+pub fn next(wanted: &Wanted, looked: &Looked) -> Next {
+    let Some(root) = looked.nodes.first() else {
+        // Without a table the server has the words.
+        return Next::CreateTarget;
+    };
+    let Some(target) = looked.target() else {
+        return without_target(wanted, looked, root);
+    };
+    if let Some(next) = looked.settle_building() {
+        return next;
+    }
+    if target.index.is_valid || wanted.only {
+        return Next::Done { reason: None };
+    }
+    if looked.ended == Some(Ended::Failed) {
+        return Next::Fail;
+    }
+    if let Some(refusal) = refuse_foreign(wanted, looked) {
+        return Next::Refuse(refusal);
+    }
+    let tree = Tree::new(looked, target);
+    if let Some(next) = tree.build() {
+        return next;
+    }
+    if tree.has_foreign() {
+        return match tree.in_the_way() {
+            Some(part) => Next::Refuse(refusal::in_the_way(&part.index)),
+            None => Next::Recreate,
+        };
+    }
+    let pairs = tree.attach();
+    if !pairs.is_empty() {
+        return Next::Attach { pairs };
+    }
+    // Nothing to attach, and yet not valid.
+    if tree.is_all_new() {
+        return Next::DropWhole {
+            oid: target.index.oid,
+            index: target.index.qualified.clone(),
+        };
+    }
+    Next::Refuse(refusal::stuck(&target.index))
+}
+
+/// The next step to remove what is half-way, and nothing else.
+#[must_use]
+pub fn settle(looked: &Looked) -> Next {
+    let next = looked.settle_building();
+    next.unwrap_or(Next::Done { reason: None })
+}
+
+/// The next step to remove what an expansion has left that will not go on;
+/// [`Next::Done`] with a reason if something stays.
+#[must_use]
+pub fn clean_up(looked: &Looked) -> Next {
+    if let Some(next) = looked.settle_building() {
+        return next;
+    }
+    let target = looked.target();
+    if target.is_some_and(|target| target.index.is_valid) {
+        // All of it has come to its end.
+        return Next::Done { reason: None };
+    }
+    let is_made = |part: &Part| looked.notes.made.contains(&part.index.oid);
+    let mut wholes: Vec<&Part> = target.into_iter().collect();
+    let mut stays = None;
+    for node in looked.nodes.iter().skip(1).chain(&looked.stray) {
+        for part in &node.indexes {
+            if !is_made(part) || part.attached_to.is_some() {
+                continue;
+            }
+            if node.kind == Kind::Partitioned {
+                wholes.push(part);
+            } else if node.holders.is_empty() {
+                return Next::Drop {
+                    index: part.index.qualified.clone(),
+                    was_built: part.index.is_valid,
+                };
+            } else {
+                return node.wait();
+            }
+        }
+    }
+    for whole in wholes {
+        let tree = Tree::new(looked, whole);
+        if tree.is_all_new() {
+            return Next::DropWhole {
+                oid: whole.index.oid,
+                index: whole.index.qualified.clone(),
+            };
+        }
+        stays.get_or_insert_with(|| refusal::stays(&whole.index));
+    }
+    Next::Done { reason: stays }
+}
+
+/// The index of the whole is not there, or not ours.
+fn without_target(wanted: &Wanted, looked: &Looked, root: &Node) -> Next {
+    let named = wanted.index.name.as_ref().and_then(|name| {
+        let mut parts = root.indexes.iter();
+        parts.find(|part| part.index.name == *name)
+    });
+    let Some(Part { index, .. }) = named else {
+        return match looked.ended {
+            Some(Ended::Failed) => Next::Fail,
+            // `IF NOT EXISTS` asks for the name alone, whosever it is.
+            Some(Ended::Well) => match &wanted.index.name {
+                Some(name) => Next::Refuse(create_index::skipped(name)),
+                None => Next::Fail,
+            },
+            Some(Ended::Curable) | None => match refuse_foreign(wanted, looked) {
+                Some(refusal) => Next::Refuse(refusal),
+                None => Next::CreateTarget,
+            },
+        };
+    };
+    if !index.is_valid && !wanted.only {
+        return Next::Refuse(refusal::leftover(index));
+    }
+    if index.is_same == Some(true) {
+        return Next::Done {
+            reason: Some(format!(
+                "`{}` was there already{}",
+                index.qualified,
+                if index.is_valid {
+                    ", valid and the same"
+                } else {
+                    " and is the same"
+                }
+            )),
+        };
+    }
+    if wanted.index.if_not_exists {
+        return Next::Done {
+            reason: Some(create_index::exists(index)),
+        };
+    }
+    Next::Refuse(create_index::another(&wanted.index, index))
+}
+
+fn refuse_foreign(wanted: &Wanted, looked: &Looked) -> Option<Refusal> {
+    if !wanted.unique || wanted.only {
+        return None;
+    }
+    let is_foreign = |node: &&Node| node.kind == Kind::Foreign;
+    let foreign = looked.nodes.iter().find(is_foreign)?;
+    Some(refusal::foreign(&looked.nodes[0].name, &foreign.name))
+}
+
+impl Looked {
+    fn target(&self) -> Option<&Part> {
+        let target = self.target?;
+        let root = self.nodes.first()?;
+        root.indexes.iter().find(|part| part.index.oid == target)
+    }
+
+    /// What the last build has left.
+    fn settle_building(&self) -> Option<Next> {
+        let building = self.notes.building.as_ref()?;
+        let mut nodes = self.nodes.iter().chain(&self.stray);
+        let node = nodes.find(|node| node.oid == building.partition);
+        let is_comparable = self.target().is_some();
+        let left = node.and_then(|node| {
+            let mut parts = node.indexes.iter();
+            let part = parts.find(|part| {
+                // What is attached belongs to its whole.
+                (part.matches || (!is_comparable && !part.index.is_valid))
+                    && part.attached_to.is_none()
+                    && !building.indexes_before.contains(&part.index.oid)
+            });
+            part.map(|part| (node, part))
+        });
+        Some(match left {
+            None => Next::NoteBuilt { built: None },
+            Some((_, part)) if part.index.is_valid => Next::NoteBuilt {
+                built: Some(part.index.oid),
+            },
+            // Whoever holds the table may be building just this index.
+            Some((node, _)) if !node.holders.is_empty() => node.wait(),
+            Some((_, part)) => Next::Drop {
+                index: part.index.qualified.clone(),
+                was_built: false,
+            },
+        })
+    }
+}
+
+impl Node {
+    fn wait(&self) -> Next {
+        Next::WaitFor {
+            table: self.name.clone(),
+            pids: self.holders.clone(),
+        }
+    }
+}
+
+/// The indexes that belong together.
+struct Tree<'a> {
+    looked: &'a Looked,
+    target: &'a Part,
+    /// Of each node the index that is or will be attached to that of the node
+    /// that it is a partition of.
+    chosen: Vec<Option<&'a Part>>,
+    /// Whether the node matters: not below one whose index is whole already.
+    counts: Vec<bool>,
+}
+
+impl<'a> Tree<'a> {
+    /// The tree below `target`, an index of one of the nodes.
+    fn new(looked: &'a Looked, target: &'a Part) -> Self {
+        let mut tree = Self {
+            looked,
+            target,
+            chosen: Vec::with_capacity(looked.nodes.len()),
+            counts: Vec::with_capacity(looked.nodes.len()),
+        };
+        for (place, node) in looked.nodes.iter().enumerate() {
+            let is_root = node
+                .indexes
+                .iter()
+                .any(|part| part.index.oid == target.index.oid);
+            let above = (place > 0)
+                .then(|| tree.counts[node.parent].then_some(tree.chosen[node.parent]))
+                .flatten();
+            let (counts, chosen) = match above {
+                _ if is_root => (true, Some(target)),
+                // Not below the target.
+                None => (false, None),
+                Some(None) => (true, tree.choose(node, None)),
+                Some(Some(above)) => (
+                    !above.index.is_valid,
+                    tree.choose(node, Some(above.index.oid)),
+                ),
+            };
+            tree.counts.push(counts);
+            tree.chosen.push(chosen);
+        }
+        tree
+    }
+
+    /// The index of `node` that is attached to `above`, or can be. PostgreSQL
+    /// takes the oldest; it takes an invalid one too, which helps nobody.
+    fn choose(&self, node: &'a Node, above: Option<u32>) -> Option<&'a Part> {
+        let is_made = |part: &Part| self.looked.notes.made.contains(&part.index.oid);
+        let attached = node
+            .indexes
+            .iter()
+            .find(|part| above.is_some() && part.attached_to == above);
+        attached.or_else(|| {
+            node.indexes.iter().find(|part| {
+                part.attached_to.is_none()
+                    && part.matches
+                    && (part.index.is_valid || (node.kind == Kind::Partitioned && is_made(part)))
+            })
+        })
+    }
+
+    /// Each node that matters but the first, with its index.
+    fn parts(&self) -> impl DoubleEndedIterator<Item = (usize, &'a Node, Option<&'a Part>)> {
+        let nodes = self.looked.nodes.iter().enumerate().skip(1);
+        let looked = nodes.map(|(place, node)| (place, node, self.chosen[place]));
+        looked
+            .filter(|(place, ..)| self.counts[*place])
+            .filter(|(.., part)| part.is_none_or(|part| part.index.oid != self.target.index.oid))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn has_foreign(&self) -> bool {
+        self.parts().any(|(_, node, _)| node.kind == Kind::Foreign)
+    }
+
+    /// An invalid index that PostgreSQL would take all the same, as it takes
+    /// the oldest that matches.
+    fn in_the_way(&self) -> Option<&'a Part> {
+        self.parts().find_map(|(_, node, chosen)| {
+            let chosen = chosen?;
+            node.indexes.iter().find(|part| {
+                part.matches
+                    && !part.index.is_valid
+                    && part.attached_to.is_none()
+                    && part.index.oid < chosen.index.oid
+            })
+        })
+    }
+
+    /// The first index that is missing.
+    fn build(&self) -> Option<Next> {
+        let leaves: Vec<_> = self
+            .parts()
+            .filter(|(_, node, _)| node.kind == Kind::Leaf)
+            .collect();
+        let built = leaves.iter().filter(|(.., part)| part.is_some()).count();
+        for (place, node, part) in self.parts() {
+            let holders = !node.holders.is_empty();
+            match (node.kind, part) {
+                (Kind::Foreign, _) | (Kind::Partitioned, Some(_)) => {}
+                (Kind::Partitioned, None) => return Some(Next::CreateOn { node: place }),
+                (Kind::Leaf, Some(part)) if part.index.is_valid => {}
+                // A build beside another one on the same table ends in a
+                // deadlock.
+                (Kind::Leaf, _) if holders => return Some(node.wait()),
+                (Kind::Leaf, Some(part)) => {
+                    return Some(Next::Rebuild {
+                        node: place,
+                        index: part.index.qualified.clone(),
+                    });
+                }
+                (Kind::Leaf, None) => {
+                    return Some(Next::Build {
+                        node: place,
+                        number: built + 1,
+                        of: leaves.len(),
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// What can be attached: from the leaves up, since an index of a whole is
+    /// valid only once its parts are attached.
+    fn attach(&self) -> Vec<(String, String)> {
+        let pairs = self.parts().rev().filter_map(|(_, node, part)| {
+            let part = part?;
+            let above = self.chosen[node.parent]?;
+            let is_pending = part.attached_to.is_none();
+            is_pending.then(|| (above.index.qualified.clone(), part.index.qualified.clone()))
+        });
+        pairs.collect()
+    }
+
+    /// Whether nothing is attached, however far below, that was there before:
+    /// what we made, or what PostgreSQL made for a new partition.
+    fn is_all_new(&self) -> bool {
+        let since = self.looked.target.unwrap_or(self.target.index.oid);
+        self.parts().all(|(_, _, part)| {
+            part.is_none_or(|part| {
+                part.attached_to.is_none()
+                    || part.index.oid > since
+                    || self.looked.notes.made.contains(&part.index.oid)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
