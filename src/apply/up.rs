@@ -10,11 +10,14 @@ use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey, Renamed};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
-use crate::postgres::ledger::{Brought, Ledger, Notice};
+use crate::postgres::ledger::{Brought, Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
+mod away;
 mod block;
+pub mod bootstrap;
 mod brought;
+mod elsewhere;
 mod fence;
 mod outside;
 pub(super) mod server;
@@ -45,6 +48,12 @@ struct Runner<'a> {
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
+    /// Connections of migrations' own.
+    elsewhere: away::Connections,
+    /// What ran before this database was there and is recorded nowhere yet.
+    owed: Vec<Kept>,
+    /// What this run did before this database was there.
+    bootstrapped: Vec<Name>,
     /// Whether the control session holds its lock.
     holds_deployment: bool,
     /// Whether that deployment has been made ready.
@@ -164,9 +173,11 @@ impl<'a> Runner<'a> {
         }
     }
 
-    async fn new(run: &'a Run, migrations: Vec<Migration>) -> Result<Self, ApplyError> {
+    async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
-        let control = server::reach(run).await?;
+        // Boxed, as all that is rare and large.
+        let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
+        let control = made.control;
         let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
         let expectation = run
             .verification
@@ -188,6 +199,9 @@ impl<'a> Runner<'a> {
             was_empty: None,
             deployment: None,
             committed: Vec::new(),
+            elsewhere: away::Connections::new(),
+            owed: made.owed,
+            bootstrapped: made.names,
             holds_deployment: false,
             is_announced: false,
             losses: 0,
@@ -218,6 +232,11 @@ impl<'a> Runner<'a> {
     }
 
     async fn up(&mut self) -> Result<Outcome, ApplyError> {
+        if !self.bootstrapped.is_empty() {
+            self.ledger_ready().await?;
+            self.fence().await?;
+            self.fetch_rows().await?;
+        }
         let mut survey = self.survey().await?;
         self.run
             .settings
@@ -240,6 +259,9 @@ impl<'a> Runner<'a> {
             if self.ledger.version().is_none() {
                 // Another run may have brought it while we waited.
                 self.find_ledger().await?;
+            }
+            if self.ledger.version().is_some() {
+                self.fetch_rows().await?;
             }
             survey = self.survey().await?;
             if survey.plan != told {
@@ -322,8 +344,17 @@ impl<'a> Runner<'a> {
         self.begin_deployment(survey).await?;
         for step in &survey.plan.batch {
             let next = match step {
-                Step::Block(block) => self.block(survey, block).await?,
-                Step::Standalone(name) => self.standalone(survey, name).await?,
+                Step::Block(block) => {
+                    let first = block.migrations.first();
+                    match first.and_then(|name| self.connection_of(survey, name)) {
+                        Some(connection) => self.block_away(survey, block, &connection).await?,
+                        None => self.block(survey, block).await?,
+                    }
+                }
+                Step::Standalone(name) => match self.connection_of(survey, name) {
+                    Some(connection) => self.standalone_away(survey, name, &connection).await?,
+                    None => self.standalone(survey, name).await?,
+                },
                 Step::Foreground { concurrent, .. } => {
                     self.foreground(survey, concurrent).await?;
                     Next::PlanAgain
@@ -588,12 +619,12 @@ impl<'a> Runner<'a> {
     fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
         Batch {
             run: self.run,
-            ledger: &self.ledger,
+            ledger: Some(&self.ledger),
             graph: &survey.graph,
             history: &survey.history,
             was_empty: self.was_empty.unwrap_or(false),
             control: &self.control,
-            deployment: self.deployment.unwrap_or_default(),
+            deployment: self.deployment,
             last: survey.last(),
             fingerprint: &survey.fingerprint,
             brought,

@@ -8,7 +8,8 @@ use crate::statement::Brings;
 
 /// The record that `migration` brings when it is applied now.
 pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf> {
-    if migration.kind != Kind::Batch {
+    // In another database it is the record of that one.
+    if migration.kind != Kind::Batch || migration.connection.is_some() {
         return None;
     }
     // Tables and rows may come from two files; those of an older dump into the
@@ -28,7 +29,7 @@ pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf>
 /// What is wrong with the place of those that bring segue's own ledger.
 pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
     let makers = view.graph.migrations().filter_map(|migration| {
-        let is_pending = view.progress(&migration.name).is_open();
+        let is_pending = view.progress(&migration.name).is_open() && migration.connection.is_none();
         let tables = migration.brings(Brings::LedgerTables)?;
         is_pending.then_some((migration, tables))
     });

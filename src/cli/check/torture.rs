@@ -64,6 +64,13 @@ impl FromStr for Points {
     }
 }
 
+impl TortureArgs {
+    /// Whether anything is to be tortured.
+    pub(super) fn is_asked(&self) -> bool {
+        self.torture.is_some()
+    }
+}
+
 /// Tortures what has been examined and found to be well, if that is asked for.
 ///
 /// # Errors
