@@ -18,6 +18,7 @@ mod block;
 pub mod bootstrap;
 mod brought;
 mod elsewhere;
+mod failed;
 mod fence;
 mod outside;
 pub(super) mod server;
@@ -175,7 +176,6 @@ impl<'a> Runner<'a> {
 
     async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
-        // Boxed, as all that is rare and large.
         let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
         let control = made.control;
         let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
@@ -346,12 +346,12 @@ impl<'a> Runner<'a> {
             let next = match step {
                 Step::Block(block) => {
                     let first = block.migrations.first();
-                    match first.and_then(|name| self.connection_of(survey, name)) {
+                    match first.and_then(|name| away::connection_of(survey, name)) {
                         Some(connection) => self.block_away(survey, block, &connection).await?,
                         None => self.block(survey, block).await?,
                     }
                 }
-                Step::Standalone(name) => match self.connection_of(survey, name) {
+                Step::Standalone(name) => match away::connection_of(survey, name) {
                     Some(connection) => self.standalone_away(survey, name, &connection).await?,
                     None => self.standalone(survey, name).await?,
                 },
@@ -566,44 +566,6 @@ impl<'a> Runner<'a> {
             });
         }
         Ok(Outcome::Settled)
-    }
-
-    async fn note_tail_failure(&mut self, survey: &Survey, report: &tail::Report) {
-        let Some(error) = report.first_failure() else {
-            return;
-        };
-        let notice = self.notice(DeploymentState::Failed, survey);
-        // The report says it anyway; the row is for those who look later.
-        if self.control_again().await.is_ok() {
-            let _ = self.ledger.fail_tail(&self.control, &notice, &error).await;
-        }
-    }
-
-    /// Marks the deployment failed, as far as the server can still be reached.
-    async fn note_failure(&mut self, error: &ApplyError) {
-        self.unfence().await;
-        if self.deployment.is_none() {
-            return;
-        }
-        if self.control.is_lost() {
-            // The next run finds out that its runner is gone.
-            let Ok(control) = server::reach(self.run).await else {
-                return;
-            };
-            self.control = control;
-        }
-        let last = self.migrations.iter().map(|one| &one.name).max().cloned();
-        let notice = self.ledger.notice(
-            DeploymentState::Failed,
-            self.deployment.unwrap_or_default(),
-            last.as_ref(),
-            "",
-        );
-        let text = error.to_string();
-        let _ = self
-            .ledger
-            .fail_deployment(&self.control, &notice, &text)
-            .await;
     }
 
     /// The control session, opened again if it was lost.

@@ -139,7 +139,23 @@ fn the_first_migrations_make_the_database() {
         ",
         5,
     );
-    project.segue(&["up"]).expect("", "", 0);
+    project.segue(&["up"]).expect(
+        "",
+        "
+           Not there Database `[database]_app` does not exist yet: it is made by `0-database.sql`
+             Planned 2 migrations in 2 transactions and 1 migration outside a transaction
+             Running `0-database.sql` outside a transaction (pid [pid])
+             Created the ledger, in namespace segue
+        Planned anew 2 migrations in 2 transactions
+                 Ran `1-owner.sql`, 2 statements in [t]
+           Committed 1 migration in [t]
+                 Ran `2-table.sql`, 1 statement in [t]
+           Committed 1 migration in [t]
+               Ready after [t] (deployment 1)
+             Settled after [t] (deployment 1)
+        ",
+        0,
+    );
     let rows = case.app().query(
         "SELECT file, kind, state, deployment, began_at < ended_at, ended_at <= (SELECT min(started_at) FROM segue.deployment) FROM segue.migration ORDER BY file",
     );

@@ -16,6 +16,11 @@ use crate::postgres::Error;
 /// One connection per connection string.
 pub(super) type Connections = BTreeMap<Arc<str>, Elsewhere>;
 
+/// The connection of its own that a migration runs on.
+pub(super) fn connection_of(survey: &Survey, name: &Name) -> Option<Connection> {
+    survey.graph.get(name)?.connection.clone()
+}
+
 /// What runs on a connection.
 enum Step<'a> {
     Block(&'a Block),
@@ -23,11 +28,6 @@ enum Step<'a> {
 }
 
 impl Runner<'_> {
-    /// The connection of its own that a migration runs on.
-    pub(super) fn connection_of(&self, survey: &Survey, name: &Name) -> Option<Connection> {
-        survey.graph.get(name)?.connection.clone()
-    }
-
     pub(super) async fn block_away(
         &mut self,
         survey: &Survey,

@@ -359,9 +359,7 @@ impl Teller {
     fn planned(&mut self, plan: &Plan) -> Vec<Line> {
         let again = std::mem::replace(&mut self.was_planned, true);
         let mut lines = Vec::new();
-        if let Some(text) = absent(plan) {
-            lines.push(Line::notable("Not there", text));
-        }
+        lines.extend(absent(plan).map(|text| Line::notable("Not there", text)));
         // Always the first lines: whoever waits for readiness has to know that
         // it takes as long as an index build.
         for (concurrent, needed_by) in plan.not_ready_before() {
