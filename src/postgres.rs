@@ -292,6 +292,19 @@ impl Session {
         })
     }
 
+    /// Runs `COPY … TO STDOUT` and passes over its data.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn copy_out(&self, sql: &str) -> Result<(), Error> {
+        let stream = self.client.copy_out(sql).await;
+        let mut stream = Box::pin(stream.map_err(|error| self.failed(error))?);
+        while let Some(data) = stream.next().await {
+            data.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
     /// Starts a pipeline: statements are sent before the replies of earlier
     /// ones have come.
     #[must_use]

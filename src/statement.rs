@@ -53,6 +53,8 @@ pub struct Statement {
     pub position: Position,
     /// `COPY … FROM STDIN`: its data follows, see [`Piece::CopyData`].
     pub copy_from_stdin: bool,
+    /// `COPY … TO STDOUT`: the server answers with data.
+    pub copy_to_stdout: bool,
     /// Whether a backslash escapes in its plain `'…'` too, since
     /// `standard_conforming_strings` is off.
     pub strings_escape: bool,

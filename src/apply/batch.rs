@@ -323,6 +323,13 @@ impl<'a> Try<'a> {
             self.drain(pipeline).await?;
         }
         let text = Arc::clone(&placed.text);
+        // Its answer is none that the pipeline takes.
+        if placed.copy_to_stdout {
+            self.drain(pipeline).await?;
+            let session = self.session;
+            let result = self.guard(session.copy_out(&text)).await?;
+            return self.land(Flight::Statement { migration, placed }, result);
+        }
         let leaves_bounds = class.may_change_session && settings::may_leave_bounds(&text);
         pipeline.push(&text, Flight::Statement { migration, placed });
         if leaves_bounds {

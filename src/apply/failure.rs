@@ -24,6 +24,8 @@ pub struct Placed {
     pub line: usize,
     /// See [`Statement::resets_strings`].
     pub resets_strings: bool,
+    /// See [`Statement::copy_to_stdout`].
+    pub copy_to_stdout: bool,
 }
 
 impl Placed {
@@ -41,6 +43,7 @@ impl Placed {
             span: statement.span,
             line: statement.position.line,
             resets_strings: statement.resets_strings,
+            copy_to_stdout: statement.copy_to_stdout,
         }
     }
 

@@ -163,7 +163,7 @@ codes! {
 
     // Running
     HALF_WAY "half-way" Error
-        "A statement that refuses a transaction block was tried before, or something stands in its way that segue did not make. What can be found out by looking is repaired; this is left to you, with what to type."
+        "A statement that refuses a transaction block was tried before, or something stands in its way that segue did not make. What can be found out by looking is repaired; this is left to you, with what to type. Where only you can know whether an interrupted statement is done, `--redo NAME:N` or `--done NAME:N` says so, for that statement and once."
     CHANGED_WHILE_BEGUN "changed-while-begun" Error
         "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
     TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error

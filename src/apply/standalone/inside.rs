@@ -200,6 +200,9 @@ impl Standalone<'_> {
     ) -> Result<Result<(), Error>, StandaloneError> {
         let session = &*self.session;
         let text = &piece.placed.text;
+        if piece.placed.copy_to_stdout {
+            return self.watch.guard(session, session.copy_out(text)).await;
+        }
         if !piece.is_copy {
             let result = self.watch.guard(session, session.execute(text)).await?;
             if piece.placed.resets_strings && result.is_ok() {

@@ -18,7 +18,7 @@ struct Story {
     answer: &'static str,
 }
 
-const INDEXES: &str = "SELECT string_agg(indexrelid::regclass::text || CASE WHEN indisvalid THEN '' ELSE ' invalid' END, ' ' ORDER BY 1) FROM pg_index WHERE indrelid = 't'::regclass";
+const INDEXES: &str = "SELECT string_agg(indexrelid::regclass::text || CASE WHEN indisvalid THEN '' ELSE ' invalid' END, ' ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 't'::regclass";
 const PARTITIONS: &str = "SELECT inhrelid::regclass, inhdetachpending FROM pg_inherits WHERE inhparent = 'p'::regclass ORDER BY 1";
 
 #[test]

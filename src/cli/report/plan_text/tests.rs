@@ -118,7 +118,7 @@ Ready by the COMMIT of step 5.
 
 Tail
   7-c.sql, failed: could not
-  8-c.sql, after `7-c.sql`
+  8-c.sql, after `7-c.sql`, on `app.p` partition by partition
 
 The schema is verified before the last COMMIT, which a mismatch turns into a rollback, and after the tail.
 ",
