@@ -146,10 +146,12 @@ pub async fn run(
             context,
             report,
             place,
+            &migrations,
             &mut examined,
             &interrupt,
         )
         .await?;
+
         let written = if args.write {
             write(context, &mut migrations, &examined, report)?
         } else {
