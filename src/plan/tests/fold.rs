@@ -85,9 +85,9 @@ fn folded_ones_cut_as_others_do() {
         "behind; block ap c* cut by EnumValue; block q last; ready by commit",
     );
     check(
-        "ap, c with ap folds, s standalone, d with ap folds",
+        "ap, c with ap folds, d standalone, e with ap folds",
         "empty",
-        "behind; block ap c*; standalone s; block d* last; ready by commit",
+        "behind; block ap c*; standalone d; block e* last; ready by commit",
     );
 }
 
