@@ -7,7 +7,7 @@ use super::batch::{Announcement, Batch};
 use super::check::Expectation;
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
-use crate::history::{Deployment, DeploymentState, LockKey, Renamed};
+use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Brought, Kept, Ledger, Notice};
@@ -21,6 +21,7 @@ mod elsewhere;
 mod failed;
 mod fence;
 mod outside;
+mod renamed;
 pub(super) mod server;
 mod verify;
 
@@ -156,24 +157,6 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
 }
 
 impl<'a> Runner<'a> {
-    /// Waits until nobody runs a migration under its old name, and gives the
-    /// ledger the new ones.
-    async fn settle_renamed(&mut self) -> Result<Survey, ApplyError> {
-        self.ledger_ready().await?;
-        loop {
-            self.fence().await?;
-            let survey = self.survey().await?;
-            if survey.plan.renamed.is_empty() || self.follow_renamed(&survey).await? {
-                self.unfence().await;
-                return self.survey().await;
-            }
-            self.unfence().await;
-            for Renamed { from, to, .. } in &survey.plan.renamed {
-                tail::wait_for(self.run, &self.ledger, &self.control, from, to).await?;
-            }
-        }
-    }
-
     async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
         let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
@@ -324,18 +307,6 @@ impl<'a> Runner<'a> {
             self.run.events.tell(Event::LedgerCreated);
         }
         Ok(())
-    }
-
-    /// Gives the ledger the names of files that were renamed, unless somebody
-    /// runs one of them; whether it has. The batch's lock is held.
-    async fn follow_renamed(&mut self, survey: &Survey) -> Result<bool, ApplyError> {
-        let renamed = &survey.plan.renamed;
-        if renamed.is_empty() || renamed.iter().any(|one| one.pid.is_some()) {
-            return Ok(false);
-        }
-        let following = self.ledger.rename(&self.control, renamed);
-        following.await.map_err(|error| self.rights(error))?;
-        Ok(true)
     }
 
     /// Runs the steps before readiness and makes the deployment ready.

@@ -156,10 +156,12 @@ pub async fn run(
             context,
             report,
             place,
+            &migrations,
             &mut examined,
             &interrupt,
         )
         .await?;
+
         let written = if args.write {
             write(context, &mut migrations, &examined, report)?
         } else {
