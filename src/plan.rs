@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
 use crate::history::{DeploymentState, History, Progress, Renamed};
 use crate::migration::{Kind, Migration, Name, Snapshots};
+use crate::statement::Kind as StatementKind;
 
 mod batch;
 mod brought;
@@ -53,6 +54,8 @@ pub struct Options {
     pub cuts: BTreeSet<Cut>,
     /// What is known of the expected schema.
     pub expected: ExpectedSchema,
+    /// The database, if it does not exist yet.
+    pub absent: Option<String>,
     /// No concurrent migration is folded.
     pub no_fold: bool,
     /// Concurrent migrations that this run could not fold.
@@ -178,6 +181,18 @@ pub struct Plan {
     /// Of those again, by name: tables that are known to be partitioned, so
     /// that their index is built partition by partition, as written.
     pub expanded: BTreeMap<Name, Vec<String>>,
+    /// The database, if it does not exist yet.
+    pub absent: Option<Absent>,
+}
+
+/// A database that does not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// Its name.
+    pub database: String,
+    /// The migration that makes it, as far as its statements tell; else the
+    /// last of those that run before it is looked for again.
+    pub made_by: Option<Name>,
 }
 
 /// What a migration needs besides the database at hand.
@@ -244,6 +259,7 @@ impl Plan {
             tail,
             checks,
             needs: view.needs(),
+            absent: view.absent(options.absent.as_deref()),
             expanded: BTreeMap::new(),
         })
     }
@@ -315,6 +331,28 @@ impl<'a> View<'a> {
     fn pending_batch(&self) -> impl DoubleEndedIterator<Item = &'a Migration> {
         self.graph.migrations().filter(|migration| {
             migration.kind != Kind::Concurrent && self.progress(&migration.name).is_open()
+        })
+    }
+
+    /// Who makes the database that is not there.
+    fn absent(&self, database: Option<&str>) -> Option<Absent> {
+        let database = database?;
+        let first: Vec<&Migration> = self
+            .pending_batch()
+            .take_while(|migration| migration.connection.is_some())
+            .collect();
+        let makes = |migration: &&&Migration| {
+            let outline = migration.outline.as_ref();
+            let items = outline.map_or(&[][..], |outline| &outline.items);
+            items.iter().any(|item| {
+                let kind = item.digest.as_ref().map(|digest| &digest.kind);
+                matches!(kind, Some(StatementKind::CreateDatabase { name }) if name == database)
+            })
+        };
+        let made_by = first.iter().find(makes).or(first.last());
+        Some(Absent {
+            database: database.to_owned(),
+            made_by: made_by.map(|migration| migration.name.clone()),
         })
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::check::{Checked, Mismatch};
 use super::failure::{Placed, words};
 use super::feed::{Feed, Feeding, feed};
-use super::{ApplyError, Event, Run, Signal};
+use super::{ApplyError, Event, Isolation, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
@@ -34,14 +34,15 @@ pub(super) use verify::BlockCheck;
 /// What a block needs besides its own migrations.
 pub(super) struct Batch<'a> {
     pub(super) run: &'a Run,
-    pub(super) ledger: &'a Ledger,
+    /// Where its rows go; `None` if they cannot be written.
+    pub(super) ledger: Option<&'a Ledger>,
     pub(super) graph: &'a Graph,
     pub(super) history: &'a History,
     /// Whether the database held no relations of its own when the run began.
     pub(super) was_empty: bool,
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
-    pub(super) deployment: i64,
+    pub(super) deployment: Option<i64>,
     /// Name of the folder's last migration.
     pub(super) last: Option<&'a Name>,
     /// Fingerprint of the folder's batch migrations.
@@ -188,7 +189,8 @@ impl<'a> Try<'a> {
         let session = self.session;
         session.conceal(&self.variables());
         let mut pipeline = session.pipeline();
-        for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
+        let begin = Isolation::begin(self.batch.run.settings.isolation);
+        for sql in [self.clean(), begin] {
             pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
         }
         self.statements(&mut pipeline).await?;

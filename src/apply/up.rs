@@ -6,16 +6,20 @@ use super::batch::Announcement;
 use super::check::Expectation;
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
-use crate::history::{Deployment, DeploymentState, LockKey, Renamed};
+use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
-use crate::postgres::ledger::{Ledger, Notice};
+use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
+mod away;
 mod block;
+pub mod bootstrap;
 mod brought;
+mod elsewhere;
 mod fence;
 mod outside;
+mod renamed;
 pub(super) mod server;
 mod verify;
 
@@ -44,6 +48,12 @@ struct Runner<'a> {
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
+    /// Connections of migrations' own.
+    elsewhere: away::Connections,
+    /// What ran before this database was there and is recorded nowhere yet.
+    owed: Vec<Kept>,
+    /// What this run did before this database was there.
+    bootstrapped: Vec<Name>,
     /// Whether the control session holds its lock.
     holds_deployment: bool,
     /// Whether that deployment has been made ready.
@@ -145,27 +155,11 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
 }
 
 impl<'a> Runner<'a> {
-    /// Waits until nobody runs a migration under its old name, and gives the
-    /// ledger the new ones.
-    async fn settle_renamed(&mut self) -> Result<Survey, ApplyError> {
-        self.ledger_ready().await?;
-        loop {
-            self.fence().await?;
-            let survey = self.survey().await?;
-            if survey.plan.renamed.is_empty() || self.follow_renamed(&survey).await? {
-                self.unfence().await;
-                return self.survey().await;
-            }
-            self.unfence().await;
-            for Renamed { from, to, .. } in &survey.plan.renamed {
-                tail::wait_for(self.run, &self.ledger, &self.control, from, to).await?;
-            }
-        }
-    }
-
-    async fn new(run: &'a Run, migrations: Vec<Migration>) -> Result<Self, ApplyError> {
+    async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
-        let control = server::reach(run).await?;
+        // Boxed, as all that is rare and large.
+        let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
+        let control = made.control;
         let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
         let expectation = run
             .verification
@@ -187,6 +181,9 @@ impl<'a> Runner<'a> {
             was_empty: None,
             deployment: None,
             committed: Vec::new(),
+            elsewhere: away::Connections::new(),
+            owed: made.owed,
+            bootstrapped: made.names,
             holds_deployment: false,
             is_announced: false,
             losses: 0,
@@ -217,6 +214,11 @@ impl<'a> Runner<'a> {
     }
 
     async fn up(&mut self) -> Result<Outcome, ApplyError> {
+        if !self.bootstrapped.is_empty() {
+            self.ledger_ready().await?;
+            self.fence().await?;
+            self.fetch_rows().await?;
+        }
         let mut survey = self.survey().await?;
         self.run
             .settings
@@ -239,6 +241,9 @@ impl<'a> Runner<'a> {
             if self.ledger.version().is_none() {
                 // Another run may have brought it while we waited.
                 self.find_ledger().await?;
+            }
+            if self.ledger.version().is_some() {
+                self.fetch_rows().await?;
             }
             survey = self.survey().await?;
             if survey.plan != told {
@@ -303,26 +308,23 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Gives the ledger the names of files that were renamed, unless somebody
-    /// runs one of them; whether it has. The batch's lock is held.
-    async fn follow_renamed(&mut self, survey: &Survey) -> Result<bool, ApplyError> {
-        let renamed = &survey.plan.renamed;
-        if renamed.is_empty() || renamed.iter().any(|one| one.pid.is_some()) {
-            return Ok(false);
-        }
-        let following = self.ledger.rename(&self.control, renamed);
-        following.await.map_err(|error| self.rights(error))?;
-        Ok(true)
-    }
-
     /// Runs the steps before readiness and makes the deployment ready.
     async fn batch_of(&mut self, survey: &Survey) -> Result<Next, ApplyError> {
         self.look_before(survey).await?;
         self.begin_deployment(survey).await?;
         for step in &survey.plan.batch {
             let next = match step {
-                Step::Block(block) => self.block(survey, block).await?,
-                Step::Standalone(name) => self.standalone(survey, name).await?,
+                Step::Block(block) => {
+                    let first = block.migrations.first();
+                    match first.and_then(|name| self.connection_of(survey, name)) {
+                        Some(connection) => self.block_away(survey, block, &connection).await?,
+                        None => self.block(survey, block).await?,
+                    }
+                }
+                Step::Standalone(name) => match self.connection_of(survey, name) {
+                    Some(connection) => self.standalone_away(survey, name, &connection).await?,
+                    None => self.standalone(survey, name).await?,
+                },
                 Step::Foreground { concurrent, .. } => {
                     self.foreground(survey, concurrent).await?;
                     Next::PlanAgain

@@ -59,8 +59,13 @@ pub(super) fn steps(view: &View<'_>, options: &Options) -> Vec<Step> {
     }
     blocks(view, rest, cuts, &mut steps);
     if let Some(Step::Block(block)) = steps.last_mut() {
-        // What is pending after that is not known yet.
-        block.is_last = block.brings.is_none();
+        // What is pending after that is not known yet; and what commits in
+        // another place cannot tell readiness here.
+        let is_here = |name: &Name| {
+            let migration = view.graph.get(name);
+            migration.is_some_and(|migration| migration.connection.is_none())
+        };
+        block.is_last = block.brings.is_none() && block.migrations.iter().all(is_here);
     }
     steps
 }

@@ -8,7 +8,7 @@ use crate::statement::Brings;
 
 /// The record that `migration` brings when it is applied now.
 pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf> {
-    // On another connection it concerns another database.
+    // In another database it is the record of that one.
     if migration.kind != Kind::Batch || migration.connection.is_some() {
         return None;
     }

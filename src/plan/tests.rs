@@ -13,6 +13,9 @@ use crate::text::{Source, Span};
 mod brought;
 use brought::bringing;
 
+mod facts;
+mod fold;
+
 const PID: i32 = 7;
 
 /// A folder from lines like `c with p`, `e ends c d`, `m touches t`,
@@ -255,116 +258,6 @@ fn check(folder: &str, history: &str, expected: &str) {
 fn partner_and_concurrent_pending() {
     check(
         "ap, c with ap",
-        "",
-        "behind; block ap last; ready by commit; tail c Pending",
-    );
-}
-
-#[test]
-fn an_empty_database_folds_all_that_can_be() {
-    check(
-        "ap, c with ap folds, q",
-        "empty",
-        "behind; block ap c* q last; ready by commit",
-    );
-    check(
-        "ap, c with ap, q",
-        "empty",
-        "behind; block ap q last; ready by commit; tail c Pending",
-    );
-    check(
-        "ap, c with ap folds, e ends c",
-        "empty",
-        "behind; block ap c* e last; ready by commit",
-    );
-    check(
-        "ap, c with ap folds",
-        "empty, ap applied, settled",
-        "behind; block c* last; ready by commit",
-    );
-    // What was begun is looked after outside.
-    check(
-        "ap, c with ap folds",
-        "empty, ap applied, settled, c failed",
-        "behind; ready after; tail c Failed(\"why\")",
-    );
-    let options = Options {
-        no_fold: true,
-        ..Options::default()
-    };
-    assert_eq!(
-        outcome("ap, c with ap folds", "empty", &options),
-        "behind; block ap last; ready by commit; tail c Pending"
-    );
-    let options = Options {
-        unfolded: [Name::new("c")].into(),
-        ..Options::default()
-    };
-    assert_eq!(
-        outcome("ap, c with ap folds, d with ap folds", "empty", &options),
-        "behind; block ap d* last; ready by commit; tail c Pending"
-    );
-}
-
-/// The database was empty when the run began, and has been taken into use while
-/// it waited.
-#[test]
-fn what_another_run_has_made_ready_is_in_use() {
-    let options = Options {
-        was_empty: true,
-        ..Options::default()
-    };
-    assert_eq!(
-        outcome("ap, c with ap folds", "ap applied", &options),
-        "behind; block c* last; ready by commit"
-    );
-    assert_eq!(
-        outcome("ap, c with ap folds", "ap applied, ready", &options),
-        "behind; ready already; tail c Pending"
-    );
-}
-
-#[test]
-fn what_may_need_an_unfolded_one_is_not_folded() {
-    check(
-        "ap, c with ap touches t, d with ap folds touches t, e with ap folds touches u",
-        "empty",
-        "behind; block ap e* last; ready by commit; tail c Pending; tail d Pending after c",
-    );
-}
-
-#[test]
-fn folded_ones_cut_as_others_do() {
-    check(
-        "ap, c with ap folds enum, q",
-        "empty",
-        "behind; block ap c* cut by EnumValue; block q last; ready by commit",
-    );
-    check(
-        "ap, c with ap folds, s standalone, d with ap folds",
-        "empty",
-        "behind; block ap c*; standalone s; block d* last; ready by commit",
-    );
-}
-
-#[test]
-fn a_database_in_use_folds_what_is_needed_and_new() {
-    let needed = |ap: &str, c: &str| {
-        let folder = format!("ap {ap}, c with ap folds {c}, e ends c");
-        outcome(&folder, "", &Options::default()).contains("c*")
-    };
-    assert!(needed("makes a.t", "indexes a.t"));
-    assert!(needed("makes t", "indexes t"));
-    assert!(!needed("touches t", "indexes t"));
-    assert!(!needed("makes a.t", "indexes t"));
-    assert!(!needed("makes t", "indexes a.t"));
-    assert!(!needed("makes t moves", "indexes t"));
-    assert!(!needed("makes t", "indexes t moves"));
-    assert!(needed("makes a.t moves", "indexes a.t"));
-    assert!(!needed("makes a.t renames t", "indexes a.t"));
-    // Nobody needs it before readiness.
-    check(
-        "ap makes t, c with ap folds indexes t",
         "",
         "behind; block ap last; ready by commit; tail c Pending",
     );
@@ -644,60 +537,6 @@ fn members_of_the_tail_that_meet_run_one_by_one() {
         "ap, c with ap touches t, d with ap touches t, f with ap touches u",
         "ap applied, settled",
         "behind; ready after; tail c Pending; tail d Pending after c; tail f Pending",
-    );
-}
-
-#[test]
-fn places() {
-    check(
-        "a",
-        "a applied, b applied, settled",
-        "ahead; fact: applied, but not in this folder: `b`; ready already",
-    );
-    check(
-        "a, c",
-        "a applied, b applied, settled",
-        "diverged; fact: applied, but not in this folder: `b`; block c last; ready by commit",
-    );
-    check(
-        "a, c",
-        "c applied, settled",
-        "behind; fact: `a` is older than `c`, which is applied; block a last; ready by commit",
-    );
-    check(
-        "a, b",
-        "a applied, b edited, settled",
-        "equal; fact: the text of `b` has changed since it was applied; ready already",
-    );
-    check(
-        "a, b",
-        "a edited, z applied, settled",
-        "error[another-project]: the ledger knows `a` with another text, and nothing that this folder holds as it is",
-    );
-}
-
-#[test]
-fn what_began_and_is_gone_is_told() {
-    check(
-        "a",
-        "a applied, s interrupted, settled",
-        "equal; fact: `s` began and did not end, and is not in this folder: under another name and with another text its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
-    );
-}
-
-#[test]
-fn strict_refuses_what_is_told_otherwise() {
-    let options = Options {
-        strict: true,
-        ..Options::default()
-    };
-    assert_eq!(
-        outcome("a, c", "c applied, settled", &options),
-        "error[out-of-order]: `a` is older than `c`, which is applied"
-    );
-    assert_eq!(
-        outcome("a", "a applied, b applied, settled", &options),
-        "error[missing-migration]: applied, but not in this folder: `b`"
     );
 }
 

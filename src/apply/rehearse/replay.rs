@@ -6,6 +6,7 @@ use super::{Actor, Database, Events, Outcome, RehearseError, Run, Settings, Unti
 use crate::apply::{self, ApplyError, Event};
 use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
+use crate::postgres::target::Environment;
 
 /// A migration that failed.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ impl Actor<'_> {
         let run = Run {
             target: database.target.clone(),
             connect_wait: stage.connect_wait,
+            // No connection of a file leads anywhere else than to this database.
+            environment: Environment::default(),
             project: stage.project.clone(),
             // Whoever owns the ledger elsewhere, here it is nobody's.
             owner: None,

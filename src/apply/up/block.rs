@@ -173,12 +173,12 @@ impl Runner<'_> {
     fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
         Batch {
             run: self.run,
-            ledger: &self.ledger,
+            ledger: Some(&self.ledger),
             graph: &survey.graph,
             history: &survey.history,
             was_empty: self.was_empty.unwrap_or(false),
             control: &self.control,
-            deployment: self.deployment.unwrap_or_default(),
+            deployment: self.deployment,
             last: survey.last(),
             fingerprint: &survey.fingerprint,
             brought,

@@ -42,6 +42,10 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
         "checks": checks(&plan.checks),
         "edges": edges,
+        "absent": plan.absent.as_ref().map(|absent| json!({
+            "database": absent.database,
+            "made_by": absent.made_by.as_ref().map(Name::as_str),
+        })),
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
         "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })

@@ -10,6 +10,9 @@ use crate::plan::{BeforeReady, Checks, Fact, LedgerOf, Place, Plan, Ready, Step,
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
     let mut text = String::new();
+    if let Some(line) = super::phrase::absent(plan) {
+        let _ = writeln!(text, "{line}.");
+    }
     for (concurrent, needed_by) in plan.not_ready_before() {
         // Writing into a string cannot fail, here and below.
         let _ = writeln!(

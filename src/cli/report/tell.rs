@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{count, cut, left, names, sessions, thousands};
+use super::phrase::{absent, count, cut, left, names, sessions, thousands};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
@@ -359,6 +359,9 @@ impl Teller {
     fn planned(&mut self, plan: &Plan) -> Vec<Line> {
         let again = std::mem::replace(&mut self.was_planned, true);
         let mut lines = Vec::new();
+        if let Some(text) = absent(plan) {
+            lines.push(Line::notable("Not there", text));
+        }
         // Always the first lines: whoever waits for readiness has to know that
         // it takes as long as an index build.
         for (concurrent, needed_by) in plan.not_ready_before() {

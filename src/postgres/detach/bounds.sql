@@ -8,11 +8,17 @@ WITH RECURSIVE partition AS (
     SELECT i.inhparent
       FROM ancestor AS a JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = a.oid
 ), key AS (
-    -- Columns that the bounds are about; null for an expression.
-    SELECT a.attname
+    -- Columns that the bounds are about; null for an expression. Constants of
+    -- other types and collations are folded with their casts.
+    SELECT a.attname,
+           a.attcollation IN (0, 100) AND k.collation IN (0, 100)
+           AND a.atttypid IN ('smallint'::pg_catalog.regtype, 'integer'::pg_catalog.regtype,
+                              'bigint'::pg_catalog.regtype, 'text'::pg_catalog.regtype,
+                              'date'::pg_catalog.regtype, 'timestamp'::pg_catalog.regtype,
+                              'timestamptz'::pg_catalog.regtype, 'uuid'::pg_catalog.regtype) AS is_plain
       FROM ancestor
       JOIN pg_catalog.pg_partitioned_table AS p ON p.partrelid = ancestor.oid
-      CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::pg_catalog.int2[]) AS k (number)
+      CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::pg_catalog.int2[], p.partcollation::pg_catalog.oid[]) AS k (number, collation)
       LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = ancestor.oid AND a.attnum = k.number
      WHERE ancestor.oid <> (SELECT oid FROM partition)
 ), existing AS (
@@ -39,7 +45,7 @@ SELECT name, bounds,
            -- becomes one array, `b = true` becomes `b`, and in expressions
            -- anything. Hash bounds it leaves behind in some minor versions.
            WHEN bounds ~ 'ANY \(|satisfies_hash_partition| (true|false)\)' THEN 'unknown'
-           WHEN EXISTS (SELECT FROM key WHERE attname IS NULL) THEN 'unknown'
+           WHEN EXISTS (SELECT FROM key WHERE attname IS NULL OR NOT is_plain) THEN 'unknown'
            ELSE 'new'
        END
   FROM partition

@@ -45,6 +45,7 @@ fn all() -> Vec<Event> {
         ready: Ready::Already(1),
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };

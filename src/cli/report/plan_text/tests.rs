@@ -61,6 +61,7 @@ fn full() -> Plan {
             tail("8-c.sql", &["7-c.sql"], Progress::Pending),
         ],
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         expanded: [(name("8-c.sql"), vec!["app.p".to_owned()])].into(),
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),

@@ -56,6 +56,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
             })
             .collect(),
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         expanded: std::collections::BTreeMap::new(),
         checks: crate::plan::Checks::Nothing,
     }))
