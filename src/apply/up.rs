@@ -1,16 +1,15 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::batch::{Announcement, Batch};
+use super::batch::Announcement;
 use super::check::Expectation;
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
-use crate::postgres::ledger::{Brought, Kept, Ledger, Notice};
+use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
 mod away;
@@ -547,21 +546,6 @@ impl<'a> Runner<'a> {
             self.holds_deployment = false;
         }
         self.hold_deployment().await
-    }
-
-    fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
-        Batch {
-            run: self.run,
-            ledger: Some(&self.ledger),
-            graph: &survey.graph,
-            history: &survey.history,
-            was_empty: self.was_empty.unwrap_or(false),
-            control: &self.control,
-            deployment: self.deployment,
-            last: survey.last(),
-            fingerprint: &survey.fingerprint,
-            brought,
-        }
     }
 }
 

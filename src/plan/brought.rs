@@ -41,7 +41,7 @@ pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
             diagnostic(tables, format!("`{name}` brings segue's own tables, which this database has already"))
                 .label(tables.span, "would be made a second time")
                 .help("leave them out: `pg_dump --exclude-schema=segue`")
-                .help("a file that is there for fresh databases only is recorded as applied by `segue adopt`")
+                .help(format!("where it is for fresh databases only, `segue adopt --up-to {name} --write` records it, and all before it, as applied here"))
         } else if migration.kind != Kind::Batch {
             diagnostic(
                 tables,
@@ -77,7 +77,8 @@ pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
     }
     let codd = view.pending_batch().filter_map(|migration| {
         let rows = migration.brings(Brings::CoddRows)?;
-        (migration.kind != Kind::Batch).then_some((&migration.name, rows))
+        (migration.kind != Kind::Batch && migration.connection.is_none())
+            .then_some((&migration.name, rows))
     });
     diagnostics.extend(codd.map(|(name, rows)| {
         diagnostic(

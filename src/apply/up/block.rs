@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
 use super::{Next, Runner};
-use crate::apply::batch::{Ended, Try};
+use crate::apply::batch::{Batch, Ended, Try};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
@@ -168,6 +168,21 @@ impl Runner<'_> {
             self.deployment = None;
         }
         Ok(Next::PlanAgain)
+    }
+
+    fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
+        Batch {
+            run: self.run,
+            ledger: Some(&self.ledger),
+            graph: &survey.graph,
+            history: &survey.history,
+            was_empty: self.was_empty.unwrap_or(false),
+            control: &self.control,
+            deployment: self.deployment,
+            last: survey.last(),
+            fingerprint: &survey.fingerprint,
+            brought,
+        }
     }
 
     /// The end of a run that does not know whether its COMMIT happened.
