@@ -4,6 +4,7 @@ use crate::support::{Project, TestDatabase};
 
 mod codd;
 mod fails;
+mod real;
 mod tools;
 mod unadopted;
 mod up_to;
