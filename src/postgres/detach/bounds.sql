@@ -11,14 +11,14 @@ WITH RECURSIVE partition AS (
     -- Columns that the bounds are about; null for an expression. Constants of
     -- other types and collations are folded with their casts.
     SELECT a.attname,
-           a.attcollation IN (0, 100) AND k.collation IN (0, 100)
+           a.attcollation IN (0, 100) AND p.partcollation[k.place::integer - 1] IN (0, 100)
            AND a.atttypid IN ('smallint'::pg_catalog.regtype, 'integer'::pg_catalog.regtype,
                               'bigint'::pg_catalog.regtype, 'text'::pg_catalog.regtype,
                               'date'::pg_catalog.regtype, 'timestamp'::pg_catalog.regtype,
                               'timestamptz'::pg_catalog.regtype, 'uuid'::pg_catalog.regtype) AS is_plain
       FROM ancestor
       JOIN pg_catalog.pg_partitioned_table AS p ON p.partrelid = ancestor.oid
-      CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::pg_catalog.int2[], p.partcollation::pg_catalog.oid[]) AS k (number, collation)
+      CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::pg_catalog.int2[]) WITH ORDINALITY AS k (number, place)
       LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = ancestor.oid AND a.attnum = k.number
      WHERE ancestor.oid <> (SELECT oid FROM partition)
 ), existing AS (
