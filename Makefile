@@ -23,7 +23,7 @@ demo-two:
 test: setup
 	@scripts/with-server cargo nextest run --no-fail-fast
 
-## The tests on PostgreSQL 14 to 18, with the fuzz corpus.
+## The tests on PostgreSQL 14 to 18, more generated files, and some fuzzing.
 test-all: setup
 	@scripts/test-all
 

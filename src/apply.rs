@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::diagnostic::Diagnostic;
-use crate::migration::Name;
+use crate::migration::{Connection, Name};
+use crate::postgres::target::Environment;
 use crate::postgres::{self, Target};
 use crate::schema::Rules;
 
@@ -25,6 +26,7 @@ pub mod check;
 pub mod event;
 mod failure;
 mod feed;
+mod isolation;
 pub mod rehearse;
 mod role;
 pub mod script;
@@ -37,6 +39,7 @@ pub use answer::{Answer, Answers, Verdict};
 pub use check::Mismatch;
 pub use event::Event;
 use event::Weight;
+pub use isolation::Isolation;
 
 /// How far `segue up` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +65,14 @@ pub struct Settings {
     pub concurrent_wait: Duration,
     /// How long to wait for the answer to a COMMIT.
     pub commit_wait: Duration,
+    /// Isolation level of transactions with migrations in them; `None`: the
+    /// database's own.
+    pub isolation: Option<Isolation>,
     /// Refuse what is told otherwise.
     pub strict: bool,
+    /// Run concurrent migrations inside the batch's transaction where nobody is
+    /// held up by it.
+    pub fold: bool,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
 }
@@ -114,6 +123,8 @@ pub struct Run {
     pub target: Target,
     /// How long to wait for a server that is starting.
     pub connect_wait: Duration,
+    /// The surroundings in which migrations' own connection strings are read.
+    pub environment: Environment,
     /// Whose migrations.
     pub project: String,
     /// Role that owns the ledger, as configured.
@@ -126,6 +137,25 @@ pub struct Run {
     pub events: Events,
     /// Signals of the user.
     pub interrupt: Interrupt,
+}
+
+impl Run {
+    /// Where a migration's own connection leads. On a server or in a database
+    /// of segue's own all of them lead to the database at hand.
+    ///
+    /// # Errors
+    /// [`ApplyError::Refused`] if the string cannot be understood.
+    fn place(&self, connection: &Connection) -> Result<Target, ApplyError> {
+        if self.target.is_own() {
+            return Ok(self.target.clone());
+        }
+        Target::resolve(Some(&connection.string), &self.environment).map_err(|error| {
+            ApplyError::Refused {
+                reason: error.to_string(),
+                help: "correct the migration's `connection`".to_owned(),
+            }
+        })
+    }
 }
 
 /// Where events go; cheap to clone.

@@ -174,17 +174,22 @@ fn fault(
         if is_done(history, name) {
             return None;
         }
-        return Some(
-            error(
-                code::UNKNOWN_MIGRATION,
-                format!("no migration is named `{name}`"),
-                role,
-            )
-            .help_if(
+        let error = error(
+            code::UNKNOWN_MIGRATION,
+            format!("no migration is named `{name}`"),
+            role,
+        );
+        let mut renamed = history.renamed.iter();
+        return Some(match renamed.find(|one| one.from == *name) {
+            Some(renamed) => error.help(format!(
+                "its file is named `{}` now: write that",
+                renamed.to
+            )),
+            None => error.help_if(
                 nearest(name.as_str(), by_name.keys().map(Name::as_str)),
                 |near| format!("did you mean `{near}`?"),
             ),
-        );
+        });
     };
     if *name == migration.name {
         return Some(error(

@@ -10,6 +10,10 @@ use sha2::{Digest as _, Sha256};
 use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::schema::Diff;
 
+mod renamed;
+
+pub use renamed::Renamed;
+
 /// What the ledger says of one migration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -173,6 +177,9 @@ pub struct History {
     /// Whether the database holds relations that are not the system's or
     /// segue's.
     pub has_user_relations: bool,
+    /// Migrations that the ledger has under another name; all else here has
+    /// the folder's names. Empty before [`History::follow`].
+    pub renamed: Vec<Renamed>,
 }
 
 /// How far a migration is, locks included.

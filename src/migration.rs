@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::schema::Diff;
-use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind};
+use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, RelationName};
 use crate::text::{Source, Span, Variables};
 
 mod stamp;
@@ -166,9 +166,18 @@ pub struct Outline {
     /// The first statement of each kind that brings a record of what has been
     /// applied, in their order.
     pub brings: Vec<Bringing>,
+    /// That a statement certainly uses an enum value which one before it adds;
+    /// of batch migrations.
+    pub own_value: Option<Box<Diagnostic>>,
+    /// Whether a statement may make an enum, directly or by what it calls.
+    pub may_make_types: bool,
     /// One per statement, of standalone and concurrent migrations; empty for
     /// the others, whose statements may be very many.
     pub items: Vec<Item>,
+    /// Whether a transaction block takes the plain equivalents of all
+    /// statements, as [`fold`](crate::statement::fold) gives them; of concurrent
+    /// migrations.
+    pub folds: bool,
     /// What the statements name; `None` if it was not asked for or a statement
     /// could not be parsed.
     pub relations: Option<Relations>,
@@ -207,6 +216,15 @@ pub struct Relations {
     pub touches: BTreeSet<String>,
     /// Those that come into being, indexes included.
     pub makes: BTreeSet<String>,
+    /// Tables and materialized views that have certainly not been there before,
+    /// as they are written.
+    pub creates: BTreeSet<RelationName>,
+    /// Names that may mean an older relation afterwards, or one that has an
+    /// older one as a part.
+    pub adopts: BTreeSet<String>,
+    /// Whether a name without a namespace may mean another one than at the
+    /// beginning of a session, somewhere in the file.
+    pub moves: bool,
 }
 
 impl Relations {

@@ -9,13 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
-use crate::history::{DeploymentState, History, Progress};
+use crate::history::{DeploymentState, History, Progress, Renamed};
 use crate::migration::{Kind, Migration, Name, Snapshots};
+use crate::statement::Kind as StatementKind;
 
 mod batch;
 mod brought;
 mod check;
+mod enum_value;
 mod fact;
+mod fold;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
 pub use fact::{Fact, Place};
@@ -51,6 +54,15 @@ pub struct Options {
     pub cuts: BTreeSet<Cut>,
     /// What is known of the expected schema.
     pub expected: ExpectedSchema,
+    /// The database, if it does not exist yet.
+    pub absent: Option<String>,
+    /// No concurrent migration is folded.
+    pub no_fold: bool,
+    /// Concurrent migrations that this run could not fold.
+    pub unfolded: BTreeSet<Name>,
+    /// Whether the database had no relations of the user's when this run
+    /// began.
+    pub was_empty: bool,
 }
 
 /// Whose record of what has been applied comes with a migration.
@@ -67,6 +79,9 @@ pub enum LedgerOf {
 pub struct Block {
     /// In order; never empty.
     pub migrations: Vec<Name>,
+    /// Those of them that are concurrent ones, folded into the transaction as
+    /// their plain equivalents.
+    pub folded: BTreeSet<Name>,
     /// Why it ends where it does, if a longer one was possible.
     pub cut: Option<Cut>,
     /// The record that its last migration brings: history is read and the plan
@@ -150,6 +165,8 @@ pub struct Plan {
     pub place: Place,
     /// What has to be told.
     pub facts: Vec<Fact>,
+    /// Names that the ledger takes over before anything else is done.
+    pub renamed: Vec<Renamed>,
     /// Steps before readiness, in order.
     pub batch: Vec<Step>,
     /// How it becomes ready.
@@ -164,6 +181,18 @@ pub struct Plan {
     /// Of those again, by name: tables that are known to be partitioned, so
     /// that their index is built partition by partition, as written.
     pub expanded: BTreeMap<Name, Vec<String>>,
+    /// The database, if it does not exist yet.
+    pub absent: Option<Absent>,
+}
+
+/// A database that does not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// Its name.
+    pub database: String,
+    /// The migration that makes it, as far as its statements tell; else the
+    /// last of those that run before it is looked for again.
+    pub made_by: Option<Name>,
 }
 
 /// What a migration needs besides the database at hand.
@@ -194,24 +223,26 @@ impl Plan {
             project,
         };
         diagnostics.extend(view.contradictions());
+        diagnostics.extend(enum_value::own_values(&view));
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        let batch = batch::steps(&view, &options.cuts);
+        let batch = batch::steps(&view, options);
         let misplaced = brought::misplaced(&view, &batch);
         if !misplaced.is_empty() {
             return Err(misplaced);
         }
-        let foreground: BTreeSet<&Name> = batch
+        let before_ready: BTreeSet<&Name> = batch
             .iter()
-            .filter_map(|step| match step {
+            .flat_map(|step| match step {
                 Step::Foreground { concurrent, .. } | Step::WaitFor { concurrent, .. } => {
-                    Some(concurrent)
+                    std::slice::from_ref(concurrent).iter().collect()
                 }
-                _ => None,
+                Step::Block(block) => block.folded.iter().collect(),
+                Step::Standalone(_) => Vec::new(),
             })
             .collect();
-        let tail = view.tail(&foreground);
+        let tail = view.tail(&before_ready);
         let ready = match batch.last() {
             Some(Step::Block(block)) if block.is_last => Ready::WithLastBlock,
             Some(_) => Ready::AfterBatch,
@@ -222,11 +253,13 @@ impl Plan {
             project: project.to_owned(),
             place,
             facts,
+            renamed: history.renamed.clone(),
             batch,
             ready,
             tail,
             checks,
             needs: view.needs(),
+            absent: view.absent(options.absent.as_deref()),
             expanded: BTreeMap::new(),
         })
     }
@@ -234,7 +267,8 @@ impl Plan {
     /// Whether nothing is left to do but to announce again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.renamed.is_empty()
+            && self.batch.is_empty()
             && self.tail.is_empty()
             && matches!(self.ready, Ready::Already(_) | Ready::Nothing)
     }
@@ -253,6 +287,14 @@ impl Plan {
                 ..
             } => Some((concurrent, needed_by)),
             Step::Block(_) | Step::Standalone(_) => None,
+        })
+    }
+
+    /// The concurrent migrations that are folded into a transaction.
+    pub fn folded(&self) -> impl Iterator<Item = &Name> {
+        self.batch.iter().flat_map(|step| match step {
+            Step::Block(block) => Some(&block.folded).into_iter().flatten(),
+            _ => None.into_iter().flatten(),
         })
     }
 
@@ -289,6 +331,28 @@ impl<'a> View<'a> {
     fn pending_batch(&self) -> impl DoubleEndedIterator<Item = &'a Migration> {
         self.graph.migrations().filter(|migration| {
             migration.kind != Kind::Concurrent && self.progress(&migration.name).is_open()
+        })
+    }
+
+    /// Who makes the database that is not there.
+    fn absent(&self, database: Option<&str>) -> Option<Absent> {
+        let database = database?;
+        let first: Vec<&Migration> = self
+            .pending_batch()
+            .take_while(|migration| migration.connection.is_some())
+            .collect();
+        let makes = |migration: &&&Migration| {
+            let outline = migration.outline.as_ref();
+            let items = outline.map_or(&[][..], |outline| &outline.items);
+            items.iter().any(|item| {
+                let kind = item.digest.as_ref().map(|digest| &digest.kind);
+                matches!(kind, Some(StatementKind::CreateDatabase { name }) if name == database)
+            })
+        };
+        let made_by = first.iter().find(makes).or(first.last());
+        Some(Absent {
+            database: database.to_owned(),
+            made_by: made_by.map(|migration| migration.name.clone()),
         })
     }
 
@@ -380,14 +444,14 @@ impl<'a> View<'a> {
     }
 
     /// Open concurrent migrations that do not run before readiness.
-    fn tail(&self, foreground: &BTreeSet<&Name>) -> Vec<TailStep> {
+    fn tail(&self, before_ready: &BTreeSet<&Name>) -> Vec<TailStep> {
         let open: Vec<&Migration> = self
             .graph
             .migrations()
             .filter(|migration| {
                 migration.kind == Kind::Concurrent
                     && self.progress(&migration.name).is_open()
-                    && !foreground.contains(&migration.name)
+                    && !before_ready.contains(&migration.name)
             })
             .collect();
         let names: BTreeSet<&Name> = open.iter().map(|migration| &migration.name).collect();

@@ -16,6 +16,7 @@ pub mod adopt;
 pub mod autovacuum;
 pub mod connect;
 pub mod contents;
+pub mod detach;
 pub mod error;
 pub mod index;
 pub mod introspect;
@@ -23,6 +24,7 @@ pub mod ledger;
 pub mod listen;
 pub mod lock;
 pub mod object;
+
 pub mod partition;
 pub mod partition_tree;
 pub mod progress;
@@ -31,6 +33,7 @@ pub mod role;
 pub mod rows;
 pub mod scratch;
 pub mod settings;
+pub mod surroundings;
 pub mod target;
 pub mod throwaway;
 pub mod timeouts;
@@ -288,6 +291,19 @@ impl Session {
             sink: Box::pin(sink.map_err(|error| self.failed(error))?),
             secrets: self.secrets.clone(),
         })
+    }
+
+    /// Runs `COPY … TO STDOUT` and passes over its data.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn copy_out(&self, sql: &str) -> Result<(), Error> {
+        let stream = self.client.copy_out(sql).await;
+        let mut stream = Box::pin(stream.map_err(|error| self.failed(error))?);
+        while let Some(data) = stream.next().await {
+            data.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
     }
 
     /// Starts a pipeline: statements are sent before the replies of earlier

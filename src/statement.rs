@@ -16,6 +16,7 @@ mod brings;
 mod class;
 mod digest;
 mod fingerprint;
+mod fold;
 mod lexer;
 mod nesting;
 mod on_only;
@@ -29,8 +30,9 @@ pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
+pub use fold::{Folded, fold};
 pub use on_only::OnOnly;
-pub use parse::{SessionUse, digest, digests, gid, same_index, session_use};
+pub use parse::{SessionUse, digest, digests, gid, reads_enum_value, same_index, session_use};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;
@@ -51,6 +53,8 @@ pub struct Statement {
     pub position: Position,
     /// `COPY … FROM STDIN`: its data follows, see [`Piece::CopyData`].
     pub copy_from_stdin: bool,
+    /// `COPY … TO STDOUT`: the server answers with data.
+    pub copy_to_stdout: bool,
     /// Whether a backslash escapes in its plain `'…'` too, since
     /// `standard_conforming_strings` is off.
     pub strings_escape: bool,

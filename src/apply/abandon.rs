@@ -37,6 +37,13 @@ pub async fn abandon(
     let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
     let is_verified = is_verified(run, &session)?;
     let migration = migrations.iter().find(|migration| migration.name == *name);
+    // The ledger may not have followed its file yet.
+    let mut history = ledger.history(&session).await?;
+    history.follow(&run.project, migrations);
+    let mut renamed = history.renamed.iter();
+    let name = renamed
+        .find(|one| one.to == *name)
+        .map_or(name, |one| &one.from);
     let Some(abandoned) = subject(&session, &ledger, migration, name).await? else {
         return Ok(Abandoned::Already);
     };

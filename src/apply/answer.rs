@@ -91,10 +91,8 @@ impl Answers {
         for (at, answer) in answers.iter().enumerate() {
             let others = &answers[..at];
             if others.iter().any(|other| other.name == answer.name) {
-                return Err(refused(
-                    answer,
-                    format!("`{}` is answered twice", answer.name),
-                ));
+                let reason = format!("`{}` is answered twice", answer.name);
+                return Err(refused(answer, &reason));
             }
             check_one(session, ledger, history, answer).await?;
         }
@@ -109,7 +107,7 @@ async fn check_one(
     answer: &Answer,
 ) -> Result<(), ApplyError> {
     let name = &answer.name;
-    let refuse = |reason: String| Err(refused(answer, reason));
+    let refuse = |reason: String| Err(refused(answer, &reason));
     match history.records.get(name).map(|record| &record.state) {
         Some(State::Begun | State::Failed(_)) => {}
         Some(State::Applied) => return refuse(format!("`{name}` is applied")),
@@ -138,7 +136,7 @@ async fn interrupted(
     Ok(open.map(|intent| intent.statement + 1))
 }
 
-fn refused(answer: &Answer, reason: String) -> ApplyError {
+fn refused(answer: &Answer, reason: &str) -> ApplyError {
     ApplyError::Refused {
         reason: format!(
             "`{} {}:{}` answers a question that is not asked: {reason}",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::check::{Checked, Mismatch};
 use super::failure::{Placed, words};
 use super::feed::{Feed, Feeding, feed};
-use super::{ApplyError, Event, Run, Signal};
+use super::{ApplyError, Event, Isolation, Run, Signal};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::history::History;
@@ -24,22 +24,25 @@ use crate::text::Variables;
 
 mod brought;
 mod commit;
+mod fold;
 mod judge;
 mod verify;
 
+use fold::Unfolded;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
 pub(super) struct Batch<'a> {
     pub(super) run: &'a Run,
-    pub(super) ledger: &'a Ledger,
+    /// Where its rows go; `None` if they cannot be written.
+    pub(super) ledger: Option<&'a Ledger>,
     pub(super) graph: &'a Graph,
     pub(super) history: &'a History,
     /// Whether the database held no relations of its own when the run began.
     pub(super) was_empty: bool,
     /// A second session, to look at what the first one waits for.
     pub(super) control: &'a Session,
-    pub(super) deployment: i64,
+    pub(super) deployment: Option<i64>,
     /// Name of the folder's last migration.
     pub(super) last: Option<&'a Name>,
     /// Fingerprint of the folder's batch migrations.
@@ -70,6 +73,8 @@ pub(super) enum Ended {
     },
     /// Rolled back; it has to be cut.
     Cut(Cut),
+    /// Rolled back; this concurrent migration has to run by itself.
+    Unfold(Unfolded),
     /// Rolled back; deferred triggers have to fire before this migration.
     FireTriggersBefore(Name),
     /// Rolled back; no retry can cure it.
@@ -106,6 +111,7 @@ enum Flight {
 pub(super) struct Try<'a> {
     batch: &'a Batch<'a>,
     session: &'a Session,
+    block: &'a Block,
     migrations: Vec<&'a Migration>,
     /// The record that they bring.
     brings: Option<LedgerOf>,
@@ -143,7 +149,7 @@ impl<'a> Try<'a> {
     pub(super) async fn run(
         batch: &'a Batch<'a>,
         session: &'a Session,
-        block: &Block,
+        block: &'a Block,
         fire_before: &'a [Name],
         cap: Duration,
         announcement: Option<&Announcement>,
@@ -157,6 +163,7 @@ impl<'a> Try<'a> {
         let mut this = Self {
             batch,
             session,
+            block,
             ran: vec![Ran::default(); migrations.len()],
             migrations,
             brings: block.brings,
@@ -182,7 +189,8 @@ impl<'a> Try<'a> {
         let session = self.session;
         session.conceal(&self.variables());
         let mut pipeline = session.pipeline();
-        for sql in [self.clean(), "BEGIN READ WRITE".to_owned()] {
+        let begin = Isolation::begin(self.batch.run.settings.isolation);
+        for sql in [self.clean(), begin] {
             pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
         }
         self.statements(&mut pipeline).await?;
@@ -255,7 +263,11 @@ impl<'a> Try<'a> {
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
                     let is_copy = statement.copy_from_stdin;
                     let variables = &self.migrations[current].variables;
-                    let placed = Placed::new(statement, variables);
+                    let mut placed = Placed::new(statement, variables);
+                    let detached = match self.is_folded(current) {
+                        true => self.plain(pipeline, current, &mut placed).await?,
+                        false => None,
+                    };
                     let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;
                     sets_constraints |= class.keywords == "SET CONSTRAINTS";
@@ -272,6 +284,9 @@ impl<'a> Try<'a> {
                         self.copy(current, placed, &mut feed).await?;
                     } else {
                         self.send(pipeline, current, placed, &class).await?;
+                    }
+                    if let Some(sql) = detached {
+                        pipeline.push(&sql.into(), Flight::Ours { migration: current });
                     }
                 }
                 // Data without its COPY cannot come out of the splitter.
@@ -310,6 +325,13 @@ impl<'a> Try<'a> {
             self.drain(pipeline).await?;
         }
         let text = Arc::clone(&placed.text);
+        // Its answer is none that the pipeline takes.
+        if placed.copy_to_stdout {
+            self.drain(pipeline).await?;
+            let session = self.session;
+            let result = self.guard(session.copy_out(&text)).await?;
+            return self.land(Flight::Statement { migration, placed }, result);
+        }
         let leaves_bounds = class.may_change_session && settings::may_leave_bounds(&text);
         pipeline.push(&text, Flight::Statement { migration, placed });
         if leaves_bounds {

@@ -196,8 +196,9 @@ impl Expectation {
             Checks::Made { .. } => {
                 // What a pending migration needs done is done when the schema
                 // is looked at.
-                let done = plan.not_ready_before().map(|(done, _)| done.clone());
-                let concurrent = self.concurrent(graph, history, &plan.project, &done.collect());
+                let done = plan.not_ready_before().map(|(done, _)| done);
+                let done = done.chain(plan.folded()).cloned().collect();
+                let concurrent = self.concurrent(graph, history, &plan.project, &done);
                 match self.legal(concurrent)? {
                     Ok(legal) => self.put_back(legal),
                     Err(misfits) => {

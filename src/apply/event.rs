@@ -98,6 +98,14 @@ pub enum Event {
         /// Where and why.
         cut: Cut,
     },
+    /// The block was rolled back; a concurrent migration that was folded into
+    /// it runs by itself.
+    Unfolded {
+        /// Which.
+        name: Name,
+        /// Why.
+        reason: String,
+    },
     /// The connection was lost; history is read again before anything runs.
     ConnectionLost {
         /// Why, as far as known.
@@ -325,6 +333,7 @@ impl Event {
             | Self::BlockRetried { .. }
             | Self::StatementRetried { .. }
             | Self::BlockCut { .. }
+            | Self::Unfolded { .. }
             | Self::ConnectionLost { .. }
             | Self::CommitWaits { .. }
             | Self::CommitResolved { .. }

@@ -24,6 +24,8 @@ pub struct Placed {
     pub line: usize,
     /// See [`Statement::resets_strings`].
     pub resets_strings: bool,
+    /// See [`Statement::copy_to_stdout`].
+    pub copy_to_stdout: bool,
 }
 
 impl Placed {
@@ -41,6 +43,7 @@ impl Placed {
             span: statement.span,
             line: statement.position.line,
             resets_strings: statement.resets_strings,
+            copy_to_stdout: statement.copy_to_stdout,
         }
     }
 
@@ -125,7 +128,9 @@ pub fn explain_missing(
         error.message.contains(&format!("\"{name}\""))
     };
     let maker = graph.migrations().find_map(|concurrent| {
+        // What it makes itself, one that is folded does not lack.
         let is_open = concurrent.kind == Kind::Concurrent
+            && concurrent.name != migration.name
             && history.progress(project, &concurrent.name).is_open();
         let relations = concurrent.outline.as_ref()?.relations.as_ref()?;
         let made = relations.makes.iter().find(|name| named(name))?;

@@ -169,6 +169,16 @@ pub async fn rehearse<E: From<RehearseError>>(
             );
         }
     } else {
+        if let Some(fresh) = fresh.as_ref().filter(|_| stage.settings.fold) {
+            if is_shared {
+                server = Server::start(&stage.place, stage.connect_wait).await?;
+            }
+            tell(
+                actor.examined.major,
+                "all migrations on a fresh database, none folded",
+            );
+            actor.unfolded(&mut server, fresh).await?;
+        }
         if is_shared {
             server = Server::start(&stage.place, stage.connect_wait).await?;
         }
@@ -273,7 +283,8 @@ impl Actor<'_> {
         expected: &Expected,
     ) -> Result<Option<Snapshot>, RehearseError> {
         let (began, before) = (Instant::now(), self.examined.findings.len());
-        let deployed = self.deploy(database, self.migrations.len(), Until::Settled);
+        let (files, fold) = (self.migrations.len(), self.stage.settings.fold);
+        let deployed = self.deploy_folding(database, files, Until::Settled, fold);
         let deployed = deployed.await?;
         for failed in deployed.failed {
             let finding = Finding::new(Step::Fresh, failed.diagnostic);
@@ -329,6 +340,39 @@ impl Actor<'_> {
         Ok(Some(first))
     }
 
+    /// All at once and no migration folded, as where a database is in use;
+    /// `folded` is the schema of the fresh database.
+    async fn unfolded(
+        &mut self,
+        server: &mut Server,
+        folded: &Snapshot,
+    ) -> Result<(), RehearseError> {
+        let before = self.examined.findings.len();
+        let database = server.database().await?;
+        let deployed = self.deploy(&database, self.migrations.len(), Until::Settled);
+        let deployed = deployed.await?;
+        if deployed.failed.is_empty() {
+            let unfolded = self.snapshot(&database).await?;
+            let finding = judge::folded(folded, &unfolded);
+            self.examined.findings.extend(finding);
+        }
+        let failed = deployed.failed.into_iter().map(|failed| Failed {
+            diagnostic: failed.diagnostic.note(
+                "folded into the transaction it works; by themselves, as where tables are in use, concurrent migrations run after the batch",
+            ),
+            ..failed
+        });
+        self.told_once(Step::Fresh, failed.collect());
+        server.drop(database).await?;
+        if self.examined.findings.len() > before {
+            let mut seen = self.examined.seen.iter_mut();
+            if let Some(seen) = seen.find(|seen| seen.step == Step::Fresh) {
+                seen.verdict = Verdict::Failed;
+            }
+        }
+        Ok(())
+    }
+
     /// Step by step, with the splits beside it.
     async fn line(
         &mut self,
@@ -346,7 +390,7 @@ impl Actor<'_> {
         for stage in &line.rehearsal.line {
             let deployed = self.deploy(&database, stage.files, Until::Settled).await?;
             if !deployed.failed.is_empty() {
-                self.told_once(deployed.failed);
+                self.told_once(Step::Splits, deployed.failed);
                 stopped = Some(stage.files);
                 break;
             }
@@ -449,7 +493,7 @@ impl Actor<'_> {
             if split.after > 0 {
                 let deployed = self.deploy(&database, split.after, Until::Settled).await?;
                 if !deployed.failed.is_empty() {
-                    self.told_once(deployed.failed);
+                    self.told_once(Step::Splits, deployed.failed);
                     return Ok(());
                 }
             }
@@ -500,17 +544,17 @@ impl Actor<'_> {
         if split.ending.is_some() {
             let files = split.files + 1;
             let deployed = self.deploy(database, files, Until::Settled).await?;
-            self.told_once(deployed.failed);
+            self.told_once(Step::Splits, deployed.failed);
         }
         Ok(())
     }
 
-    /// What failed step by step, unless it was told already.
-    fn told_once(&mut self, failed: Vec<Failed>) {
+    /// What failed in a later replay, unless it was told already.
+    fn told_once(&mut self, step: Step, failed: Vec<Failed>) {
         for Failed { diagnostic, .. } in failed {
             let mut told = self.examined.findings.iter();
             if !told.any(|finding| is_same(&finding.diagnostic, &diagnostic)) {
-                let finding = Finding::new(Step::Splits, diagnostic);
+                let finding = Finding::new(step, diagnostic);
                 self.examined.findings.push(finding);
             }
         }

@@ -8,7 +8,7 @@ use super::failure::{Placed, failure};
 use super::feed::{Feed, Feeding, feed};
 use crate::diagnostic::Diagnostic;
 use crate::files;
-use crate::postgres::{Error, Session, Target};
+use crate::postgres::{Error, Session, Target, settings};
 use crate::statement::OwnedPiece;
 
 /// Why a script ended early; what came before its error stands.
@@ -33,6 +33,7 @@ pub enum ScriptError {
 pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), ScriptError> {
     let script = files::script(path)?.map_err(ScriptError::Failed)?;
     let session = Session::connect(target, wait).await?;
+    session.execute(settings::STRINGS).await?;
     let mut feed = feed(vec![script.clone()]);
     while let Some(next) = feed.recv().await {
         let statement = match next {
@@ -44,6 +45,8 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
         let placed = Placed::new(statement, &script.variables);
         let done = if is_copy {
             copy(&session, &placed.text, &mut feed).await
+        } else if placed.copy_to_stdout {
+            session.copy_out(&placed.text).await
         } else {
             session.execute(&placed.text).await
         };
@@ -53,6 +56,9 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
                 return Err(ScriptError::Failed(Box::new(diagnostic)));
             }
             done => done?,
+        }
+        if placed.resets_strings {
+            session.execute(settings::STRINGS).await?;
         }
     }
     session.close().await;

@@ -59,10 +59,37 @@ pub async fn survey(
     options: &Options,
     expectation: Option<&Expectation>,
 ) -> Result<Survey, ApplyError> {
-    let history = ledger.history(session).await?;
+    let mut history = ledger.history(session).await?;
     if history.ledger.is_none() {
         super::adopt::refuse_another_ledger(session, migrations).await?;
     }
+    history.follow(ledger.project(), &*migrations);
+    let mut survey = plan(history, ledger.project(), migrations, options, expectation)?;
+    survey.plan.expanded = expanded(session, &survey.graph, &survey.history).await?;
+    Ok(survey)
+}
+
+/// As [`survey`], of a database that is not there yet, with what has been done
+/// for it so far.
+///
+/// # Errors
+/// As [`survey`].
+pub fn absent(
+    history: History,
+    project: &str,
+    migrations: &mut [Migration],
+    options: &Options,
+) -> Result<Survey, ApplyError> {
+    plan(history, project, migrations, options, None)
+}
+
+fn plan(
+    history: History,
+    project: &str,
+    migrations: &mut [Migration],
+    options: &Options,
+    expectation: Option<&Expectation>,
+) -> Result<Survey, ApplyError> {
     let mut diagnostics: Vec<Diagnostic> = migrations
         .iter()
         .filter(|migration| is_pending(&history, migration))
@@ -79,9 +106,7 @@ pub async fn survey(
         expected: expectation.map_or_else(ExpectedSchema::default, |one| one.known().clone()),
         ..options.clone()
     };
-    let mut plan =
-        Plan::new(&graph, &history, ledger.project(), &options).map_err(ApplyError::Invalid)?;
-    plan.expanded = expanded(session, &graph, &history).await?;
+    let plan = Plan::new(&graph, &history, project, &options).map_err(ApplyError::Invalid)?;
     if let Some(expectation) = expectation {
         expectation.admit(&plan, &graph, &history)?;
     }

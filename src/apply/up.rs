@@ -1,22 +1,26 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::batch::{Announcement, Batch};
+use super::batch::Announcement;
 use super::check::Expectation;
 use super::survey::{Survey, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
-use crate::postgres::ledger::{Brought, Ledger, Notice};
+use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
+mod away;
 mod block;
+pub mod bootstrap;
 mod brought;
+mod elsewhere;
+mod failed;
 mod fence;
 mod outside;
+mod renamed;
 pub(super) mod server;
 mod verify;
 
@@ -45,6 +49,12 @@ struct Runner<'a> {
     deployment: Option<i64>,
     /// What this run has committed so far.
     committed: Vec<Name>,
+    /// Connections of migrations' own.
+    elsewhere: away::Connections,
+    /// What ran before this database was there and is recorded nowhere yet.
+    owed: Vec<Kept>,
+    /// What this run did before this database was there.
+    bootstrapped: Vec<Name>,
     /// Whether the control session holds its lock.
     holds_deployment: bool,
     /// Whether that deployment has been made ready.
@@ -96,13 +106,18 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
 /// As [`up`].
 pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
-    let survey = runner.survey().await?;
+    // Only the tail runs here, whatever `up` would do with it.
+    runner.options.no_fold = true;
+    let mut survey = runner.survey().await?;
     run.settings
         .answers
         .check(&runner.control, &runner.ledger, &survey.history)
         .await?;
     run.events
         .tell(Event::Planned(Box::new(survey.plan.clone())));
+    if !survey.plan.renamed.is_empty() {
+        survey = Box::pin(runner.settle_renamed()).await?;
+    }
     // A concurrent migration whose partner is pending belongs to a deployment
     // that is still to come.
     let open: Vec<_> = survey
@@ -141,9 +156,10 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
 }
 
 impl<'a> Runner<'a> {
-    async fn new(run: &'a Run, migrations: Vec<Migration>) -> Result<Self, ApplyError> {
+    async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
-        let control = server::reach(run).await?;
+        let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
+        let control = made.control;
         let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
         let expectation = run
             .verification
@@ -158,12 +174,16 @@ impl<'a> Runner<'a> {
             batch: None,
             options: Options {
                 strict: run.settings.strict,
+                no_fold: !run.settings.fold,
                 ..Options::default()
             },
             fire_before: Vec::new(),
             was_empty: None,
             deployment: None,
             committed: Vec::new(),
+            elsewhere: away::Connections::new(),
+            owed: made.owed,
+            bootstrapped: made.names,
             holds_deployment: false,
             is_announced: false,
             losses: 0,
@@ -183,7 +203,8 @@ impl<'a> Runner<'a> {
             self.expectation.as_ref(),
         )
         .await?;
-        self.was_empty
+        self.options.was_empty = *self
+            .was_empty
             .get_or_insert(!survey.history.has_user_relations);
         Ok(survey)
     }
@@ -193,6 +214,11 @@ impl<'a> Runner<'a> {
     }
 
     async fn up(&mut self) -> Result<Outcome, ApplyError> {
+        if !self.bootstrapped.is_empty() {
+            self.ledger_ready().await?;
+            self.fence().await?;
+            self.fetch_rows().await?;
+        }
         let mut survey = self.survey().await?;
         self.run
             .settings
@@ -216,10 +242,17 @@ impl<'a> Runner<'a> {
                 // Another run may have brought it while we waited.
                 self.find_ledger().await?;
             }
+            if self.ledger.version().is_some() {
+                self.fetch_rows().await?;
+            }
             survey = self.survey().await?;
             if survey.plan != told {
                 told = survey.plan.clone();
                 self.run.events.tell(Event::Planned(Box::new(told.clone())));
+            }
+            if self.follow_renamed(&survey).await? {
+                survey = self.survey().await?;
+                told = survey.plan.clone();
             }
             if is_ready(&survey.plan) {
                 break;
@@ -281,8 +314,17 @@ impl<'a> Runner<'a> {
         self.begin_deployment(survey).await?;
         for step in &survey.plan.batch {
             let next = match step {
-                Step::Block(block) => self.block(survey, block).await?,
-                Step::Standalone(name) => self.standalone(survey, name).await?,
+                Step::Block(block) => {
+                    let first = block.migrations.first();
+                    match first.and_then(|name| away::connection_of(survey, name)) {
+                        Some(connection) => self.block_away(survey, block, &connection).await?,
+                        None => self.block(survey, block).await?,
+                    }
+                }
+                Step::Standalone(name) => match away::connection_of(survey, name) {
+                    Some(connection) => self.standalone_away(survey, name, &connection).await?,
+                    None => self.standalone(survey, name).await?,
+                },
                 Step::Foreground { concurrent, .. } => {
                     self.foreground(survey, concurrent).await?;
                     Next::PlanAgain
@@ -496,44 +538,6 @@ impl<'a> Runner<'a> {
         Ok(Outcome::Settled)
     }
 
-    async fn note_tail_failure(&mut self, survey: &Survey, report: &tail::Report) {
-        let Some(error) = report.first_failure() else {
-            return;
-        };
-        let notice = self.notice(DeploymentState::Failed, survey);
-        // The report says it anyway; the row is for those who look later.
-        if self.control_again().await.is_ok() {
-            let _ = self.ledger.fail_tail(&self.control, &notice, &error).await;
-        }
-    }
-
-    /// Marks the deployment failed, as far as the server can still be reached.
-    async fn note_failure(&mut self, error: &ApplyError) {
-        self.unfence().await;
-        if self.deployment.is_none() {
-            return;
-        }
-        if self.control.is_lost() {
-            // The next run finds out that its runner is gone.
-            let Ok(control) = server::reach(self.run).await else {
-                return;
-            };
-            self.control = control;
-        }
-        let last = self.migrations.iter().map(|one| &one.name).max().cloned();
-        let notice = self.ledger.notice(
-            DeploymentState::Failed,
-            self.deployment.unwrap_or_default(),
-            last.as_ref(),
-            "",
-        );
-        let text = error.to_string();
-        let _ = self
-            .ledger
-            .fail_deployment(&self.control, &notice, &text)
-            .await;
-    }
-
     /// The control session, opened again if it was lost.
     async fn control_again(&mut self) -> Result<(), ApplyError> {
         if self.control.is_lost() {
@@ -543,24 +547,9 @@ impl<'a> Runner<'a> {
         }
         self.hold_deployment().await
     }
-
-    fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
-        Batch {
-            run: self.run,
-            ledger: &self.ledger,
-            graph: &survey.graph,
-            history: &survey.history,
-            was_empty: self.was_empty.unwrap_or(false),
-            control: &self.control,
-            deployment: self.deployment.unwrap_or_default(),
-            last: survey.last(),
-            fingerprint: &survey.fingerprint,
-            brought,
-        }
-    }
 }
 
 /// Whether nothing is left before readiness.
 fn is_ready(plan: &Plan) -> bool {
-    plan.batch.is_empty() && matches!(plan.ready, Ready::Already(_))
+    plan.batch.is_empty() && plan.renamed.is_empty() && matches!(plan.ready, Ready::Already(_))
 }

@@ -57,7 +57,9 @@ impl Bounds {
             retry_for: bound(self.retry_for, config.retry_for, minutes(5)),
             concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
             commit_wait: bound(None, config.commit_wait, minutes(10)),
+            isolation: config.isolation.map(|level| level.0),
             strict: strict || config.strict.unwrap_or(false),
+            fold: config.fold.unwrap_or(true),
             answers: Answers::default(),
         }
     }

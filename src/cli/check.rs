@@ -116,6 +116,16 @@ pub async fn run(
         return Ok(Outcome::Invalid);
     }
     let majors = majors(args, context)?;
+    if args.torture.is_asked()
+        && let Some(migration) = migrations.iter().find(|one| one.connection.is_some())
+    {
+        // Its runs are programs of their own, which know of no other place.
+        return Err(Error::usage(format!(
+            "`--torture` would reach the server that `{}` names in `connection`",
+            migration.name
+        ))
+        .help("leave out `--torture`; `segue check` alone reaches no other server"));
+    }
     checked.findings_of_all(unlisted(context, &migrations)?);
     let rules = context.rules();
     let settings = Bounds::default().settings(&context.config().up, Until::Settled, false);
@@ -146,10 +156,12 @@ pub async fn run(
             context,
             report,
             place,
+            &migrations,
             &mut examined,
             &interrupt,
         )
         .await?;
+
         let written = if args.write {
             write(context, &mut migrations, &examined, report)?
         } else {

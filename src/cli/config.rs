@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::duration::HumanDuration;
 use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
+use crate::apply::Isolation;
 use crate::diagnostic::{Diagnostic, code};
 use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
@@ -76,10 +77,31 @@ pub struct Up {
     pub concurrent_wait: Option<HumanDuration>,
     /// `--commit-wait`
     pub commit_wait: Option<HumanDuration>,
+    /// Isolation level of transactions with migrations in them; otherwise the
+    /// database's own.
+    pub isolation: Option<IsolationLevel>,
     /// `--strict`
     pub strict: Option<bool>,
+    /// `fold = false`: `--no-fold`
+    pub fold: Option<bool>,
     /// `--on-mismatch`
     pub on_mismatch: Option<OnMismatchArg>,
+}
+
+/// `"serializable"`, as PostgreSQL has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct IsolationLevel(pub Isolation);
+
+impl TryFrom<String> for IsolationLevel {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Isolation::named(&name).map(Self).ok_or_else(|| {
+            let names = Isolation::NAMES.map(|(name, _)| format!("`{name}`"));
+            format!("`{name}` is no isolation level: {}", names.join(", "))
+        })
+    }
 }
 
 /// Which part of the database's schema is the project's.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{self, Config};
+use super::config::{self, Config, IsolationLevel};
 use super::error::Error;
 use super::global::Global;
 use super::outcome::Outcome;
@@ -44,6 +44,8 @@ pub struct Context {
     config: Config,
     /// Folder of `segue.toml`, from which its paths count.
     base: PathBuf,
+    /// What is odd about it, not told yet.
+    notices: Vec<String>,
 }
 
 /// Tells warnings.
@@ -105,13 +107,28 @@ impl Context {
             }
         }
         let environment = Environment::new(variables, std::env::home_dir());
-        let (config, base) = read_config(global.config.as_deref())?;
+        let (mut config, base) = read_config(global.config.as_deref())?;
+        let isolation = isolation(&environment.variables, &config)?;
+        config.up.isolation = isolation.value;
         Ok(Self {
+            notices: isolation.notice.into_iter().collect(),
             global: global.clone(),
             environment,
             config,
             base,
         })
+    }
+
+    /// The surroundings in which connection strings are read.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// What is odd about the surroundings of a run, for those who run.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// What `segue.toml` says.
@@ -399,7 +416,7 @@ fn is_ours(name: &str) -> bool {
         || name.starts_with("PG")
         || matches!(
             name,
-            "DATABASE_URL" | "CODD_CONNECTION" | "CODD_MIGRATION_DIRS"
+            "DATABASE_URL" | "CODD_CONNECTION" | "CODD_MIGRATION_DIRS" | "CODD_TXN_ISOLATION"
         )
 }
 
@@ -486,6 +503,36 @@ fn folders(
         None => vec![base.join(MIGRATIONS)],
     };
     Chosen::silent(folders)
+}
+
+/// The isolation level of migrations' transactions.
+///
+/// # Errors
+/// A level that codd does not know either.
+fn isolation(
+    variables: &BTreeMap<String, String>,
+    config: &Config,
+) -> Result<Chosen<Option<IsolationLevel>>, Error> {
+    let (None, Some(name)) = (
+        config.up.isolation,
+        variable(variables, "CODD_TXN_ISOLATION"),
+    ) else {
+        return Ok(Chosen::silent(config.up.isolation));
+    };
+    let value = match name {
+        "db-default" => None,
+        name => Some(
+            IsolationLevel::try_from(name.to_owned())
+                .map_err(|error| Error::usage(format!("CODD_TXN_ISOLATION: {error}")))?,
+        ),
+    };
+    Ok(Chosen {
+        value,
+        notice: Some(
+            "the isolation level is that of CODD_TXN_ISOLATION; `[up] isolation` in segue.toml is exact"
+                .to_owned(),
+        ),
+    })
 }
 
 /// The configuration and its folder.

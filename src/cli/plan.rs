@@ -10,10 +10,12 @@ use super::server::ServerArgs;
 use crate::apply::OnMismatch;
 use crate::apply::check::Expectation;
 use crate::apply::survey::{self, Survey};
+use crate::apply::up::bootstrap;
+use crate::history::History;
 use crate::migration::Migration;
 use crate::plan::Options;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{Session, Target};
+use crate::postgres::{self, Session, Target};
 
 /// Show what `up` would do, without doing it
 ///
@@ -27,6 +29,14 @@ pub struct PlanArgs {
     /// Refuse pending files older than applied ones, and applied ones that were changed or are gone
     #[arg(long)]
     pub strict: bool,
+
+    /// Run every concurrent migration by itself, after the transaction
+    ///
+    /// Otherwise one that has to run before readiness anyway, on tables that are new, or any on a
+    /// database without tables, is folded into the batch's transaction: CREATE INDEX in place of
+    /// CREATE INDEX CONCURRENTLY, and the like.
+    #[arg(long)]
+    pub no_fold: bool,
 
     #[command(flatten)]
     pub server: ServerArgs,
@@ -58,6 +68,7 @@ pub async fn run(
     let server = args.server.start(context, report).await?;
     let options = Options {
         strict: args.strict || context.config().up.strict.unwrap_or(false),
+        no_fold: args.no_fold || !context.config().up.fold.unwrap_or(true),
         ..Options::default()
     };
     let surveyed = look(context, server.target(), migrations, &options).await;
@@ -74,13 +85,41 @@ pub async fn run(
     Ok(Outcome::Done)
 }
 
+/// Whether the folder begins with a migration that can run while the database
+/// is not there.
+pub(super) fn makes_database(migrations: &[Migration]) -> bool {
+    let first = migrations
+        .iter()
+        .min_by(|one, other| one.name.cmp(&other.name));
+    first.is_some_and(|first| first.connection.is_some())
+}
+
 async fn look(
     context: &Context,
     target: &Target,
     mut migrations: Vec<Migration>,
     options: &Options,
 ) -> Result<Survey, Error> {
-    let session = Session::connect(target, context.connect_wait()).await?;
+    let session = match Session::connect(target, context.connect_wait()).await {
+        Ok(session) => session,
+        Err(postgres::Error::Connect(error))
+            if makes_database(&migrations) && bootstrap::is_absence(&error) =>
+        {
+            let options = Options {
+                absent: Some(target.database().to_owned()),
+                ..options.clone()
+            };
+            let project = context.project();
+            let history = History::default();
+            return Ok(survey::absent(
+                history,
+                &project,
+                &mut migrations,
+                &options,
+            )?);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let owner = context.owner();
     let ledger = Ledger::find(&session, &context.project(), owner.as_deref()).await?;
     let verification = context.verification(OnMismatch::Fail);

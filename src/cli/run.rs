@@ -49,6 +49,7 @@ pub(super) async fn tell<T>(
     verification: Option<Verification>,
     work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
 ) -> Result<T, Error> {
+    report.notes(context.notices());
     let (events, receiver) = Events::channel();
     let run = Run {
         verification,
@@ -75,6 +76,7 @@ pub(super) fn on(
     Run {
         target: target.clone(),
         connect_wait: context.connect_wait(),
+        environment: context.environment().clone(),
         project: context.project(),
         owner: context.owner(),
         verification: None,

@@ -8,11 +8,14 @@ use clap::Args;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
+use super::plan;
 use super::report::{self, Report, status_text};
 use super::signal;
+use crate::apply::up::bootstrap;
+use crate::history::History;
 use crate::migration::Migration;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{Session, transaction};
+use crate::postgres::{self, Session, transaction};
 
 mod state;
 
@@ -47,7 +50,26 @@ pub async fn run(
 ) -> Result<Outcome, Error> {
     let target = context.target(report)?;
     let migrations = context.valid_migrations(report)?;
-    let session = Session::connect(&target, context.connect_wait()).await?;
+    let session = match Session::connect(&target, context.connect_wait()).await {
+        Ok(session) => session,
+        Err(postgres::Error::Connect(error))
+            if plan::makes_database(&migrations)
+                && bootstrap::is_absence(&error)
+                && !args.watch =>
+        {
+            report.note(&error.to_string());
+            let status = Status::new(
+                &context.project(),
+                &migrations,
+                &History::default(),
+                &BTreeMap::new(),
+                false,
+            );
+            print(args, report, &status)?;
+            return Ok(Outcome::Done);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut status = read(&session, context, &migrations).await?;
     print(args, report, &status)?;
     if args.watch {
@@ -76,14 +98,18 @@ async fn read(
     let owner = context.owner();
     let project = context.project();
     let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
-    let history = ledger.history(session).await?;
+    let mut history = ledger.history(session).await?;
+    history.follow(&project, migrations);
     let progress = match ledger.version() {
         Some(_) => ledger.progress(session).await?,
         None => BTreeMap::new(),
     };
     let progress = progress
         .into_iter()
-        .map(|(name, (row, _))| (name, row))
+        .map(|(name, (row, _))| {
+            let renamed = history.renamed.iter().find(|one| one.from == name);
+            (renamed.map_or(name, |one| one.to.clone()), row)
+        })
         .collect();
     let is_standby = transaction::is_standby(session).await?;
     Ok(Status::new(

@@ -45,6 +45,14 @@ pub struct UpArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// Run every concurrent migration by itself, after the transaction
+    ///
+    /// Otherwise one that has to run before readiness anyway, on tables that are new, or any on a
+    /// database without tables, is folded into the batch's transaction: CREATE INDEX in place of
+    /// CREATE INDEX CONCURRENTLY, and the like.
+    #[arg(long)]
+    pub no_fold: bool,
+
     #[command(flatten)]
     pub answers: AnswerArgs,
 
@@ -79,6 +87,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
     if let Some(bound) = args.commit_wait {
         settings.commit_wait = bound.0;
     }
+    settings.fold &= !args.no_fold;
     settings.answers = args.answers.answers();
     let migrations = context.migrations(report)?;
     let server = args.server.start(context, report).await?;

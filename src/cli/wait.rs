@@ -9,9 +9,11 @@ use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
 use super::outcome::Outcome;
+use super::plan::makes_database;
 use super::report::json::VERSION;
 use super::report::{self, Line, Report};
 use super::signal;
+use crate::apply::up::bootstrap;
 use crate::history::Deployment;
 use crate::migration::Migration;
 use crate::postgres::connect::ConnectError;
@@ -122,7 +124,7 @@ impl Wait<'_> {
         report: &mut Report,
     ) -> Result<Outcome, Error> {
         loop {
-            let session = match self.connect(target).await {
+            let session = match self.connect(target, migrations).await {
                 Ok(session) => session,
                 Err(Broken::Fatal(error)) => return Err(error),
                 Err(Broken::Lost(reason)) => {
@@ -142,11 +144,17 @@ impl Wait<'_> {
         }
     }
 
-    async fn connect(&self, target: &Target) -> Result<Session, Broken> {
+    async fn connect(&self, target: &Target, migrations: &[Migration]) -> Result<Session, Broken> {
         let patience = self.left().min(ANSWER_MAX);
         let connecting = Session::connect(target, Duration::ZERO);
         match tokio::time::timeout(patience, connecting).await {
             Ok(Ok(session)) => Ok(session),
+            // The role that connects may be made by the same migrations.
+            Ok(Err(postgres::Error::Connect(error)))
+                if makes_database(migrations) && bootstrap::is_absence(&error) =>
+            {
+                Err(Broken::Lost(error.to_string()))
+            }
             Ok(Err(error)) => Err(broken(error)),
             Err(_) => Err(Broken::Lost(format!("no answer from {target}"))),
         }
@@ -209,7 +217,10 @@ impl Wait<'_> {
                 Some(found) => found,
                 None => Ledger::find(session, &project, owner.as_deref()).await?,
             };
-            let history = found.history(session).await;
+            let history = found.history(session).await.map(|mut history| {
+                history.follow(&project, migrations);
+                history
+            });
             // It may be made meanwhile.
             *ledger = Some(found).filter(|found| found.version().is_some());
             history

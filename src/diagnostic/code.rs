@@ -156,12 +156,14 @@ codes! {
         "The expected schema is the one that is there when everything is settled, so what a concurrent migration changes, by the schema diff in its header, must be found in it. It is not: a migration with an earlier name that was merged later changes the same object, or the diff or the expected schema was edited by hand. Give the one that interferes a later name, then write both anew with `segue add`."
     TRANSACTION_CONTROL "transaction-control" Error
         "A migration that runs inside the batch's transaction cannot end it: COMMIT, END or ROLLBACK would keep half of the batch. Savepoints and `ROLLBACK TO` are fine; a file that must commit by itself says `-- segue: no-txn`."
+    OWN_ENUM_VALUE "own-enum-value" Error
+        "PostgreSQL does not let a transaction use an enum value that it has added itself (55P04), and a migration is never cut in two. Where another file uses it, segue ends the transaction in between. A file that adds a value and uses it says `-- segue: no-txn`, or is made two files."
     BRINGS_LEDGER "brings-ledger" Error
         "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
 
     // Running
     HALF_WAY "half-way" Error
-        "A statement that refuses a transaction block was tried before, or something stands in its way that segue did not make. What can be found out by looking is repaired; this is left to you, with what to type."
+        "A statement that refuses a transaction block was tried before, or something stands in its way that segue did not make. What can be found out by looking is repaired; this is left to you, with what to type. Where only you can know whether an interrupted statement is done, `--redo NAME:N` or `--done NAME:N` says so, for that statement and once."
     CHANGED_WHILE_BEGUN "changed-while-begun" Error
         "Some statements of the file are done already and are not run again, so the file must still begin with them. Bring their text back; what follows them may be edited."
     TEMPORARY_OBJECTS_LOST "temporary-objects-lost" Error

@@ -104,9 +104,7 @@ pub const TABLE: &[Entry] = &[
     Entry {
         name: "connection",
         page: include_str!("../../directives/connection.md"),
-        availability: Availability::Later {
-            meanwhile: "run this file by hand, with `psql` on that connection, and leave it out of the folder",
-        },
+        availability: Availability::Now,
         kind: Kind::Connection,
         argument: Argument::Needed("URL"),
     },

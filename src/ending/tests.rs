@@ -65,6 +65,7 @@ fn check(changes: &[Diff], touches: &str, makes: &str, expected: &str) {
             relations: Some(Relations {
                 touches: names(touches),
                 makes: names(makes),
+                ..Relations::default()
             }),
             ..Outline::default()
         });

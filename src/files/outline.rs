@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
 use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
-    Brings, Class, Digest, Piece, SplitError, Splitter, Statement, TransactionControl, digests,
-    is_one,
+    Brings, Class, Digest, Kind as StatementKind, Piece, RelationName, SplitError, Splitter,
+    Statement, TransactionControl, digest, digests, fold, is_one, reads_enum_value,
 };
 use crate::text::{Filled, Span};
 
@@ -25,6 +25,10 @@ pub enum Depth {
     /// Parsed, to know what they touch.
     Relations,
 }
+
+/// So many statements of a file are parsed to see whether they use an enum
+/// value of its own.
+const CANDIDATES_MAX: usize = 200;
 
 /// Files above this are not parsed for what they touch: that is not known.
 const PARSED_BYTES_MAX: usize = 4 << 20;
@@ -62,6 +66,10 @@ struct Reading<'a> {
     /// Stretches outside of COPY data that hold one of [`WORDS`].
     suspects: Vec<Span>,
     end: usize,
+    /// Enum values that the statements so far have added: type and value.
+    values: Vec<(RelationName, String)>,
+    /// How many statements after them were parsed for that.
+    candidates: usize,
 }
 
 /// The outline of one migration, and what is wrong with its statements.
@@ -83,6 +91,8 @@ pub(super) fn read_one(
         words: VecDeque::new(),
         suspects: Vec::new(),
         end: 0,
+        values: Vec::new(),
+        candidates: 0,
     };
     let mut splitter = match migration.kind {
         Kind::Batch => Splitter::in_transaction(),
@@ -179,8 +189,13 @@ impl Reading<'_> {
         let text = filled.as_ref().map_or(&statement.text, |one| &one.text);
         let class = Class::of(text);
         self.outline.adds_enum_value |= class.adds_enum_value;
+        self.outline.may_make_types |= may_make_types(&class);
         if self.migration.kind == Kind::Batch {
             self.refuse_control(&statement, text, &class);
+            // What a variable holds is not shown.
+            if filled.is_none() {
+                self.own_value(&statement, &class);
+            }
         }
         if let Some(what) = Brings::of(text)
             && self.outline.brings.iter().all(|one| one.what != what)
@@ -218,6 +233,58 @@ impl Reading<'_> {
             }
             self.texts
                 .push(filled.map_or(statement.text, |filled| filled.text));
+        }
+    }
+
+    /// A value that was added cannot be used before it is committed.
+    fn own_value(&mut self, statement: &Statement, class: &Class) {
+        let text = &statement.text;
+        if class.adds_enum_value {
+            // One that may be there already can be used.
+            if let Some(StatementKind::AlterTypeAddValue {
+                type_name,
+                value,
+                if_not_exists: false,
+            }) = digest(text).map(|digest| digest.kind)
+            {
+                self.values.push((type_name, value));
+            }
+            return;
+        }
+        if self.values.is_empty() {
+            return;
+        }
+        // By another search path a name may be another type.
+        if ["SET", "RESET", "DISCARD"]
+            .iter()
+            .any(|word| class.keywords.starts_with(word))
+            || text.to_ascii_lowercase().contains("set_config")
+        {
+            self.values.retain(|(of, _)| of.namespace.is_some());
+        }
+        let mut values = self
+            .values
+            .iter()
+            .filter(|(_, value)| memmem::find(text.as_bytes(), value.as_bytes()).is_some());
+        // Parsing is for the few that may name one: in a dump's rows any word
+        // may stand.
+        if self.candidates >= CANDIDATES_MAX || values.clone().next().is_none() {
+            return;
+        }
+        self.candidates += 1;
+        let used = values.find(|(of, value)| reads_enum_value(text, of, value));
+        if let (None, Some((of, value))) = (&self.outline.own_value, used) {
+            let source = excerpt(self.migration, statement.span, statement.position.line);
+            self.outline.own_value = Some(Box::new(
+                Diagnostic::new(
+                    code::OWN_ENUM_VALUE,
+                    format!("value `{value}` of `{of}` is used in the file that adds it"),
+                )
+                .source(&source)
+                .label(statement.span, "cannot be used before it is committed")
+                .help("write `-- segue: no-txn` at the top of the file: each statement is then committed by itself")
+                .help("or add the value in a file of its own before this one: the transaction ends between the two"),
+            ));
         }
     }
 
@@ -295,10 +362,11 @@ impl Reading<'_> {
         let is_whole = texts.len() == self.outline.statements;
         if is_whole && digests.iter().all(Option::is_some) {
             let mut relations = Relations::default();
-            for digest in digests.iter().flatten() {
-                relations.add(digest);
+            for (text, digest) in texts.iter().zip(digests.iter().flatten()) {
+                relations.add(text, digest);
             }
             self.outline.relations = Some(relations);
+            self.outline.folds = self.migration.kind == Kind::Concurrent && folds(&texts, &digests);
         }
         for (item, digest) in self.outline.items.iter_mut().zip(digests) {
             item.digest = digest;
@@ -319,8 +387,72 @@ fn line_of(migration: &Migration, offset: usize) -> Option<usize> {
     }
 }
 
+/// Whether a statement may make an enum, going by its keywords.
+fn may_make_types(class: &Class) -> bool {
+    let steady = [
+        "ALTER",
+        "COMMENT",
+        "COPY",
+        "DELETE",
+        "DROP",
+        "GRANT",
+        "INSERT",
+        "MERGE",
+        "REVOKE",
+        "SET",
+        "TRUNCATE",
+        "UPDATE",
+        "CREATE INDEX",
+        "CREATE UNIQUE",
+        "CREATE VIEW",
+        "CREATE POLICY",
+        "CREATE TRIGGER",
+        "CREATE FUNCTION",
+        "CREATE SEQUENCE",
+        "CREATE TABLE",
+    ];
+    !steady.iter().any(|known| {
+        let rest = class.keywords.strip_prefix(known);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    })
+}
+
+/// Whether all statements can run in one transaction with others.
+fn folds(texts: &[&str], digests: &[Option<Digest>]) -> bool {
+    let adds_value = |digest: &Option<Digest>| {
+        let kind = digest.as_ref().map(|digest| &digest.kind);
+        matches!(kind, Some(StatementKind::AlterTypeAddValue { .. }))
+    };
+    // What comes behind it may use it, which only outside is possible.
+    let adds_midway = digests
+        .split_last()
+        .is_some_and(|(_, before)| before.iter().any(adds_value));
+    !adds_midway
+        && texts.iter().zip(digests).all(|(text, digest)| {
+            digest
+                .as_ref()
+                .is_some_and(|digest| fold(text, digest).is_some())
+        })
+}
+
+/// Whether names may mean something else after a statement.
+fn moves(text: &str, digest: &Digest) -> bool {
+    match &digest.kind {
+        StatementKind::Set { setting, .. } => setting.as_ref().is_none_or(|setting| {
+            ["search_path", "role", "session_authorization"].contains(&setting.as_str())
+        }),
+        StatementKind::Vacuum { .. } | StatementKind::RefreshMaterializedView { .. } => false,
+        // `SET SCHEMA 'a'` too is a `SET`; what a function does is not known.
+        _ => Class::of(text).may_change_session,
+    }
+}
+
 impl Relations {
-    fn add(&mut self, digest: &Digest) {
+    fn add(&mut self, text: &str, digest: &Digest) {
+        self.creates.extend(digest.creates.iter().cloned());
+        self.adopts
+            .extend(digest.adopts.iter().map(|relation| relation.name.clone()));
+        self.moves |= moves(text, digest);
         self.touches
             .extend(digest.touches.iter().map(|relation| relation.name.clone()));
         self.makes

@@ -4,15 +4,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::brought;
-use super::{Block, Cut, CutReason, Step, View};
-use crate::history::Progress;
+use super::{Block, Cut, CutReason, Options, Step, View, fold};
+use crate::history::{Progress, Renamed};
 use crate::migration::{Kind, Migration, Name};
 
 /// What has to be done before readiness, in order.
-pub(super) fn steps(view: &View<'_>, cuts: &BTreeSet<Cut>) -> Vec<Step> {
+pub(super) fn steps(view: &View<'_>, options: &Options) -> Vec<Step> {
+    let cuts = &options.cuts;
     let pending: Vec<&Migration> = view.pending_batch().collect();
-    let needed = needed(view, &pending);
+    let mut needed = needed(view, &pending);
+    let folded = fold::folded(view, options, &needed);
+    needed.retain(|concurrent, _| !folded.contains(concurrent));
+    let is_pending = |one: &Migration| match one.kind {
+        Kind::Concurrent => folded.contains(&one.name),
+        Kind::Batch | Kind::Standalone => view.progress(&one.name).is_open(),
+    };
+    let migrations = view.graph.migrations();
+    let pending: Vec<&Migration> = migrations.filter(|one| is_pending(one)).collect();
     let mut steps = Vec::new();
+    // Whoever runs a migration under its old name writes that name when it ends.
+    for Renamed { from, to, pid } in &view.history.renamed {
+        steps.extend(pid.map(|pid| Step::WaitFor {
+            concurrent: from.clone(),
+            needed_by: to.clone(),
+            pid,
+        }));
+    }
     // Waiting comes first: nothing is committed meanwhile, and the rest is
     // planned again afterwards.
     for (concurrent, needed_by) in &needed {
@@ -42,8 +59,13 @@ pub(super) fn steps(view: &View<'_>, cuts: &BTreeSet<Cut>) -> Vec<Step> {
     }
     blocks(view, rest, cuts, &mut steps);
     if let Some(Step::Block(block)) = steps.last_mut() {
-        // What is pending after that is not known yet.
-        block.is_last = block.brings.is_none();
+        // What is pending after that is not known yet; and what commits in
+        // another place cannot tell readiness here.
+        let is_here = |name: &Name| {
+            let migration = view.graph.get(name);
+            migration.is_some_and(|migration| migration.connection.is_none())
+        };
+        block.is_last = block.brings.is_none() && block.migrations.iter().all(is_here);
     }
     steps
 }
@@ -85,7 +107,9 @@ fn blocks(view: &View<'_>, migrations: &[&Migration], cuts: &BTreeSet<Cut>, step
     let mut block: Vec<&Migration> = Vec::new();
     let end = |block: &mut Vec<&Migration>, cut: Option<Cut>, steps: &mut Vec<Step>| {
         if !block.is_empty() {
+            let folded = block.iter().filter(|one| one.kind == Kind::Concurrent);
             steps.push(Step::Block(Block {
+                folded: folded.map(|one| one.name.clone()).collect(),
                 brings: block.last().and_then(|last| brought::brings(view, last)),
                 migrations: block.drain(..).map(|one| one.name.clone()).collect(),
                 cut,

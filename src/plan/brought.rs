@@ -8,7 +8,8 @@ use crate::statement::Brings;
 
 /// The record that `migration` brings when it is applied now.
 pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf> {
-    if migration.kind != Kind::Batch {
+    // In another database it is the record of that one.
+    if migration.kind != Kind::Batch || migration.connection.is_some() {
         return None;
     }
     // Tables and rows may come from two files; those of an older dump into the
@@ -28,7 +29,7 @@ pub(super) fn brings(view: &View<'_>, migration: &Migration) -> Option<LedgerOf>
 /// What is wrong with the place of those that bring segue's own ledger.
 pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
     let makers = view.graph.migrations().filter_map(|migration| {
-        let is_pending = view.progress(&migration.name).is_open();
+        let is_pending = view.progress(&migration.name).is_open() && migration.connection.is_none();
         let tables = migration.brings(Brings::LedgerTables)?;
         is_pending.then_some((migration, tables))
     });
@@ -40,7 +41,7 @@ pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
             diagnostic(tables, format!("`{name}` brings segue's own tables, which this database has already"))
                 .label(tables.span, "would be made a second time")
                 .help("leave them out: `pg_dump --exclude-schema=segue`")
-                .help("a file that is there for fresh databases only is recorded as applied by `segue adopt`")
+                .help(format!("where it is for fresh databases only, `segue adopt --up-to {name} --write` records it, and all before it, as applied here"))
         } else if migration.kind != Kind::Batch {
             diagnostic(
                 tables,
@@ -76,7 +77,8 @@ pub(super) fn misplaced(view: &View<'_>, batch: &[Step]) -> Vec<Diagnostic> {
     }
     let codd = view.pending_batch().filter_map(|migration| {
         let rows = migration.brings(Brings::CoddRows)?;
-        (migration.kind != Kind::Batch).then_some((&migration.name, rows))
+        (migration.kind != Kind::Batch && migration.connection.is_none())
+            .then_some((&migration.name, rows))
     });
     diagnostics.extend(codd.map(|(name, rows)| {
         diagnostic(

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::Graph;
-use crate::history::{History, State};
+use crate::history::{History, Renamed, State};
 use crate::migration::{Kind, Migration, Name};
 
 /// Where a database stands against a folder.
@@ -49,6 +49,13 @@ pub enum Fact {
     /// Begun outside a transaction, not ended, and its file is gone: renamed,
     /// its statements would run again.
     LeftBegun(Name),
+    /// The ledger knows a file by another name; told, never refused.
+    Renamed {
+        /// Its name in the ledger.
+        from: Name,
+        /// Its name now.
+        to: Name,
+    },
 }
 
 /// Place, facts, and what is refused.
@@ -81,7 +88,14 @@ pub(super) fn survey(
         },
     };
 
-    let mut facts = Vec::new();
+    let mut facts: Vec<Fact> = history
+        .renamed
+        .iter()
+        .map(|Renamed { from, to, .. }| Fact::Renamed {
+            from: from.clone(),
+            to: to.clone(),
+        })
+        .collect();
     let newest = history
         .records
         .iter()
@@ -146,12 +160,12 @@ pub(super) fn survey(
             .map(|(name, _)| Fact::LeftBegun(name.clone())),
     );
     if strict {
-        diagnostics.extend(facts.iter().map(|fact| refusal(graph, fact)));
+        diagnostics.extend(facts.iter().filter_map(|fact| refusal(graph, fact)));
     }
     (place, facts, diagnostics)
 }
 
-fn refusal(graph: &Graph, fact: &Fact) -> Diagnostic {
+fn refusal(graph: &Graph, fact: &Fact) -> Option<Diagnostic> {
     let of = |name: &Name, diagnostic: Diagnostic| match graph.get(name) {
         Some(migration) => diagnostic.source(&migration.source),
         None => diagnostic,
@@ -171,8 +185,9 @@ fn refusal(graph: &Graph, fact: &Fact) -> Diagnostic {
             Diagnostic::error(code::MISSING_MIGRATION, fact.to_string())
                 .help("update the folder, or run without `--strict`")
         }
+        Fact::Renamed { .. } => return None,
     };
-    diagnostic.note("refused because of `--strict`")
+    Some(diagnostic.note("refused because of `--strict`"))
 }
 
 impl std::fmt::Display for Fact {
@@ -193,7 +208,11 @@ impl std::fmt::Display for Fact {
             ),
             Self::LeftBegun(name) => write!(
                 formatter,
-                "`{name}` began and did not end, and is not in this folder: under another name its statements run again; bring it back, or give it up by `segue abandon {name}`"
+                "`{name}` began and did not end, and is not in this folder: under another name and with another text its statements run again; bring it back, or give it up by `segue abandon {name}`"
+            ),
+            Self::Renamed { from, to } => write!(
+                formatter,
+                "`{from}` is named `{to}` now, by its text; the ledger follows"
             ),
             Self::Edited(name) => write!(
                 formatter,

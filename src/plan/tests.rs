@@ -5,17 +5,22 @@ use std::sync::Arc;
 
 use super::*;
 use crate::history::{Deployment, LockKey, Record, State};
-use crate::migration::{Checksum, Named, Outline, Relations};
+use crate::migration::{Checksum, Item, Named, Outline, Relations};
 use crate::statement::Brings;
+use crate::statement::{Fingerprint, RelationName, digest};
 use crate::text::{Source, Span};
 
 mod brought;
 use brought::bringing;
 
+mod facts;
+mod fold;
+
 const PID: i32 = 7;
 
 /// A folder from lines like `c with p`, `e ends c d`, `m touches t`,
-/// `s standalone`, `v enum`.
+/// `s standalone`, `v enum`, `c with p folds`; `makes t`, `renames t` and
+/// `indexes t` make a new table, give an old one its name, build an index.
 fn folder(text: &str) -> Vec<Migration> {
     text.split(',')
         .map(str::trim)
@@ -47,7 +52,11 @@ fn folder(text: &str) -> Vec<Migration> {
                     span: Span::new(3, 9),
                 };
                 match (mode, word) {
-                    (_, "with" | "ends" | "touches") => mode = word,
+                    (_, "with" | "ends" | "touches" | "makes" | "renames" | "indexes") => {
+                        mode = word
+                    }
+                    (_, "folds") => outline.folds = true,
+                    (_, "moves") => relations.moves = true,
                     (_, "standalone") => migration.kind = Kind::Standalone,
                     (_, "enum") => outline.adds_enum_value = true,
                     (_, "tables") => outline.brings.push(bringing(Brings::LedgerTables)),
@@ -61,6 +70,24 @@ fn folder(text: &str) -> Vec<Migration> {
                     ("touches", _) => {
                         relations.touches.insert(word.to_owned());
                     }
+                    ("makes", _) => {
+                        relations.touches.insert(word.to_owned());
+                        relations.creates.insert(relation(word));
+                    }
+                    ("renames", _) => {
+                        relations.touches.insert(word.to_owned());
+                        relations.adopts.insert(word.to_owned());
+                    }
+                    ("indexes", _) => {
+                        let sql = format!("CREATE INDEX CONCURRENTLY ON {word} (a)");
+                        relations.touches.insert(relation(word).name);
+                        outline.items.push(Item {
+                            fingerprint: Fingerprint::of(&sql),
+                            span: Span::new(0, 0),
+                            line: 1,
+                            digest: digest(&sql),
+                        });
+                    }
                     _ => panic!("{word}?"),
                 }
             }
@@ -71,9 +98,18 @@ fn folder(text: &str) -> Vec<Migration> {
         .collect()
 }
 
+/// `t` or `namespace.t`.
+fn relation(name: &str) -> RelationName {
+    match name.split_once('.') {
+        Some((namespace, name)) => RelationName::qualified(namespace, name),
+        None => RelationName::bare(name),
+    }
+}
+
 /// A history from lines like `p applied`, `c failed`, `c running`,
 /// `c interrupted`, `c abandoned`, `x edited` (applied with another text), and
-/// `ready` or `settled` for the deployment that applied all of it.
+/// `ready` or `settled` for the deployment that applied all of it; `empty` of a
+/// database without relations.
 fn history(text: &str, folder: &[Migration]) -> History {
     let mut history = History {
         ledger: Some(1),
@@ -105,6 +141,7 @@ fn history(text: &str, folder: &[Migration]) -> History {
             );
         };
         match state {
+            "empty" => history.has_user_relations = false,
             "applied" => add(State::Applied, 1),
             "edited" => add(State::Applied, 2),
             "abandoned" => add(State::Abandoned, 1),
@@ -146,7 +183,11 @@ fn show(plan: &Plan) -> String {
     for step in &plan.batch {
         lines.push(match step {
             Step::Block(block) => {
-                let names: Vec<_> = block.migrations.iter().map(Name::as_str).collect();
+                let shown = |name: &Name| match block.folded.contains(name) {
+                    true => format!("{name}*"),
+                    false => name.to_string(),
+                };
+                let names: Vec<_> = block.migrations.iter().map(shown).collect();
                 let cut = block
                     .cut
                     .as_ref()
@@ -496,60 +537,6 @@ fn members_of_the_tail_that_meet_run_one_by_one() {
         "ap, c with ap touches t, d with ap touches t, f with ap touches u",
         "ap applied, settled",
         "behind; ready after; tail c Pending; tail d Pending after c; tail f Pending",
-    );
-}
-
-#[test]
-fn places() {
-    check(
-        "a",
-        "a applied, b applied, settled",
-        "ahead; fact: applied, but not in this folder: `b`; ready already",
-    );
-    check(
-        "a, c",
-        "a applied, b applied, settled",
-        "diverged; fact: applied, but not in this folder: `b`; block c last; ready by commit",
-    );
-    check(
-        "a, c",
-        "c applied, settled",
-        "behind; fact: `a` is older than `c`, which is applied; block a last; ready by commit",
-    );
-    check(
-        "a, b",
-        "a applied, b edited, settled",
-        "equal; fact: the text of `b` has changed since it was applied; ready already",
-    );
-    check(
-        "a, b",
-        "a edited, z applied, settled",
-        "error[another-project]: the ledger knows `a` with another text, and nothing that this folder holds as it is",
-    );
-}
-
-#[test]
-fn what_began_and_is_gone_is_told() {
-    check(
-        "a",
-        "a applied, s interrupted, settled",
-        "equal; fact: `s` began and did not end, and is not in this folder: under another name its statements run again; bring it back, or give it up by `segue abandon s`; ready already",
-    );
-}
-
-#[test]
-fn strict_refuses_what_is_told_otherwise() {
-    let options = Options {
-        strict: true,
-        ..Options::default()
-    };
-    assert_eq!(
-        outcome("a, c", "c applied, settled", &options),
-        "error[out-of-order]: `a` is older than `c`, which is applied"
-    );
-    assert_eq!(
-        outcome("a", "a applied, b applied, settled", &options),
-        "error[missing-migration]: applied, but not in this folder: `b`"
     );
 }
 

@@ -17,8 +17,10 @@ mod adopt;
 mod brought;
 mod done;
 mod expansion;
+mod handed_over;
 mod intent;
 mod progress;
+mod rename;
 mod rewrite;
 mod snapshot;
 mod write;
@@ -26,6 +28,7 @@ mod write;
 pub use adopt::Adopted;
 pub use brought::Brought;
 pub use expansion::Made;
+pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 

@@ -3,7 +3,7 @@
 //! at that very moment.
 //!
 //! It listens on a Unix socket beside the server's own, in the folder that only
-//! the server's user can enter.
+//! the server's user can enter, and that is removed with the server.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -28,7 +28,6 @@ pub struct Proxy {
     shared: Arc<Shared>,
     sprung: mpsc::UnboundedReceiver<Sprung>,
     acceptor: tokio::task::JoinHandle<()>,
-    path: PathBuf,
 }
 
 /// Where a proxy has stopped.
@@ -119,7 +118,6 @@ impl Proxy {
             shared,
             sprung,
             acceptor,
-            path: path.to_owned(),
         })
     }
 
@@ -183,7 +181,6 @@ impl Drop for Proxy {
         self.acceptor.abort();
         self.cut_all();
         self.go_on();
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 

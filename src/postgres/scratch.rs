@@ -77,7 +77,7 @@ impl Scratch {
     /// Where it is: as the target that it was made with, in this database.
     #[must_use]
     pub fn target(&self) -> Target {
-        self.keeper.target().with_database(&self.name)
+        self.keeper.target().with_database(&self.name).own()
     }
 
     /// Drops it, ending whoever is connected to it.

@@ -36,7 +36,7 @@ const APPLICATION_NAME: &str = "segue";
 
 /// What surrounds the process, handed in by the command line.
 ///
-/// No `Debug`: the variables may hold `PGPASSWORD`.
+/// `Debug` does not show the variables: they may hold `PGPASSWORD`.
 #[derive(Clone, Default)]
 pub struct Environment {
     /// Environment variables by name.
@@ -68,6 +68,15 @@ impl Environment {
     }
 }
 
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Everything needed to reach a server, made once from arguments and
 /// environment.
 ///
@@ -83,6 +92,7 @@ pub struct Target {
     options: Options,
     warnings: Vec<String>,
     is_disposable: bool,
+    is_own: bool,
 }
 
 impl Target {
@@ -121,6 +131,7 @@ impl Target {
             options,
             warnings: warning.into_iter().collect(),
             is_disposable: false,
+            is_own: false,
         })
     }
 
@@ -166,7 +177,22 @@ impl Target {
     #[must_use]
     pub fn disposable(mut self) -> Self {
         self.is_disposable = true;
+        self.own()
+    }
+
+    /// The same, in a database that segue has made for the occasion.
+    #[must_use]
+    pub fn own(mut self) -> Self {
+        self.is_own = true;
         self
+    }
+
+    /// Whether its database was made by segue for the occasion. What runs there
+    /// must not reach the places that files name: they are those of real
+    /// servers.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Whether its server is removed after use, so that what is made there for

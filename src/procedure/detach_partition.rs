@@ -62,6 +62,7 @@ mod tests {
     use super::super::testing::{intent, looked, shown};
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "for a field that is an option")]
     fn partition(is_detaching: bool) -> Option<Partition> {
         Some(Partition {
             name: "public.p".to_owned(),

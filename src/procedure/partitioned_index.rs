@@ -64,8 +64,6 @@ pub struct Looked {
     pub nodes: Vec<Node>,
     /// The partition of [`Building`], if it is none any more.
     pub stray: Option<Node>,
-    /// The indexes that the table had before the first try; `None` before it.
-    pub indexes_before: Option<Vec<u32>>,
     /// OID of the index of the whole that we made.
     pub target: Option<u32>,
     /// What was written down.

@@ -52,14 +52,13 @@ pub fn next(wanted: Reindex, looked: &Looked) -> Next {
     match looked.ended {
         Some(Ended::Well) => Next::Done { reason: None },
         Some(Ended::Failed) => Next::Fail,
-        Some(Ended::Curable) => looked.wait().unwrap_or(Next::Run),
         None if is_done(wanted, looked) => Next::done(match wanted.scope {
             Scope::Index => "the index has been rebuilt since an earlier try began",
             Scope::Table | Scope::Many => {
                 "the indexes have been rebuilt since an earlier try began"
             }
         }),
-        None => looked.wait().unwrap_or(Next::Run),
+        Some(Ended::Curable) | None => looked.wait().unwrap_or(Next::Run),
     }
 }
 

@@ -193,6 +193,20 @@ pub fn again_has(left: &[Name]) -> Option<Finding> {
     })
 }
 
+/// Whether a fresh database is the same without folding.
+#[must_use]
+pub fn folded(folded: &Snapshot, unfolded: &Snapshot) -> Option<Finding> {
+    let difference = Diff::between(folded, unfolded);
+    (!difference.is_empty()).then(|| {
+        let diagnostic = Diagnostic::new(
+            code::ORDER_MATTERS,
+            "a fresh database has another schema where concurrent migrations run by themselves",
+        )
+        .note("folded into the transaction, each runs in its place by name; by themselves they run after migrations with later names, unless those end them");
+        Finding::new(Step::Fresh, diagnostic).with_difference(difference, ["folded", "unfolded"])
+    })
+}
+
 /// Whether deploying step by step ends where deploying at once does.
 #[must_use]
 pub fn line(fresh: &Snapshot, line: &Snapshot) -> Option<Finding> {
@@ -202,8 +216,7 @@ pub fn line(fresh: &Snapshot, line: &Snapshot) -> Option<Finding> {
             code::ORDER_MATTERS,
             "a database that was deployed step by step has another schema than a fresh one",
         )
-        .note("deployed at once, the concurrent migrations run after migrations with later names, unless those end them")
-        ;
+        .note("deployed at once, concurrent migrations that are not folded run after migrations with later names, unless those end them");
         Finding::new(Step::Splits, diagnostic).with_difference(difference, ["deployed at once", "deployed step by step"])
     })
 }

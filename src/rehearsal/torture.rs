@@ -100,16 +100,16 @@ impl Key {
         ];
         let word = self.text.split([' ', '(', ';']).next().unwrap_or_default();
         let is = |other: &str| word.eq_ignore_ascii_case(other);
-        // A function of the user's may do anything.
+        // segue names catalogs by their namespace; a function of the user's may
+        // do anything.
         let is_ours = || {
-            ["pg_catalog.", "segue."]
-                .iter()
-                .any(|ours| self.text.contains(ours))
+            let ours = ["_catalog.", "segue."];
+            ours.iter().any(|ours| self.text.contains(ours))
         };
         self.kind == RequestKind::Connect
             // What follows BEGIN or SET in one message is of the session too,
-            // but for the rows of the ledger.
-            || ASKS.iter().any(|asks| is(asks)) && !self.text.contains("INSERT INTO segue.")
+            // unless it is about the ledger.
+            || ASKS.iter().any(|asks| is(asks)) && !self.text.contains("segue.")
             || (is("SELECT") || is("WITH")) && is_ours()
     }
 

@@ -72,6 +72,13 @@ pub struct Digest {
     pub makes: BTreeSet<RelationName>,
     /// The same kinds of names that are gone afterwards.
     pub drops: BTreeSet<RelationName>,
+    /// Tables and materialized views that have certainly not been there before:
+    /// without `IF NOT EXISTS`, not temporary, in the namespace that is written
+    /// or else on the search path.
+    pub creates: BTreeSet<RelationName>,
+    /// Relations that may be, or have as a part, an older one afterwards: by
+    /// another name, in another namespace, by `ATTACH PARTITION` or `INHERIT`.
+    pub adopts: BTreeSet<RelationName>,
 }
 
 /// What `REINDEX` rebuilds.

@@ -15,6 +15,8 @@ enum Head {
     Copy,
     /// `COPY … FROM STDIN`
     CopyFromStdin,
+    /// `COPY … TO STDOUT`
+    CopyToStdout,
     Other,
 }
 
@@ -25,6 +27,7 @@ enum Previous {
     Name,
     Begin,
     From,
+    To,
     /// `FORMAT` among the options of a COPY.
     Format,
     #[default]
@@ -57,7 +60,7 @@ impl Nesting {
             Token::Close => self.parentheses = self.parentheses.saturating_sub(1),
             _ => {}
         }
-        if self.head == Head::Other {
+        if matches!(self.head, Head::Other | Head::CopyToStdout) {
             return;
         }
         let previous = std::mem::take(&mut self.previous);
@@ -104,6 +107,13 @@ impl Nesting {
                     Head::Other
                 }
             }
+            Head::Copy if previous == Previous::To => {
+                if is("stdin") || is("stdout") {
+                    Head::CopyToStdout
+                } else {
+                    Head::Other
+                }
+            }
             head @ (Head::Copy | Head::CopyFromStdin)
                 if self.parentheses == 0 && previous != Previous::Name =>
             {
@@ -120,6 +130,7 @@ impl Nesting {
         }
         match self.head {
             Head::Copy if is("from") => self.previous = Previous::From,
+            Head::Copy if is("to") => self.previous = Previous::To,
             Head::Routine if is("as") => self.previous = Previous::Name,
             Head::Routine if is("begin") => self.previous = Previous::Begin,
             Head::Routine if is("atomic") && previous == Previous::Begin => self.blocks += 1,
@@ -137,6 +148,11 @@ impl Nesting {
     /// Whether the statement is `COPY … FROM STDIN` of binary data.
     pub(super) fn copies_binary(&self) -> bool {
         self.head == Head::CopyFromStdin && self.is_binary
+    }
+
+    /// Whether the statement is `COPY … TO STDOUT`.
+    pub(super) fn copies_to_stdout(&self) -> bool {
+        self.head == Head::CopyToStdout
     }
 
     /// Whether the statement is `COPY … FROM STDIN`.

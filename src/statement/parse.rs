@@ -9,8 +9,9 @@ use std::thread;
 use pg_query::NodeEnum;
 use pg_query::protobuf::RawStmt;
 
-use super::Digest;
+use super::{Digest, RelationName};
 
+mod enum_value;
 mod index;
 mod kind;
 mod names;
@@ -81,6 +82,14 @@ pub fn gid(sql: &str) -> Option<String> {
         _ => None,
     })
     .flatten()
+}
+
+/// Whether a statement certainly reads the constant `value` as one of the enum
+/// `of`, so that it fails in the transaction that adds the value (55P04).
+#[must_use]
+pub fn reads_enum_value(sql: &str, of: &RelationName, value: &str) -> bool {
+    let found = with_stack(|| Some(enum_value::is_read(statement(&parse(sql)?)?, of, value)));
+    found.flatten().unwrap_or(false)
 }
 
 /// What a statement has to do with the session that runs it.

@@ -303,6 +303,7 @@ impl Splitter {
             raw: Span::new(self.raw_start, self.base + raw_end),
             position: self.mark.position,
             copy_from_stdin: pending.nesting.copies_from_stdin(),
+            copy_to_stdout: pending.nesting.copies_to_stdout(),
             strings_escape: self.strings.escape(),
             resets_strings: false,
             text: self.text(start, end)?,

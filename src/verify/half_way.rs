@@ -5,7 +5,7 @@
 use super::Concurrent;
 use super::blind::is_relation;
 use crate::procedure::reindex::stem;
-use crate::schema::{Change, Diff, Snapshot, Value};
+use crate::schema::{Change, Diff, ObjectId, Snapshot, Value};
 
 /// What of a migration in flight was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ fn is_reindex_leftover(one: &Concurrent, change: &Change, legal: &Snapshot) -> b
     let mut beside = beside.into_iter().flat_map(|indexes| indexes.keys());
     let is_named = |index: &String| {
         let names = |relations: &crate::migration::Relations| {
-            [index, &change.object.name]
+            lineage(legal, &change.object, index)
                 .iter()
                 .any(|name| relations.touches.contains(*name))
         };
@@ -155,6 +155,37 @@ fn is_reindex_leftover(one: &Concurrent, change: &Change, legal: &Snapshot) -> b
         one.reindexes_all || one.relations.as_ref().is_none_or(names)
     };
     beside.any(|index| is_stem(stem, index, leftover) && is_named(index))
+}
+
+/// An index and its table, and what they are partitions of, up to the first:
+/// `REINDEX` of the whole rebuilds all of them.
+fn lineage<'a>(legal: &'a Snapshot, table: &'a ObjectId, index: &'a str) -> Vec<&'a str> {
+    const LEVELS_MAX: usize = 32;
+    let mut names = Vec::new();
+    let mut at = Some((table, Some(index)));
+    while let Some((table, index)) = at.filter(|_| names.len() < 2 * LEVELS_MAX) {
+        names.push(table.name.as_str());
+        names.extend(index);
+        let attributes = legal.objects.get(table);
+        let parent_index = index.and_then(|index| {
+            let parent = attributes?.get("indexes")?.get(index)?.get("parent")?;
+            Some(bare(parent.as_str()?))
+        });
+        let whole = attributes.and_then(|attributes| attributes.get("partition_of")?.as_str());
+        at = whole.and_then(|whole| {
+            let is_whole = |object: &&ObjectId| {
+                object.kind == table.kind && object.name == bare(whole) && object != &table
+            };
+            Some((legal.objects.keys().find(is_whole)?, parent_index))
+        });
+    }
+    names
+}
+
+/// The name of `namespace.name`, as `regclass` shows it; one that has a quote
+/// or a dot in it is not found again.
+fn bare(shown: &str) -> &str {
+    shown.rsplit('.').next().unwrap_or(shown).trim_matches('"')
 }
 
 /// Whether `stem` is the name of `index`, or as much of it as PostgreSQL keeps

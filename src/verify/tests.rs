@@ -231,6 +231,7 @@ fn rebuild(touches: Option<&str>) -> Vec<Concurrent> {
     one.relations = Some(Relations {
         touches: touches.into_iter().map(ToOwned::to_owned).collect(),
         makes: BTreeSet::new(),
+        ..Relations::default()
     });
     one.reindexes_all = touches.is_none();
     vec![one]
@@ -272,6 +273,42 @@ fn leftovers_of_a_rebuild_are_known_by_name() {
 }
 
 #[test]
+fn leftovers_on_partitions_belong_to_the_rebuild_of_the_whole() {
+    let partition = |of: &str, parent: &str, indexes: Value| {
+        let mut indexes = indexes;
+        indexes["k"] = json!({"definition": "x", "parent": parent});
+        json!({"partition_of": of, "indexes": indexes})
+    };
+    let tables = |left: Value| {
+        json!({"t": {"indexes": {"i": {"definition": "x"}}},
+            "u": {"partition_of": "public.t", "indexes": {"j": {"definition": "x", "parent": "public.i"}}},
+            "v": partition("public.\"u\"", "public.j", left)})
+    };
+    let whole = tables(json!({}));
+    let live = tables(json!({"k_ccnew": {"definition": "x", "valid": false}}));
+    for touches in ["t", "i", "u", "j", "v", "k"] {
+        let mut one = of("c", Standing::InFlight, &whole, &whole);
+        one.relations = Some(Relations {
+            touches: names(&[touches]),
+            makes: BTreeSet::new(),
+            ..Relations::default()
+        });
+        check(
+            &legal(&whole, vec![one]),
+            &live,
+            "half-way c: table public.v",
+        );
+    }
+    let mut one = of("c", Standing::InFlight, &whole, &whole);
+    one.relations = Some(Relations {
+        touches: names(&["w"]),
+        makes: BTreeSet::new(),
+        ..Relations::default()
+    });
+    assert!(!legal(&whole, vec![one]).judge(&snapshot(&live)).is_legal());
+}
+
+#[test]
 fn a_long_name_is_cut_for_its_leftover() {
     let long = "é".repeat(31);
     let tables = |indexes: Value| json!({"t": {"indexes": indexes}});
@@ -294,6 +331,7 @@ fn what_the_statements_make_may_come_and_go() {
     one.relations = Some(Relations {
         touches: names(&["t", "i", "i_new"]),
         makes: names(&["i", "i_new"]),
+        ..Relations::default()
     });
     let legal = legal(&indexed, vec![one]);
     let half = "half-way c: table public.t";
@@ -384,6 +422,7 @@ fn without_a_part_for_this_version_its_objects_are_left_out() {
     let named = |names: &[&str]| Relations {
         touches: super::tests::names(names),
         makes: BTreeSet::new(),
+        ..Relations::default()
     };
     let of_statements = blind(&[], Some(named(&["t", "v"])));
     check(&of_statements, &live, "table public.u indexes.i: {} → -");

@@ -292,6 +292,50 @@ fn what_would_end_the_transaction_is_refused_before_anything_runs() {
     project.finishes();
 }
 
+/// However it is written; `BEGIN` alone is a warning of the server's.
+#[test]
+fn each_end_of_a_transaction_is_refused() {
+    let database = TestDatabase::new();
+    let project = Project::deploying(&database);
+    for text in [
+        "COMMIT",
+        "commit work",
+        "COMMIT AND CHAIN",
+        "COMMIT TRANSACTION AND NO CHAIN",
+        "END",
+        "BEGIN; CREATE TABLE a (); END",
+        "BEGIN/**/;\nEND WORK",
+        "end transaction",
+        "ROLLBACK",
+        "ROLLBACK /* to */ WORK",
+        "rollback and chain",
+        "ABORT",
+        "abort transaction",
+        "PREPARE TRANSACTION 'x'",
+        "PREPARE/**/TRANSACTION 'x'",
+        "COMMIT PREPARED 'x'",
+        "ROLLBACK PREPARED 'x'",
+        "COMMIT -- at the end of the file",
+    ] {
+        project.file("1.sql", &format!("CREATE TABLE b ();\n{text}"));
+        let run = project.segue(&["up"]);
+        assert_eq!(run.status, 3, "{text}: {}", run.stderr);
+        assert!(
+            run.stderr.starts_with("error[transaction-control]: `")
+                && run.stderr.contains("-- segue: no-txn"),
+            "{text}: {}",
+            run.stderr
+        );
+    }
+    assert_text("relations", &database.relations(), "");
+    project.file(
+        "1.sql",
+        "BEGIN;\nCREATE TABLE a ();\nSAVEPOINT s;\nCREATE TABLE b ();\nROLLBACK WORK TO SAVEPOINT s;\nRELEASE s;\nPREPARE transaction_of AS SELECT 1;\n",
+    );
+    project.finishes();
+    assert_text("relations", &database.relations(), "a");
+}
+
 #[test]
 fn a_database_that_is_read_only_by_default_can_be_migrated() {
     let database = TestDatabase::new();

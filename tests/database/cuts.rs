@@ -60,6 +60,37 @@ fn an_unforeseen_enum_value_cuts_the_block() {
     project.has_nothing_to_do();
 }
 
+/// Where it is certain, nothing is tried.
+#[test]
+fn an_enum_value_used_by_its_own_file_is_refused() {
+    let database = TestDatabase::new();
+    let project = Project::deploying(&database);
+    project.file("1.sql", MOOD);
+    project.finishes();
+    project.file("2.sql", "CREATE TABLE b ();\n").file(
+        "3.sql",
+        "ALTER TYPE mood ADD VALUE 'happy';\nALTER TABLE a ALTER mood SET DEFAULT 'happy'::mood;\n",
+    );
+    project.segue(&["up"]).expect("", "
+        error[own-enum-value]: value `happy` of `mood` is used in the file that adds it
+          --> migrations/3.sql:2:1
+          |
+        2 | ALTER TABLE a ALTER mood SET DEFAULT 'happy'::mood;
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ cannot be used before it is committed
+          = help: write `-- segue: no-txn` at the top of the file: each statement is then committed by itself
+          = help: or add the value in a file of its own before this one: the transaction ends between the two
+
+        ", 3);
+    // A value of another type, one that is there, a mere word.
+    project.file(
+        "3.sql",
+        "ALTER TYPE mood ADD VALUE 'happy';\n\
+         COMMENT ON TABLE a IS 'happy';\n\
+         ALTER TABLE a ADD COLUMN b text DEFAULT 'happy'::text, ADD COLUMN c mood DEFAULT 'sad';\n",
+    );
+    project.finishes();
+}
+
 #[test]
 fn an_enum_value_used_by_its_own_file_fails_and_commits_nothing() {
     let database = TestDatabase::new();

@@ -4,6 +4,7 @@
 mod abandon;
 mod answers;
 mod case;
+mod crash;
 mod create_index;
 mod defaults;
 mod detach_partition;

@@ -83,9 +83,9 @@ fn a_throwaway_server_is_in_place_of_a_database() {
 #[test]
 fn an_option_of_a_later_version_is_not_swallowed() {
     check(
-        &["up", "--no-fold"],
+        &["up", "--on-conflict"],
         "
-        error: unexpected argument '--no-fold' found
+        error: unexpected argument '--on-conflict' found
 
         Usage: segue up [OPTIONS]
 

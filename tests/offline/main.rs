@@ -2,6 +2,9 @@
 
 mod arguments;
 mod configuration;
+mod corpus;
+mod directive;
+mod directive_laws;
 mod expected;
 mod explain;
 mod laws;

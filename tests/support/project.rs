@@ -72,9 +72,11 @@ impl Project {
         project
     }
 
-    /// With `DATABASE_URL`, `database`'s as superuser.
+    /// With `DATABASE_URL`, `database`'s as superuser, and without folding:
+    /// most tests are about tails, and a fresh database would have none.
     pub fn on(database: &TestDatabase<'_>) -> Self {
         let mut project = Self::new();
+        project.write("segue.toml", "[up]\nfold = false\n");
         project.env("DATABASE_URL", database.url());
         project.redact(&regex::escape(&database.url()), "[url]");
         let config: tokio_postgres::Config = database.url().parse().expect("a URL");

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use segue::postgres::throwaway::crash::Crash;
 use segue::postgres::throwaway::{Options, Throwaway};
 use tokio::runtime::Runtime;
 
@@ -42,7 +43,27 @@ impl Server {
     /// One for this test alone, with settings such as
     /// `("synchronous_standby_names", "nobody")`; stopped when dropped.
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        let mut options = options();
+        Self::start_with(options(), settings)
+    }
+
+    /// The same, started again whenever it has crashed.
+    pub fn restarting() -> Self {
+        let options = Options {
+            restarts: true,
+            ..options()
+        };
+        Self::start_with(options, &[])
+    }
+
+    /// Shuts one that restarts down at once, as a crash does, and waits until
+    /// it is up again.
+    pub fn crash(&self) {
+        let throwaway = self.throwaway().expect("not the shared one");
+        let crashed = runtime().block_on(throwaway.crash(Crash::Immediate));
+        crashed.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn start_with(mut options: Options, settings: &[(&str, &str)]) -> Self {
         let own = [
             ("max_connections", "200"),
             ("max_prepared_transactions", "20"),

@@ -1,6 +1,7 @@
 //! A run of the library's `up`, for tests that look at its events.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use segue::apply::up::up;
@@ -8,6 +9,7 @@ use segue::apply::{
     Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
 };
 use segue::files;
+use segue::postgres::target::Environment;
 use segue::text::Variables;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -37,7 +39,10 @@ pub fn settings() -> Settings {
         retry_for: Duration::from_mins(1),
         concurrent_wait: Duration::from_mins(1),
         commit_wait: Duration::from_mins(1),
+        isolation: None,
         strict: false,
+        // What is tested is the tail, and a fresh database would have none.
+        fold: false,
         answers: Answers::default(),
     }
 }
@@ -60,6 +65,7 @@ impl Up {
         let run = Run {
             target: target(url),
             connect_wait: Duration::from_secs(5),
+            environment: Environment::new(BTreeMap::new(), None),
             project: "main".to_owned(),
             owner: None,
             verification: None,

@@ -1,6 +1,7 @@
 -- segue: no-txn
 REINDEX INDEX CONCURRENTLY person_rank;
 INSERT INTO counter VALUES ('07 between');
+CREATE INDEX CONCURRENTLY event_id ON event (id);
 REINDEX TABLE CONCURRENTLY person;
 ALTER TABLE event DETACH PARTITION event_old CONCURRENTLY;
 INSERT INTO counter VALUES ('07 last');

@@ -10,7 +10,7 @@ use super::{AddError, Newcomer, Observed};
 use crate::apply::check::read;
 use crate::apply::survey::survey;
 use crate::apply::up::{reach, up};
-use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Verification};
+use crate::apply::{ApplyError, Interrupt, OnMismatch, Outcome, Run, Settings, Verification};
 use crate::files::draft;
 use crate::files::expected;
 use crate::history::{History, State};
@@ -248,6 +248,10 @@ fn refuse_strangers(
     {
         return Err(already_applied(&name));
     }
+    let renamed = plan.renamed.iter().find(|one| one.to == *newcomer.name());
+    if let Some(renamed) = renamed {
+        return Err(already_applied(&renamed.from));
+    }
     if !missing.is_empty() && verification.on_mismatch == OnMismatch::Fail {
         let mut copies = draft::leftovers(newcomer.folder());
         copies.retain(|copy| missing.contains(&copy.name));
@@ -313,7 +317,8 @@ impl Stand {
         let session = reach(site.run).await?;
         let run = site.run;
         let ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
-        let history = ledger.history(&session).await?;
+        let mut history = ledger.history(&session).await?;
+        history.follow(&run.project, &newcomer.others);
         let settings = &run.settings;
         let reading = read(&session, settings.lock_timeout, settings.retry_for).await?;
         let mut snapshot = reading.snapshot;
@@ -390,6 +395,11 @@ async fn run_new(site: Site<'_>, all: Vec<Migration>) -> Result<(), ApplyError> 
             run.events.quiet()
         } else {
             run.events.sparing()
+        },
+        // What is added has to do what it does where tables are in use.
+        settings: Settings {
+            fold: false,
+            ..run.settings.clone()
         },
         ..run.clone()
     };

@@ -16,7 +16,13 @@ impl Try<'_> {
         let batch = self.batch;
         let session = self.session;
         let names: Vec<Name> = self.migrations.iter().map(|one| one.name.clone()).collect();
-        let taking = batch.ledger.take_over(
+        let Some(ledger) = batch.ledger else {
+            let reason = "segue's own tables come with a migration in another database".to_owned();
+            return Err(
+                self.refuse_codd(reason, "leave them out: `pg_dump --exclude-schema=segue`")
+            );
+        };
+        let taking = ledger.take_over(
             session,
             batch.control,
             &names,
@@ -95,7 +101,7 @@ impl Try<'_> {
             })
             .collect();
         let _ = batch.brought.set(Brought {
-            deployment: batch.deployment,
+            deployment: batch.deployment.unwrap_or_default(),
             applied: adopted.len(),
         });
         Ok(adopted)

@@ -43,7 +43,7 @@ impl Try<'_> {
         let (ledger, deployment) = if self.brings == Some(LedgerOf::Segue) {
             let (ledger, deployment) = self.take_over().await?;
             brought = ledger;
-            (&brought, deployment)
+            (Some(&brought), Some(deployment))
         } else {
             (self.batch.ledger, self.batch.deployment)
         };
@@ -52,10 +52,15 @@ impl Try<'_> {
         } else {
             Vec::new()
         };
-        let mut statements = ledger.applied_sql(deployment, applied);
-        statements.extend(ledger.adopted_sql(deployment, &adopted));
-        if let Some(announcement) = announcement {
-            statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
+        let mut statements = Vec::new();
+        if let Some(ledger) = ledger {
+            statements.extend(ledger.applied_sql(deployment, applied));
+            if let Some(deployment) = deployment {
+                statements.extend(ledger.adopted_sql(deployment, &adopted));
+            }
+            if let Some(announcement) = announcement {
+                statements.extend(ledger.ready_sql(&announcement.notice, &announcement.tail));
+            }
         }
         for statement in statements {
             pipeline.push(&statement.into(), Flight::Ours { migration: last });

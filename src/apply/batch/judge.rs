@@ -1,7 +1,7 @@
 //! What an error inside a block means: try again, cut, or fail, and in which
 //! words.
 
-use super::{Ended, Flight, Placed, Try};
+use super::{Ended, Flight, Placed, Try, Unfolded};
 use crate::apply::failure::{explain_missing, failure, words};
 use crate::diagnostic::Diagnostic;
 use crate::migration::Migration;
@@ -54,6 +54,18 @@ impl Try<'_> {
             }
             Failure::OutOfMemory if index > 0 && self.batch.was_empty => {
                 Ended::Cut(cut(CutReason::LockMemory))
+            }
+            // Its text does not tell all: whether a table is partitioned, for
+            // example.
+            Failure::ActiveTransaction
+            | Failure::InvalidTermination
+            | Failure::EnumValueUnusable
+                if self.block.folded.contains(&migration.name) =>
+            {
+                Ended::Unfold(Unfolded {
+                    name: migration.name.clone(),
+                    reason: server.message,
+                })
             }
             _ => Ended::Failed(Box::new(self.diagnostic(migration, placed, &server))),
         }

@@ -1,6 +1,5 @@
 //! The check of the schema inside a block, before its COMMIT.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Ended, Flight, Try};
@@ -9,6 +8,7 @@ use crate::apply::survey::Survey;
 use crate::apply::{OnMismatch, Run, up};
 use crate::migration::Name;
 use crate::postgres::introspect::{self, Baseline, Reading};
+use crate::postgres::ledger::Ledger;
 use crate::postgres::{Error, Failure};
 use crate::schema::Diff;
 use crate::verify::Concurrent;
@@ -16,6 +16,7 @@ use crate::verify::Concurrent;
 /// What a block needs to check the schema.
 pub(in crate::apply) struct BlockCheck<'a> {
     pub(in crate::apply) expectation: &'a Expectation,
+    pub(in crate::apply) ledger: &'a Ledger,
     /// The schema before the block began.
     pub(in crate::apply) baseline: &'a Baseline,
     pub(in crate::apply) survey: &'a Survey,
@@ -36,7 +37,7 @@ impl Try<'_> {
     /// held, so the ledger is read again only if the schema is not legal by
     /// that: somebody else's tail may have gone on since.
     pub(super) async fn verify(&mut self, check: &BlockCheck<'_>) -> Result<Box<Checked>, Ended> {
-        let before = check.planned(self.batch.ledger.project());
+        let before = check.planned(check.ledger.project());
         let mut readings = 0;
         loop {
             let began = Instant::now();
@@ -74,8 +75,7 @@ impl Try<'_> {
 
     async fn concurrent(&mut self, check: &BlockCheck<'_>) -> Result<Vec<Concurrent>, Ended> {
         let control = self.batch.control;
-        let ledger = self.batch.ledger;
-        let looking = concurrent_now(check.expectation, control, ledger, check.survey);
+        let looking = concurrent_now(check.expectation, control, check.ledger, check.survey);
         match self.guard(looking).await? {
             Ok(concurrent) => Ok(concurrent),
             Err(error) => Err(self.judge(error, None)),
@@ -110,8 +110,8 @@ impl BlockCheck<'_> {
     /// How far the concurrent migrations were when the plan was made.
     fn planned(&self, project: &str) -> Vec<Concurrent> {
         let (graph, history) = (&self.survey.graph, &self.survey.history);
-        self.expectation
-            .concurrent(graph, history, project, &BTreeSet::new())
+        let done = self.survey.plan.folded().cloned().collect();
+        self.expectation.concurrent(graph, history, project, &done)
     }
 
     /// Tells what the check gave; what is not as expected, if that is to be a

@@ -48,7 +48,8 @@ impl Looking<'_> {
             let before =
                 concurrent_now(self.expectation, session, self.ledger, self.survey).await?;
             let reading = read(session, self.lock_timeout, self.patience).await?;
-            let history = self.ledger.history(session).await?;
+            let mut history = self.ledger.history(session).await?;
+            history.follow(self.ledger.project(), self.survey.graph.migrations());
             let after = self.standing(&history);
             let judged =
                 self.expectation
@@ -151,9 +152,11 @@ pub(in crate::apply) async fn concurrent_now(
     ledger: &Ledger,
     survey: &Survey,
 ) -> Result<Vec<Concurrent>, postgres::Error> {
-    let history = ledger.history(session).await?;
-    let none = BTreeSet::new();
-    Ok(expectation.concurrent(&survey.graph, &history, ledger.project(), &none))
+    let mut history = ledger.history(session).await?;
+    history.follow(ledger.project(), survey.graph.migrations());
+    // Whatever is verified comes after the blocks.
+    let done = survey.plan.folded().cloned().collect();
+    Ok(expectation.concurrent(&survey.graph, &history, ledger.project(), &done))
 }
 
 /// Reads on a session in autocommit, waiting for each lock at most so long: a

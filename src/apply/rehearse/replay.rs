@@ -6,6 +6,7 @@ use super::{Actor, Database, Events, Outcome, RehearseError, Run, Settings, Unti
 use crate::apply::{self, ApplyError, Event};
 use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
+use crate::postgres::target::Environment;
 
 /// A migration that failed.
 #[derive(Debug)]
@@ -26,24 +27,38 @@ pub(super) struct Deployed {
 }
 
 impl Actor<'_> {
-    /// Deploys the first `files` migrations.
+    /// Deploys the first `files` migrations, each concurrent one by itself.
     pub(super) async fn deploy(
         &mut self,
         database: &Database,
         files: usize,
         until: Until,
     ) -> Result<Deployed, RehearseError> {
+        self.deploy_folding(database, files, until, false).await
+    }
+
+    /// Deploys the first `files` migrations.
+    pub(super) async fn deploy_folding(
+        &mut self,
+        database: &Database,
+        files: usize,
+        until: Until,
+        fold: bool,
+    ) -> Result<Deployed, RehearseError> {
         let stage = self.stage;
         let (events, mut receiver) = Events::channel();
         let run = Run {
             target: database.target.clone(),
             connect_wait: stage.connect_wait,
+            // No connection of a file leads anywhere else than to this database.
+            environment: Environment::default(),
             project: stage.project.clone(),
             // Whoever owns the ledger elsewhere, here it is nobody's.
             owner: None,
             verification: None,
             settings: Settings {
                 until,
+                fold,
                 ..stage.settings.clone()
             },
             events,

@@ -320,11 +320,11 @@ impl Ground<'_> {
             has_hit: true,
         };
         let mut blows = point.0.iter();
-        let mut tries = 0;
+        let mut undisturbed = 0;
         loop {
             let blow = blows.next();
             if blow.is_none() {
-                tries += 1;
+                undisturbed += 1;
             }
             let ended = arena.run(blow).await?;
             tried.has_hit &= arena.has_hit;
@@ -333,7 +333,7 @@ impl Ground<'_> {
                 Run::Ended(ended) => {
                     let complaint = stuck(&ended);
                     let is_panic = matches!(complaint, Complaint::Panicked { .. });
-                    if is_panic || tries >= TRIES_MAX {
+                    if is_panic || undisturbed >= TRIES_MAX {
                         tried.complaints.push(complaint);
                         return Ok(tried);
                     }

@@ -7,11 +7,12 @@ use super::reader::Reader;
 use super::resume::chains;
 use super::{Piece, Standalone, StandaloneError, Step, first_line};
 use crate::apply::failure::Placed;
+use crate::apply::{Event, Isolation};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::postgres::ledger::{Intent, NewIntent};
 use crate::postgres::{Error, Failure, settings, timeouts};
-use crate::statement::{Digest, TransactionControl};
+use crate::statement::{Digest, Kind, TransactionControl};
 
 /// How a statement in a transaction of its own ended.
 enum Tried {
@@ -48,6 +49,9 @@ impl Standalone<'_> {
     ) -> Result<Step, StandaloneError> {
         let open = open.take();
         self.note_lock_timeout(&piece.placed.text);
+        if self.is_of_real_servers(&piece) {
+            return self.pass_over(&piece).await;
+        }
         let refuses = self
             .digest(&piece)
             .is_some_and(Digest::refuses_transaction_block);
@@ -72,6 +76,39 @@ impl Standalone<'_> {
             },
         }
         self.outside(&piece, open).await?;
+        Ok(Step::Done(1))
+    }
+
+    /// Whether the statement is about databases of the server that the file
+    /// names, in a run on one of segue's own, where there is only the database
+    /// at hand.
+    fn is_of_real_servers(&self, piece: &Piece) -> bool {
+        let is_about_databases = self.digest(piece).is_some_and(|digest| {
+            matches!(
+                digest.kind,
+                Kind::CreateDatabase { .. }
+                    | Kind::DropDatabase { .. }
+                    | Kind::AlterDatabaseTablespace { .. }
+                    | Kind::CreateTablespace { .. }
+                    | Kind::DropTablespace { .. }
+            )
+        });
+        self.run.target.is_own() && self.migration.connection.is_some() && is_about_databases
+    }
+
+    /// Counts a statement as done without running it.
+    async fn pass_over(&mut self, piece: &Piece) -> Result<Step, StandaloneError> {
+        self.run.events.tell(Event::StatementSkipped {
+            name: self.migration.name.clone(),
+            number: piece.index + 1,
+            reason: "databases are those of real servers".to_owned(),
+        });
+        let sql = first_line(piece.placed.written());
+        self.record_ran(&[Ran {
+            index: piece.index,
+            sql,
+        }])
+        .await?;
         Ok(Step::Done(1))
     }
 
@@ -123,7 +160,8 @@ impl Standalone<'_> {
         reader: &mut Reader,
         piece: &Piece,
     ) -> Result<Tried, StandaloneError> {
-        let begin = format!("BEGIN READ WRITE;{}", self.bounds(piece).await?);
+        let begin = Isolation::begin(self.run.settings.isolation);
+        let begin = format!("{begin};{}", self.bounds(piece).await?);
         self.session.execute(&begin).await?;
         let result = match self.send(reader, piece).await? {
             Ok(()) => {
@@ -200,6 +238,9 @@ impl Standalone<'_> {
     ) -> Result<Result<(), Error>, StandaloneError> {
         let session = &*self.session;
         let text = &piece.placed.text;
+        if piece.placed.copy_to_stdout {
+            return self.watch.guard(session, session.copy_out(text)).await;
+        }
         if !piece.is_copy {
             let result = self.watch.guard(session, session.execute(text)).await?;
             if piece.placed.resets_strings && result.is_ok() {
@@ -294,7 +335,8 @@ impl Standalone<'_> {
         let began_at = first.index;
         let bounds = self.bounds(&first).await?;
         if is_chained {
-            let begin = format!("BEGIN READ WRITE;{bounds}");
+            let begin = Isolation::begin(self.run.settings.isolation);
+            let begin = format!("{begin};{bounds}");
             self.session.execute(&begin).await?;
         }
         let mut ran: Vec<Ran> = Vec::new();
@@ -383,10 +425,10 @@ impl Standalone<'_> {
         self.session.execute("ROLLBACK").await?;
         self.record_ran(ran).await?;
         let begin = match access {
-            Access::ReadWrite => "BEGIN READ WRITE",
-            Access::ReadOnly => "BEGIN READ ONLY",
+            Access::ReadWrite => Isolation::begin(self.run.settings.isolation),
+            Access::ReadOnly => "BEGIN READ ONLY".to_owned(),
         };
-        Ok(self.session.execute(begin).await?)
+        Ok(self.session.execute(&begin).await?)
     }
 
     /// The file's COMMIT, with the ledger's rows before it.

@@ -33,9 +33,8 @@ impl Standalone<'_> {
             Some(SessionUse::UsesCursor(Some(name))) if class.keywords == "CLOSE" => {
                 lost.cursors.retain(|cursor| *cursor != name);
             }
-            Some(SessionUse::AdvisoryLocks | SessionUse::UsesCursor(_)) => {}
             None if takes_locks(text) => lost.locks = Some(index),
-            None => {}
+            Some(SessionUse::AdvisoryLocks | SessionUse::UsesCursor(_)) | None => {}
         }
         let Some(digest) = &self.items[index].digest else {
             return;

@@ -513,18 +513,17 @@ async fn look(
 ) -> Result<Looked, Error> {
     let target = last.and_then(|last| last.trace.target);
     let notes = last.map(|last| last.notes.clone()).unwrap_or_default();
-    let nodes = partition_tree::nodes(session, table, target, is_same).await?;
+    let tables = partition_tree::nodes(session, table, target, is_same).await?;
     let at_work = notes.building.as_ref().map(|building| building.partition);
     let stray = match at_work {
-        Some(partition) if nodes.iter().all(|node| node.oid != partition) => {
+        Some(partition) if tables.iter().all(|node| node.oid != partition) => {
             partition_tree::node(session, partition, target).await?
         }
         _ => None,
     };
     Ok(Looked {
-        nodes,
+        nodes: tables,
         stray,
-        indexes_before: last.map(|last| last.trace.indexes_before.clone()),
         target,
         notes,
         ended: None,

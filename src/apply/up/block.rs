@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
 use super::{Next, Runner};
-use crate::apply::batch::{Ended, Try};
+use crate::apply::batch::{Batch, Ended, Try};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
@@ -14,6 +14,7 @@ use crate::history::{LockKey, State};
 use crate::migration::Name;
 use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
+use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, autovacuum, lock, settings};
 use crate::text::Variables;
@@ -87,6 +88,14 @@ impl Runner<'_> {
                     self.options.cuts.insert(cut);
                     return Ok(Next::PlanAgain);
                 }
+                Ended::Unfold(unfolded) => {
+                    self.options.unfolded.insert(unfolded.name.clone());
+                    self.run.events.tell(Event::Unfolded {
+                        name: unfolded.name,
+                        reason: unfolded.reason,
+                    });
+                    return Ok(Next::PlanAgain);
+                }
                 Ended::Failed(diagnostic) => {
                     if roles.make(self.run, &diagnostic, &batch_variables).await? {
                         continue;
@@ -110,39 +119,70 @@ impl Runner<'_> {
                         committed: self.committed.clone(),
                     });
                 }
-                Ended::Unanswered { after } => {
-                    return Err(self.commit_unknown(after));
-                }
+                Ended::Unanswered { after } => return Err(self.commit_unknown(after)),
                 Ended::Lost { reason, commit } => {
-                    self.batch = None;
-                    self.run.events.tell(Event::ConnectionLost {
-                        reason: reason.clone(),
-                    });
-                    let Some(id) = commit else {
-                        return self.lost(began, &reason).await;
-                    };
-                    if let Some(brought) = brought.get() {
-                        // Unless it is one that has begun before.
-                        self.deployment.get_or_insert(brought.deployment);
-                    }
-                    if self.resolve(&id, block).await? {
-                        self.committed(block, tried.elapsed());
-                        if let Some(brought) = brought.get() {
-                            self.take_over(block, *brought).await?;
-                        }
-                        if is_last {
-                            self.tell_ready();
-                        }
-                        return Ok(after(block));
-                    }
-                    if block.brings == Some(LedgerOf::Segue) {
-                        self.deployment = None;
-                    }
-                    return Ok(Next::PlanAgain);
+                    let brought = brought.get().copied();
+                    let times = (began, tried);
+                    return self
+                        .lost_in(block, &reason, commit, brought, times, is_last)
+                        .await;
                 }
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The connection is gone: finds out whether the block is committed, if its
+    /// COMMIT was sent.
+    async fn lost_in(
+        &mut self,
+        block: &Block,
+        reason: &str,
+        commit: Option<String>,
+        brought: Option<Brought>,
+        (began, tried): (Instant, Instant),
+        is_last: bool,
+    ) -> Result<Next, ApplyError> {
+        self.batch = None;
+        self.run.events.tell(Event::ConnectionLost {
+            reason: reason.to_owned(),
+        });
+        let Some(id) = commit else {
+            return self.lost(began, reason).await;
+        };
+        if let Some(brought) = brought {
+            // Unless it is one that has begun before.
+            self.deployment.get_or_insert(brought.deployment);
+        }
+        if self.resolve(&id, block).await? {
+            self.committed(block, tried.elapsed());
+            if let Some(brought) = brought {
+                self.take_over(block, brought).await?;
+            }
+            if is_last {
+                self.tell_ready();
+            }
+            return Ok(after(block));
+        }
+        if block.brings == Some(LedgerOf::Segue) {
+            self.deployment = None;
+        }
+        Ok(Next::PlanAgain)
+    }
+
+    fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
+        Batch {
+            run: self.run,
+            ledger: Some(&self.ledger),
+            graph: &survey.graph,
+            history: &survey.history,
+            was_empty: self.was_empty.unwrap_or(false),
+            control: &self.control,
+            deployment: self.deployment,
+            last: survey.last(),
+            fingerprint: &survey.fingerprint,
+            brought,
+        }
     }
 
     /// The end of a run that does not know whether its COMMIT happened.

@@ -177,6 +177,7 @@ impl Runner<'_> {
         let (_, baseline) = self.known.baseline.as_ref()?;
         Some(BlockCheck {
             expectation: self.expectation.as_ref()?,
+            ledger: &self.ledger,
             baseline,
             survey,
             drift: &self.known.drift,

@@ -15,6 +15,7 @@ use crate::apply::Interrupt;
 use crate::apply::rehearse::torture::{self, Program, Told, Torment};
 use crate::apply::rehearse::{Examined, Place, Seen, Verdict};
 use crate::diagnostic::Severity;
+use crate::migration::Migration;
 use crate::rehearsal::Step;
 
 /// Whether, and how, the migrations are tortured.
@@ -64,6 +65,13 @@ impl FromStr for Points {
     }
 }
 
+impl TortureArgs {
+    /// Whether anything is to be tortured.
+    pub(super) fn is_asked(&self) -> bool {
+        self.torture.is_some()
+    }
+}
+
 /// Tortures what has been examined and found to be well, if that is asked for.
 ///
 /// # Errors
@@ -73,6 +81,7 @@ pub(super) async fn run(
     context: &Context,
     report: &mut Report,
     place: Place,
+    migrations: &[Migration],
     examined: &mut Examined,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
@@ -81,10 +90,21 @@ pub(super) async fn run(
     };
     let is_error = |severity| severity == Severity::Error;
     let mut found = examined.findings.iter();
-    if found.any(|finding| is_error(finding.diagnostic.severity)) {
+    let why_not = if found.any(|finding| is_error(finding.diagnostic.severity)) {
+        Some("once nothing else is found".to_owned())
+    } else {
+        let mut migrations = migrations.iter();
+        // `segue up` as a process of its own would connect to what it names.
+        let elsewhere = migrations.find(|migration| migration.connection.is_some());
+        elsewhere.map(|migration| {
+            let name = &migration.name;
+            format!("`{name}` runs on a connection of its own, whose server is not ours to kill")
+        })
+    };
+    if let Some(why_not) = why_not {
         examined.seen.push(Seen {
             step: Step::Torture,
-            verdict: Verdict::Skipped("once nothing else is found".to_owned()),
+            verdict: Verdict::Skipped(why_not),
             count: 0,
             duration: std::time::Duration::ZERO,
         });
@@ -185,7 +205,10 @@ fn program(context: &Context, report: &mut Report) -> Result<Program, Error> {
         let message = format!("cannot find the segue program to run it again: {error}");
         Error::new(Outcome::Failed, message)
     })?;
-    let mut arguments: Vec<OsString> = vec!["up".into(), "--color=never".into()];
+    // What is to be hit are the builds of the tail, which a fresh database would
+    // not have.
+    let mut arguments: Vec<OsString> =
+        vec!["up".into(), "--color=never".into(), "--no-fold".into()];
     let mut option = |name: &str, value: OsString| {
         arguments.push(name.into());
         arguments.push(value);

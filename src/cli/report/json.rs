@@ -108,6 +108,11 @@ pub(crate) fn event(event: &Event) -> Value {
             "event": "block-cut",
             "cut": cut(found),
         }),
+        Event::Unfolded { name, reason } => json!({
+            "event": "unfolded",
+            "migration": name.as_str(),
+            "reason": reason,
+        }),
         Event::ConnectionLost { reason } => json!({
             "event": "connection-lost",
             "reason": reason,

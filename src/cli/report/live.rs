@@ -117,6 +117,7 @@ impl Live {
             Event::BlockCommitted { .. }
             | Event::BlockRetried { .. }
             | Event::BlockCut { .. }
+            | Event::Unfolded { .. }
             | Event::ConnectionLost { .. } => {
                 self.end_block();
                 false

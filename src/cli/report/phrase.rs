@@ -3,9 +3,20 @@
 use std::time::Duration;
 
 use crate::migration::Name;
-use crate::plan::{Cut, CutReason};
+use crate::plan::{Cut, CutReason, Plan};
 use crate::postgres::activity::Blocker;
 use crate::text::list;
+
+/// The database that is not there yet, and who makes it.
+pub(crate) fn absent(plan: &Plan) -> Option<String> {
+    let absent = plan.absent.as_ref()?;
+    let maker = absent.made_by.as_ref();
+    let maker = maker.map_or_else(String::new, |name| format!(": it is made by `{name}`"));
+    Some(format!(
+        "Database `{}` does not exist yet{maker}",
+        absent.database
+    ))
+}
 
 /// `1 migration`, `3 migrations`, `12,000 migrations`
 pub(crate) fn count(number: usize, noun: &str) -> String {

@@ -1,6 +1,6 @@
 //! A [`Plan`] as a picture: Mermaid for pull requests, DOT for Graphviz.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::graph::{Edge, Graph};
@@ -97,6 +97,7 @@ fn title(plan: &Plan, part: Part) -> String {
 
 /// Nodes by part, and a short identifier of each.
 struct Picture<'a> {
+    folded: BTreeSet<&'a Name>,
     parts: BTreeMap<Part, Vec<&'a Name>>,
     /// Applied already, named by a directive.
     outside: Vec<&'a Name>,
@@ -125,9 +126,19 @@ impl<'a> Picture<'a> {
             .map(|(index, name)| (name, format!("m{}", index + 1)))
             .collect();
         Self {
+            folded: plan.folded().collect(),
             parts,
             outside,
             ids,
+        }
+    }
+
+    /// What is written on a node.
+    fn label(&self, name: &Name) -> String {
+        if self.folded.contains(name) {
+            format!("{name}, folded into the transaction")
+        } else {
+            name.to_string()
         }
     }
 
@@ -157,7 +168,7 @@ pub(crate) fn mermaid(plan: &Plan, links: &[Link]) -> String {
     let picture = Picture::new(plan, links);
     let mut text = String::from("flowchart TD\n");
     let node = |name: &Name| {
-        let shown = name.as_str().replace('"', "#quot;");
+        let shown = picture.label(name).replace('"', "#quot;");
         format!("{}[\"{shown}\"]", picture.ids[name])
     };
     for name in &picture.outside {
@@ -198,7 +209,13 @@ pub(crate) fn dot(plan: &Plan, links: &[Link]) -> String {
     let picture = Picture::new(plan, links);
     let mut text = String::from("digraph plan {\n  node [shape=box];\n");
     let quote = |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
-    let node = |name: &Name| format!("{} [label={}", picture.ids[name], quote(name.as_str()));
+    let node = |name: &Name| {
+        format!(
+            "{} [label={}",
+            picture.ids[name],
+            quote(&picture.label(name))
+        )
+    };
     for name in &picture.outside {
         let _ = writeln!(text, "  {}, style=dashed];", node(name));
     }

@@ -42,6 +42,10 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         "tail": plan.tail.iter().map(tail_step).collect::<Vec<_>>(),
         "checks": checks(&plan.checks),
         "edges": edges,
+        "absent": plan.absent.as_ref().map(|absent| json!({
+            "database": absent.database,
+            "made_by": absent.made_by.as_ref().map(Name::as_str),
+        })),
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
         "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
     })
@@ -90,6 +94,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Missing(missing) => ("missing", names(missing)),
         Fact::Edited(name) => ("edited", vec![name.as_str()]),
         Fact::LeftBegun(name) => ("left-begun", vec![name.as_str()]),
+        Fact::Renamed { from, to } => ("renamed", vec![from.as_str(), to.as_str()]),
     };
     json!({ "fact": code, "migrations": migrations, "message": fact.to_string() })
 }
@@ -115,6 +120,7 @@ fn step(step: &Step) -> Value {
         Step::Block(block) => json!({
             "step": "block",
             "migrations": names(&block.migrations),
+            "folded": block.folded.iter().map(Name::as_str).collect::<Vec<_>>(),
             "cut": block.cut.as_ref().map(cut),
             "brings": block.brings.map(record),
         }),

@@ -10,6 +10,9 @@ use crate::plan::{BeforeReady, Checks, Fact, LedgerOf, Place, Plan, Ready, Step,
 /// The plan, line by line.
 pub(crate) fn plan(plan: &Plan) -> String {
     let mut text = String::new();
+    if let Some(line) = super::phrase::absent(plan) {
+        let _ = writeln!(text, "{line}.");
+    }
     for (concurrent, needed_by) in plan.not_ready_before() {
         // Writing into a string cannot fail, here and below.
         let _ = writeln!(
@@ -139,7 +142,12 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             };
             let _ = writeln!(text, "  {number}. one transaction{size}{on}{again}");
             for name in &block.migrations {
-                let _ = writeln!(text, "       {name}{}", variables(plan, name));
+                let folded = if block.folded.contains(name) {
+                    ", folded into the transaction"
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "       {name}{}{folded}", variables(plan, name));
             }
             match &block.cut {
                 Some(found) => writeln!(text, "     {}", cut(found)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{count, cut, left, names, sessions, thousands};
+use super::phrase::{absent, count, cut, left, names, sessions, thousands};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
@@ -162,6 +162,12 @@ impl Teller {
                 format!(
                     "{}; the block was rolled back and runs as two transactions",
                     cut(found).trim_start_matches("cut ")
+                ),
+            ),
+            Event::Unfolded { name, reason } => Line::notable(
+                "Unfolded",
+                format!(
+                    "`{name}`, which runs by itself: {reason}; the block was rolled back and runs without it"
                 ),
             ),
             Event::ConnectionLost { reason } => Line::notable(
@@ -353,6 +359,7 @@ impl Teller {
     fn planned(&mut self, plan: &Plan) -> Vec<Line> {
         let again = std::mem::replace(&mut self.was_planned, true);
         let mut lines = Vec::new();
+        lines.extend(absent(plan).map(|text| Line::notable("Not there", text)));
         // Always the first lines: whoever waits for readiness has to know that
         // it takes as long as an index build.
         for (concurrent, needed_by) in plan.not_ready_before() {
@@ -388,6 +395,14 @@ impl Teller {
         } else if !again && plan.place == Place::Equal {
             lines.push(Line::done("Up to date", "nothing is pending"));
         }
+        let folded: Vec<_> = plan.folded().cloned().collect();
+        if !folded.is_empty() {
+            let are = if folded.len() == 1 { "is" } else { "are" };
+            lines.push(Line::notable(
+                "Note",
+                format!("{} {are} folded into the transaction", names(&folded)),
+            ));
+        }
         for step in &plan.batch {
             if let Step::Block(block) = step
                 && let Some(found) = &block.cut
@@ -418,7 +433,7 @@ impl Teller {
         let (size, ran) = &mut self.block;
         *ran += 1;
         let (size, ran) = (*size, *ran);
-        if kind != Kind::Batch || size <= NAMED_MAX || self.verbosity == Verbosity::Verbose {
+        if kind == Kind::Standalone || size <= NAMED_MAX || self.verbosity == Verbosity::Verbose {
             return self.unless_quiet(Line::done(
                 "Ran",
                 format!(

@@ -216,16 +216,27 @@ fn arguments_stand_only_where_they_belong() {
 }
 
 #[test]
-fn what_is_not_available_is_read_and_refused() {
+fn codds_own_directives_are_read() {
     check(
         "-- codd-connection: dbname=postgres\n-- codd-env-vars: A, B\n-- codd-env-vars: B,C",
         "
         connection dbname=postgres 20..35
         env-var A 54..55
         env-var B 57..58
-        env-var C 79..80
-        error[not-available-yet] 3..18: `connection` is not available yet",
+        env-var C 79..80",
     );
+    check(
+        "-- segue: begin-concurrent-migration-with: a.sql\n-- codd-connection: host=a\n-- segue: rerunnable",
+        "
+        begin a.sql 43..48
+        connection host=a 69..75
+        rerunnable 86..96
+        error[contradicting-directives] 52..67: `connection` contradicts `begin-concurrent-migration-with`",
+    );
+}
+
+#[test]
+fn what_is_not_available_is_read_and_refused() {
     check(
         "-- segue: backfill: t by id\n-- segue: schema-version: 1.2.3\n-- segue: allow: a, b\n-- segue: allow: c, d",
         "
@@ -378,7 +389,7 @@ fn a_schema_diff_needs_its_begin_and_its_end() {
 fn a_password_is_not_shown() {
     let header = "-- codd: no-tnx\n-- codd-connection: postgres://joe:s3cret@db and more\n-- seque: connection: password=s3cret\n-- codd-conection: joe:s3cret@db\n";
     let (_, found) = parse(&Arc::new(Source::new("a.sql", header)));
-    assert_eq!(found.len(), 5);
+    assert_eq!(found.len(), 4);
     for diagnostic in found {
         for style in [Style::Plain, Style::Colour] {
             let text = render(&diagnostic, style);

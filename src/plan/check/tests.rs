@@ -5,6 +5,7 @@ use crate::plan::{Block, Progress};
 
 fn block() -> Step {
     Step::Block(Block {
+        folded: std::collections::BTreeSet::new(),
         migrations: vec![Name::new("1.sql")],
         cut: None,
         brings: None,

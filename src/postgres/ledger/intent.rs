@@ -119,7 +119,7 @@ impl Ledger {
             oid(intent.relation),
             oids.join(","),
             oid(intent.target),
-            literal(&serde_json::to_string(&intent.before).expect("names as keys")),
+            literal(&json(&intent.before)),
             backend.pid,
             literal(&backend.start),
             intent
@@ -179,6 +179,10 @@ impl Ledger {
             .replace(":file", &literal(name.as_str()));
         self.read(session, &sql).await?.iter().map(read).collect()
     }
+}
+
+fn json(before: &Before) -> String {
+    serde_json::to_string(before).expect("names as keys")
 }
 
 fn read(row: &TextRow) -> Result<Intent, Error> {

@@ -108,7 +108,8 @@ impl Ledger {
     /// constraint on purpose: whatever let two runners come so far, the second
     /// one's transaction cannot commit.
     #[must_use]
-    pub fn applied_sql(&self, deployment: i64, applied: &[Applied]) -> Vec<String> {
+    pub fn applied_sql(&self, deployment: Option<i64>, applied: &[Applied]) -> Vec<String> {
+        let deployment = deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string());
         let mut statements: Vec<String> = self.owner_sql().into_iter().collect();
         for chunk in applied.chunks(ROWS_MAX) {
             let rows: Vec<String> = chunk
@@ -339,7 +340,7 @@ impl Ledger {
         applied: &Applied,
         deployment: i64,
     ) -> Result<(), Error> {
-        let statements = self.applied_sql(deployment, std::slice::from_ref(applied));
+        let statements = self.applied_sql(Some(deployment), std::slice::from_ref(applied));
         self.transact(session, &statements).await?;
         self.clear_progress(session, &applied.name).await
     }

@@ -76,7 +76,6 @@ fn wanted() -> Wanted {
 fn looked(text: &str, made: &[u32]) -> Looked {
     Looked {
         nodes: tree(text),
-        indexes_before: Some(Vec::new()),
         target: Some(10),
         notes: Notes {
             made: made.to_vec(),
@@ -97,10 +96,9 @@ fn shown(next: &Next) -> String {
         Next::Build { node, number, of } => format!("build on {node}, {number} of {of}"),
         Next::NoteBuilt { built } => format!("built {built:?}"),
         Next::WaitFor { table, pids } => format!("wait for {table} {pids:?}"),
-        Next::Drop { index, was_built } => match was_built {
-            true => format!("drop {index}, built"),
-            false => format!("drop {index}"),
-        },
+        Next::Drop { index, was_built } => {
+            format!("drop {index}{}", if *was_built { ", built" } else { "" })
+        }
         Next::DropWhole { oid, index } => format!("drop whole {index} ({oid})"),
         Next::Rebuild { node, index } => format!("rebuild {index} of {node}"),
         Next::Attach { pairs } => {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use pg_query::protobuf::{
-    AlterObjectSchemaStmt, ConstrType, Constraint, DropStmt, ObjectType, RangeVar, RenameStmt,
+    AlterObjectSchemaStmt, AlterTableType, ConstrType, Constraint, DropStmt, ObjectType, RangeVar,
+    RenameStmt,
 };
 use pg_query::{Node, NodeEnum};
 use serde_json::Value;
@@ -18,6 +19,8 @@ pub(super) fn of(node: &NodeEnum) -> Digest {
         touches: BTreeSet::new(),
         makes: BTreeSet::new(),
         drops: BTreeSet::new(),
+        creates: BTreeSet::new(),
+        adopts: BTreeSet::new(),
     };
     collect(node, &mut names);
     // A relation may be named in any of two hundred kinds of nodes. Their
@@ -28,6 +31,11 @@ pub(super) fn of(node: &NodeEnum) -> Digest {
             touches: &mut names.touches,
         }
         .visit(&tree);
+    }
+    if let NodeEnum::AlterTableStmt(alter) = node
+        && alter.cmds.iter().any(takes_a_part)
+    {
+        names.adopts.extend(names.touches.iter().cloned());
     }
     names
 }
@@ -98,11 +106,32 @@ impl Walk<'_> {
     }
 }
 
+/// Whether a command of `ALTER TABLE` makes another table a part of this one,
+/// or this one a part of another.
+fn takes_a_part(node: &Node) -> bool {
+    let Some(NodeEnum::AlterTableCmd(command)) = &node.node else {
+        return false;
+    };
+    matches!(
+        command.subtype(),
+        AlterTableType::AtAttachPartition | AlterTableType::AtAddInherit
+    )
+}
+
+/// Whether what comes into being by this name stays.
+fn is_lasting(relation: &RangeVar) -> bool {
+    relation.relpersistence != "t"
+}
+
 /// Names that are no `RangeVar`, and all that is made and dropped.
 fn collect(node: &NodeEnum, names: &mut Digest) {
     match node {
         NodeEnum::CreateStmt(create) => {
             names.makes.extend(create.relation.as_ref().map(relation));
+            if !create.if_not_exists {
+                let created = create.relation.iter().filter(|one| is_lasting(one));
+                names.creates.extend(created.map(relation));
+            }
             for element in &create.table_elts {
                 element_constraints(element, create.relation.as_ref(), names);
             }
@@ -119,7 +148,11 @@ fn collect(node: &NodeEnum, names: &mut Digest) {
         }
         NodeEnum::CreateTableAsStmt(create) => {
             let relations = create.into.iter().filter_map(|into| into.rel.as_ref());
-            names.makes.extend(relations.map(relation));
+            names.makes.extend(relations.clone().map(relation));
+            if !create.if_not_exists {
+                let created = relations.filter(|one| is_lasting(one));
+                names.creates.extend(created.map(relation));
+            }
         }
         NodeEnum::SelectStmt(select) => {
             let relations = select
@@ -166,6 +199,8 @@ fn collect(node: &NodeEnum, names: &mut Digest) {
             {
                 collect(element, names);
             }
+            // They are in that namespace, which they need not write.
+            names.creates.clear();
         }
         NodeEnum::AlterTableStmt(alter) => {
             for command in &alter.cmds {
@@ -267,6 +302,7 @@ fn rename(rename: &RenameStmt, names: &mut Digest) {
             names.touches.insert(new(&old));
         }
         names.makes.insert(new(&old));
+        names.adopts.insert(new(&old));
         names.drops.insert(old);
     }
 }
@@ -285,6 +321,7 @@ fn change_namespace(alter: &AlterObjectSchemaStmt, names: &mut Digest) {
         if alter.relation.is_some() {
             names.touches.insert(new.clone());
         }
+        names.adopts.insert(new.clone());
         names.makes.insert(new);
         names.drops.insert(old);
     }

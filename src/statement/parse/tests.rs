@@ -516,3 +516,59 @@ fn prepared_transactions_are_named() {
     assert_eq!(super::gid("commit prepared 'x'"), Some("x".to_owned()));
     assert_eq!(super::gid("COMMIT"), None);
 }
+
+#[test]
+fn what_is_certainly_new_is_known() {
+    let shown = |sql: &str| {
+        let digest = digest(sql).expect("valid SQL");
+        let list = |names: &BTreeSet<RelationName>| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            names.join(" ")
+        };
+        format!("{}; {}", list(&digest.creates), list(&digest.adopts))
+    };
+    assert_eq!(shown("CREATE TABLE a.t (b int)"), "a.t; ");
+    assert_eq!(shown("CREATE TABLE t PARTITION OF p DEFAULT"), "t; ");
+    assert_eq!(shown("CREATE TABLE t AS SELECT 1"), "t; ");
+    assert_eq!(shown("CREATE MATERIALIZED VIEW v AS SELECT 1"), "v; ");
+    assert_eq!(shown("CREATE TABLE IF NOT EXISTS t (b int)"), "; ");
+    assert_eq!(shown("CREATE TEMP TABLE t (b int)"), "; ");
+    assert_eq!(shown("CREATE SCHEMA s CREATE TABLE t (b int)"), "; ");
+    assert_eq!(shown("ALTER TABLE a.t RENAME TO u"), "; a.u");
+    assert_eq!(shown("ALTER TABLE t SET SCHEMA a"), "; a.t");
+    assert_eq!(shown("ALTER TABLE p ATTACH PARTITION t DEFAULT"), "; p t");
+    assert_eq!(shown("ALTER TABLE t INHERIT p"), "; p t");
+    assert_eq!(shown("ALTER TABLE t ADD COLUMN c int"), "; ");
+}
+
+#[test]
+fn a_constant_is_a_value_only_where_its_type_is_written() {
+    let bare = RelationName::bare("mood");
+    let reads = |sql: &str| reads_enum_value(sql, &bare, "happy");
+    assert!(reads("SELECT 'happy'::mood"));
+    assert!(reads("INSERT INTO t VALUES (CAST('happy' AS mood))"));
+    assert!(reads("CREATE VIEW v AS SELECT 1 WHERE m = mood 'happy'"));
+    assert!(reads(
+        "ALTER TABLE t ADD COLUMN m mood NOT NULL DEFAULT 'happy'"
+    ));
+    assert!(reads("CREATE TABLE t (m mood DEFAULT 'happy')"));
+    assert!(!reads("INSERT INTO t VALUES ('happy')"));
+    assert!(!reads("SELECT 'sad'::mood, 'happy'::text"));
+    assert!(!reads("SELECT 'happy'::mood[]"));
+    assert!(!reads("SELECT 'happy'::other.mood"));
+    assert!(!reads(
+        "CREATE TABLE t (m mood DEFAULT 'sad', n text DEFAULT 'happy')"
+    ));
+    assert!(!reads("DO $$ BEGIN PERFORM 'happy'::mood; END $$"));
+    let qualified = RelationName::qualified("a", "mood");
+    assert!(reads_enum_value(
+        "SELECT 'happy'::a.mood",
+        &qualified,
+        "happy"
+    ));
+    assert!(!reads_enum_value(
+        "SELECT 'happy'::mood",
+        &qualified,
+        "happy"
+    ));
+}

@@ -253,6 +253,26 @@ fn data_follows_copy_from_stdin() {
 }
 
 #[test]
+fn an_answer_of_data_is_foreseen() {
+    for (text, expected) in [
+        ("COPY t TO STDOUT", true),
+        ("copy \"to\".t (a) to stdin (FORMAT binary)", true),
+        ("COPY (SELECT 1 AS \"to\" FROM stdin) TO stdout", true),
+        ("COPY BINARY t TO STDOUT", true),
+        ("COPY t TO 'stdout'", false),
+        ("COPY t TO PROGRAM 'x'", false),
+        ("COPY t FROM 'to'", false),
+        ("SELECT 1 TO STDOUT", false),
+    ] {
+        assert_eq!(
+            split(text).expect(text)[0].copy_to_stdout,
+            expected,
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn only_a_line_of_its_own_ends_data() {
     check(
         b"COPY t FROM STDIN;\n\\.x\n\\\\.\n \\.\n\\\n.\xff\n\\..\n\\\r\n\\.\r\r\n\\.\r\nx",

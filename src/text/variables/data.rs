@@ -79,11 +79,11 @@ mod tests {
         let expected = b"x\tone$\t${B}$one\xff${A\n${LONGERR}${";
         for first in 0..=text.len() {
             for second in first..=text.len() {
-                let mut filler = DataFiller::new(&variables).expect("variables");
-                let mut filled = filler.push(&text[..first]);
-                filled.extend(filler.push(&text[first..second]));
-                filled.extend(filler.push(&text[second..]));
-                filled.extend(filler.finish());
+                let mut data = DataFiller::new(&variables).expect("variables");
+                let mut filled = data.push(&text[..first]);
+                filled.extend(data.push(&text[first..second]));
+                filled.extend(data.push(&text[second..]));
+                filled.extend(data.finish());
                 assert_eq!(
                     filled.escape_ascii().to_string(),
                     expected.escape_ascii().to_string()

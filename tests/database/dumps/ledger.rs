@@ -290,7 +290,7 @@ fn where_a_dump_cannot_be_followed_nothing_runs() {
         2 | CREATE TABLE segue.ledger (version int);
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ would be made a second time
           = help: leave them out: `pg_dump --exclude-schema=segue`
-          = help: a file that is there for fresh databases only is recorded as applied by `segue adopt`
+          = help: where it is for fresh databases only, `segue adopt --up-to 3-dump.sql --write` records it, and all before it, as applied here
 
         ",
         3,

@@ -111,6 +111,7 @@ impl<'a> Case<'a> {
         let run = Run {
             target: Target::resolve(Some(&self.database.url()), &environment).expect("a target"),
             connect_wait: Duration::from_secs(5),
+            environment,
             project: "main".to_owned(),
             owner: None,
             verification: None,
@@ -121,7 +122,9 @@ impl<'a> Case<'a> {
                 retry_for,
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
+                isolation: None,
                 strict: false,
+                fold: false,
                 answers: Answers::new(answers),
             },
             events,

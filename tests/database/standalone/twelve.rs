@@ -6,13 +6,15 @@ use crate::support::{Project, TestDatabase, wait_until};
 #[test]
 fn a_file_of_twelve_statements_that_dies_at_the_seventh_goes_on_there() {
     let case = Case::new();
-    let mut text: String = (1..=6)
-        .map(|number| format!("INSERT INTO t VALUES ({}, 0);\n", 100 + number))
-        .collect();
-    text.push_str("CREATE INDEX CONCURRENTLY i ON t (a);\n");
-    for number in 8..=12 {
-        text.push_str(&format!("INSERT INTO t VALUES ({}, 0);\n", 100 + number));
-    }
+    let inserts = |numbers: std::ops::RangeInclusive<i32>| {
+        let each = numbers.map(|number| format!("INSERT INTO t VALUES (10{number:02}, 0);\n"));
+        each.collect::<Vec<_>>().concat()
+    };
+    let text = format!(
+        "{}CREATE INDEX CONCURRENTLY i ON t (a);\n{}",
+        inserts(1..=6),
+        inserts(8..=12)
+    );
     case.standalone(&text);
     let writer = case.database.session();
     writer.run("BEGIN");

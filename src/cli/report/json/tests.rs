@@ -37,6 +37,7 @@ fn all() -> Vec<Event> {
         ..Blocker::default()
     };
     let plan = Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Equal,
         facts: Vec::new(),
@@ -44,6 +45,7 @@ fn all() -> Vec<Event> {
         ready: Ready::Already(1),
         tail: Vec::new(),
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         expanded: std::collections::BTreeMap::new(),
         checks: Checks::Nothing,
     };
@@ -90,6 +92,10 @@ fn all() -> Vec<Event> {
                 before: name.clone(),
                 reason: CutReason::LockMemory,
             },
+        },
+        Event::Unfolded {
+            name: name.clone(),
+            reason: "cannot run inside a transaction block".to_owned(),
         },
         Event::ConnectionLost {
             reason: "closed".to_owned(),

@@ -14,6 +14,7 @@ fn name(text: &str) -> Name {
 
 fn block(names: &[&str], cut: Option<Cut>, is_last: bool) -> Step {
     Step::Block(Block {
+        folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut,
         brings: None,
@@ -33,6 +34,7 @@ fn tail(text: &str, after: &[&str], progress: Progress) -> TailStep {
 /// A deployment with everything in it.
 fn full() -> Plan {
     Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Behind { pending: 8 },
         facts: vec![Fact::Modified(name("0.sql"))],
@@ -59,6 +61,7 @@ fn full() -> Plan {
             tail("8-c.sql", &["7-c.sql"], Progress::Pending),
         ],
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         expanded: [(name("8-c.sql"), vec!["app.p".to_owned()])].into(),
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),
@@ -116,7 +119,7 @@ Ready by the COMMIT of step 5.
 
 Tail
   7-c.sql, failed: could not
-  8-c.sql, after `7-c.sql`
+  8-c.sql, after `7-c.sql`, on `app.p` partition by partition
 
 The schema is verified before the last COMMIT, which a mismatch turns into a rollback, and after the tail.
 ",

@@ -31,12 +31,14 @@ fn name(text: &str) -> Name {
 
 fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
     let block = Block {
+        folded: std::collections::BTreeSet::new(),
         migrations: names.iter().map(|text| name(text)).collect(),
         cut: None,
         brings: None,
         is_last: true,
     };
     Event::Planned(Box::new(Plan {
+        renamed: Vec::new(),
         project: "main".to_owned(),
         place: Place::Behind {
             pending: names.len() + tail.len(),
@@ -54,6 +56,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
             })
             .collect(),
         needs: std::collections::BTreeMap::new(),
+        absent: None,
         expanded: std::collections::BTreeMap::new(),
         checks: crate::plan::Checks::Nothing,
     }))

@@ -71,6 +71,7 @@ fn everything(is_standby: bool) -> Status {
         is_held: false,
     };
     let history = History {
+        renamed: Vec::new(),
         ledger: Some(1),
         records: records
             .into_iter()
