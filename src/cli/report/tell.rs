@@ -62,13 +62,9 @@ impl Teller {
         let line = match event {
             Event::Planned(plan) => return self.planned(plan),
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
-            Event::LedgerBrought { name, applied } => Line::done(
-                "Took over",
-                format!(
-                    "the ledger that `{name}` brings: {} applied",
-                    count(*applied, "migration")
-                ),
-            ),
+            Event::LedgerBrought { name, applied } => {
+                Line::done("Took over", brought(name, *applied))
+            }
             Event::WaitingForBatch { holder } => {
                 let text = format!("for another run to end its batch: {holder}");
                 return self.once(
