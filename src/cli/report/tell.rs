@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{absent, count, cut, left, names, sessions, thousands};
+use super::phrase::{absent, brought, count, cut, left, names, sessions, thousands};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
