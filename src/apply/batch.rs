@@ -19,7 +19,7 @@ use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
-use crate::statement::{Class, OwnedPiece, TransactionControl};
+use crate::statement::{Class, CopyDirection, OwnedPiece, TransactionControl};
 use crate::text::Variables;
 
 mod brought;
@@ -261,7 +261,7 @@ impl<'a> Try<'a> {
                     self.ran[index].began = Some(Instant::now());
                 }
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
-                    let is_copy = statement.copy_from_stdin;
+                    let is_copy = statement.copy == Some(CopyDirection::FromStdin);
                     let variables = &self.migrations[current].variables;
                     let mut placed = Placed::new(statement, variables);
                     let detached = match self.is_folded(current) {

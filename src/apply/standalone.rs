@@ -21,7 +21,7 @@ use crate::migration::{Item, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
-use crate::statement::{Class, Digest, Statement};
+use crate::statement::{Class, CopyDirection, Digest, Statement};
 
 mod clean_up;
 mod inside;
@@ -364,7 +364,7 @@ impl<'a> Standalone<'a> {
 
     fn piece(&self, index: usize, statement: Statement) -> Result<Piece, StandaloneError> {
         let fingerprint = statement.fingerprint();
-        let is_copy = statement.copy_from_stdin;
+        let is_copy = statement.copy == Some(CopyDirection::FromStdin);
         let placed = Placed::new(statement, &self.migration.variables);
         let class = Class::of(&placed.text);
         if self.items.get(index).map(|item| item.fingerprint) != Some(fingerprint) {
