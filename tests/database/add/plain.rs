@@ -18,7 +18,10 @@ fn a_file_is_named_applied_and_written_down() {
         0,
     );
     assert_eq!(case.text("create-t.sql"), "CREATE TABLE t (a int);\n");
-    assert_eq!(case.names("."), ["expected-schema", "migrations", "segue.toml"]);
+    assert_eq!(
+        case.names("."),
+        ["expected-schema", "migrations", "segue.toml"]
+    );
     assert_eq!(case.ledger(), "create-t.sql|batch|applied");
     let table = case.expected().join("public/table/t.json");
     let table = std::fs::read_to_string(table).expect("a table");
