@@ -37,6 +37,15 @@ pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;
 
+/// Which way a COPY moves data between the server and its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyDirection {
+    /// `COPY … FROM STDIN`: its data follows, see [`Piece::CopyData`].
+    FromStdin,
+    /// `COPY … TO STDOUT`: the server answers with data.
+    ToStdout,
+}
+
 /// One SQL statement, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -51,10 +60,8 @@ pub struct Statement {
     pub raw: Span,
     /// Line and column of `span.start`.
     pub position: Position,
-    /// `COPY … FROM STDIN`: its data follows, see [`Piece::CopyData`].
-    pub copy_from_stdin: bool,
-    /// `COPY … TO STDOUT`: the server answers with data.
-    pub copy_to_stdout: bool,
+    /// Whether it moves data between the server and us.
+    pub copy: Option<CopyDirection>,
     /// Whether a backslash escapes in its plain `'…'` too, since
     /// `standard_conforming_strings` is off.
     pub strings_escape: bool,
@@ -84,7 +91,7 @@ impl Statement {
 
 /// What [`Splitter`] cuts a file into, in the order in which it is to be sent.
 ///
-/// After a statement with `copy_from_stdin` comes any number of `CopyData` and
+/// After a [`CopyDirection::FromStdin`] comes any number of `CopyData` and
 /// then always one `CopyEnd`.
 ///
 /// Statement's `raw`, data and the end's `raw` follow one another without a
@@ -112,7 +119,7 @@ pub enum Piece<'a> {
 #[must_use]
 pub fn is_one(text: &str, written: &Statement) -> bool {
     match split_by(Splitter::of_one(written), text).as_deref() {
-        Ok([one]) => one.copy_from_stdin == written.copy_from_stdin,
+        Ok([one]) => one.copy == written.copy,
         _ => false,
     }
 }

@@ -19,7 +19,7 @@ use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
-use crate::statement::{Class, OwnedPiece, TransactionControl};
+use crate::statement::{Class, CopyDirection, OwnedPiece, TransactionControl};
 use crate::text::Variables;
 
 mod brought;
@@ -28,7 +28,7 @@ mod fold;
 mod judge;
 mod verify;
 
-use fold::Unfolded;
+pub(super) use fold::Unfolded;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
@@ -261,12 +261,13 @@ impl<'a> Try<'a> {
                     self.ran[index].began = Some(Instant::now());
                 }
                 Feed::Piece(OwnedPiece::Statement(statement)) => {
-                    let is_copy = statement.copy_from_stdin;
+                    let is_copy = statement.copy == Some(CopyDirection::FromStdin);
                     let variables = &self.migrations[current].variables;
                     let mut placed = Placed::new(statement, variables);
-                    let detached = match self.is_folded(current) {
-                        true => self.plain(pipeline, current, &mut placed).await?,
-                        false => None,
+                    let detached = if self.is_folded(current) {
+                        self.plain(pipeline, current, &mut placed).await?
+                    } else {
+                        None
                     };
                     let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;

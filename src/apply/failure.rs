@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Kind, Migration};
 use crate::postgres::{Failure, ServerError};
-use crate::statement::{Statement, digests};
+use crate::statement::{CopyDirection, Statement, digests};
 use crate::text::{Filled, Span, Variables, byte_offset};
 
 /// A statement as it was sent, and where it stands.
@@ -24,7 +24,7 @@ pub struct Placed {
     pub line: usize,
     /// See [`Statement::resets_strings`].
     pub resets_strings: bool,
-    /// See [`Statement::copy_to_stdout`].
+    /// See [`CopyDirection::ToStdout`].
     pub copy_to_stdout: bool,
 }
 
@@ -43,7 +43,7 @@ impl Placed {
             span: statement.span,
             line: statement.position.line,
             resets_strings: statement.resets_strings,
-            copy_to_stdout: statement.copy_to_stdout,
+            copy_to_stdout: statement.copy == Some(CopyDirection::ToStdout),
         }
     }
 

@@ -9,7 +9,7 @@ use super::feed::{Feed, Feeding, feed};
 use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::postgres::{Error, Session, Target, settings};
-use crate::statement::OwnedPiece;
+use crate::statement::{CopyDirection, OwnedPiece};
 
 /// Why a script ended early; what came before its error stands.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
             Feed::Failed(diagnostic) => return Err(ScriptError::Failed(diagnostic)),
             _ => continue,
         };
-        let is_copy = statement.copy_from_stdin;
+        let is_copy = statement.copy == Some(CopyDirection::FromStdin);
         let placed = Placed::new(statement, &script.variables);
         let done = if is_copy {
             copy(&session, &placed.text, &mut feed).await

@@ -1,5 +1,6 @@
 //! Lexemes of one statement → does a `;` end it, and does data follow.
 
+use super::CopyDirection;
 use super::lexer::Token;
 
 /// The beginning of the statement, as far as it matters here.
@@ -150,13 +151,12 @@ impl Nesting {
         self.head == Head::CopyFromStdin && self.is_binary
     }
 
-    /// Whether the statement is `COPY … TO STDOUT`.
-    pub(super) fn copies_to_stdout(&self) -> bool {
-        self.head == Head::CopyToStdout
-    }
-
-    /// Whether the statement is `COPY … FROM STDIN`.
-    pub(super) fn copies_from_stdin(&self) -> bool {
-        self.head == Head::CopyFromStdin
+    /// Whether the statement is a COPY from or to the client.
+    pub(super) fn copies(&self) -> Option<CopyDirection> {
+        match self.head {
+            Head::CopyFromStdin => Some(CopyDirection::FromStdin),
+            Head::CopyToStdout => Some(CopyDirection::ToStdout),
+            _ => None,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::lexer::{Inside, Lexeme, Lexer, Token};
 use super::nesting::Nesting;
 use super::strings::Strings;
-use super::{Piece, SplitError, SplitErrorKind, Statement};
+use super::{CopyDirection, Piece, SplitError, SplitErrorKind, Statement};
 use crate::text::{Position, Span};
 
 mod copy_data;
@@ -302,8 +302,7 @@ impl Splitter {
             span: Span::new(self.base + start, self.base + end),
             raw: Span::new(self.raw_start, self.base + raw_end),
             position: self.mark.position,
-            copy_from_stdin: pending.nesting.copies_from_stdin(),
-            copy_to_stdout: pending.nesting.copies_to_stdout(),
+            copy: pending.nesting.copies(),
             strings_escape: self.strings.escape(),
             resets_strings: false,
             text: self.text(start, end)?,
@@ -311,7 +310,7 @@ impl Splitter {
         statement.resets_strings = self.strings.see(&statement.text);
         self.lexer.escape_plain(self.strings.escape());
         self.raw_start = statement.raw.end;
-        if statement.copy_from_stdin {
+        if statement.copy == Some(CopyDirection::FromStdin) {
             self.mode = Mode::CopyLine(statement);
             return Ok(true);
         }

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use segue::statement::{Class, Fingerprint, Piece, SplitError, Splitter, Statement, split};
+use segue::statement::{
+    Class, CopyDirection, Fingerprint, Piece, SplitError, Splitter, Statement, split,
+};
 use segue::text::{Position, Source, Span};
 
 /// All that a splitter has said of a file; adjacent data is joined.
@@ -27,7 +29,7 @@ pub fn outcome<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
         match piece {
             Piece::Statement(statement) => {
                 assert!(open_data.is_none(), "a statement within data");
-                if statement.copy_from_stdin {
+                if statement.copy == Some(CopyDirection::FromStdin) {
                     open_data = Some(Vec::new());
                 }
                 pieces.push(Owned::Statement(statement));
@@ -127,7 +129,7 @@ fn check_statement(file: &[u8], statement: &Statement) {
         let again = split(text).expect("a statement is whole");
         assert_eq!(again.len(), 1, "a statement is one statement");
         assert_eq!(again[0].text, *text);
-        assert_eq!(again[0].copy_from_stdin, statement.copy_from_stdin);
+        assert_eq!(again[0].copy, statement.copy);
     }
 }
 

@@ -79,6 +79,14 @@ pub(crate) fn idle_rules(rules: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// What a migration has brought with it.
+pub(crate) fn brought(by: &Name, applied: usize) -> String {
+    format!(
+        "the ledger that `{by}` brings: {} applied",
+        count(applied, "migration")
+    )
+}
+
 /// Why a block ends where it does.
 pub(crate) fn cut(cut: &Cut) -> String {
     let Cut { before, reason } = cut;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{absent, count, cut, left, names, sessions, thousands};
+use super::phrase::{absent, brought, count, cut, left, names, sessions, thousands};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
@@ -62,13 +62,9 @@ impl Teller {
         let line = match event {
             Event::Planned(plan) => return self.planned(plan),
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
-            Event::LedgerBrought { name, applied } => Line::done(
-                "Took over",
-                format!(
-                    "the ledger that `{name}` brings: {} applied",
-                    count(*applied, "migration")
-                ),
-            ),
+            Event::LedgerBrought { name, applied } => {
+                Line::done("Took over", brought(name, *applied))
+            }
             Event::WaitingForBatch { holder } => {
                 let text = format!("for another run to end its batch: {holder}");
                 return self.once(

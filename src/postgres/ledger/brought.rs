@@ -43,8 +43,9 @@ impl Ledger {
             })?;
         ledger.version = version.parse().ok();
         ledger.refuse_newer()?;
-        let from = usize::try_from(ledger.version.unwrap_or_default()).expect("few upgrades");
-        for upgrade in &UPGRADES[from..] {
+        // A usize has room for any u32 where segue runs.
+        let done = ledger.version.unwrap_or_default() as usize;
+        for upgrade in UPGRADES.iter().skip(done) {
             session.execute(upgrade).await?;
         }
         ledger.version = Some(VERSION);

@@ -12,7 +12,7 @@ fn pieces(chunks: &[&[u8]]) -> (Vec<Statement>, String) {
         match piece {
             Piece::Statement(statement) => {
                 let Position { line, column } = statement.position;
-                let copy = if statement.copy_from_stdin {
+                let copy = if statement.copy == Some(CopyDirection::FromStdin) {
                     " copy"
                 } else {
                     ""
@@ -265,7 +265,7 @@ fn an_answer_of_data_is_foreseen() {
         ("SELECT 1 TO STDOUT", false),
     ] {
         assert_eq!(
-            split(text).expect(text)[0].copy_to_stdout,
+            split(text).expect(text)[0].copy == Some(CopyDirection::ToStdout),
             expected,
             "{text}"
         );
