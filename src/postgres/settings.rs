@@ -23,9 +23,10 @@ pub const STRINGS: &str = "SET standard_conforming_strings = on";
 pub fn after_reset(sql: &str) -> String {
     let mut words = sql.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
     let is_all = words.any(|word| word.eq_ignore_ascii_case("all"));
-    match is_all {
-        true => format!("{STRINGS};{READ_WRITE}"),
-        false => STRINGS.to_owned(),
+    if is_all {
+        format!("{STRINGS};{READ_WRITE}")
+    } else {
+        STRINGS.to_owned()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::procedure::partitioned_index::Notes;
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
 
-impl Standalone<'_> {
+impl<'a> Standalone<'a> {
     /// Runs a statement that refuses a transaction block until it is done or
     /// cannot be.
     pub(super) async fn outside(
@@ -25,16 +25,7 @@ impl Standalone<'_> {
         piece: &Piece,
         open: Option<Intent>,
     ) -> Result<(), StandaloneError> {
-        let digest = self.digest(piece);
-        let text = &piece.placed.text;
-        let mut subject = Subject {
-            work: Work::of(digest, text, self.migration.rerunnable),
-            digest,
-            last: open.as_ref().map(Try::from),
-            was_interrupted: open
-                .as_ref()
-                .is_some_and(|open| open.state == IntentState::Begun),
-        };
+        let mut subject = self.subject(piece, open.as_ref());
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
         loop {
@@ -129,6 +120,16 @@ impl Standalone<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn subject(&self, piece: &Piece, open: Option<&Intent>) -> Subject<'a> {
+        let digest = self.digest(piece);
+        Subject {
+            work: Work::of(digest, &piece.placed.text, self.migration.rerunnable),
+            digest,
+            last: open.map(Try::from),
+            was_interrupted: open.is_some_and(|open| open.state == IntentState::Begun),
         }
     }
 
