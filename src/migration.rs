@@ -154,6 +154,10 @@ pub struct Migration {
 
 /// What one reading of a migration's statements told.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
 pub struct Outline {
     /// Number of statements.
     pub statements: usize,

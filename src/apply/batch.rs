@@ -28,7 +28,7 @@ mod fold;
 mod judge;
 mod verify;
 
-use fold::Unfolded;
+pub(super) use fold::Unfolded;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
@@ -264,9 +264,10 @@ impl<'a> Try<'a> {
                     let is_copy = statement.copy == Some(CopyDirection::FromStdin);
                     let variables = &self.migrations[current].variables;
                     let mut placed = Placed::new(statement, variables);
-                    let detached = match self.is_folded(current) {
-                        true => self.plain(pipeline, current, &mut placed).await?,
-                        false => None,
+                    let detached = if self.is_folded(current) {
+                        self.plain(pipeline, current, &mut placed).await?
+                    } else {
+                        None
                     };
                     let class = Class::of(&placed.text);
                     is_dirty |= class.may_change_session;

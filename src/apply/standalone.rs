@@ -17,7 +17,7 @@ use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
-use crate::migration::{Item, Migration, Name};
+use crate::migration::{Item, Kind, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
@@ -152,15 +152,28 @@ pub(super) async fn run(
     session.conceal(&migration.variables);
     let began = Instant::now();
     let mut roles = Made::default();
+    let mut skipped_first = None;
     loop {
         let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
         // Large: the state of every kind of statement is in it.
         let result = Box::pin(standalone.all()).await;
         standalone.tell_notices();
+        // What an earlier try of this run did is no other run's.
+        let skipped = *skipped_first.get_or_insert(standalone.resumed_at);
         match result {
             Ok(report) => {
+                let duration = began.elapsed();
+                if migration.kind == Kind::Standalone && !report.was_over {
+                    run.events.tell(Event::MigrationRan {
+                        name: migration.name.clone(),
+                        kind: migration.kind,
+                        statements: report.statements - skipped,
+                        duration,
+                    });
+                }
                 return Ok(Report {
-                    duration: began.elapsed(),
+                    skipped,
+                    duration,
                     ..report
                 });
             }
@@ -210,6 +223,8 @@ struct Standalone<'a> {
     owns_lock_timeout: bool,
     /// Whether the COMMIT of the last statement has recorded the migration.
     is_recorded: bool,
+    /// How many statements were done when it was taken up.
+    resumed_at: usize,
 }
 
 /// A statement that is about to run.
@@ -251,6 +266,7 @@ impl<'a> Standalone<'a> {
             lock_timeout: run.settings.lock_timeout,
             owns_lock_timeout: false,
             is_recorded: false,
+            resumed_at: 0,
         }
     }
 
@@ -305,6 +321,7 @@ impl<'a> Standalone<'a> {
             Some(intent) => self.after_prepared(resume.next, intent).await?,
             None => resume.next,
         };
+        self.resumed_at = next;
         self.statements(next, resume.open).await?;
         self.clean().await?;
         if !self.is_recorded {
@@ -315,7 +332,6 @@ impl<'a> Standalone<'a> {
         }
         Ok(Report {
             statements: self.items.len(),
-            skipped: next,
             ..Report::default()
         })
     }

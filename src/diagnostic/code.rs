@@ -160,6 +160,8 @@ codes! {
         "PostgreSQL does not let a transaction use an enum value that it has added itself (55P04), and a migration is never cut in two. Where another file uses it, segue ends the transaction in between. A file that adds a value and uses it says `-- segue: no-txn`, or is made two files."
     BRINGS_LEDGER "brings-ledger" Error
         "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
+    NEEDS_AUTOCOMMIT "needs-autocommit" Error
+        "PostgreSQL runs this statement outside of transaction blocks only, and the migrations of the batch share one. Write `-- segue: no-txn` at the top of its file, best of a file of its own; or, if the new code works without it, make it a concurrent migration, which runs after the deployment is ready."
 
     // Running
     HALF_WAY "half-way" Error

@@ -192,6 +192,7 @@ impl Reading<'_> {
         self.outline.may_make_types |= may_make_types(&class);
         if self.migration.kind == Kind::Batch {
             self.refuse_control(&statement, text, &class);
+            self.refuse_autocommit(&statement, text, &class);
             // What a variable holds is not shown.
             if filled.is_none() {
                 self.own_value(&statement, &class);
@@ -311,6 +312,35 @@ impl Reading<'_> {
             .source(&source)
             .label(statement.span, "would end the transaction of the whole batch")
             .help("remove it, or write `-- segue: no-txn` at the top of the file: its statements then run outside of the batch's transaction"),
+        );
+    }
+
+    /// The server would refuse it too, after what comes before is committed,
+    /// and one file at a time.
+    fn refuse_autocommit(&mut self, statement: &Statement, text: &str, class: &Class) {
+        // Those that end a transaction are told of as that; of a file, the
+        // first says enough.
+        let is_told = self
+            .diagnostics
+            .iter()
+            .any(|one| one.code == code::NEEDS_AUTOCOMMIT);
+        if is_told
+            || class.control.is_some()
+            || !class.may_refuse_transaction_block(text)
+            || statement.is_misread(text)
+            || !digest(text).is_some_and(|digest| digest.refuses_transaction_block())
+        {
+            return;
+        }
+        let source = excerpt(self.migration, statement.span, statement.position.line);
+        self.diagnostics.push(
+            Diagnostic::new(
+                code::NEEDS_AUTOCOMMIT,
+                format!("`{}` cannot run inside a transaction block", class.keywords),
+            )
+            .source(&source)
+            .label(statement.span, "PostgreSQL refuses it there")
+            .help("write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`"),
         );
     }
 

@@ -72,7 +72,7 @@ fn works_on_new(view: &View<'_>, migration: &Migration) -> bool {
             one.creates.contains(relation)
                 && (relation.namespace.is_some() || !one.moves && !own.moves)
         };
-        before.iter().any(|one| creates(&one))
+        before.iter().any(creates)
             && !before
                 .iter()
                 .chain([&own])

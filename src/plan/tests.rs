@@ -53,7 +53,7 @@ fn folder(text: &str) -> Vec<Migration> {
                 };
                 match (mode, word) {
                     (_, "with" | "ends" | "touches" | "makes" | "renames" | "indexes") => {
-                        mode = word
+                        mode = word;
                     }
                     (_, "folds") => outline.folds = true,
                     (_, "moves") => relations.moves = true,
@@ -183,9 +183,9 @@ fn show(plan: &Plan) -> String {
     for step in &plan.batch {
         lines.push(match step {
             Step::Block(block) => {
-                let shown = |name: &Name| match block.folded.contains(name) {
-                    true => format!("{name}*"),
-                    false => name.to_string(),
+                let shown = |name: &Name| {
+                    let mark = if block.folded.contains(name) { "*" } else { "" };
+                    format!("{name}{mark}")
                 };
                 let names: Vec<_> = block.migrations.iter().map(shown).collect();
                 let cut = block

@@ -135,6 +135,30 @@ impl Class {
     }
 }
 
+impl Class {
+    /// Whether `text`, which this is of, may be a statement that refuses a
+    /// transaction block: its [`Digest`](super::Digest) knows. Never false of
+    /// one that certainly does.
+    #[must_use]
+    pub fn may_refuse_transaction_block(&self, text: &str) -> bool {
+        const COMMANDS: [&str; 5] = ["VACUUM", "REINDEX", "CLUSTER", "DISCARD", "ALTER SYSTEM"];
+        const OBJECTS: [&str; 5] = [
+            "DATABASE",
+            "TABLESPACE",
+            "SUBSCRIPTION",
+            "PREPARED",
+            "CONCURRENTLY",
+        ];
+        COMMANDS
+            .iter()
+            .any(|command| self.keywords.starts_with(command))
+            || OBJECTS.iter().any(|object| self.keywords.contains(object))
+            // `DETACH PARTITION … CONCURRENTLY` says it last.
+            || self.keywords.starts_with("ALTER TABLE")
+                && text.to_ascii_uppercase().contains("CONCURRENTLY")
+    }
+}
+
 /// Whether these are the first words.
 fn begins(words: &[&str], keywords: &[&str]) -> bool {
     words.len() >= keywords.len()

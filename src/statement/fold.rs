@@ -35,14 +35,15 @@ pub fn fold(text: &str, digest: &Digest) -> Option<Folded> {
         words: &words,
     };
     match &digest.kind {
-        Kind::CreateIndexConcurrently { .. } => line.without_concurrently(&["INDEX"]).map(plain),
         // Both are errors outside a transaction block, and would not be inside.
         Kind::DropIndexConcurrently { indexes, .. }
             if indexes.len() != 1 || words.last().is_some_and(|last| line.is(last, "CASCADE")) =>
         {
             None
         }
-        Kind::DropIndexConcurrently { .. } => line.without_concurrently(&["INDEX"]).map(plain),
+        Kind::CreateIndexConcurrently { .. } | Kind::DropIndexConcurrently { .. } => {
+            line.without_concurrently(&["INDEX"]).map(plain)
+        }
         Kind::Reindex {
             target: ReindexTarget::Index(_) | ReindexTarget::Table(_),
             concurrently: true,
@@ -153,14 +154,13 @@ impl Line<'_> {
     /// `ANALYZE` of what `VACUUM` names, without its options.
     fn analyze(&self) -> Option<String> {
         const ANALYZE: &str = "ANALYZE ";
-        let rest = match self.options() {
-            Some(options) => &self.words[1 + options.len()..],
-            None => {
-                let options = ["FULL", "FREEZE", "VERBOSE", "ANALYZE", "ANALYSE"];
-                let is_option = |word: &Lexeme| options.iter().any(|name| self.is(word, name));
-                let first = self.words[1..].iter().position(|word| !is_option(word))?;
-                &self.words[1 + first..]
-            }
+        let rest = if let Some(options) = self.options() {
+            &self.words[1 + options.len()..]
+        } else {
+            let options = ["FULL", "FREEZE", "VERBOSE", "ANALYZE", "ANALYSE"];
+            let is_option = |word: &Lexeme| options.iter().any(|name| self.is(word, name));
+            let first = self.words[1..].iter().position(|word| !is_option(word))?;
+            &self.words[1 + first..]
         };
         let names = rest.first()?.start;
         let width = names.max(ANALYZE.len());

@@ -403,3 +403,48 @@ fn copy_data_streams_through_little_memory() {
     assert_text("rows", &database.query("SELECT count(*) FROM a"), "200000");
     project.has_nothing_to_do();
 }
+
+/// All such files at once, before anything is committed: of a real history with
+/// dozens of them, each would otherwise be found out after its predecessors.
+#[test]
+fn statements_that_refuse_a_block_are_refused_before_anything_runs() {
+    let database = TestDatabase::new();
+    let project = Project::deploying(&database);
+    project
+        .file("1-a.sql", "CREATE TABLE a (id int);\n")
+        .file("2-first.sql", "-- segue: no-txn\nSELECT 1;\n")
+        .file(
+            "3-index.sql",
+            "CREATE INDEX CONCURRENTLY a_id ON a (id);\nVACUUM a;\n",
+        )
+        .file(
+            "4-part.sql",
+            "ALTER TABLE a DETACH PARTITION b CONCURRENTLY;\n",
+        )
+        .file(
+            "5-comment.sql",
+            "-- CREATE INDEX CONCURRENTLY\nCOMMENT ON TABLE a IS 'CONCURRENTLY';\nALTER TABLE a ADD b text DEFAULT 'CONCURRENTLY';\n",
+        );
+    project.segue(&["up"]).expect(
+        "",
+        "
+        error[needs-autocommit]: `CREATE INDEX CONCURRENTLY` cannot run inside a transaction block
+          --> migrations/3-index.sql:1:1
+          |
+        1 | CREATE INDEX CONCURRENTLY a_id ON a (id);
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ PostgreSQL refuses it there
+          = help: write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`
+
+        error[needs-autocommit]: `ALTER TABLE` cannot run inside a transaction block
+          --> migrations/4-part.sql:1:1
+          |
+        1 | ALTER TABLE a DETACH PARTITION b CONCURRENTLY;
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ PostgreSQL refuses it there
+          = help: write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`
+
+        error: 2 problems in all
+        ",
+        3,
+    );
+    assert_text("relations", &database.relations(), "");
+}

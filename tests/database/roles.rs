@@ -38,6 +38,7 @@ fn missing_roles_are_made_wherever_they_are_named() {
               Running `2.sql` outside a transaction (pid [pid])
                  Made role `owner`, which is missing here, NOLOGIN
               Running `2.sql` outside a transaction (pid [pid])
+                  Ran `2.sql`, 3 statements in [duration]
                 Ready after [duration] (deployment 1)
                  Tail 1 concurrent migration: `3.sql`
               Running `3.sql` (pid [pid])

@@ -87,7 +87,9 @@ fn an_option_of_a_later_version_is_not_swallowed() {
         "
         error: unexpected argument '--on-conflict' found
 
-        Usage: segue up [OPTIONS]
+          tip: a similar argument exists: '--on'
+
+        Usage: segue up --on <URL>
 
         For more information, try '--help'.
         ",

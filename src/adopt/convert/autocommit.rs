@@ -15,7 +15,7 @@ pub fn needs_autocommit(text: &str) -> Option<&'static str> {
         {
             return Some("it has BEGIN or COMMIT of its own");
         }
-        if is_suspect(&statement.text, &class.keywords) {
+        if class.may_refuse_transaction_block(&statement.text) {
             suspects.push(statement.text.as_str());
         }
     }
@@ -24,15 +24,6 @@ pub fn needs_autocommit(text: &str) -> Option<&'static str> {
         .flatten()
         .any(Digest::refuses_transaction_block)
         .then_some("a statement of it refuses a transaction block")
-}
-
-/// Whether a statement is worth parsing.
-fn is_suspect(text: &str, keywords: &str) -> bool {
-    const COMMANDS: [&str; 5] = ["VACUUM", "REINDEX", "CLUSTER", "DISCARD", "ALTER SYSTEM"];
-    const OBJECTS: [&str; 4] = ["DATABASE", "TABLESPACE", "SUBSCRIPTION", "PREPARED"];
-    COMMANDS.iter().any(|command| keywords.starts_with(command))
-        || OBJECTS.iter().any(|object| keywords.contains(object))
-        || text.to_ascii_uppercase().contains("CONCURRENTLY")
 }
 
 #[cfg(test)]

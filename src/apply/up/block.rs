@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
 use super::{Next, Runner};
-use crate::apply::batch::{Batch, Ended, Try};
+use crate::apply::batch::{Batch, Ended, Try, Unfolded};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
@@ -88,14 +88,7 @@ impl Runner<'_> {
                     self.options.cuts.insert(cut);
                     return Ok(Next::PlanAgain);
                 }
-                Ended::Unfold(unfolded) => {
-                    self.options.unfolded.insert(unfolded.name.clone());
-                    self.run.events.tell(Event::Unfolded {
-                        name: unfolded.name,
-                        reason: unfolded.reason,
-                    });
-                    return Ok(Next::PlanAgain);
-                }
+                Ended::Unfold(unfolded) => return Ok(self.unfold(unfolded)),
                 Ended::Failed(diagnostic) => {
                     if roles.make(self.run, &diagnostic, &batch_variables).await? {
                         continue;
@@ -195,6 +188,14 @@ impl Runner<'_> {
             after,
             committed: self.committed.clone(),
         }
+    }
+
+    /// The block runs again without a migration that could not be folded.
+    fn unfold(&mut self, unfolded: Unfolded) -> Next {
+        let Unfolded { name, reason } = unfolded;
+        self.options.unfolded.insert(name.clone());
+        self.run.events.tell(Event::Unfolded { name, reason });
+        Next::PlanAgain
     }
 
     fn committed(&mut self, block: &Block, duration: Duration) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use pg_query::protobuf::{
-    AlterObjectSchemaStmt, AlterTableType, ConstrType, Constraint, DropStmt, ObjectType, RangeVar,
-    RenameStmt,
+    AlterObjectSchemaStmt, AlterTableType, ConstrType, Constraint, CreateStmt, DropStmt,
+    ObjectType, RangeVar, RenameStmt,
 };
 use pg_query::{Node, NodeEnum};
 use serde_json::Value;
@@ -127,17 +127,7 @@ fn is_lasting(relation: &RangeVar) -> bool {
 fn collect(node: &NodeEnum, names: &mut Digest) {
     match node {
         NodeEnum::CreateStmt(create) => {
-            names.makes.extend(create.relation.as_ref().map(relation));
-            if !create.if_not_exists {
-                let created = create.relation.iter().filter(|one| is_lasting(one));
-                names.creates.extend(created.map(relation));
-            }
-            for element in &create.table_elts {
-                element_constraints(element, create.relation.as_ref(), names);
-            }
-            for constraint in &create.constraints {
-                element_constraints(constraint, create.relation.as_ref(), names);
-            }
+            table(create, names);
         }
         NodeEnum::CreateForeignTableStmt(create) => {
             let relations = create
@@ -229,6 +219,20 @@ fn collect(node: &NodeEnum, names: &mut Digest) {
     }
     if let NodeEnum::CreateSeqStmt(create) = node {
         owned_by(&create.options, names);
+    }
+}
+
+fn table(create: &CreateStmt, names: &mut Digest) {
+    names.makes.extend(create.relation.as_ref().map(relation));
+    if !create.if_not_exists {
+        let created = create.relation.iter().filter(|one| is_lasting(one));
+        names.creates.extend(created.map(relation));
+    }
+    for element in &create.table_elts {
+        element_constraints(element, create.relation.as_ref(), names);
+    }
+    for constraint in &create.constraints {
+        element_constraints(constraint, create.relation.as_ref(), names);
     }
 }
 
