@@ -46,6 +46,10 @@ impl Standalone<'_> {
                 }
                 looked => looked?,
             };
+            if looked.intent.is_none() && subject.last.is_some() {
+                self.give_up_other(&mut subject).await?;
+                continue;
+            }
             let next = subject.work.next(&looked);
             if !matches!(next, Next::WaitFor { .. }) {
                 self.watch.go_on();
@@ -126,6 +130,26 @@ impl Standalone<'_> {
                 }
             }
         }
+    }
+
+    /// Removes what the last try has left on another table than the one that
+    /// the statement's names mean now: nobody would come back to it.
+    async fn give_up_other(&mut self, subject: &mut Subject<'_>) -> Result<(), StandaloneError> {
+        clean_up_subject(
+            self.run,
+            self.session,
+            &mut self.watch,
+            &self.migration.name,
+            Some(&self.migration.source),
+            subject,
+        )
+        .await?;
+        if let Some(last) = subject.last.take() {
+            self.ledger
+                .end_intent(self.session, last.id, &IntentState::GivenUp)
+                .await?;
+        }
+        Ok(())
     }
 
     fn tell_skipped(&self, piece: &Piece, reason: String) {
@@ -238,14 +262,20 @@ impl Standalone<'_> {
         let lock_timeout = queues.then_some(self.lock_timeout);
         let before = timeouts::replace(self.session, lock_timeout).await?;
         let session = &*self.session;
+        if let Some(encoding) = &self.file_encoding {
+            session.execute(&settings::encoding(encoding)).await?;
+        }
         let sent = session.execute(&piece.placed.text);
         // Of a concurrent migration the tail's own watchdog tells.
         let result = if self.migration.kind == MigrationKind::Concurrent && !queues {
-            sent.await
+            Ok(sent.await)
         } else {
-            self.watch.guard(session, sent).await?
+            self.watch.guard(session, sent).await
         };
-        let result = match result {
+        if self.file_encoding.is_some() && !session.is_lost() {
+            session.execute(&settings::encoding("UTF8")).await?;
+        }
+        let result = match result? {
             Ok(()) => Ok(()),
             Err(Error::Server(server)) if !server.failure().is_connection_lost() => Err(server),
             Err(error) => return Err(error.into()),
@@ -256,11 +286,13 @@ impl Standalone<'_> {
         );
         if discards {
             self.owns_lock_timeout = false;
+            self.file_encoding = None;
         } else {
             before.restore(self.session).await?;
         }
         if piece.placed.resets_strings && result.is_ok() {
-            self.session.execute(settings::STRINGS).await?;
+            let sql = settings::after_reset(&piece.placed.text);
+            self.session.execute(&sql).await?;
         }
         Ok(result)
     }

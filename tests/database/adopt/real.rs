@@ -120,7 +120,7 @@ fn real_dbmate() {
         .query("SELECT trim(current_setting('unix_socket_directories'), '\"')");
     let port = case.database.query("SHOW port");
     let url = format!(
-        "postgres://postgres@/{}?sslmode=disable&socket={socket}/.s.PGSQL.{port}",
+        "postgres://postgres@/{}?sslmode=disable&socket={socket}&port={port}",
         case.database.name()
     );
     run(
