@@ -145,7 +145,7 @@ fn the_first_migrations_make_the_database() {
            Not there Database `[database]_app` does not exist yet: it is made by `0-database.sql`
              Planned 2 migrations in 2 transactions and 1 migration outside a transaction
              Running `0-database.sql` outside a transaction (pid [pid])
-                 Ran `0-database.sql`, 1 statement in [t]
+                 Ran `0-database.sql`, 2 statements in [t]
              Created the ledger, in namespace segue
         Planned anew 2 migrations in 2 transactions
                  Ran `1-owner.sql`, 2 statements in [t]
