@@ -22,11 +22,6 @@ impl Case {
         Self { database, project }
     }
 
-    /// A line of the ledger for a migration whose time nobody has kept.
-    fn ledger_now(&self, name: &str) -> String {
-        format!("{name}|batch|applied|0|now|00:00:00|settled")
-    }
-
     /// What segue's ledger says: a line for each migration.
     fn ledger(&self) -> String {
         self.database.query(
@@ -37,4 +32,9 @@ impl Case {
                FROM segue.migration m JOIN segue.deployment d ON d.id = m.deployment ORDER BY file",
         )
     }
+}
+
+/// A line of the ledger for a migration whose time nobody has kept.
+fn ledger_now(name: &str) -> String {
+    format!("{name}|batch|applied|0|now|00:00:00|settled")
 }

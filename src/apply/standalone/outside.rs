@@ -64,12 +64,7 @@ impl<'a> Standalone<'a> {
                         Ok(()) => ended = Some(Ended::Well),
                         Err(server) => {
                             self.note_try(&subject, &server).await?;
-                            let is_curable = server.failure().is_transient() && self.may_retry();
-                            ended = Some(if is_curable {
-                                Ended::Curable
-                            } else {
-                                Ended::Failed
-                            });
+                            ended = Some(self.ended(&server));
                             error = Some(server);
                         }
                     }
@@ -240,6 +235,15 @@ impl<'a> Standalone<'a> {
             relation,
             notes: Notes::default(),
         })
+    }
+
+    /// What an error means for the statement.
+    fn ended(&self, error: &ServerError) -> Ended {
+        if error.failure().is_transient() && self.may_retry() {
+            Ended::Curable
+        } else {
+            Ended::Failed
+        }
     }
 
     /// Runs the statement with the timeouts that are right for it.

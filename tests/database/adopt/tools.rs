@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::Case;
+use super::{Case, ledger_now};
 use crate::support::assert_text;
 
 /// Runs `adopt TOOL --write` and compares what it prints and what the ledger
@@ -84,7 +84,7 @@ fn refinery() {
         ",
         &format!(
             "V1__initial.sql|batch|applied|0|2024-01-02 03:04:05|00:00:00|settled\n{}",
-            case.ledger_now("V2__cars.sql")
+            ledger_now("V2__cars.sql")
         ),
     );
     case.project.finishes();
@@ -228,7 +228,7 @@ fn dbmate_is_converted() {
           pending     `2024-01-02-12-00-00-names.sql`
         dbmate keeps no checksums that can be compared: the files are taken to be what has run
         ",
-        &case.ledger_now("2024-01-01-12-00-00-users.sql"),
+        &ledger_now("2024-01-01-12-00-00-users.sql"),
     );
     case.project.finishes();
 }
@@ -269,11 +269,7 @@ fn golang_migrate() {
         "migrations",
     ];
     case.project.segue(&arguments).expect_success();
-    let both = format!(
-        "{}\n{}",
-        case.ledger_now("0001-a.sql"),
-        case.ledger_now("0002-b.sql")
-    );
+    let both = format!("{}\n{}", ledger_now("0001-a.sql"), ledger_now("0002-b.sql"));
     takes_over(
         &case,
         "golang-migrate",
@@ -360,7 +356,7 @@ fn flyway_in_place() {
         ",
         &format!(
             "{}\nV2__check.sql|batch|applied|0|2024-01-02 03:04:06|00:00:00.015|settled",
-            case.ledger_now("V1__base.sql")
+            ledger_now("V1__base.sql")
         ),
     );
     case.project.finishes();

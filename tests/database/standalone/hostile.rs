@@ -244,7 +244,7 @@ fn two_expansions_of_one_table_at_once() {
     );
 }
 
-/// Namespace pg_toast is nobody's to use, so an ordinary role cannot drop what
+/// Namespace `pg_toast` is nobody's to use, so an ordinary role cannot drop what
 /// its own REINDEX has left there; nor may that stop it for ever.
 #[test]
 fn what_is_left_in_the_toast_namespace_does_not_stop_an_ordinary_role() {
