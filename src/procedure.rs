@@ -159,6 +159,9 @@ pub struct Index {
     /// `indisvalid`, `indisready` and `indislive` in one: queries use it, and
     /// writers keep it up.
     pub is_valid: bool,
+    /// Whether we may use its namespace, without which it cannot be dropped.
+    /// Of TOAST tables that is the superuser's.
+    pub is_in_reach: bool,
     /// As `pg_get_indexdef` tells it.
     pub definition: String,
     /// Whether it is the one that the statement makes; `None` where the text
@@ -186,6 +189,9 @@ pub struct Before {
     /// OIDs of transient indexes that another `REINDEX CONCURRENTLY` had left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<u32>,
+    /// Whether the partition was one of the table that it is detached from.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub was_partition: bool,
     /// Whether the partition was half detached already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_detaching: bool,
@@ -281,6 +287,7 @@ impl Looked {
     pub fn before(&self) -> Before {
         Before {
             leftovers: reindex::leftovers(self).map(|index| index.oid).collect(),
+            was_partition: self.partition.is_some(),
             was_detaching: self
                 .partition
                 .as_ref()
@@ -335,6 +342,7 @@ pub(crate) mod testing {
             name: name.to_owned(),
             qualified: format!("public.{name}"),
             is_valid: shape.starts_with("valid"),
+            is_in_reach: true,
             definition: format!("CREATE INDEX {name} ON public.t USING btree (a)"),
             is_same: match shape.rsplit(' ').next() {
                 Some("same") => Some(true),

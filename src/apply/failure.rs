@@ -57,6 +57,13 @@ impl Placed {
         }
     }
 
+    /// `${NAME}` where byte `at` of its text comes from a value.
+    fn variable_at(&self, at: usize) -> Option<&str> {
+        let filled = self.filled.as_ref()?;
+        let (from, length) = filled.written_at(at);
+        filled.written.get(from..from + length?)
+    }
+
     /// Bytes of the file behind `start..end` of its text.
     fn place(&self, start: usize, end: usize) -> Span {
         let (start, end) = match &self.filled {
@@ -71,10 +78,21 @@ impl Placed {
 #[must_use]
 pub fn failure(migration: &Migration, placed: &Placed, error: &ServerError) -> Diagnostic {
     let source = files::excerpt(migration, placed.span, placed.line);
-    let diagnostic = words(error).conceal(&migration.variables).source(&source);
     let at = error
         .position
         .and_then(|position| byte_offset(&placed.text, position));
+    let mut error = error.clone();
+    // A quote inside a value ends the literal, and the server quotes the word
+    // behind it: a part of the value.
+    if let Some(at) = at
+        && let Some(variable) = placed.variable_at(at)
+        && let Some((before, rest)) = error.message.split_once('"')
+        && let Some((word, after)) = rest.rsplit_once('"')
+        && placed.text[at..].starts_with(word)
+    {
+        error.message = format!("{before}\"{variable}\"{after}");
+    }
+    let diagnostic = words(&error).conceal(&migration.variables).source(&source);
     if let Some(at) = at {
         let rest = &placed.text[at..];
         let word = rest

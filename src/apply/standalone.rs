@@ -221,6 +221,9 @@ struct Standalone<'a> {
     lock_timeout: Duration,
     /// Whether the file has chosen its own `lock_timeout`.
     owns_lock_timeout: bool,
+    /// The `client_encoding` that the file has set, while it is UTF-8 for
+    /// statements of ours.
+    file_encoding: Option<String>,
     /// Whether the COMMIT of the last statement has recorded the migration.
     is_recorded: bool,
     /// How many statements were done when it was taken up.
@@ -265,6 +268,7 @@ impl<'a> Standalone<'a> {
             watch,
             lock_timeout: run.settings.lock_timeout,
             owns_lock_timeout: false,
+            file_encoding: None,
             is_recorded: false,
             resumed_at: 0,
         }

@@ -160,6 +160,7 @@ impl<'a> Runner<'a> {
         let began = Instant::now();
         let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
         let control = made.control;
+        Box::pin(bootstrap::claim_ledger(run, &control, &migrations)).await?;
         let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
         let expectation = run
             .verification

@@ -77,7 +77,7 @@ pub async fn transient(
         .collect::<Result<_, _>>()?;
     let tables = rows
         .iter()
-        .map(|row| column(row, 5))
+        .map(|row| column(row, 6))
         .collect::<Result<_, _>>()?;
     Ok((indexes, tables))
 }
@@ -107,6 +107,7 @@ fn read(row: &TextRow, is_same: &dyn Fn(&str) -> Option<bool>) -> Result<Index, 
         name: column(row, 1)?,
         qualified: column(row, 2)?,
         is_valid: row[3].as_deref() == Some("t"),
+        is_in_reach: row[5].as_deref() == Some("t"),
         is_same: is_same(&definition),
         definition,
     })

@@ -96,6 +96,7 @@ async fn read(
                 name: column(&row, 2)?,
                 qualified: column(&row, 3)?,
                 is_valid: row[4].as_deref() == Some("t"),
+                is_in_reach: true,
                 is_same: is_same(&definition),
                 definition,
             },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aho_corasick::AhoCorasick;
 
-use super::{Error, Session, ident};
+use super::{Error, Session, ident, literal};
 
 /// Back to what a session is at its start. `RESET ALL` alone is not that, and
 /// `DISCARD ALL` would free our advisory locks and is refused in a transaction.
@@ -16,6 +16,47 @@ const CLEAN: &str = "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DEALLOCATE
 /// PostgreSQL 19 knows nothing else; where a database or a role has another,
 /// files would mean one thing here and another there.
 pub const STRINGS: &str = "SET standard_conforming_strings = on";
+
+/// Statements, one message, for after one that has brought the session's
+/// defaults back, as `RESET ALL` and `DISCARD ALL` do: ours again.
+#[must_use]
+pub fn after_reset(sql: &str) -> String {
+    let mut words = sql.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+    let is_all = words.any(|word| word.eq_ignore_ascii_case("all"));
+    if is_all {
+        format!("{STRINGS};{READ_WRITE}")
+    } else {
+        STRINGS.to_owned()
+    }
+}
+
+/// What refuses a transaction block cannot be told otherwise.
+const READ_WRITE: &str = "SET default_transaction_read_only = off";
+
+/// The statement that sets the encoding of statements and rows.
+#[must_use]
+pub fn encoding(name: &str) -> String {
+    format!("SET client_encoding = {}", literal(name))
+}
+
+/// The same until the transaction ends.
+#[must_use]
+pub fn encoding_local(name: &str) -> String {
+    format!("SET LOCAL client_encoding = {}", literal(name))
+}
+
+/// Sets the encoding to UTF-8; what it was, if it was another one.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn replace_encoding(session: &Session) -> Result<Option<String>, Error> {
+    let was = session.value("SHOW client_encoding").await?;
+    let Some(was) = was.filter(|was| was != "UTF8") else {
+        return Ok(None);
+    };
+    session.execute(&encoding("UTF8")).await?;
+    Ok(Some(was))
+}
 
 /// How long the server lets a silent runner hold the locks of a transaction.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
@@ -58,11 +99,11 @@ pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
 
 /// Statements, one message, that clean a session that runs statements outside
 /// of the batch: no timeout of any kind. READ WRITE is the default here as it
-/// is in the batch: what refuses a transaction block cannot be told otherwise.
+/// is in the batch.
 #[must_use]
 pub fn clean_builder(server_version: u32) -> String {
     let mut sql = format!(
-        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;SET default_transaction_read_only = off;SET client_encoding = 'UTF8';{STRINGS}"
+        "{CLEAN};SET lock_timeout = 0;SET statement_timeout = 0;SET idle_session_timeout = 0;SET idle_in_transaction_session_timeout = 0;{READ_WRITE};SET client_encoding = 'UTF8';{STRINGS}"
     );
     // What goes on without its client is run with this off: see `timeouts`.
     sql.push_str(WATCH_CLIENT);

@@ -11,7 +11,12 @@ pub fn next(looked: &Looked) -> Next {
         return Next::Done { reason: None };
     }
     match (&looked.intent, &looked.partition) {
-        (Some(intent), None) if intent.target.is_some() && intent.target == looked.named => {
+        // One that never was a partition of this table is the server's to refuse.
+        (Some(intent), None)
+            if intent.before.was_partition
+                && intent.target.is_some()
+                && intent.target == looked.named =>
+        {
             return Next::done("the partition has been detached since an earlier try began");
         }
         (Some(intent), Some(partition))
@@ -96,14 +101,19 @@ mod tests {
         check(&facts, "run");
         facts.intent = intent(&[], Some(6));
         check(&facts, "run");
+        facts.intent = intent(&[], Some(7));
+        check(&facts, "run");
+        facts.ended = Some(Ended::Failed);
+        check(&facts, "fail");
     }
 
     #[test]
     fn an_interrupted_one_is_finalized() {
         let mut facts = looked(vec![]);
         facts.named = Some(7);
-        facts.intent = intent(&[], Some(7));
         facts.partition = partition(false);
+        let before = facts.before();
+        facts.intent = intent(&[], Some(7)).map(|intent| Trace { before, ..intent });
         check(&facts, "run");
         facts.partition = partition(true);
         check(&facts, "finalize public.p of public.t");

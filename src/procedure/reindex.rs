@@ -50,7 +50,9 @@ pub fn next(wanted: Reindex, looked: &Looked) -> Next {
         return looked.wait_or_drop(left);
     }
     match looked.ended {
-        Some(Ended::Well) => Next::Done { reason: None },
+        Some(Ended::Well) => Next::Done {
+            reason: out_of_reach(looked),
+        },
         Some(Ended::Failed) => Next::Fail,
         None if is_done(wanted, looked) => Next::done(match wanted.scope {
             Scope::Index => "the index has been rebuilt since an earlier try began",
@@ -66,8 +68,26 @@ pub fn next(wanted: Reindex, looked: &Looked) -> Next {
 /// again.
 #[must_use]
 pub fn clean_up(looked: &Looked) -> Next {
-    left(looked).map_or(Next::Done { reason: None }, |index| {
-        looked.wait_or_drop(index)
+    match left(looked) {
+        Some(index) => looked.wait_or_drop(index),
+        None => Next::Done {
+            reason: out_of_reach(looked),
+        },
+    }
+}
+
+/// What a role without rights on the namespace of TOAST tables cannot drop, not
+/// even what its own statement has left there: told, so that somebody else can.
+fn out_of_reach(looked: &Looked) -> Option<String> {
+    let names: Vec<String> = leftovers(looked)
+        .filter(|index| !index.is_in_reach)
+        .map(|index| format!("`DROP INDEX CONCURRENTLY {};`", index.qualified))
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "an interrupted REINDEX has left what only a superuser can drop: {}",
+            names.join(" ")
+        )
     })
 }
 
@@ -75,7 +95,7 @@ pub fn clean_up(looked: &Looked) -> Next {
 /// `_ccold` is the index that was to be rebuilt.
 fn left(looked: &Looked) -> Option<&Index> {
     let before = &looked.intent.as_ref()?.before.leftovers;
-    leftovers(looked).find(|index| !before.contains(&index.oid))
+    leftovers(looked).find(|index| index.is_in_reach && !before.contains(&index.oid))
 }
 
 /// Whether an interrupted try has come to its end: `CONCURRENTLY` replaces
@@ -248,6 +268,21 @@ mod tests {
             &facts,
             "done: the indexes have been rebuilt since an earlier try began",
         );
+    }
+
+    #[test]
+    fn what_cannot_be_dropped_is_told_and_stops_nobody() {
+        let mut facts = looked(vec![
+            index(7, "i", "valid, other"),
+            index(8, "toast_ccold", "invalid, other"),
+        ]);
+        facts.indexes[1].is_in_reach = false;
+        facts.intent = intent(&[7, 8], None);
+        check(TABLE, &facts, "run");
+        facts.ended = Some(Ended::Well);
+        let told = "done: an interrupted REINDEX has left what only a superuser can drop: `DROP INDEX CONCURRENTLY public.toast_ccold;`";
+        check(TABLE, &facts, told);
+        assert_eq!(shown(&clean_up(&facts)), told);
     }
 
     #[test]

@@ -163,22 +163,25 @@ impl Variables {
             .filter(|(_, value)| !value.trim().is_empty())
             .collect();
         values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        let is_told = |at: usize, value: &str| {
+        // How many bytes of the text are told of a value.
+        let told = |at: usize, value: &str| {
             if !text[at..].starts_with(value) {
-                return false;
+                return part_told(&text[..at], &text[at..], value);
             }
             let is_word = |one: char| one.is_alphanumeric() || one == '_';
-            value.len() >= WITHIN_WORDS_FROM
-                || !text[..at].ends_with(is_word) && !text[at + value.len()..].starts_with(is_word)
+            let is_told = value.len() >= WITHIN_WORDS_FROM
+                || !text[..at].ends_with(is_word) && !text[at + value.len()..].starts_with(is_word);
+            is_told.then_some(value.len())
         };
         let mut concealed = String::with_capacity(text.len());
         let mut at = 0;
         while let Some(next) = text[at..].chars().next() {
-            if let Some((name, value)) = values.iter().find(|(_, value)| is_told(at, value)) {
+            let mut found = values.iter().map(|(name, value)| (name, told(at, value)));
+            if let Some((name, Some(length))) = found.find(|(_, length)| length.is_some()) {
                 concealed.push_str("${");
                 concealed.push_str(name);
                 concealed.push('}');
-                at += value.len();
+                at += length;
             } else {
                 concealed.push(next);
                 at += next.len_utf8();
@@ -186,6 +189,32 @@ impl Variables {
         }
         concealed
     }
+}
+
+/// How many bytes of `rest`, which follows `before`, are a part of a value that
+/// the server has cut, marked by dots as it does: of a row that it shows, for
+/// example.
+fn part_told(before: &str, rest: &str, value: &str) -> Option<usize> {
+    const CUT: &str = "...";
+    let common = |from: usize| {
+        let pairs = rest.chars().zip(value[from..].chars());
+        pairs
+            .take_while(|(one, other)| one == other)
+            .map(|(one, _)| one.len_utf8())
+            .sum::<usize>()
+    };
+    let is_part = |from: usize, length: usize| {
+        length >= WITHIN_WORDS_FROM
+            && (rest[length..].starts_with(CUT) || from + length == value.len())
+    };
+    let cut_before = before.ends_with(CUT);
+    let starts = value.char_indices().map(|(from, _)| from);
+    starts
+        .take_while(|from| cut_before || *from == 0)
+        .map(|from| (from, common(from)))
+        .filter(|(from, length)| is_part(*from, *length))
+        .map(|(_, length)| length)
+        .max()
 }
 
 impl fmt::Debug for Variables {
@@ -295,5 +324,18 @@ mod tests {
         );
         assert_eq!(variables(&[("A", ""), ("B", " ")]).conceal("a b"), "a b");
         assert_eq!(format!("{both:?}"), r#"{"A", "B", "C"}"#);
+    }
+
+    #[test]
+    fn values_that_the_server_has_cut_are_concealed() {
+        let long = variables(&[("A", "0123456789éabcdef")]);
+        assert_eq!(
+            long.conceal("(1, 01234567..., 0123, 0123...) 012345678"),
+            "(1, ${A}..., 0123, 0123...) 012345678"
+        );
+        assert_eq!(
+            long.conceal("line 1: ...789éabcd..., ...89éabcdef, ...89éab, ...é"),
+            "line 1: ...${A}..., ...${A}, ...89éab, ...é"
+        );
     }
 }

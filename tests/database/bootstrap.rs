@@ -145,7 +145,7 @@ fn the_first_migrations_make_the_database() {
            Not there Database `[database]_app` does not exist yet: it is made by `0-database.sql`
              Planned 2 migrations in 2 transactions and 1 migration outside a transaction
              Running `0-database.sql` outside a transaction (pid [pid])
-                 Ran `0-database.sql`, 1 statement in [t]
+                 Ran `0-database.sql`, 2 statements in [t]
              Created the ledger, in namespace segue
         Planned anew 2 migrations in 2 transactions
                  Ran `1-owner.sql`, 2 statements in [t]
@@ -325,6 +325,48 @@ fn a_role_that_may_only_make_databases_does() {
         &format!("{header}-- segue: rerunnable\nSELECT 1;\nCREATE DATABASE ${{APP}};\n"),
     );
     project.segue(&["up"]).expect_success();
+}
+
+/// What runs before the role may log in is kept in the very database at hand.
+#[test]
+fn a_role_is_made_in_a_database_that_is_there() {
+    let case = Case::new();
+    case.admin.run("CREATE TABLE counter (a int)");
+    let role = case.admin.role("late", "");
+    let mut project = Project::deploying(&case.admin);
+    project
+        .env("DATABASE_URL", case.admin.url_as(&role))
+        .env("ADMIN", case.admin.url())
+        .env("ROLE", &role);
+    let header = "-- segue: env-vars: ADMIN, ROLE\n-- segue: connection: ${ADMIN}\n";
+    project.file(
+        "0-role.sql",
+        &format!(
+            "{header}INSERT INTO counter VALUES (1);\nALTER ROLE ${{ROLE}} LOGIN;\n\
+             GRANT CREATE ON DATABASE {} TO ${{ROLE}};\n",
+            case.admin.name()
+        ),
+    );
+    project.file("1.sql", "CREATE SCHEMA app;\n");
+    // As if the run had died before it could log in.
+    case.admin
+        .run(&format!("ALTER ROLE {role} CONNECTION LIMIT 0"));
+    assert_ne!(project.segue(&["up"]).status, 0);
+    assert_eq!(
+        case.admin.query("SELECT file, state FROM segue.migration"),
+        "0-role.sql|applied"
+    );
+    case.admin
+        .run(&format!("ALTER ROLE {role} CONNECTION LIMIT -1"));
+    project.segue(&["up"]).expect_success();
+    assert_eq!(case.admin.query("SELECT count(*) FROM counter"), "1");
+    assert_eq!(
+        case.admin
+            .query("SELECT project, file, state FROM segue.migration ORDER BY file"),
+        "main|0-role.sql|applied\nmain|1.sql|applied"
+    );
+    project.has_nothing_to_do();
+    case.admin.run(&format!("DROP OWNED BY {role} CASCADE"));
 }
 
 #[test]

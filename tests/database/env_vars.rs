@@ -131,6 +131,41 @@ fn errors_are_at_their_place_in_the_file_as_written() {
     );
 }
 
+/// The server cuts long values of the rows that it shows, and quotes the word
+/// behind a quote that ends a literal too early.
+#[test]
+fn parts_of_values_are_not_shown() {
+    let database = TestDatabase::new();
+    let mut project = Project::deploying(&database);
+    let long = "open-sesame-".repeat(20);
+    project.env("LONG", &long).env("QUOTED", "old'door'key");
+    for header in ["", "-- segue: no-txn\n"] {
+        for statement in [
+            "CREATE TABLE t (a text, b int NOT NULL);\nINSERT INTO t VALUES ('${LONG}', NULL);",
+            "CREATE TABLE t (a text, b int);\nCOPY t FROM STDIN;\n1\t${LONG}\n\\.",
+            "SELECT '${LONG}'::json;",
+            "SELECT '{\"a\": 1, ${LONG}'::json;",
+            "ALTER ROLE nobody PASSWORD '${QUOTED}';",
+        ] {
+            database.run("DROP TABLE IF EXISTS t");
+            project.file(
+                "1.sql",
+                &format!("{header}-- segue: env-vars: LONG, QUOTED\n{statement}\n"),
+            );
+            let up = project.segue(&["up", "--verbose"]);
+            assert_eq!(up.status, 4, "{}", up.stderr);
+            let kept = database.query(
+                "SELECT coalesce(string_agg(error, ' '), '') FROM segue.migration UNION ALL SELECT string_agg(error, ' ') FROM segue.deployment UNION ALL SELECT string_agg(i::text, ' ') FROM segue.intent i",
+            );
+            for part in ["sesame-open", "door"] {
+                assert!(!up.stderr.contains(part), "{}", up.stderr);
+                assert!(!kept.contains(part), "{kept}");
+            }
+            database.run("DELETE FROM segue.intent; DELETE FROM segue.migration");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_filled_in_is_refused_before_anything_runs() {
     let database = TestDatabase::new();

@@ -205,6 +205,21 @@ fn what_turns_out_to_refuse_a_transaction_runs_by_itself() {
     assert_text("apart", &apart(&database), "2.sql");
 }
 
+/// What its own statements leave to deferred triggers, a COMMIT behind each
+/// fires outside a block.
+#[test]
+fn events_of_its_own_deferred_triggers_are_no_obstacle() {
+    let database = check_law(
+        "CREATE TABLE a (id int PRIMARY KEY);\n\
+         CREATE TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);\n",
+        &[
+            "INSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\nCREATE INDEX CONCURRENTLY ON b (a);",
+            "INSERT INTO b VALUES (1);\nREINDEX TABLE CONCURRENTLY b;",
+        ],
+    );
+    assert_text("rows", &database.query("SELECT count(*) FROM b"), "2");
+}
+
 #[test]
 fn a_fresh_up_is_one_transaction() {
     let database = TestDatabase::new();

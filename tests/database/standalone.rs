@@ -9,6 +9,7 @@ mod create_index;
 mod defaults;
 mod detach_partition;
 mod drop_index;
+mod hostile;
 mod object;
 mod partitioned;
 mod prepared;

@@ -33,7 +33,7 @@ fn connect_again(url: &str) -> TestSession {
 }
 
 /// What is committed is there again.
-fn survives(crash: impl AsyncFn(&Throwaway, i32)) {
+fn survives(crash: &impl AsyncFn(&Throwaway, i32)) {
     let server = start();
     let url = server.url("postgres");
     let session = TestSession::connect(&url);
@@ -45,17 +45,17 @@ fn survives(crash: impl AsyncFn(&Throwaway, i32)) {
 
 #[test]
 fn a_server_that_is_shut_down_at_once_comes_again() {
-    survives(async |server, _| server.crash(Crash::Immediate).await.expect("up again"));
+    survives(&async |server, _| server.crash(Crash::Immediate).await.expect("up again"));
 }
 
 #[test]
 fn a_server_that_is_killed_comes_again() {
-    survives(async |server, _| server.crash(Crash::Kill).await.expect("up again"));
+    survives(&async |server, _| server.crash(Crash::Kill).await.expect("up again"));
 }
 
 #[test]
 fn a_server_recovers_from_a_backend_that_is_killed() {
-    survives(async |server, pid| server.kill_backend(pid).await.expect("a signal"));
+    survives(&async |server, pid| server.kill_backend(pid).await.expect("a signal"));
 }
 
 #[test]

@@ -55,9 +55,10 @@ impl Try<'_> {
             Failure::OutOfMemory if index > 0 && self.batch.was_empty => {
                 Ended::Cut(cut(CutReason::LockMemory))
             }
-            // Its text does not tell all: whether a table is partitioned, for
-            // example.
+            // Its text does not tell all: whether a table is partitioned, or
+            // what its own statements have left to deferred triggers.
             Failure::ActiveTransaction
+            | Failure::ObjectInUse
             | Failure::InvalidTermination
             | Failure::EnumValueUnusable
                 if self.block.folded.contains(&migration.name) =>

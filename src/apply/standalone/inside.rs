@@ -75,7 +75,12 @@ impl Standalone<'_> {
                 Tried::Refused => {}
             },
         }
+        // Names that the catalogs tell may not fit into the file's encoding.
+        self.file_encoding = settings::replace_encoding(self.session).await?;
         self.outside(&piece, open).await?;
+        if let Some(encoding) = self.file_encoding.take() {
+            self.session.execute(&settings::encoding(&encoding)).await?;
+        }
         Ok(Step::Done(1))
     }
 
@@ -244,7 +249,7 @@ impl Standalone<'_> {
         if !piece.is_copy {
             let result = self.watch.guard(session, session.execute(text)).await?;
             if piece.placed.resets_strings && result.is_ok() {
-                session.execute(settings::STRINGS).await?;
+                session.execute(&settings::after_reset(text)).await?;
             }
             return Ok(result);
         }

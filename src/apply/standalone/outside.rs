@@ -17,7 +17,7 @@ use crate::procedure::partitioned_index::Notes;
 use crate::procedure::{Ended, Looked, Next, Refusal, Trace, Work};
 use crate::statement::Kind;
 
-impl Standalone<'_> {
+impl<'a> Standalone<'a> {
     /// Runs a statement that refuses a transaction block until it is done or
     /// cannot be.
     pub(super) async fn outside(
@@ -25,16 +25,7 @@ impl Standalone<'_> {
         piece: &Piece,
         open: Option<Intent>,
     ) -> Result<(), StandaloneError> {
-        let digest = self.digest(piece);
-        let text = &piece.placed.text;
-        let mut subject = Subject {
-            work: Work::of(digest, text, self.migration.rerunnable),
-            digest,
-            last: open.as_ref().map(Try::from),
-            was_interrupted: open
-                .as_ref()
-                .is_some_and(|open| open.state == IntentState::Begun),
-        };
+        let mut subject = self.subject(piece, open.as_ref());
         let mut ended = None;
         let mut error: Option<Box<ServerError>> = None;
         loop {
@@ -46,6 +37,10 @@ impl Standalone<'_> {
                 }
                 looked => looked?,
             };
+            if looked.intent.is_none() && subject.last.is_some() {
+                self.give_up_other(&mut subject).await?;
+                continue;
+            }
             let next = subject.work.next(&looked);
             if !matches!(next, Next::WaitFor { .. }) {
                 self.watch.go_on();
@@ -69,12 +64,7 @@ impl Standalone<'_> {
                         Ok(()) => ended = Some(Ended::Well),
                         Err(server) => {
                             self.note_try(&subject, &server).await?;
-                            let is_curable = server.failure().is_transient() && self.may_retry();
-                            ended = Some(if is_curable {
-                                Ended::Curable
-                            } else {
-                                Ended::Failed
-                            });
+                            ended = Some(self.ended(&server));
                             error = Some(server);
                         }
                     }
@@ -126,6 +116,36 @@ impl Standalone<'_> {
                 }
             }
         }
+    }
+
+    fn subject(&self, piece: &Piece, open: Option<&Intent>) -> Subject<'a> {
+        let digest = self.digest(piece);
+        Subject {
+            work: Work::of(digest, &piece.placed.text, self.migration.rerunnable),
+            digest,
+            last: open.map(Try::from),
+            was_interrupted: open.is_some_and(|open| open.state == IntentState::Begun),
+        }
+    }
+
+    /// Removes what the last try has left on another table than the one that
+    /// the statement's names mean now: nobody would come back to it.
+    async fn give_up_other(&mut self, subject: &mut Subject<'_>) -> Result<(), StandaloneError> {
+        clean_up_subject(
+            self.run,
+            self.session,
+            &mut self.watch,
+            &self.migration.name,
+            Some(&self.migration.source),
+            subject,
+        )
+        .await?;
+        if let Some(last) = subject.last.take() {
+            self.ledger
+                .end_intent(self.session, last.id, &IntentState::GivenUp)
+                .await?;
+        }
+        Ok(())
     }
 
     fn tell_skipped(&self, piece: &Piece, reason: String) {
@@ -217,6 +237,15 @@ impl Standalone<'_> {
         })
     }
 
+    /// What an error means for the statement.
+    fn ended(&self, error: &ServerError) -> Ended {
+        if error.failure().is_transient() && self.may_retry() {
+            Ended::Curable
+        } else {
+            Ended::Failed
+        }
+    }
+
     /// Runs the statement with the timeouts that are right for it.
     async fn execute(
         &mut self,
@@ -238,14 +267,20 @@ impl Standalone<'_> {
         let lock_timeout = queues.then_some(self.lock_timeout);
         let before = timeouts::replace(self.session, lock_timeout).await?;
         let session = &*self.session;
+        if let Some(encoding) = &self.file_encoding {
+            session.execute(&settings::encoding(encoding)).await?;
+        }
         let sent = session.execute(&piece.placed.text);
         // Of a concurrent migration the tail's own watchdog tells.
         let result = if self.migration.kind == MigrationKind::Concurrent && !queues {
-            sent.await
+            Ok(sent.await)
         } else {
-            self.watch.guard(session, sent).await?
+            self.watch.guard(session, sent).await
         };
-        let result = match result {
+        if self.file_encoding.is_some() && !session.is_lost() {
+            session.execute(&settings::encoding("UTF8")).await?;
+        }
+        let result = match result? {
             Ok(()) => Ok(()),
             Err(Error::Server(server)) if !server.failure().is_connection_lost() => Err(server),
             Err(error) => return Err(error.into()),
@@ -256,11 +291,13 @@ impl Standalone<'_> {
         );
         if discards {
             self.owns_lock_timeout = false;
+            self.file_encoding = None;
         } else {
             before.restore(self.session).await?;
         }
         if piece.placed.resets_strings && result.is_ok() {
-            self.session.execute(settings::STRINGS).await?;
+            let sql = settings::after_reset(&piece.placed.text);
+            self.session.execute(&sql).await?;
         }
         Ok(result)
     }

@@ -18,7 +18,7 @@ use crate::apply::Event;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::Made;
 use crate::postgres::partition_tree::{self, Shape};
-use crate::postgres::{Error, Failure, ServerError, Session, timeouts};
+use crate::postgres::{Error, Failure, ServerError, Session, settings, timeouts};
 use crate::procedure::partitioned_index::{self, Building, Looked, Next, Node, Wanted};
 use crate::procedure::{self, Ended, Work};
 use crate::statement::{Kind, OnOnly, same_index};
@@ -280,6 +280,11 @@ impl Standalone<'_> {
         made: Made,
     ) -> Result<Option<Option<u32>>, StandaloneError> {
         self.begin(piece).await?;
+        // The text is the file's own.
+        if let (Made::Target, Some(encoding)) = (made, &self.file_encoding) {
+            let sql = settings::encoding_local(encoding);
+            self.session.execute(&sql).await?;
+        }
         let session = &*self.session;
         let result = match self.watch.guard(session, session.execute(sql)).await? {
             Ok(()) => self.note_made(expansion, table, made).await,
@@ -314,7 +319,9 @@ impl Standalone<'_> {
     }
 
     async fn begin(&mut self, piece: &Piece) -> Result<(), StandaloneError> {
-        let begin = format!("BEGIN READ WRITE;{}", self.bounds(piece).await?);
+        // Facts are read behind locks, and must be as new as these.
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+        let begin = format!("{begin};{}", self.bounds(piece).await?);
         Ok(self.session.execute(&begin).await?)
     }
 

@@ -162,7 +162,10 @@ impl Standalone<'_> {
                 }
                 _ => {}
             }
-            if let Some(sql) = self.session_change(index, &class, &placed.text) {
+            if let Some(mut sql) = self.session_change(index, &class, &placed.text) {
+                if placed.resets_strings {
+                    sql = format!("{sql}\n;{}", settings::after_reset(&placed.text));
+                }
                 if is_in_block {
                     in_block.push(sql);
                 } else {

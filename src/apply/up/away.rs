@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::elsewhere::{Book, Elsewhere, Ran, Work};
+use super::elsewhere::{Elsewhere, Ran, Work};
 use super::{Next, Runner};
 use crate::apply::ApplyError;
 use crate::apply::survey::Survey;
@@ -146,7 +146,8 @@ impl Runner<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            if matches!(&there.book, Book::There(ledger) if ledger.version().is_some()) {
+            let ledger = there.shelf();
+            if ledger.is_some_and(|ledger| ledger.version().is_some()) {
                 there.lock(self.run).await?;
                 let kept = there.kept(names).await?;
                 self.committed.extend(

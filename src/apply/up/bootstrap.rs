@@ -1,18 +1,19 @@
 //! Migrations that make the very database: run while it is not there yet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::away::Connections;
-use super::elsewhere::{Elsewhere, Ran, Work};
-use super::server;
+use super::elsewhere::{Book, Elsewhere, Ran, Work};
+use super::{fence, server};
 use crate::apply::survey::{Survey, absent};
 use crate::apply::{ApplyError, Event, PAUSE_MIN, Run};
 use crate::history::{History, Record, State};
 use crate::migration::{Checksum, Connection, Migration, Name};
 use crate::plan::{Options, Step};
 use crate::postgres::connect::ConnectError;
-use crate::postgres::ledger::Kept;
-use crate::postgres::{Error, Session, surroundings};
+use crate::postgres::ledger::{Kept, Ledger};
+use crate::postgres::{Error, Session, lock, surroundings};
 use crate::text::list;
 
 /// The database at hand, made by the folder's first migrations.
@@ -83,6 +84,51 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
 
 fn says_absent(error: &ApplyError) -> bool {
     matches!(error, ApplyError::Postgres(Error::Connect(error)) if is_absence(error))
+}
+
+/// Takes over the ledger that was made in the very database at hand before our
+/// role could log in to it: it belongs to the role that made it. A run that
+/// died before it could do this leaves it to the next one.
+pub(super) async fn claim_ledger(
+    run: &Run,
+    control: &Session,
+    migrations: &[Migration],
+) -> Result<(), ApplyError> {
+    let connections: BTreeMap<&Arc<str>, &Connection> = migrations
+        .iter()
+        .filter_map(|one| one.connection.as_ref())
+        .map(|connection| (&connection.string, connection))
+        .collect();
+    if connections.is_empty() || !Ledger::is_closed_to(control).await? {
+        return Ok(());
+    }
+    let owner = run.owner.as_deref().unwrap_or(run.target.user());
+    let database = surroundings::current_database(control).await?;
+    for connection in connections.into_values() {
+        // Who cannot help is passed over: that the ledger is closed to us is
+        // told in any case.
+        let Ok(there) = Elsewhere::open(run, connection, None).await else {
+            continue;
+        };
+        let Book::There(ledger) = &there.book else {
+            continue;
+        };
+        let session = &there.session;
+        if surroundings::current_database(session).await? != database {
+            continue;
+        }
+        fence::poll(run, session, session, there.key, "the ledger's lock").await?;
+        // Another server may have a database of this name.
+        let is_here = lock::held(control).await?.get(&there.key) == Some(&session.backend().pid);
+        if is_here && let Err(error) = ledger.give_to(session, owner).await {
+            tracing::debug!(%error, "the ledger could not be taken over");
+        }
+        there.unlock().await?;
+        if !Ledger::is_closed_to(control).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 struct Bootstrap<'a> {
@@ -195,7 +241,7 @@ impl Bootstrap<'_> {
         };
         match ran {
             Ran::Done(kept) => {
-                if matches!(there.book, super::elsewhere::Book::Nowhere) {
+                if matches!(there.book, Book::Nowhere) {
                     self.owed.extend(kept.iter().cloned());
                 }
                 self.names.extend(names.iter().cloned());
@@ -267,7 +313,7 @@ fn dropped(run: &Run, found: &[(Connection, Kept)], connection: &Connection) -> 
         .map(|(_, one)| format!("`{}`", one.name))
         .collect();
     let place = connection.place.clone().unwrap_or_default();
-    let project = crate::postgres::ledger::Ledger::project_elsewhere(&run.project, database);
+    let project = Ledger::project_elsewhere(&run.project, database);
     ApplyError::Refused {
         reason: format!(
             "database `{database}` does not exist, though {} ran for it: it was dropped before segue could use it",

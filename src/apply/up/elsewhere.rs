@@ -46,7 +46,9 @@ pub(super) struct Elsewhere {
     pub(super) session: Session,
     pub(super) book: Book,
     place: String,
-    key: LockKey,
+    /// Under which rows are kept until they are moved.
+    project: String,
+    pub(super) key: LockKey,
 }
 
 /// How a step on it ended.
@@ -89,6 +91,7 @@ impl Elsewhere {
             book,
             place: target.to_string(),
             key: LockKey::batch(&project),
+            project,
         })
     }
 
@@ -117,7 +120,7 @@ impl Elsewhere {
 
     /// What a run that is gone has applied there, of these.
     pub(super) async fn kept(&self, names: &[Name]) -> Result<Vec<Kept>, ApplyError> {
-        let Book::There(ledger) = &self.book else {
+        let Some(ledger) = self.shelf() else {
             return Ok(Vec::new());
         };
         let mut kept = ledger.kept(&self.session).await?;
@@ -127,9 +130,20 @@ impl Elsewhere {
 
     /// The rows are where they belong, and need not be kept any more.
     pub(super) async fn hand_over(&self, kept: &[Kept]) -> Result<(), ApplyError> {
+        match self.shelf() {
+            Some(ledger) => Ok(ledger.handed_over(&self.session, kept).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Where rows are kept until they are moved, if anything can be kept. What
+    /// ran before anybody could log in to the database at hand may have run in
+    /// that very database.
+    pub(super) fn shelf(&self) -> Option<Ledger> {
         match &self.book {
-            Book::There(ledger) => Ok(ledger.handed_over(&self.session, kept).await?),
-            Book::AtHand(_) | Book::Nowhere => Ok(()),
+            Book::There(ledger) => Some(ledger.clone()),
+            Book::AtHand(ledger) => Some(ledger.for_project(&self.project)),
+            Book::Nowhere => None,
         }
     }
 

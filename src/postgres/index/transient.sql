@@ -1,4 +1,5 @@
-SELECT c.oid, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname), false, NULL, i.indrelid
+SELECT c.oid, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname), false, NULL,
+       pg_catalog.has_schema_privilege(n.oid, 'USAGE'), i.indrelid
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

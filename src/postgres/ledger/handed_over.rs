@@ -3,7 +3,7 @@
 
 use super::Ledger;
 use crate::migration::Name;
-use crate::postgres::{Error, Session, TextRow, column, literal};
+use crate::postgres::{Error, Session, TextRow, column, ident, literal};
 
 /// A migration that is applied, as another ledger or this run says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,52 @@ impl Ledger {
         let sql = include_str!("kept.sql").replace(":project", &literal(&self.project));
         let rows = self.read_if_there(session, &sql).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// The same ledger, where it says something of another project.
+    #[must_use]
+    pub fn for_project(&self, project: &str) -> Self {
+        Self {
+            project: project.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Gives the ledger to another role, if it says nothing yet but what this
+    /// project has written.
+    ///
+    /// # Errors
+    /// [`Error::Server`] with 42501 if the role of `session` may not.
+    pub async fn give_to(&self, session: &Session, owner: &str) -> Result<(), Error> {
+        let is_ours = format!(
+            "SELECT NOT EXISTS (SELECT FROM segue.deployment) AND NOT EXISTS (SELECT FROM segue.migration WHERE project <> {})",
+            literal(&self.project)
+        );
+        if session.value(&is_ours).await?.as_deref() != Some("t") {
+            return Ok(());
+        }
+        let tables = session
+            .query("SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = 'segue'::pg_catalog.regnamespace AND relkind = 'r' ORDER BY 1")
+            .await?;
+        let owner = ident(owner);
+        let mut statements = vec![format!("ALTER SCHEMA segue OWNER TO {owner}")];
+        for table in &tables {
+            let name: String = column(table, 0)?;
+            let table = ident(&name);
+            statements.push(format!("ALTER TABLE segue.{table} OWNER TO {owner}"));
+        }
+        self.transact(session, &statements).await?;
+        Ok(())
+    }
+
+    /// Whether there is a ledger, and the session's role may not even look into
+    /// its namespace.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn is_closed_to(session: &Session) -> Result<bool, Error> {
+        let sql = "SELECT NOT pg_catalog.has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'segue'";
+        Ok(session.value(sql).await?.as_deref() == Some("t"))
     }
 
     /// Records migrations that ran elsewhere, with the times that they had

@@ -1,7 +1,8 @@
 SELECT pg_catalog.pg_get_indexdef(i.indexrelid),
        i.indisunique,
        pg_catalog.format('%I', c.relname),
-       (SELECT pg_catalog.format('%I.%I', n.nspname, r.relname)
+       -- The name of a temporary namespace is not what a definition has.
+       (SELECT pg_catalog.format('%I.%I', CASE WHEN n.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE n.nspname END, r.relname)
           FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
          WHERE r.oid = i.indrelid),
        pg_catalog.pg_get_expr(i.indpred, i.indrelid),

@@ -53,6 +53,7 @@ fn part(text: &str) -> Part {
             qualified: format!("public.{}", words[1]),
             is_valid: words[2] == "valid",
             definition: format!("CREATE INDEX {} …", words[1]),
+            is_in_reach: true,
             is_same: Some(!words.contains(&"other")),
         },
         attached_to: attached.map(|at| words[at + 1].parse().expect("an OID")),

@@ -64,8 +64,11 @@ fn the_newest_settled_schema_is_kept() {
 #[test]
 fn a_ledger_of_the_first_version_is_upgraded() {
     let case = Case::with_table();
-    case.database.run("DROP TABLE segue.snapshot");
-    case.database.run("UPDATE segue.ledger SET version = 1");
+    case.database.run(
+        "DROP TABLE segue.snapshot;
+         ALTER TABLE segue.intent DROP COLUMN before, DROP COLUMN made, DROP COLUMN partition, DROP COLUMN partition_indexes_before;
+         UPDATE segue.ledger SET version = 1",
+    );
     // It is read as it is.
     case.verify("Project `main`: the schema is as expected ([t]).", 0);
     assert_eq!(case.project.segue(&["status"]).status, 0);
@@ -73,7 +76,7 @@ fn a_ledger_of_the_first_version_is_upgraded() {
     case.project.finishes();
     let upgraded =
         "SELECT version || ' ' || (SELECT count(*) FROM segue.snapshot) FROM segue.ledger";
-    assert_eq!(case.database.query(upgraded), "2 1");
+    assert_eq!(case.database.query(upgraded), "3 1");
 }
 
 #[test]
