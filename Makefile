@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two test test-all torture bench lint docs fuzz setup
+.PHONY: demo demo-two test test-all histories torture bench lint docs fuzz setup
 
 setup:
 	@scripts/setup
@@ -30,6 +30,10 @@ test-all: setup
 ## Kills segue and its server in the middle of everything; POINTS=all, SEED=7.
 torture: setup
 	@scripts/torture $(POINTS) $(SEED)
+
+## Migrations of well-known programs, applied by segue and by psql.
+histories: setup
+	@scripts/histories
 
 ## The figures, beside psql in the same run.
 bench: setup
