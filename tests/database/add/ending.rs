@@ -59,7 +59,6 @@ fn what_a_concurrent_one_makes_and_this_one_uses_ends_it() {
         "",
         "
              Running `[time]-cluster.sql` outside a transaction (pid [pid])
-                 Ran `[time]-cluster.sql`, 1 statement in [duration]
                Named `migrations/[time]-cluster.sql`
              Applied it to the development database, in [duration]
                Wrote `end-concurrent-migration: [time]-index.sql` into its header:

@@ -110,9 +110,12 @@ fn a_missing_folder_is_made_and_taken_away_again_after_a_failure() {
     std::fs::remove_dir(case.project.path().join("migrations")).expect("an empty folder");
     case.file("t.sql", "CREATE TABL t ();\n");
     assert_eq!(case.add(&["t.sql"]).status, 4);
-    assert_eq!(case.names("."), ["t.sql"]);
+    assert_eq!(case.names("."), ["segue.toml", "t.sql"]);
     case.added("t.sql", "CREATE TABLE t ();\n");
-    assert_eq!(case.names("."), ["expected-schema", "migrations"]);
+    assert_eq!(
+        case.names("."),
+        ["expected-schema", "migrations", "segue.toml"]
+    );
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn without_applying_it_is_checked_named_and_moved() {
         0,
     );
     assert_eq!(case.text("u.sql"), "CREATE TABLE u ();\n");
-    assert_eq!(case.names("."), ["bad.sql", "migrations"]);
+    assert_eq!(case.names("."), ["bad.sql", "migrations", "segue.toml"]);
     // Later, all of it.
     let fresh = TestDatabase::new();
     let path = format!("migrations/{}", case.name("u.sql"));

@@ -93,7 +93,7 @@ fn another_folder_waits_for_the_database() {
         second.stderr
     );
     assert_eq!(case.ledger(), "b.sql|batch|applied");
-    assert_eq!(other.names("."), ["a.sql", "migrations"]);
+    assert_eq!(other.names("."), ["a.sql", "migrations", "segue.toml"]);
 }
 
 #[test]
