@@ -125,6 +125,13 @@ impl LockKey {
         Self::of(&["migration", project, name.as_str()])
     }
 
+    /// Whoever builds the index of the partition with this OID, for a statement
+    /// of a migration that is done partition by partition.
+    #[must_use]
+    pub fn partition(project: &str, name: &Name, oid: u32) -> Self {
+        Self::of(&["partition", project, name.as_str(), &oid.to_string()])
+    }
+
     /// A deployment's runner.
     #[must_use]
     pub fn deployment(project: &str, id: i64) -> Self {

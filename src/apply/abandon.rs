@@ -48,7 +48,7 @@ pub async fn abandon(
         return Ok(Abandoned::Already);
     };
     let key = LockKey::migration(&run.project, name);
-    take_lock(run, &session, key, name, began).await?;
+    take_lock(run, &session, &ledger, key, name, began).await?;
     // It may have come to its end while the lock was waited for.
     if subject(&session, &ledger, migration, name).await?.is_none() {
         return Ok(Abandoned::Already);
@@ -140,10 +140,12 @@ async fn subject(
     }))
 }
 
-/// Takes the migration's lock, and cancels whoever has it.
+/// Takes the migration's lock, and cancels whoever has it, and all who build
+/// indexes of partitions for it.
 async fn take_lock(
     run: &Run,
     session: &Session,
+    ledger: &Ledger,
     key: LockKey,
     name: &Name,
     began: Instant,
@@ -153,8 +155,23 @@ async fn take_lock(
     const CANCEL_AGAIN: Duration = Duration::from_secs(3);
     let mut cancelled: Option<Instant> = None;
     let mut told = None;
-    while !lock::try_lock(session, key).await? {
-        if let Some(holder) = activity::holder(session, key).await? {
+    let mut is_ours = false;
+    loop {
+        is_ours = is_ours || lock::try_lock(session, key).await?;
+        let builders = builders(session, ledger, name).await?;
+        if is_ours && builders.is_empty() {
+            return Ok(());
+        }
+        let holder = if is_ours {
+            None
+        } else {
+            activity::holder(session, key).await?
+        };
+        if is_ours && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
+            cancelled = Some(Instant::now());
+            cancel_all(session, &builders).await?;
+        }
+        if let Some(holder) = holder {
             let pid = holder.pid;
             if told != Some(pid) {
                 told = Some(pid);
@@ -170,6 +187,7 @@ async fn take_lock(
             if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
                 cancelled = Some(Instant::now());
                 cancel(session, pid).await?;
+                cancel_all(session, &builders).await?;
             }
         }
         if began.elapsed() >= run.settings.concurrent_wait {
@@ -186,6 +204,30 @@ async fn take_lock(
                 return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
             }
         }
+    }
+}
+
+/// The pids of those who build indexes of partitions for the migration; they
+/// may have survived their runner.
+async fn builders(session: &Session, ledger: &Ledger, name: &Name) -> Result<Vec<i32>, Error> {
+    let intents = ledger.intents(session, name).await?;
+    let partitions = intents.iter().flat_map(|intent| &intent.notes.building);
+    let keys: Vec<LockKey> = partitions
+        .map(|building| LockKey::partition(ledger.project(), name, building.partition))
+        .collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let held = lock::held(session).await?;
+    Ok(keys
+        .iter()
+        .filter_map(|key| held.get(key).copied())
+        .collect())
+}
+
+async fn cancel_all(session: &Session, pids: &[i32]) -> Result<(), Error> {
+    for pid in pids {
+        cancel(session, *pid).await?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use super::failure::{Placed, failure};
+use super::helpers::Helpers;
 use super::role::Made;
 use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
@@ -130,7 +131,7 @@ impl StandaloneError {
 }
 
 /// Runs `migration` on `session`, which holds its lock. What the ledger says
-/// is done is not run again.
+/// is done is not run again. `helpers` build beside it what can be.
 ///
 /// # Errors
 /// [`StandaloneError`]; after [`StandaloneError::ConnectionLost`] and
@@ -141,6 +142,7 @@ pub(super) async fn run(
     session: &mut Session,
     migration: &Migration,
     deployment: Option<i64>,
+    helpers: Option<&Helpers>,
 ) -> Result<Report, StandaloneError> {
     let outlined;
     let items = if let Some(outline) = &migration.outline {
@@ -155,6 +157,7 @@ pub(super) async fn run(
     let mut skipped_first = None;
     loop {
         let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
+        standalone.helpers = helpers;
         // Large: the state of every kind of statement is in it.
         let result = Box::pin(standalone.all()).await;
         standalone.tell_notices();
@@ -226,6 +229,8 @@ struct Standalone<'a> {
     file_encoding: Option<String>,
     /// Whether the COMMIT of the last statement has recorded the migration.
     is_recorded: bool,
+    /// Who builds beside it.
+    helpers: Option<&'a Helpers>,
     /// How many statements were done when it was taken up.
     resumed_at: usize,
 }
@@ -270,6 +275,7 @@ impl<'a> Standalone<'a> {
             owns_lock_timeout: false,
             file_encoding: None,
             is_recorded: false,
+            helpers: None,
             resumed_at: 0,
         }
     }

@@ -1,5 +1,6 @@
 //! Statements awaited: who is in their way is told, and waited out.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
@@ -7,6 +8,7 @@ use crate::apply::{Event, Run, Signal};
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
+use crate::postgres::progress::{self, Progress};
 use crate::postgres::{Error, Session, autovacuum};
 
 /// Silence of the server after which the lock queue is looked at.
@@ -33,8 +35,10 @@ pub(super) struct Watch<'a> {
     at: Option<(Name, usize)>,
     /// How often it has failed.
     failures: usize,
-    /// Since when those who hold its table have been waited for.
+    /// Since when those who hold its table have been waited for, or have got on.
     waiting_since: Option<Instant>,
+    /// How far they were then.
+    seen: BTreeMap<i32, Progress>,
 }
 
 impl<'a> Watch<'a> {
@@ -51,6 +55,7 @@ impl<'a> Watch<'a> {
             at: None,
             failures: 0,
             waiting_since: None,
+            seen: BTreeMap::new(),
         }
     }
 
@@ -201,7 +206,9 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits a little for sessions that hold a table, and tells them.
+    /// Waits a little for sessions that hold a table, and tells them. Only time
+    /// in which none of them visibly gets on is bounded: one may be a build of
+    /// hours whose runner is gone.
     pub(super) async fn wait_for(
         &mut self,
         session: &Session,
@@ -210,6 +217,11 @@ impl<'a> Watch<'a> {
     ) -> Result<(), StandaloneError> {
         const POLL: Duration = Duration::from_millis(250);
         let what = format!("{} to let go of `{relation}`", list(pids.iter().copied()));
+        let seen = progress::of(session, pids).await?;
+        if seen != self.seen {
+            self.seen = seen;
+            self.waiting_since = None;
+        }
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let bound = self.run.settings.concurrent_wait;
         check(since, what, bound, "--concurrent-wait")?;
@@ -225,6 +237,12 @@ impl<'a> Watch<'a> {
             self.tell(Some(relation.to_owned()), blockers);
         }
         self.sleep(POLL * fastrand::u32(75..=125) / 100).await
+    }
+
+    /// A moment, so that a look that finds nothing to do is not the next one at
+    /// once.
+    pub(super) async fn breathe(&self) -> Result<(), StandaloneError> {
+        self.sleep(Duration::from_millis(100)).await
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), StandaloneError> {

@@ -307,7 +307,7 @@ impl Elsewhere {
         let key = LockKey::migration(ledger.project(), &migration.name);
         let session = &mut self.session;
         fence::poll(run, session, session, key, migration.name.as_str()).await?;
-        match standalone::run(run, &ledger, session, migration, deployment).await {
+        match standalone::run(run, &ledger, session, migration, deployment, None).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 let names = std::slice::from_ref(&migration.name);

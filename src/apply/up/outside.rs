@@ -34,7 +34,7 @@ impl Runner<'_> {
             lock::unlock(session, key).await?;
             return Ok(Next::PlanAgain);
         }
-        match standalone::run(run, &self.ledger, session, migration, deployment).await {
+        match standalone::run(run, &self.ledger, session, migration, deployment, None).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 self.committed.push(name.clone());
