@@ -19,9 +19,11 @@ mod check;
 mod enum_value;
 mod fact;
 mod fold;
+mod kin;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
 pub use fact::{Fact, Place};
+pub use kin::{Kin, Named};
 
 /// Where a block had to end before its time, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::slots::Slots;
+use super::survey::relate;
 use super::{ApplyError, Event, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::Graph;
@@ -162,14 +163,20 @@ pub(super) async fn run(
         watch: Watch::new(run, ledger),
         slots: Arc::new(Slots::new(run.settings.jobs)),
     };
+    // What the batch has made is there by now.
+    let mut steps = steps.to_vec();
+    let relating = async {
+        let session = tail.control.session().await?;
+        relate(&session, graph, &mut steps).await
+    };
     tokio::select! {
-        session = tail.control.session() => drop(session?),
+        related = relating => related?,
         _ = run.interrupt.first() => {
             report.not_started = steps.iter().map(|step| step.name.clone()).collect();
             return Ok(report);
         }
     }
-    let mut schedule = Schedule::new(steps);
+    let mut schedule = Schedule::new(&steps);
     let held = {
         let mut watching = std::pin::pin!(tail.watching());
         let mut places = tail.slots.changes();

@@ -6,47 +6,25 @@
 //! again. The builds themselves are the `site`'s.
 
 mod clean_up;
+mod expansion;
 mod site;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) use clean_up::{Extent, clean_up};
+use expansion::{Expansion, look};
 use site::{Build, Site};
 
 use super::inside::without_position;
-use super::look::{Subject, Try};
+use super::look::Subject;
 use super::{Piece, Standalone, StandaloneError, ended_by};
 use crate::apply::Event;
 use crate::apply::helpers::Helpers;
-use crate::history::LockKey;
-use crate::migration::{Kind as MigrationKind, Name};
+use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::Made;
-use crate::postgres::partition_tree::{self, Shape};
-use crate::postgres::{Error, Failure, ServerError, Session, lock, settings, timeouts};
-use crate::procedure::partitioned_index::{self, Leaf, Looked, Next, Node, Wanted};
-use crate::procedure::{self, Ended, Work};
-use crate::statement::{Kind, OnOnly, same_index};
-
-/// A statement that is done partition by partition.
-struct Expansion<'a> {
-    subject: Subject<'a>,
-    wanted: Wanted,
-    table: u32,
-    /// The statement that makes the index of the whole.
-    on_only: OnOnly,
-    /// OID of the index of the whole, and what those of partitions have of it.
-    shape: Option<(u32, Shape)>,
-    /// How long a look may wait for a lock.
-    lock_timeout: Duration,
-    ended: Option<Ended>,
-    /// What the last builds ended with, and of which partitions.
-    errors: Vec<(Box<ServerError>, String)>,
-    /// Whether builds would only wait for each other.
-    is_one_by_one: bool,
-    project: &'a str,
-    name: &'a Name,
-}
+use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
+use crate::procedure::partitioned_index::{self, Leaf, Looked, Next, Node};
+use crate::procedure::{self, Ended};
 
 impl Standalone<'_> {
     /// Does it until the index of the whole is valid, or cannot be.
@@ -218,8 +196,8 @@ impl Standalone<'_> {
             site.helpers = helpers;
             site.setup = settings::copy(self.session).await?;
         }
-        let built = tokio::try_join!(self.build_here(&site), site.beside());
-        match built {
+        let ended = tokio::try_join!(self.build_here(&site), site.beside());
+        match ended {
             Ok(((), ())) => self.after_builds(expansion, site.into_ended()).await,
             Err(interrupted @ StandaloneError::Interrupted(_)) => {
                 self.settle_after_signal(expansion).await;
@@ -465,7 +443,11 @@ impl Standalone<'_> {
             .note(format!("this came of its partition `{partition}`"));
         // Those that were at work beside it.
         let diagnostic = errors.fold(diagnostic, |diagnostic, (error, partition)| {
-            diagnostic.note(format!("and of its partition `{partition}`: {error}"))
+            let detail = error.detail.as_deref().map(|detail| format!(": {detail}"));
+            diagnostic.note(format!(
+                "and of its partition `{partition}`: {error}{}",
+                detail.unwrap_or_default()
+            ))
         });
         let diagnostic = if failure == Failure::UniqueViolation {
             diagnostic
@@ -476,153 +458,4 @@ impl Standalone<'_> {
         };
         ended_by(&error, diagnostic)
     }
-}
-
-impl<'a> Expansion<'a> {
-    fn new(
-        piece: &Piece,
-        subject: Subject<'a>,
-        looked: &procedure::Looked,
-        lock_timeout: Duration,
-        (project, name): (&'a str, &'a Name),
-    ) -> Result<Self, StandaloneError> {
-        let unknown = || Error::protocol("a statement on a partitioned table is not understood");
-        let (Work::CreateIndex(index), Some(table)) = (&subject.work, &looked.table) else {
-            return Err(unknown().into());
-        };
-        let Some(Kind::CreateIndexConcurrently {
-            unique,
-            only,
-            snapshot_holder,
-            ..
-        }) = subject.digest.map(|digest| &digest.kind)
-        else {
-            return Err(unknown().into());
-        };
-        Ok(Self {
-            wanted: Wanted {
-                index: index.clone(),
-                unique: *unique,
-                only: *only,
-            },
-            table: table.oid,
-            on_only: OnOnly::of(&piece.placed.text).ok_or_else(unknown)?,
-            subject: Subject {
-                // An intent about another table says nothing of this one.
-                last: subject.last.filter(|_| looked.intent.is_some()),
-                ..subject
-            },
-            shape: None,
-            lock_timeout,
-            ended: None,
-            errors: Vec::new(),
-            is_one_by_one: *snapshot_holder,
-            project,
-            name,
-        })
-    }
-
-    fn last(&mut self) -> Result<&mut Try, StandaloneError> {
-        let last = self.subject.last.as_mut();
-        last.ok_or_else(|| Error::protocol("a step without an intent").into())
-    }
-
-    /// Facts, in no order that matters; in a transaction too.
-    async fn facts(&self, session: &Session) -> Result<Looked, Error> {
-        let sql = &self.wanted.index.sql;
-        let is_same = |definition: &str| same_index(sql, definition);
-        let last = self.subject.last.as_ref();
-        let of = (self.project, self.name);
-        let mut facts = look(session, of, self.table, last, is_same).await?;
-        facts.ended = self.ended;
-        Ok(facts)
-    }
-
-    /// Facts, in the order in which PostgreSQL would give names.
-    async fn look(&mut self, session: &Session) -> Result<Looked, Error> {
-        let mut facts = self.facts(session).await?;
-        let target = facts.target.filter(|target| {
-            let mut indexes = facts.nodes.iter().flat_map(|node| &node.indexes);
-            indexes.any(|part| part.index.oid == *target)
-        });
-        match target {
-            Some(target) if self.shape.as_ref().is_none_or(|(of, _)| *of != target) => {
-                self.shape = Some((target, Shape::read(session, target).await?));
-            }
-            Some(_) => {}
-            None => self.shape = None,
-        }
-        if let Some((_, shape)) = &self.shape
-            && shape.collide(&facts.nodes)
-        {
-            let leaves = partition_tree::leaves(session, &facts.nodes, self.lock_timeout).await?;
-            facts.nodes = partitioned_index::in_order(facts.nodes, &leaves);
-        }
-        Ok(facts)
-    }
-
-    /// The name of each index that is missing, by the place of its table.
-    async fn names(
-        &self,
-        session: &Session,
-        facts: &Looked,
-    ) -> Result<BTreeMap<usize, String>, StandaloneError> {
-        let missing = partitioned_index::missing(facts);
-        let nodes: Vec<&Node> = missing.iter().map(|place| &facts.nodes[*place]).collect();
-        let names = self.shape()?.choose_names(session, &nodes).await?;
-        Ok(missing.into_iter().zip(names).collect())
-    }
-
-    fn shape(&self) -> Result<&Shape, StandaloneError> {
-        let shape = self.shape.as_ref().map(|(_, shape)| shape);
-        shape.ok_or_else(|| Error::protocol("no index to go by").into())
-    }
-
-    /// The error at its place in the statement as the user wrote it.
-    fn placed(&self, error: Error) -> Error {
-        match error {
-            Error::Server(mut server) => {
-                server.position = server
-                    .position
-                    .map(|position| self.on_only.position(position));
-                Error::Server(server)
-            }
-            error => error,
-        }
-    }
-}
-
-/// Facts about the table with this OID, for a migration of a project.
-async fn look(
-    session: &Session,
-    (project, name): (&str, &Name),
-    table: u32,
-    last: Option<&Try>,
-    is_same: impl Fn(&str) -> Option<bool>,
-) -> Result<Looked, Error> {
-    let target = last.and_then(|last| last.trace.target);
-    let notes = last.map(|last| last.notes.clone()).unwrap_or_default();
-    // Before the tables: a build that ends between the two looks is seen as
-    // running, and waited for a moment too long.
-    let held = lock::held(session).await?;
-    let mut nodes = partition_tree::nodes(session, table, target, is_same).await?;
-    let mut stray = Vec::new();
-    for building in &notes.building {
-        if nodes.iter().all(|node| node.oid != building.partition) {
-            stray.extend(partition_tree::node(session, building.partition, target).await?);
-        }
-    }
-    let own = session.backend().pid;
-    for node in nodes.iter_mut().chain(&mut stray) {
-        let builder = held.get(&LockKey::partition(project, name, node.oid));
-        let builder = builder.filter(|pid| **pid != own && !node.holders.contains(pid));
-        node.holders.extend(builder);
-    }
-    Ok(Looked {
-        nodes,
-        stray,
-        target,
-        notes,
-        ended: None,
-    })
 }

@@ -47,7 +47,8 @@ impl Ledger {
         let rows = self.transact_as_ourselves(session, &[sql]).await?;
         let row = rows.first();
         let row = row.ok_or_else(|| Error::protocol("the intent is gone"))?;
-        read_notes(&row[0], &row[1], &row[2], &row[3])
+        let [made, building, one, one_before] = [0, 1, 2, 3].map(|index| row[index].as_deref());
+        read_notes(made, building, one, one_before)
     }
 
     /// Notes that the index of `partition` is about to be built, and which

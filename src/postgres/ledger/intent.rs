@@ -213,7 +213,12 @@ fn read(row: &TextRow) -> Result<Intent, Error> {
             .as_deref()
             .and_then(|before| serde_json::from_str(before).ok())
             .unwrap_or_default(),
-        notes: read_notes(&row[14], &row[17], &row[15], &row[16])?,
+        notes: read_notes(
+            row[14].as_deref(),
+            row[17].as_deref(),
+            row[15].as_deref(),
+            row[16].as_deref(),
+        )?,
         backend: Backend {
             pid: column(row, 9)?,
             start: column(row, 10)?,
@@ -223,14 +228,14 @@ fn read(row: &TextRow) -> Result<Intent, Error> {
 
 /// What a statement that is done partition by partition has noted.
 pub(super) fn read_notes(
-    made: &Option<String>,
-    all: &Option<String>,
-    one: &Option<String>,
-    one_before: &Option<String>,
+    made: Option<&str>,
+    all: Option<&str>,
+    one: Option<&str>,
+    one_before: Option<&str>,
 ) -> Result<Notes, Error> {
-    let one = one.as_deref().and_then(|oid| oid.parse().ok());
-    let notes = oids(made.as_deref())
-        .zip(building(all.as_deref(), one, one_before.as_deref()))
+    let one = one.and_then(|oid| oid.parse().ok());
+    let notes = oids(made)
+        .zip(building(all, one, one_before))
         .map(|(made, building)| Notes { made, building });
     notes.ok_or_else(|| Error::protocol("an intent in the ledger is malformed"))
 }

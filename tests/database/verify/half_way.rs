@@ -74,7 +74,7 @@ fn an_index_of_a_partitioned_table_that_is_built() {
          CREATE TABLE t21 PARTITION OF t2 FOR VALUES IN (1);",
         "CREATE INDEX CONCURRENTLY i ON t (a)",
         "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t1_a_idx')",
-        "table public.t, table public.t1",
+        "table public.t, table public.t1, table public.t2, table public.t21",
     );
 }
 

@@ -177,15 +177,15 @@ impl<'a> Site<'a> {
         match result {
             Ok(()) => {
                 let leaf = partition_tree::leaf(session, build.partition, self.target).await?;
-                let built = match leaf.map(|leaf| leaf.left(building, true)) {
-                    Some(Left::Built(built)) => Some(Some(built)),
+                let index = match leaf.map(|leaf| leaf.left(building, true)) {
+                    Some(Left::Built(index)) => Some(Some(index)),
                     // REINDEX gives the one that is there a new file.
                     Some(Left::Nothing) if build.again.is_some() => Some(None),
                     _ => None,
                 };
-                if let Some(built) = built {
+                if let Some(index) = index {
                     self.ledger
-                        .note_built(session, self.intent, build.partition, built)
+                        .note_built(session, self.intent, build.partition, index)
                         .await?;
                 }
                 guard(&self.ended).built += 1;
