@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use super::failure::{Placed, failure};
-use super::helpers::Helpers;
+use super::crew::Crew;
 use super::role::Made;
 use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
@@ -142,7 +142,7 @@ pub(super) async fn run(
     session: &mut Session,
     migration: &Migration,
     deployment: Option<i64>,
-    helpers: Option<&Helpers>,
+    helpers: Option<&Crew>,
 ) -> Result<Report, StandaloneError> {
     let outlined;
     let items = if let Some(outline) = &migration.outline {
@@ -230,7 +230,7 @@ struct Standalone<'a> {
     /// Whether the COMMIT of the last statement has recorded the migration.
     is_recorded: bool,
     /// Who builds beside it.
-    helpers: Option<&'a Helpers>,
+    helpers: Option<&'a Crew>,
     /// How many statements were done when it was taken up.
     resumed_at: usize,
 }

@@ -19,7 +19,7 @@ use super::inside::without_position;
 use super::look::Subject;
 use super::{Piece, Standalone, StandaloneError, ended_by};
 use crate::apply::Event;
-use crate::apply::helpers::Helpers;
+use crate::apply::crew::Crew;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::Made;
 use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
@@ -185,7 +185,7 @@ impl Standalone<'_> {
             })
             .collect();
         let may_help = builds.len() > 1 && !expansion.is_one_by_one && !shape.is_temporary();
-        let helpers: Option<&Helpers> = self.helpers.filter(|_| may_help);
+        let helpers: Option<&Crew> = self.helpers.filter(|_| may_help);
         let target = facts.target.unwrap_or_default();
         let mut site = Site::new(self, (expansion.last()?.id, target), builds, of);
         if let Some(all) = self.helpers {

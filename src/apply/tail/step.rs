@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
-use crate::apply::helpers::Helpers;
+use crate::apply::crew::Crew;
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, Interrupt, Run};
 use crate::diagnostic::{Diagnostic, code};
@@ -75,7 +75,7 @@ impl Tail<'_> {
     pub(super) async fn work(&self, migration: &Migration) -> End {
         let mut interrupt = std::pin::pin!(self.run.interrupt.first());
         let application = application_name(&self.run.project, &migration.name);
-        let helpers = Helpers::new(self.run, application.clone(), &self.slots);
+        let helpers = Crew::new(self.run, application.clone(), &self.slots);
         let helpers = Arc::new(helpers);
         let connecting = async {
             let session = connect(self.run, &application).await?;

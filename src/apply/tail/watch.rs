@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::pace::{Pace, Sight, Told};
-use crate::apply::helpers::Helpers;
+use crate::apply::crew::Crew;
 use crate::apply::{Event, Run};
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker};
@@ -35,7 +35,7 @@ struct Entry {
     whose: Whose,
     pace: Pace,
     /// Those who work beside it, and what was told of each.
-    helpers: Option<Arc<Helpers>>,
+    helpers: Option<Arc<Crew>>,
     beside: BTreeMap<i32, Pace>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> Watch<'a> {
     }
 
     /// These may work on `name` beside the session that is watched.
-    pub(super) fn help(&self, name: &Name, helpers: &Arc<Helpers>) {
+    pub(super) fn help(&self, name: &Name, helpers: &Arc<Crew>) {
         if let Some(entry) = self.entries().get_mut(name) {
             entry.helpers = Some(Arc::clone(helpers));
         }

@@ -133,7 +133,7 @@ fn by_a_full_disk() {
         "SET temp_file_limit = '64kB';\nSET max_parallel_maintenance_workers = 0;\nSET maintenance_work_mem = '1MB';\nCREATE INDEX CONCURRENTLY t_a ON t (a);",
     );
     let failure = case.fails(|_| {});
-    assert!(failure.contains("53400"), "{failure}");
+    assert!(failure.contains("temp_file_limit"), "{failure}");
     case.database.run("TRUNCATE t");
     case.finishes();
 }
@@ -185,5 +185,4 @@ fn several_failures_are_all_told_by_name() {
     ] {
         assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
     }
-    eprintln!("{}", run.stderr);
 }

@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 
 use super::super::{Standalone, StandaloneError};
-use crate::apply::helpers::Helpers;
+use crate::apply::crew::Crew;
 use crate::apply::slots::Place;
 use crate::apply::{Event, Run};
 use crate::history::LockKey;
@@ -59,7 +59,7 @@ pub(super) struct Site<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) migration: &'a Migration,
     /// Those who may help; `None` where they would only wait for each other.
-    pub(super) helpers: Option<&'a Helpers>,
+    pub(super) helpers: Option<&'a Crew>,
     /// The intent that has the notes.
     pub(super) intent: i64,
     /// OID of the index of the whole.
@@ -238,7 +238,7 @@ impl<'a> Site<'a> {
 
     /// Builds one after the other until nothing is left, or the place is wanted;
     /// an error if there is no use in asking another helper now.
-    async fn help(&self, helpers: &Helpers, place: Place) -> Result<(), ()> {
+    async fn help(&self, helpers: &Crew, place: Place) -> Result<(), ()> {
         let variables = &self.migration.variables;
         let session = match helpers.connect(&self.setup, variables).await {
             Ok(session) => session,

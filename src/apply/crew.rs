@@ -12,7 +12,7 @@ use crate::text::Variables;
 
 /// The helpers of one member of the tail.
 #[derive(Debug)]
-pub(super) struct Helpers {
+pub(super) struct Crew {
     run: Run,
     application: String,
     slots: Arc<Slots>,
@@ -25,7 +25,7 @@ struct State {
     partitions: Option<(u64, u64)>,
 }
 
-impl Helpers {
+impl Crew {
     /// None yet; each takes one of these places.
     pub(super) fn new(run: &Run, application: String, slots: &Arc<Slots>) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Helpers {
     }
 
     /// A new session, set up by these statements and without any timeout. It is
-    /// among [`Helpers::sessions`] until it is dismissed.
+    /// among [`Crew::sessions`] until it is dismissed.
     ///
     /// # Errors
     /// As [`Session::connect`].
