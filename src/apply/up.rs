@@ -26,7 +26,7 @@ mod verify;
 
 pub(super) use fence::poll;
 use server::Heeds;
-pub use server::{greet, reach};
+pub use server::{beside, greet, reach};
 use verify::Known;
 pub(super) use verify::told;
 
@@ -41,6 +41,10 @@ struct Runner<'a> {
     /// Holds the batch's lock and runs the blocks; absent while the lock is not
     /// needed.
     batch: Option<Session>,
+    /// Open for the batch, without its lock: what [`Runner::prove`] looked at.
+    spare: Option<Session>,
+    /// Whether sessions are known to have server processes of their own.
+    is_proved: bool,
     options: Options,
     /// Migrations before which deferred triggers have to fire.
     fire_before: Vec<Name>,
@@ -149,6 +153,7 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
         return Ok(Outcome::Settled);
     }
     if !open.is_empty() {
+        runner.prove().await?;
         // An older segue may have made it.
         runner.ledger_ready().await?;
     }
@@ -173,6 +178,8 @@ impl<'a> Runner<'a> {
             ledger,
             control,
             batch: None,
+            spare: None,
+            is_proved: false,
             options: Options {
                 strict: run.settings.strict,
                 no_fold: !run.settings.fold,
@@ -216,6 +223,7 @@ impl<'a> Runner<'a> {
 
     async fn up(&mut self) -> Result<Outcome, ApplyError> {
         if !self.bootstrapped.is_empty() {
+            self.prove().await?;
             self.ledger_ready().await?;
             self.fence().await?;
             self.fetch_rows().await?;
@@ -232,6 +240,9 @@ impl<'a> Runner<'a> {
             && survey.plan.is_empty()
         {
             return Ok(Outcome::Settled);
+        }
+        if !is_ready(&survey.plan) || !survey.plan.tail.is_empty() {
+            self.prove().await?;
         }
         while !is_ready(&survey.plan) {
             // Tables that are there already would be in the dump's way.

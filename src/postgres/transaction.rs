@@ -41,6 +41,25 @@ pub async fn status(session: &Session, id: &str) -> Result<Status, Error> {
     })
 }
 
+/// The server whose log a standby replays, as far as our rights let us see:
+/// `` `db1`, port 5432 `` or `` socket `/tmp/.s.PGSQL.5432` ``.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn primary(session: &Session) -> Result<Option<String>, Error> {
+    let rows = session
+        .query("SELECT sender_host, sender_port FROM pg_catalog.pg_stat_get_wal_receiver()")
+        .await?;
+    let Some([Some(host), Some(port)]) = rows.first().map(Vec::as_slice) else {
+        return Ok(None);
+    };
+    Ok(Some(if host.starts_with(['/', '@']) {
+        format!("socket `{host}/.s.PGSQL.{port}`")
+    } else {
+        format!("`{host}`, port {port}")
+    }))
+}
+
 /// Whether the server replays another one's log. Advisory locks on such a
 /// standby are its own and tell nothing of the primary's.
 ///

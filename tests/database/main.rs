@@ -22,6 +22,7 @@ mod fresh_database;
 mod introspect;
 mod locks;
 mod places;
+mod pooler;
 mod project;
 mod proxy;
 mod renamed;
