@@ -1,6 +1,6 @@
 //! The fate of a transaction, and of the server that it ran on.
 
-use super::{Error, Session, literal};
+use super::{Error, Session, column, literal, pooler};
 
 /// What the server says of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +18,17 @@ pub enum Status {
 /// Id of the session's transaction, assigned if it had none.
 ///
 /// # Errors
-/// As [`Session::execute`].
+/// As [`Session::execute`]; [`Error::Pooled`] if the transaction is in another
+/// server process than the session's locks.
 pub async fn current_id(session: &Session) -> Result<String, Error> {
-    session
-        .value("SELECT pg_catalog.pg_current_xact_id()")
-        .await?
-        .ok_or_else(|| Error::protocol("no transaction id"))
+    let rows = session
+        .query("SELECT pg_catalog.pg_current_xact_id(), pg_catalog.pg_backend_pid()")
+        .await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::protocol("no transaction id"))?;
+    pooler::same_backend(session, column(row, 1)?)?;
+    column(row, 0)
 }
 
 /// What became of the transaction with this id.
