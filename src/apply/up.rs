@@ -19,6 +19,7 @@ mod brought;
 mod elsewhere;
 mod failed;
 mod fence;
+mod loss;
 mod outside;
 mod renamed;
 pub(super) mod server;
@@ -554,8 +555,7 @@ impl<'a> Runner<'a> {
     async fn control_again(&mut self) -> Result<(), ApplyError> {
         if self.control.is_lost() {
             let patience = self.run.settings.retry_for;
-            self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-            self.holds_deployment = false;
+            return self.control_anew(patience, Heeds::Signals).await;
         }
         self.hold_deployment().await
     }

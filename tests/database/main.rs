@@ -32,6 +32,7 @@ mod scratch;
 mod sessions;
 mod signals;
 mod standalone;
+mod standby;
 mod statement;
 mod steps;
 mod tail;
