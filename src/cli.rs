@@ -25,6 +25,7 @@ mod explain;
 mod global;
 mod init;
 mod log;
+mod on_conflict;
 mod on_mismatch;
 mod outcome;
 mod panic;
