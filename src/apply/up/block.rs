@@ -30,10 +30,7 @@ impl Runner<'_> {
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
-        let names = block.migrations.iter();
-        let migrations = names.filter_map(|name| survey.graph.get(name));
-        let batch_variables =
-            migrations.fold(Variables::default(), |all, one| all.and(&one.variables));
+        let batch_variables = variables(survey, block);
         for attempt in 1.. {
             self.control_again().await?;
             self.prepare_check(survey, is_last).await?;
@@ -443,6 +440,13 @@ impl Runner<'_> {
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)
     }
+}
+
+/// The variables of all its migrations.
+fn variables(survey: &Survey, block: &Block) -> Variables {
+    let names = block.migrations.iter();
+    let migrations = names.filter_map(|name| survey.graph.get(name));
+    migrations.fold(Variables::default(), |all, one| all.and(&one.variables))
 }
 
 /// How the rest of a plan stands after `block`.

@@ -96,7 +96,12 @@ impl Runner<'_> {
                     }
                     if let Evicted::NoRight { .. } = evicted? {
                         self.release_preempted().await?;
-                        let why = "they run as another role, and this one has no right to cancel what that one does: `GRANT pg_signal_backend TO` this role, or deploy as the same role";
+                        let why = NoPreemption {
+                            why: "its session is another role's, and this role may not cancel what that one does",
+                            help: Some(
+                                "deploy as the same role, or let a superuser `GRANT pg_signal_backend` to this one",
+                            ),
+                        };
                         return Err(self.refuse(&missed, &wait, &holders, Some(why)).await);
                     }
                 }
@@ -157,7 +162,7 @@ impl Runner<'_> {
         missed: &Missed<'_>,
         wait: &LockWait,
         holders: &[Holder],
-        why: Option<&str>,
+        why: Option<NoPreemption>,
     ) -> ApplyError {
         let batch = match missed.needed_by {
             Some(name) => format!("`{name}`"),
@@ -192,9 +197,10 @@ impl Runner<'_> {
             });
         }
         let diagnostic = match why {
-            Some(why) => diagnostic
+            Some(NoPreemption { why, help }) => diagnostic
                 .note(format!("`--on-conflict preempt` cannot cancel it: {why}"))
-                .help("`--on-conflict wait` waits until it is done, up to `--concurrent-wait`"),
+                .help("`--on-conflict wait` waits until it is done, up to `--concurrent-wait`")
+                .help_if(help, ToOwned::to_owned),
             None => diagnostic.help("`--on-conflict wait` waits until it is done, up to `--concurrent-wait`; `--on-conflict preempt` cancels it, and runs it again when this deployment is ready"),
         };
         ApplyError::Conflict {
@@ -300,9 +306,18 @@ impl Runner<'_> {
     }
 }
 
-fn not_ours(why: NotOurs) -> &'static str {
-    match why {
-        NotOurs::Project => "it is another project's",
-        NotOurs::Folder => "this folder does not have it, so this run could not run it again",
+/// Why a migration could not be pre-empted, and what would help.
+struct NoPreemption {
+    why: &'static str,
+    help: Option<&'static str>,
+}
+
+fn not_ours(why: NotOurs) -> NoPreemption {
+    NoPreemption {
+        why: match why {
+            NotOurs::Project => "it is another project's",
+            NotOurs::Folder => "this folder does not have it, so this run could not run it again",
+        },
+        help: None,
     }
 }
