@@ -33,6 +33,7 @@ pub use fingerprint::Fingerprint;
 pub use fold::{Folded, fold};
 pub use on_only::OnOnly;
 pub use parse::{SessionUse, digest, digests, gid, reads_enum_value, same_index, session_use};
+pub(crate) use parse::{names, with_trees};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;
