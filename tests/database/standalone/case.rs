@@ -125,7 +125,6 @@ impl<'a> Case<'a> {
                 on_conflict: segue::plan::OnConflict::Wait,
                 isolation: None,
                 strict: false,
-                on_conflict: segue::plan::OnConflict::Wait,
                 fold: false,
                 answers: Answers::new(answers),
             },
