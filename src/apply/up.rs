@@ -1,5 +1,6 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::batch::Announcement;
@@ -16,6 +17,7 @@ mod away;
 mod block;
 pub mod bootstrap;
 mod brought;
+mod conflict;
 mod elsewhere;
 mod failed;
 mod fence;
@@ -64,6 +66,9 @@ struct Runner<'a> {
     holds_deployment: bool,
     /// Whether that deployment has been made ready.
     is_announced: bool,
+    /// Concurrent migrations that this run has cancelled, whose locks its
+    /// batch needs. The control session claims them.
+    preempted: BTreeSet<Name>,
     /// Connections lost in the batch so far.
     losses: usize,
     began: Instant,
@@ -195,6 +200,7 @@ impl<'a> Runner<'a> {
             bootstrapped: made.names,
             holds_deployment: false,
             is_announced: false,
+            preempted: BTreeSet::new(),
             losses: 0,
             began,
             expectation,
@@ -284,6 +290,7 @@ impl<'a> Runner<'a> {
             (Some(_), _) if !self.is_announced => self.announce(&survey).await?,
             _ => {}
         }
+        self.release_preempted().await?;
         if self.run.settings.until == Until::Ready && !survey.plan.tail.is_empty() {
             return Ok(Outcome::Ready);
         }
@@ -348,6 +355,7 @@ impl<'a> Runner<'a> {
                     ..
                 } => {
                     self.unfence().await;
+                    self.release_preempted().await?;
                     let waiting = tail::wait_for(
                         self.run,
                         &self.ledger,

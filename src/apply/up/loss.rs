@@ -26,6 +26,7 @@ impl Runner<'_> {
                 self.is_announced = false;
             }
         }
-        self.hold_deployment().await
+        self.hold_deployment().await?;
+        self.hold_preempted().await
     }
 }
