@@ -20,6 +20,7 @@ use crate::statement::{self, Statement};
 use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
+pub mod fix;
 mod rule;
 mod rules;
 mod state;
