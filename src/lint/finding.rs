@@ -12,8 +12,9 @@ pub struct Finding {
     pub migration: Name,
     /// What and where, without its source.
     pub diagnostic: Diagnostic,
-    /// Line of [`Finding::span`]'s start, from 1; `None`: in the header.
-    pub line: Option<usize>,
+    /// Where the statement begins, byte of the file and line from 1; `None`: it
+    /// is about the header. No label stands before it.
+    pub statement: Option<(usize, usize)>,
     /// Why it is waived.
     pub waived: Option<String>,
     /// What would cure it.
@@ -55,7 +56,7 @@ impl Finding {
         Self {
             migration: file.name.clone(),
             diagnostic,
-            line: None,
+            statement: None,
             waived: None,
             fix: None,
         }

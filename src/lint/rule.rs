@@ -95,10 +95,11 @@ impl Subject<'_> {
     /// A finding of the rule, still without a place.
     #[must_use]
     pub fn finding(&self, message: impl Into<String>) -> Finding {
+        let statement = self.text.statement();
         Finding {
             migration: self.file.name.clone(),
             diagnostic: Diagnostic::new(self.rule.code(), message),
-            line: Some(self.text.statement().position.line),
+            statement: Some((statement.span.start, statement.position.line)),
             waived: None,
             fix: None,
         }
