@@ -59,13 +59,21 @@ fn is_required(column: &ColumnDef) -> bool {
 fn has_default(column: &ColumnDef) -> bool {
     let is_serial = column.type_name.as_ref().is_some_and(|name| {
         let names = crate::lint::tree::strings(&name.names);
-        let serial = ["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"];
+        let serial = [
+            "serial",
+            "bigserial",
+            "smallserial",
+            "serial2",
+            "serial4",
+            "serial8",
+        ];
         names.last().is_some_and(|name| serial.contains(name))
     });
     // A domain may have one.
-    let is_other = column.type_name.as_ref().is_some_and(|name| {
-        crate::lint::tree::strings(&name.names).len() == 1 && !is_known(name)
-    });
+    let is_other = column
+        .type_name
+        .as_ref()
+        .is_some_and(|name| crate::lint::tree::strings(&name.names).len() == 1 && !is_known(name));
     is_serial
         || is_other
         || [
@@ -82,8 +90,26 @@ fn has_default(column: &ColumnDef) -> bool {
 fn is_known(name: &pg_query::protobuf::TypeName) -> bool {
     let names = crate::lint::tree::strings(&name.names);
     let known = [
-        "text", "uuid", "json", "jsonb", "bytea", "date", "inet", "cidr", "timestamptz", "citext",
-        "int4", "int8", "int2", "float8", "float4", "bool", "money", "xml", "oid", "tsvector",
+        "text",
+        "uuid",
+        "json",
+        "jsonb",
+        "bytea",
+        "date",
+        "inet",
+        "cidr",
+        "timestamptz",
+        "citext",
+        "int4",
+        "int8",
+        "int2",
+        "float8",
+        "float4",
+        "bool",
+        "money",
+        "xml",
+        "oid",
+        "tsvector",
     ];
     names.last().is_some_and(|name| known.contains(name))
 }
@@ -125,7 +151,9 @@ mod tests {
         check(
             NAME,
             "ALTER TABLE t ADD a int NOT NULL DEFAULT 0; ALTER TABLE t ALTER a DROP DEFAULT",
-            &["1:19 `a` loses its default again: running code that does not know the column can insert no row"],
+            &[
+                "1:19 `a` loses its default again: running code that does not know the column can insert no row",
+            ],
         );
     }
 

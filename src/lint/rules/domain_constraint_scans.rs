@@ -27,7 +27,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let (words, help) = match alter.subtype.as_str() {
-        // C, O, V: ADD CONSTRAINT, SET NOT NULL, VALIDATE CONSTRAINT.
+        // ADD CONSTRAINT and SET NOT NULL.
         "C" => {
             let added = alter.def.as_deref().and_then(constraint);
             let is_checked = added.is_some_and(|one| {
@@ -38,16 +38,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
             (
                 "ADD",
-                "add it `NOT VALID`, and `ALTER DOMAIN … VALIDATE CONSTRAINT` when nobody writes to those tables: that locks them as well",
+                "add it `NOT VALID`, and validate it when nobody writes to those tables: before PostgreSQL 18 that locks them as well",
             )
         }
         "O" => (
             "SET NOT NULL",
             "say NOT NULL of the columns instead: that can be proved by a CHECK which is validated beside the traffic",
-        ),
-        "V" => (
-            "VALIDATE",
-            "do it when nobody writes to those tables, or say it of the columns instead",
         ),
         _ => return Vec::new(),
     };
@@ -82,7 +78,6 @@ mod tests {
         for (sql, at) in [
             ("ALTER DOMAIN d ADD CHECK (VALUE > 0)", 16),
             ("ALTER DOMAIN d SET NOT NULL", 16),
-            ("ALTER DOMAIN d VALIDATE CONSTRAINT c", 16),
         ] {
             check(NAME, sql, &[&format!("1:{at} {message}")]);
         }

@@ -38,7 +38,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             "nobody can read `{}` while it is filled anew",
             relation(view)
         ))
-        .label(subject.keywords("REFRESH"), "takes an ACCESS EXCLUSIVE lock")
+        .label(
+            subject.keywords("REFRESH"),
+            "takes an ACCESS EXCLUSIVE lock",
+        )
         .help(help);
     vec![finding]
 }

@@ -18,9 +18,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let commands = subject.commands_in_use().into_iter();
-    let enabled = commands.filter(|(_, command)| {
-        command.subtype() == AlterTableType::AtEnableRowSecurity
-    });
+    let enabled =
+        commands.filter(|(_, command)| command.subtype() == AlterTableType::AtEnableRowSecurity);
     let found = enabled.filter(|(table, _)| !has_policy(subject, table));
     found
         .map(|(table, _)| {

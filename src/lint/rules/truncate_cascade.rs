@@ -23,11 +23,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     if truncate.behavior() != DropBehavior::DropCascade {
         return Vec::new();
     }
-    let tables = truncate.relations.iter().filter_map(|node| match &node.node {
-        Some(NodeEnum::RangeVar(table)) => Some(table),
-        _ => None,
-    });
-    let in_use: Vec<&RangeVar> = tables.filter(|table| subject.is_in_use(Some(table))).collect();
+    let tables = truncate
+        .relations
+        .iter()
+        .filter_map(|node| match &node.node {
+            Some(NodeEnum::RangeVar(table)) => Some(table),
+            _ => None,
+        });
+    let in_use: Vec<&RangeVar> = tables
+        .filter(|table| subject.is_in_use(Some(table)))
+        .collect();
     let Some(first) = in_use.first() else {
         return Vec::new();
     };

@@ -25,7 +25,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .label(subject.keywords(words), "takes an ACCESS EXCLUSIVE lock")
             .help(help)
     };
-    let quiet = "do it when nobody uses the table, or with `pg_repack`, which copies it beside the traffic";
+    let quiet =
+        "do it when nobody uses the table, or with `pg_repack`, which copies it beside the traffic";
     match subject.node {
         NodeEnum::VacuumStmt(vacuum) if flag(&vacuum.options, "full", false) => {
             let mut tables = vacuum.rels.iter().filter_map(|node| match &node.node {
@@ -84,13 +85,16 @@ mod tests {
             ("ALTER TABLE t SET ACCESS METHOD heap", 15),
             ("ALTER TABLE t SET TABLESPACE fast", 15),
         ] {
-            let expected = format!("2:{at} nobody can read or write `t` while all of it is written anew");
+            let expected =
+                format!("2:{at} nobody can read or write `t` while all of it is written anew");
             check(NAME, &format!("-- segue: no-txn\n{sql}"), &[&expected]);
         }
         check(
             NAME,
             "-- segue: no-txn\nVACUUM FULL",
-            &["2:8 nobody can read or write each table of the database while all of it is written anew"],
+            &[
+                "2:8 nobody can read or write each table of the database while all of it is written anew",
+            ],
         );
     }
 
