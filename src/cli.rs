@@ -26,6 +26,7 @@ mod global;
 mod init;
 mod lint;
 mod log;
+mod on_conflict;
 mod on_mismatch;
 mod outcome;
 mod panic;

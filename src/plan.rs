@@ -16,11 +16,13 @@ use crate::statement::Kind as StatementKind;
 mod batch;
 mod brought;
 mod check;
+mod conflict;
 mod enum_value;
 mod fact;
 mod fold;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
+pub use conflict::{Course, Holder, NotOurs, OnConflict, course};
 pub use fact::{Fact, Place};
 
 /// Where a block had to end before its time, and why.

@@ -1,5 +1,6 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::batch::Announcement;
@@ -16,6 +17,7 @@ mod away;
 mod block;
 pub mod bootstrap;
 mod brought;
+mod conflict;
 mod elsewhere;
 mod failed;
 mod fence;
@@ -59,6 +61,9 @@ struct Runner<'a> {
     holds_deployment: bool,
     /// Whether that deployment has been made ready.
     is_announced: bool,
+    /// Concurrent migrations that this run has cancelled, whose locks its
+    /// batch needs. The control session claims them.
+    preempted: BTreeSet<Name>,
     /// Connections lost in the batch so far.
     losses: usize,
     began: Instant,
@@ -187,6 +192,7 @@ impl<'a> Runner<'a> {
             bootstrapped: made.names,
             holds_deployment: false,
             is_announced: false,
+            preempted: BTreeSet::new(),
             losses: 0,
             began,
             expectation,
@@ -272,6 +278,7 @@ impl<'a> Runner<'a> {
             (Some(_), _) if !self.is_announced => self.announce(&survey).await?,
             _ => {}
         }
+        self.release_preempted().await?;
         if self.run.settings.until == Until::Ready && !survey.plan.tail.is_empty() {
             return Ok(Outcome::Ready);
         }
@@ -336,6 +343,7 @@ impl<'a> Runner<'a> {
                     ..
                 } => {
                     self.unfence().await;
+                    self.release_preempted().await?;
                     let waiting = tail::wait_for(
                         self.run,
                         &self.ledger,
@@ -545,6 +553,7 @@ impl<'a> Runner<'a> {
             let patience = self.run.settings.retry_for;
             self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
             self.holds_deployment = false;
+            self.hold_preempted().await?;
         }
         self.hold_deployment().await
     }

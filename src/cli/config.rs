@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::duration::HumanDuration;
+use super::on_conflict::OnConflictArg;
 use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::apply::Isolation;
@@ -89,6 +90,8 @@ pub struct Up {
     pub fold: Option<bool>,
     /// `--on-mismatch`
     pub on_mismatch: Option<OnMismatchArg>,
+    /// `--on-conflict`
+    pub on_conflict: Option<OnConflictArg>,
 }
 
 /// `"serializable"`, as PostgreSQL has it.

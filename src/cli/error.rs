@@ -139,6 +139,12 @@ impl Error {
                     "correct the migration, then {}",
                     again(&committed, partly)
                 )),
+            ApplyError::Conflict {
+                diagnostic,
+                committed,
+            } => Self::diagnostics(Outcome::Failed, vec![*diagnostic])
+                .stands(&committed, partly)
+                .help(again(&committed, partly)),
             ApplyError::Mismatch {
                 mismatch,
                 committed,

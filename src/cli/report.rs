@@ -23,6 +23,7 @@ pub(crate) mod check;
 pub(crate) mod check_ci;
 pub(crate) mod check_json;
 pub(crate) mod check_text;
+mod conflict;
 pub(crate) mod json;
 mod line;
 pub(crate) mod lint;

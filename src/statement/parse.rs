@@ -9,11 +9,12 @@ use std::thread;
 use pg_query::NodeEnum;
 use pg_query::protobuf::RawStmt;
 
-use super::{Digest, RelationName};
+use super::{Digest, Locks, RelationName};
 
 mod enum_value;
 mod index;
 mod kind;
+mod lock;
 pub(crate) mod names;
 mod relations;
 mod session;
@@ -46,6 +47,19 @@ pub fn digests(sqls: &[&str]) -> Vec<Option<Digest>> {
                     ..relations::of(node)
                 })
             })
+            .collect()
+    })
+    .unwrap_or_else(|| vec![None; sqls.len()])
+}
+
+/// The locks that each of many statements takes on what it names, in their
+/// order, with the cost of one thread. `None` of one that cannot be parsed;
+/// nothing of one whose text does not tell: `DO`, `CALL`.
+#[must_use]
+pub fn locks(sqls: &[&str]) -> Vec<Option<Locks>> {
+    with_stack(|| {
+        let each = sqls.iter();
+        each.map(|sql| Some(lock::of(statement(&parse(sql)?)?)))
             .collect()
     })
     .unwrap_or_else(|| vec![None; sqls.len()])
