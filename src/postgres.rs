@@ -39,6 +39,7 @@ pub mod throwaway;
 pub mod timeouts;
 pub mod tls;
 pub mod transaction;
+pub mod usage;
 pub mod waits;
 
 pub use error::{Error, Failure, ServerError};

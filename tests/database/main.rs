@@ -34,6 +34,7 @@ mod signals;
 mod standalone;
 mod statement;
 mod steps;
+mod strong_locks;
 mod tail;
 mod throwaway;
 mod torture;
