@@ -34,7 +34,7 @@ fn strong_locks_on_tables_in_use_are_told() {
     project.segue(&["plan"]).expect(
         "
         Project `main`: 3 migrations pending.
-        Warning: the transaction locks several busy tables at once, each until its COMMIT: `users` (ACCESS EXCLUSIVE) and `orders` (SHARE ROW EXCLUSIVE), by `1.sql` and `3.sql`; to lock one at a time, deploy them one after the other
+        Warning: the transaction locks several busy tables at once, each until its COMMIT: `users` (ACCESS EXCLUSIVE) and `orders` (SHARE ROW EXCLUSIVE), by `1.sql` and `3.sql`; to lock one at a time, deploy them one after the other.
 
         Batch
           1. one transaction, 3 migrations

@@ -31,7 +31,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
     for locks in &plan.strong_locks {
         let _ = writeln!(
             text,
-            "Warning: {}",
+            "Warning: {}.",
             super::phrase::strong_locks(plan, locks)
         );
     }

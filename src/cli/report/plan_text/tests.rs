@@ -150,6 +150,7 @@ fn an_older_folder_is_told_what_it_lacks() {
         ready: Ready::Already(7),
         tail: Vec::new(),
         checks: Checks::Ahead,
+        strong_locks: Vec::new(),
         ..full()
     };
     check(
@@ -173,6 +174,7 @@ fn an_empty_folder_has_nothing_to_apply() {
         ready: Ready::Nothing,
         tail: Vec::new(),
         checks: Checks::Nothing,
+        strong_locks: Vec::new(),
         ..full()
     };
     check(
