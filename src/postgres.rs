@@ -29,6 +29,7 @@ pub mod partition_tree;
 pub mod pooler;
 pub mod progress;
 pub mod proxy;
+pub mod relations;
 pub mod role;
 pub mod rows;
 pub mod scratch;
@@ -38,7 +39,9 @@ pub mod target;
 pub mod throwaway;
 pub mod timeouts;
 pub mod tls;
+pub mod traffic;
 pub mod transaction;
+pub mod usage;
 pub mod waits;
 
 pub use error::{Error, Failure, ServerError};

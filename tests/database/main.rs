@@ -36,6 +36,7 @@ mod standalone;
 mod standby;
 mod statement;
 mod steps;
+mod strong_locks;
 mod tail;
 mod throwaway;
 mod torture;
