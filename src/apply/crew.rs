@@ -7,7 +7,9 @@ use tokio::sync::watch;
 
 use super::Run;
 use super::slots::{Place, Slots, Taken};
-use crate::postgres::{Error, Session, timeouts};
+use crate::history::LockKey;
+use crate::migration::Name;
+use crate::postgres::{Error, Session, lock, timeouts};
 use crate::text::Variables;
 
 /// The helpers of one member of the tail.
@@ -15,6 +17,7 @@ use crate::text::Variables;
 pub(super) struct Crew {
     run: Run,
     application: String,
+    key: LockKey,
     slots: Arc<Slots>,
     state: Mutex<State>,
 }
@@ -27,10 +30,16 @@ struct State {
 
 impl Crew {
     /// None yet; each takes one of these places.
-    pub(super) fn new(run: &Run, application: String, slots: &Arc<Slots>) -> Self {
+    pub(super) fn new(
+        run: &Run,
+        migration: &Name,
+        application: String,
+        slots: &Arc<Slots>,
+    ) -> Self {
         Self {
             run: run.clone(),
             application,
+            key: LockKey::helpers(&run.project, migration),
             slots: Arc::clone(slots),
             state: Mutex::default(),
         }
@@ -64,6 +73,8 @@ impl Crew {
         let target = self.run.target.with_application_name(&self.application);
         let session = Session::connect(&target, self.run.connect_wait).await?;
         session.conceal(variables);
+        // By this others see whom it works for, for as long as it lives.
+        lock::try_lock_shared(&session, self.key).await?;
         for sql in setup {
             session.execute(sql).await?;
         }

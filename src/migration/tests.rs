@@ -37,6 +37,7 @@ fn migration(sql: &str) -> Migration {
         variables: Variables::default(),
         schema_diff: None,
         problems: Vec::new(),
+        waivers: Vec::new(),
         outline: Some(Outline {
             items,
             relations: is_known.then_some(relations),

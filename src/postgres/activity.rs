@@ -115,6 +115,17 @@ pub async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
         .await
 }
 
+/// For how long a session has been idle, outside of any transaction; `None` if
+/// it is not, is gone, or our rights do not show it.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn idle_for(session: &Session, pid: i32) -> Result<Option<Duration>, Error> {
+    let sql = include_str!("activity/idle_for.sql").replace(":pid", &pid.to_string());
+    let rows = session.query(&sql).await?;
+    Ok(rows.first().and_then(|row| seconds(row, 0)))
+}
+
 /// Ends a session.
 ///
 /// # Errors
@@ -151,7 +162,7 @@ fn seconds(row: &TextRow, index: usize) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }
 
-fn blocker(row: &TextRow) -> Result<Blocker, Error> {
+pub(super) fn blocker(row: &TextRow) -> Result<Blocker, Error> {
     Ok(Blocker {
         pid: column(row, 0)?,
         user: row[1].clone(),

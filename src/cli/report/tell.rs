@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::conflict;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{absent, brought, count, cut, left, names, sessions, thousands};
+use super::phrase::{
+    absent, brought, commit_waits, count, cut, left, names, sessions, strong_locks, thousands,
+};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
@@ -108,6 +111,12 @@ impl Teller {
                 let text = format!("{what}, held by {}", sessions(blockers));
                 return self.once(format!("{what} {pids:?}"), Line::notable("Waiting", text));
             }
+            Event::Conflict { .. } | Event::Preempted { .. } => {
+                let Some((key, line)) = conflict::told(event) else {
+                    return Vec::new();
+                };
+                return self.once(key, line);
+            }
             Event::BlockRetried {
                 attempt,
                 name,
@@ -171,13 +180,7 @@ impl Teller {
                 format!("the connection was lost ({reason}); what stands is read again first"),
             ),
             Event::CommitWaits { pid, wait_event } => {
-                let what = match wait_event.as_deref() {
-                    Some("IPC/SyncRep" | "SyncRep") => {
-                        " for a synchronous standby to confirm (SyncRep)".to_owned()
-                    }
-                    Some(event) => format!(" for {event}"),
-                    None => String::new(),
-                };
+                let what = commit_waits(wait_event.as_deref());
                 let text = format!("COMMIT was sent; pid {pid} waits{what}");
                 return self.once(
                     format!("commit {pid} {what}"),
@@ -374,6 +377,10 @@ impl Teller {
                     lines.push(Line::notable("Note", fact.to_string()));
                 }
             }
+        }
+        if !again {
+            let locks = plan.strong_locks.iter();
+            lines.extend(locks.map(|locks| Line::notable("Warning", strong_locks(plan, locks))));
         }
         if let Place::Ahead { missing } = &plan.place {
             lines.push(Line::notable(

@@ -64,7 +64,9 @@ impl<'a> Tree<'a> {
     }
 
     /// Each node that matters but the first, with its index.
-    pub(super) fn parts(&self) -> impl DoubleEndedIterator<Item = (usize, &'a Node, Option<&'a Part>)> {
+    pub(super) fn parts(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (usize, &'a Node, Option<&'a Part>)> {
         let nodes = self.looked.nodes.iter().enumerate().skip(1);
         let looked = nodes.map(|(place, node)| (place, node, self.chosen[place]));
         looked
