@@ -22,6 +22,7 @@ mod fresh_database;
 mod introspect;
 mod lock_modes;
 mod locks;
+mod ordinary;
 mod places;
 mod pooler;
 mod project;
