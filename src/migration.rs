@@ -16,7 +16,7 @@ use crate::text::{Source, Span, Spanned, Variables};
 
 mod stamp;
 
-pub use stamp::Slug;
+pub use stamp::{Slug, stamp_of};
 
 /// Name of a migration's file, without its folder; names order migrations, by
 /// bytes.
