@@ -33,6 +33,7 @@ pub mod role;
 pub mod rows;
 pub mod scratch;
 pub mod settings;
+pub mod stall;
 pub mod surroundings;
 pub mod target;
 pub mod throwaway;

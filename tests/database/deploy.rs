@@ -9,6 +9,7 @@ mod handed_over;
 mod killed;
 mod listener;
 mod seen;
+mod stalled;
 mod stopped;
 mod stranger;
 mod together;

@@ -124,6 +124,7 @@ impl<'a> Case<'a> {
                 commit_wait: Duration::from_secs(20),
                 isolation: None,
                 strict: false,
+                stalled_after: Duration::from_secs(30),
                 on_conflict: segue::plan::OnConflict::Wait,
                 fold: false,
                 answers: Answers::new(answers),
