@@ -31,6 +31,8 @@ pub mod plan;
 
 pub mod procedure;
 
+pub mod lint;
+
 pub mod verify;
 
 pub mod rehearsal;

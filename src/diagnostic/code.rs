@@ -1,7 +1,8 @@
 //! Every code that a diagnostic can carry: name, severity, explanation.
 //!
-//! A [`Code`] can only be made here, so a diagnostic cannot carry one that
-//! `segue explain` does not know. To add one, add a line to the table.
+//! A [`Code`] can only be made here and in the table of lint rules, so a
+//! diagnostic cannot carry one that `segue explain` does not know. To add one,
+//! add a line to the table.
 
 use super::Severity;
 
@@ -14,6 +15,19 @@ pub struct Code {
 }
 
 impl Code {
+    /// The code of a lint rule, which [`crate::lint::TABLE`] lists.
+    pub(crate) const fn of_rule(
+        name: &'static str,
+        severity: Severity,
+        explanation: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            severity,
+            explanation,
+        }
+    }
+
     /// The name, for example `unknown-migration`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -202,6 +216,13 @@ codes! {
         "After a fault and another run of `segue up` that ended well, something is left that nobody needs: an intent, a lock, a session."
     UNLISTED_MAJOR "unlisted-major" Warning
         "`majors` in segue.toml lists the major versions of PostgreSQL that the project is for. An expected schema or a stored diff for another one is not proved by `segue check`, and grows old. List the major, or remove what is for it."
+
+    // Lint
+    UNKNOWN_RULE "unknown-rule" Error
+        "`-- segue: allow: RULE, REASON` waives a rule of `segue lint`, and there is none of this name. `segue explain` lists them all."
+    UNUSED_WAIVER "unused-waiver" Warning
+        "The file waives a rule of `segue lint`, and does nothing that the rule objects to. A waiver that is left behind hides what somebody writes tomorrow: remove the line."
+
     // The server's own
     SERVER_ERROR "server-error" Error
         "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."

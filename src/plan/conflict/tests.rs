@@ -18,6 +18,7 @@ fn graph() -> Graph {
         }),
         ends: Vec::new(),
         rerunnable: false,
+        waivers: Vec::new(),
         connection: None,
         variables: Variables::default(),
         schema_diff: None,
