@@ -34,6 +34,7 @@ pub mod role;
 pub mod rows;
 pub mod scratch;
 pub mod settings;
+pub mod stall;
 pub mod surroundings;
 pub mod target;
 pub mod throwaway;
