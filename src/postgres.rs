@@ -20,6 +20,7 @@ pub mod detach;
 pub mod error;
 pub mod index;
 pub mod introspect;
+mod keepalive;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
