@@ -29,7 +29,10 @@ impl Error {
     }
 }
 
-pub(super) fn fail<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
+pub(super) fn fail<'a>(
+    doing: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> Error + 'a {
     move |source| Error {
         doing,
         path: path.to_owned(),
