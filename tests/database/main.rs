@@ -20,6 +20,8 @@ mod env_vars;
 mod fold;
 mod fresh_database;
 mod introspect;
+mod lint_fix;
+mod lint_hazards;
 mod lock_modes;
 mod locks;
 mod places;
