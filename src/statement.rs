@@ -12,6 +12,7 @@
 
 use crate::text::{Position, Span};
 
+mod body;
 mod brings;
 mod class;
 mod digest;
@@ -27,6 +28,7 @@ mod split_error;
 mod splitter;
 mod strings;
 
+pub use body::body_ends_transaction;
 pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};

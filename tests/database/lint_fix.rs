@@ -25,7 +25,10 @@ const CHANGES: [(&str, &str); 9] = [
         "index",
         "ALTER TABLE person ADD COLUMN email text;\n\n-- For look-ups.\nCREATE INDEX person_name ON person (lower(name)); -- by name\nCREATE INDEX IF NOT EXISTS visit_at ON app.visit USING brin (at);\nCREATE INDEX ON person (age);\n\nUPDATE team SET id = id WHERE id = 1;\n",
     ),
-    ("indexes-alone", "-- By age.\nCREATE INDEX person_age ON person (age) WHERE age > 18;\n"),
+    (
+        "indexes-alone",
+        "-- By age.\nCREATE INDEX person_age ON person (age) WHERE age > 18;\n",
+    ),
     (
         "not-null",
         "ALTER TABLE person\n    ALTER COLUMN team SET NOT NULL,\n    ALTER COLUMN name SET DEFAULT '', -- for now\n    ALTER COLUMN name SET NOT NULL;\n",
@@ -66,7 +69,13 @@ fn project<'a>(database: &TestDatabase<'a>, change: &str) -> Project {
 fn folder(project: &Project) -> String {
     let entries = std::fs::read_dir(project.path().join("migrations")).expect("a folder");
     let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
         .collect();
     names.sort();
     let shown = names.iter().filter(|name| *name != BASE).map(|name| {
@@ -125,7 +134,8 @@ fn a_tail_stops_no_writer_where_the_file_did() {
     session.run("CREATE UNIQUE INDEX person_pkey ON person (id)");
     session.run("SET client_min_messages = debug1");
     session.notices();
-    session.run("ALTER TABLE person ADD CONSTRAINT person_pkey PRIMARY KEY USING INDEX person_pkey");
+    session
+        .run("ALTER TABLE person ADD CONSTRAINT person_pkey PRIMARY KEY USING INDEX person_pkey");
     let notices = session.notices().join("\n");
     assert!(!notices.contains("verifying table"), "{notices}");
     // Without the check it would be.
@@ -134,7 +144,8 @@ fn a_tail_stops_no_writer_where_the_file_did() {
     session.run("ALTER TABLE person ALTER id DROP NOT NULL");
     session.run("CREATE UNIQUE INDEX person_pkey ON person (id)");
     session.notices();
-    session.run("ALTER TABLE person ADD CONSTRAINT person_pkey PRIMARY KEY USING INDEX person_pkey");
+    session
+        .run("ALTER TABLE person ADD CONSTRAINT person_pkey PRIMARY KEY USING INDEX person_pkey");
     let notices = session.notices().join("\n");
     assert!(notices.contains("verifying table"), "{notices}");
 }

@@ -76,7 +76,10 @@ fn done_by(session: &TestSession, sql: &str) -> String {
         }
     }
     for notice in session.notices() {
-        for (said, fact) in [("verifying table", "reads"), ("is implied by existing", "trusts the checks of")] {
+        for (said, fact) in [
+            ("verifying table", "reads"),
+            ("is implied by existing", "trusts the checks of"),
+        ] {
             if notice.contains(said) {
                 let table = notice.split('"').nth(1).unwrap_or_default();
                 facts.push(format!("{fact} {table}"));
@@ -103,26 +106,74 @@ fn what_is_found_is_what_servers_do() {
         ("vacuum-full-cluster", "ALTER TABLE w SET UNLOGGED"),
         ("vacuum-full-cluster", "ALTER TABLE w SET (fillfactor = 80)"),
         ("refresh-not-concurrently", "REFRESH MATERIALIZED VIEW v"),
-        ("refresh-not-concurrently", "REFRESH MATERIALIZED VIEW CONCURRENTLY v"),
-        ("exclusion-constraint", "ALTER TABLE t ADD EXCLUDE USING gist (r WITH &&)"),
-        ("domain-constraint-scans", "ALTER DOMAIN positive ADD CHECK (VALUE > 0)"),
-        ("domain-constraint-scans", "ALTER DOMAIN positive ADD CHECK (VALUE > 5)"),
-        ("domain-constraint-scans", "ALTER DOMAIN positive SET NOT NULL"),
-        ("domain-constraint-scans", "ALTER DOMAIN positive ADD CHECK (VALUE > 5) NOT VALID"),
-        ("attach-partition-scans", "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1)"),
-        ("attach-partition-scans", "ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2)"),
+        (
+            "refresh-not-concurrently",
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+        ),
+        (
+            "exclusion-constraint",
+            "ALTER TABLE t ADD EXCLUDE USING gist (r WITH &&)",
+        ),
+        (
+            "domain-constraint-scans",
+            "ALTER DOMAIN positive ADD CHECK (VALUE > 0)",
+        ),
+        (
+            "domain-constraint-scans",
+            "ALTER DOMAIN positive ADD CHECK (VALUE > 5)",
+        ),
+        (
+            "domain-constraint-scans",
+            "ALTER DOMAIN positive SET NOT NULL",
+        ),
+        (
+            "domain-constraint-scans",
+            "ALTER DOMAIN positive ADD CHECK (VALUE > 5) NOT VALID",
+        ),
+        (
+            "attach-partition-scans",
+            "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1)",
+        ),
+        (
+            "attach-partition-scans",
+            "ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2)",
+        ),
         ("lock-table", "LOCK TABLE t"),
         ("lock-table", "LOCK TABLE t IN SHARE MODE"),
         ("lock-table", "LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE"),
-        ("several-strong-locks", "ALTER TABLE t ADD a int; ALTER TABLE u ADD a int; ALTER TABLE w ADD a int"),
-        ("several-strong-locks", "ALTER TABLE t ADD a int; ALTER TABLE u ADD a int; CREATE INDEX ON w (id)"),
-        ("long-statement-under-lock", "ALTER TABLE t ADD a int; UPDATE t SET a = k"),
+        (
+            "several-strong-locks",
+            "ALTER TABLE t ADD a int; ALTER TABLE u ADD a int; ALTER TABLE w ADD a int",
+        ),
+        (
+            "several-strong-locks",
+            "ALTER TABLE t ADD a int; ALTER TABLE u ADD a int; CREATE INDEX ON w (id)",
+        ),
+        (
+            "long-statement-under-lock",
+            "ALTER TABLE t ADD a int; UPDATE t SET a = k",
+        ),
         ("long-statement-under-lock", "UPDATE t SET k = k + 1"),
-        ("column-becomes-required", "ALTER TABLE t ADD a int NOT NULL"),
-        ("column-becomes-required", "ALTER TABLE t ADD a int NOT NULL DEFAULT 0"),
+        (
+            "column-becomes-required",
+            "ALTER TABLE t ADD a int NOT NULL",
+        ),
+        (
+            "column-becomes-required",
+            "ALTER TABLE t ADD a int NOT NULL DEFAULT 0",
+        ),
     ] {
-        let found = if rules(sql, rule) { "found" } else { "not found" };
-        writeln!(shown, "{sql}\n    {rule}: {found}\n    {}", done_by(&session, sql)).expect("a string");
+        let found = if rules(sql, rule) {
+            "found"
+        } else {
+            "not found"
+        };
+        writeln!(
+            shown,
+            "{sql}\n    {rule}: {found}\n    {}",
+            done_by(&session, sql)
+        )
+        .expect("a string");
     }
     assert_file("tests/database/lint_hazards.txt", &shown);
     // No transaction takes it.
@@ -146,7 +197,8 @@ fn what_is_dropped_or_emptied_by_cascade_is_not_named() {
     assert!(rules("TRUNCATE t CASCADE", "truncate-cascade"));
     let error = session.try_query("TRUNCATE t").expect_err("it refuses");
     assert_eq!(error.code().map(|code| code.code()), Some("0A000"));
-    let keys = "SELECT count(*) FROM pg_constraint WHERE conrelid = 'u'::regclass AND contype = 'f'";
+    let keys =
+        "SELECT count(*) FROM pg_constraint WHERE conrelid = 'u'::regclass AND contype = 'f'";
     assert_eq!(session.query(keys), "1");
     session.run("BEGIN; DROP TABLE t CASCADE");
     assert_eq!(session.query(keys), "0");
@@ -167,7 +219,10 @@ fn without_a_policy_no_row_is_there() {
     assert_eq!(count(), "1000");
     database.run("ALTER TABLE t ENABLE ROW LEVEL SECURITY");
     assert_eq!(count(), "0");
-    assert!(rules("ALTER TABLE t ENABLE ROW LEVEL SECURITY", "row-security-without-policy"));
+    assert!(rules(
+        "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+        "row-security-without-policy"
+    ));
     database.run("CREATE POLICY all_rows ON t USING (true)");
     assert_eq!(count(), "1000");
 }
@@ -180,7 +235,9 @@ fn a_default_that_is_taken_away_stops_inserts_of_older_code() {
     assert!(rules(sql, "column-becomes-required"));
     database.run(sql);
     let session = database.session();
-    let error = session.try_query("INSERT INTO t (id) VALUES (2000)").expect_err("it fails");
+    let error = session
+        .try_query("INSERT INTO t (id) VALUES (2000)")
+        .expect_err("it fails");
     assert_eq!(error.code().map(|code| code.code()), Some("23502"));
 }
 
@@ -191,7 +248,9 @@ fn a_lock_outlives_its_statement() {
     let (session, reader) = (database.session(), database.session());
     session.run("BEGIN; ALTER TABLE t ADD a int; UPDATE t SET a = k");
     reader.run("SET lock_timeout = '20ms'");
-    let error = reader.try_query("SELECT 1 FROM t LIMIT 1").expect_err("it waits");
+    let error = reader
+        .try_query("SELECT 1 FROM t LIMIT 1")
+        .expect_err("it waits");
     assert_eq!(error.code().map(|code| code.code()), Some("55P03"));
     session.run("ROLLBACK");
     // The update alone keeps no reader out.

@@ -20,6 +20,7 @@ mod env_vars;
 mod fold;
 mod fresh_database;
 mod introspect;
+mod lint;
 mod lint_fix;
 mod lint_hazards;
 mod lock_modes;

@@ -114,7 +114,11 @@ impl TestSession {
 
     /// What the server has said beside its answers since the last time.
     pub fn notices(&self) -> Vec<String> {
-        self.notices.lock().expect("not poisoned").try_iter().collect()
+        self.notices
+            .lock()
+            .expect("not poisoned")
+            .try_iter()
+            .collect()
     }
 
     /// Whether the server or the network has closed it.

@@ -224,9 +224,7 @@ fn is_wanted(command: &AlterTableCmd, rules: &[&str]) -> bool {
                 ConstrType::ConstrForeign => {
                     !constraint.skip_validation && any(&["foreign-key-not-valid"])
                 }
-                ConstrType::ConstrCheck => {
-                    !constraint.skip_validation && any(&["check-not-valid"])
-                }
+                ConstrType::ConstrCheck => !constraint.skip_validation && any(&["check-not-valid"]),
                 ConstrType::ConstrUnique | ConstrType::ConstrPrimary => {
                     constraint.indexname.is_empty()
                         && any(&["constraint-builds-index", "set-not-null-scans"])
