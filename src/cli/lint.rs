@@ -125,7 +125,8 @@ pub fn run(args: &LintArgs, context: &Context, report: &mut Report) -> Result<Ou
         Format::Github => report::result(&lint_ci::github(&linted, &root)),
         Format::Gitlab => report::result_json(&lint_ci::gitlab(&linted, &root)),
     }?;
-    if judged.release == Release::Apart && judged.names.len() > 1 && !linted.is_empty() {
+    let is_alone = judged.release == Release::Apart && judged.len() > 1;
+    if is_alone && args.format == Format::Text && !linted.is_empty() && !linted.is_invalid() {
         report.note(
             "each file was judged as a deployment of its own; `--since NAME` and `[lint] since` of segue.toml leave out what is applied everywhere, and take what follows as one deployment",
         );
@@ -153,6 +154,11 @@ impl Judged {
             names: names(migrations),
             release: Release::Apart,
         }
+    }
+
+    /// How many files.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
     }
 
     /// What `segue check` judges.
@@ -320,7 +326,7 @@ fn judge(
     }
     Ok(Linted {
         items,
-        files: judged.names.len(),
+        files: judged.len(),
         release: judged.release,
     })
 }

@@ -157,11 +157,15 @@ fn verdict(subject: &Subject<'_>, from: &ColumnType, to: &ColumnType) -> Verdict
         | ("cidr", "inet")
         | ("int4", "oid" | "regclass")
         | ("oid" | "regclass", "int4" | "oid" | "regclass") => true,
-        ("text" | "citext", "varchar") => new_modifiers.is_empty(),
-        ("bit", "varbit") => is_wider(&bits(old_modifiers), new_modifiers),
+        // A limit is enforced where none of the same type was.
+        ("text" | "citext", "varchar") | ("bit", "varbit") => new_modifiers.is_empty(),
         ("numeric", "numeric") => is_wider_numeric(old_modifiers, new_modifiers),
         ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => {
-            is_utc(subject) && is_wider(old_modifiers, new_modifiers)
+            match subject.state.setting("timezone") {
+                // The server's own is UTC on many.
+                None => return Verdict::Unknown,
+                Some(zone) => is_utc(zone) && is_wider(old_modifiers, new_modifiers),
+            }
         }
         (old, new) if KNOWN.contains(&old) && KNOWN.contains(&new) => false,
         // A domain, or a type of an extension: perhaps the same underneath.
@@ -172,14 +176,6 @@ fn verdict(subject: &Subject<'_>, from: &ColumnType, to: &ColumnType) -> Verdict
         Verdict::Kept
     } else {
         Verdict::Rewritten
-    }
-}
-
-/// `bit` alone is `bit(1)`.
-fn bits(modifiers: &[i32]) -> Vec<i32> {
-    match modifiers {
-        [] => vec![1],
-        modifiers => modifiers.to_vec(),
     }
 }
 
@@ -196,13 +192,10 @@ fn is_wider_numeric(old: &[i32], new: &[i32]) -> bool {
 }
 
 /// Between `timestamp` and `timestamptz` nothing is computed in UTC.
-fn is_utc(subject: &Subject<'_>) -> bool {
-    let zone = subject.state.setting("timezone");
-    zone.is_some_and(|zone| {
-        ["utc", "etc/utc", "gmt", "0", "+00", "+0"]
-            .iter()
-            .any(|name| zone.eq_ignore_ascii_case(name))
-    })
+fn is_utc(zone: &str) -> bool {
+    ["utc", "etc/utc", "gmt", "0", "+00", "+0"]
+        .iter()
+        .any(|name| zone.eq_ignore_ascii_case(name))
 }
 
 /// Types whose forms are known.
@@ -311,7 +304,23 @@ mod tests {
     #[test]
     fn in_utc_a_time_zone_is_nothing() {
         let made = ("a.sql", "CREATE TABLE t (a timestamp)");
-        let changed = "SET LOCAL timezone = 'UTC'; ALTER TABLE t ALTER a TYPE timestamptz";
-        check_files(NAME, &[made, ("b.sql", changed)], Release::Apart, &[]);
+        for (zone, expected) in [
+            ("SET LOCAL timezone = 'UTC'; ", &[][..]),
+            (
+                "",
+                &[
+                    "1:28 `t` may be written anew while nobody can read or write it, since `a` becomes timestamptz",
+                ],
+            ),
+            (
+                "SET timezone = 'CET'; ",
+                &[
+                    "1:50 `t` can be neither read nor written while all of it is written anew, since `a` becomes timestamptz",
+                ],
+            ),
+        ] {
+            let changed = format!("{zone}ALTER TABLE t ALTER a TYPE timestamptz");
+            check_files(NAME, &[made, ("b.sql", &changed)], Release::Apart, expected);
+        }
     }
 }
