@@ -22,9 +22,11 @@ pub mod expected;
 pub mod foreign;
 mod header;
 mod outline;
+mod texts;
 mod way_down;
 
 pub use outline::{Depth, outline};
+pub use texts::texts;
 
 /// A folder or file that cannot be read.
 #[derive(Debug, thiserror::Error)]

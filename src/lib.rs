@@ -33,6 +33,8 @@ pub mod forecast;
 
 pub mod procedure;
 
+pub mod lint;
+
 pub mod verify;
 
 pub mod rehearsal;

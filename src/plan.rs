@@ -16,12 +16,14 @@ use crate::statement::Kind as StatementKind;
 mod batch;
 mod brought;
 mod check;
+mod conflict;
 mod enum_value;
 mod fact;
 mod fold;
 pub mod strong_locks;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
+pub use conflict::{Course, Holder, NotOurs, OnConflict, course};
 pub use fact::{Fact, Place};
 pub use strong_locks::{StrongLock, StrongLocks, Use};
 

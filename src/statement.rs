@@ -17,7 +17,7 @@ mod class;
 mod digest;
 mod fingerprint;
 mod fold;
-mod lexer;
+pub(crate) mod lexer;
 mod lock;
 mod nesting;
 mod on_only;
@@ -37,6 +37,7 @@ pub use on_only::OnOnly;
 pub use parse::{
     SessionUse, digest, digests, gid, locks, reads_enum_value, same_index, session_use,
 };
+pub(crate) use parse::{names, with_trees};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

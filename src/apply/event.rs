@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::check::{Mismatch, Stage};
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Kind, Name};
-use crate::plan::{Cut, Plan};
+use crate::plan::{Cut, OnConflict, Plan};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
@@ -68,6 +68,30 @@ pub enum Event {
         relation: Option<String>,
         /// Who holds it.
         blockers: Vec<Blocker>,
+    },
+    /// The block was rolled back: it needs a lock that a concurrent migration
+    /// holds.
+    Conflict {
+        /// The concurrent migration.
+        name: Name,
+        /// Whose it is.
+        project: String,
+        /// On what the lock is, for people.
+        relation: Option<String>,
+        /// The migration of the batch that needs it.
+        needed_by: Option<Name>,
+        /// Who runs it.
+        holder: Blocker,
+        /// What is done about it; not [`OnConflict::Fail`], which is an error.
+        action: OnConflict,
+    },
+    /// A concurrent migration of this run was cancelled by another run, whose
+    /// batch needs its locks; it runs again after that.
+    Preempted {
+        /// Which.
+        name: Name,
+        /// That run; `None` when it has just ended.
+        by: Option<Blocker>,
     },
     /// The block was rolled back and will be tried again.
     BlockRetried {
@@ -330,6 +354,8 @@ impl Event {
             Self::WaitingForBatch { .. }
             | Self::RoleMade { .. }
             | Self::WaitingForLock { .. }
+            | Self::Conflict { .. }
+            | Self::Preempted { .. }
             | Self::BlockRetried { .. }
             | Self::StatementRetried { .. }
             | Self::BlockCut { .. }

@@ -34,9 +34,10 @@ mod reader;
 mod resume;
 mod watch;
 
-pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name};
+pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name, settle_half_way};
 use reader::Reader;
 use watch::Watch;
+pub(super) use watch::preempted_by;
 
 /// What running one migration came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,11 @@ pub enum StandaloneError {
         /// The option that bounds it.
         option: &'static str,
     },
+    /// Another run, in the session with this pid, needs the migration's locks
+    /// for its batch: nothing is run until it has them no more. What a
+    /// cancelled statement left has been removed, as far as that could be done.
+    #[error("pre-empted by another run, pid {0}")]
+    Preempted(i32),
     /// A statement freed the migration's lock, and another session took it.
     #[error(
         "the lock of the migration was freed by one of its statements and taken by another run"
@@ -124,7 +130,21 @@ impl StandaloneError {
                 reason: self.to_string(),
                 help: "remove `DISCARD ALL` or `pg_advisory_unlock_all()` from the file".to_owned(),
             },
+            // Only for a concurrent migration, which `tail` waits for.
+            Self::Preempted(_) => ApplyError::Refused {
+                reason: self.to_string(),
+                help: "run segue again".to_owned(),
+            },
             Self::Postgres(error) => ApplyError::Postgres(error),
+        }
+    }
+
+    /// Whether somebody has cancelled what was run.
+    fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Cancelled(_) => true,
+            Self::Postgres(error) => error.failure() == Failure::Cancelled,
+            _ => false,
         }
     }
 }
@@ -181,6 +201,11 @@ pub(super) async fn run(
             Err(StandaloneError::Failed(diagnostic))
                 if roles.make(run, &diagnostic, &migration.variables).await? => {}
             Err(error) => {
+                if error.is_cancelled()
+                    && let Some(pid) = standalone.watch.preempted_by(standalone.session).await
+                {
+                    return Err(StandaloneError::Preempted(pid));
+                }
                 standalone.note_failure(&error).await;
                 return Err(error);
             }

@@ -58,6 +58,7 @@ impl Bounds {
             concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
             commit_wait: bound(None, config.commit_wait, minutes(10)),
             isolation: config.isolation.map(|level| level.0),
+            on_conflict: config.on_conflict.map(Into::into).unwrap_or_default(),
             strict: strict || config.strict.unwrap_or(false),
             fold: config.fold.unwrap_or(true),
             answers: Answers::default(),

@@ -115,6 +115,17 @@ pub async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
         .await
 }
 
+/// For how long a session has been idle, outside of any transaction; `None` if
+/// it is not, is gone, or our rights do not show it.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn idle_for(session: &Session, pid: i32) -> Result<Option<Duration>, Error> {
+    let sql = include_str!("activity/idle_for.sql").replace(":pid", &pid.to_string());
+    let rows = session.query(&sql).await?;
+    Ok(rows.first().and_then(|row| seconds(row, 0)))
+}
+
 /// Ends a session.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ mod enum_value;
 mod index;
 mod kind;
 mod lock;
-mod names;
+pub(crate) mod names;
 mod relations;
 mod session;
 
@@ -110,6 +110,21 @@ pub fn reads_enum_value(sql: &str, of: &RelationName, value: &str) -> bool {
 #[must_use]
 pub fn session_use(sql: &str) -> Option<SessionUse> {
     with_stack(|| session::of(statement(&parse(sql)?)?)).flatten()
+}
+
+/// What `work` makes of the trees of many statements, in their order, `None`
+/// for one that is not known; `None` if there is no thread.
+///
+/// The trees stay on the thread with the large stack, where they can be walked
+/// and freed.
+pub(crate) fn with_trees<R: Send>(
+    sqls: &[Option<&str>],
+    work: impl FnOnce(&mut dyn Iterator<Item = Option<&NodeEnum>>) -> R + Send,
+) -> Option<R> {
+    with_stack(|| {
+        let trees: Vec<_> = sqls.iter().map(|sql| parse((*sql)?)).collect();
+        work(&mut trees.iter().map(|tree| statement(tree.as_ref()?)))
+    })
 }
 
 /// Runs `work` on a thread with a large stack; `None` if there is no thread.

@@ -4,6 +4,7 @@
 
 use crate::support::{Project, Run, TestDatabase, TestSession, assert_text, wait_for};
 
+mod conflict;
 mod handed_over;
 mod killed;
 mod listener;

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::StandaloneError;
 use crate::apply::{Event, Run, Signal};
+use crate::history::LockKey;
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
-use crate::postgres::{Error, Session, autovacuum};
+use crate::postgres::{Error, Session, autovacuum, lock};
 
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
@@ -148,6 +149,22 @@ impl<'a> Watch<'a> {
             .tell(Event::WaitingForLock { relation, blockers });
     }
 
+    /// The session of another run whose batch has claimed the locks of the
+    /// migration at hand. What cannot be looked at is not pre-empted.
+    pub(super) async fn preempted_by(&self, session: &Session) -> Option<i32> {
+        let (name, _) = self.at.as_ref()?;
+        preempted_by(self.run, session, name).await.ok().flatten()
+    }
+
+    /// Refuses to go on with a migration whose locks another run has claimed:
+    /// that run waits for us to end.
+    async fn make_way(&self, session: &Session) -> Result<(), StandaloneError> {
+        match self.preempted_by(session).await {
+            Some(pid) => Err(StandaloneError::Preempted(pid)),
+            None => Ok(()),
+        }
+    }
+
     /// Waits before the next try: a while in any case, and for as long as those
     /// who held the lock still do.
     pub(super) async fn pause(
@@ -187,6 +204,7 @@ impl<'a> Watch<'a> {
             let since = *self.failing_since.get_or_insert_with(Instant::now);
             check(since, what, self.run.settings.retry_for, "--retry-for")?;
             self.sleep(next).await?;
+            self.make_way(session).await?;
             next = self.run.settings.pause();
             let Some((relation, wait)) =
                 wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
@@ -224,7 +242,8 @@ impl<'a> Watch<'a> {
             }
             self.tell(Some(relation.to_owned()), blockers);
         }
-        self.sleep(POLL * fastrand::u32(75..=125) / 100).await
+        self.sleep(POLL * fastrand::u32(75..=125) / 100).await?;
+        self.make_way(session).await
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), StandaloneError> {
@@ -233,6 +252,19 @@ impl<'a> Watch<'a> {
             signal = self.signal() => Err(StandaloneError::Interrupted(signal)),
         }
     }
+}
+
+/// The session of another run whose batch has claimed the locks of `name`.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub(in crate::apply) async fn preempted_by(
+    run: &Run,
+    session: &Session,
+    name: &Name,
+) -> Result<Option<i32>, Error> {
+    let key = LockKey::preemption(&run.project, name);
+    Ok(lock::held(session).await?.get(&key).copied())
 }
 
 fn check(

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::conflict::{After, Missed};
 use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Batch, Ended, Try, Unfolded};
@@ -29,10 +30,7 @@ impl Runner<'_> {
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
-        let names = block.migrations.iter();
-        let migrations = names.filter_map(|name| survey.graph.get(name));
-        let batch_variables =
-            migrations.fold(Variables::default(), |all, one| all.and(&one.variables));
+        let batch_variables = variables(survey, block);
         for attempt in 1.. {
             self.control_again().await?;
             self.prepare_check(survey, is_last).await?;
@@ -71,16 +69,17 @@ impl Runner<'_> {
                     }
                     return Ok(after(block));
                 }
-                Ended::Retry { diagnostic, .. } if self.run.settings.retry_for.is_zero() => {
-                    return Err(ApplyError::Migration {
-                        diagnostic: Box::new(diagnostic.note(NOT_RETRIED)),
-                        committed: self.committed.clone(),
-                    });
-                }
                 Ended::Retry {
-                    name, cause, wait, ..
+                    name,
+                    cause,
+                    wait,
+                    diagnostic,
                 } => {
-                    self.pause(began, attempt, name, cause, wait).await?;
+                    let times = (began, attempt);
+                    let again = self.again(survey, times, name, cause, wait, diagnostic);
+                    if let Some(next) = again.await? {
+                        return Ok(next);
+                    }
                 }
                 Ended::FireTriggersBefore(name) => self.fire_before.push(name),
                 Ended::Cut(cut) => {
@@ -123,6 +122,37 @@ impl Runner<'_> {
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The block was rolled back, and a retry may cure it: pauses before the
+    /// next one, unless the plan has to be made again first.
+    async fn again(
+        &mut self,
+        survey: &Survey,
+        (began, attempt): (Instant, usize),
+        name: Option<Name>,
+        cause: String,
+        wait: Option<LockWait>,
+        diagnostic: Box<Diagnostic>,
+    ) -> Result<Option<Next>, ApplyError> {
+        let missed = Missed {
+            wait,
+            needed_by: name.as_ref(),
+            diagnostic: &diagnostic,
+        };
+        match self.conflict(survey, missed).await? {
+            After::Go(next) => Ok(Some(next)),
+            After::Pause(_) if self.run.settings.retry_for.is_zero() => {
+                Err(ApplyError::Migration {
+                    diagnostic: Box::new(diagnostic.note(NOT_RETRIED)),
+                    committed: self.committed.clone(),
+                })
+            }
+            After::Pause(wait) => {
+                self.pause(began, attempt, name, cause, wait).await?;
+                Ok(None)
+            }
+        }
     }
 
     /// The connection is gone: finds out whether the block is committed, if its
@@ -282,9 +312,7 @@ impl Runner<'_> {
             reason: error.to_string(),
         });
         let patience = self.run.settings.retry_for;
-        self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await
+        self.control_anew(patience, Heeds::Signals).await
     }
 
     fn check_patience(
@@ -365,9 +393,7 @@ impl Runner<'_> {
             }
         };
         // Both went the same way, so the other one may be dead and not know it.
-        self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await?;
+        self.control_anew(limit, Heeds::Nothing).await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();
         while !lock::try_lock(&session, key).await? {
@@ -409,6 +435,13 @@ impl Runner<'_> {
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)
     }
+}
+
+/// The variables of all its migrations.
+fn variables(survey: &Survey, block: &Block) -> Variables {
+    let names = block.migrations.iter();
+    let migrations = names.filter_map(|name| survey.graph.get(name));
+    migrations.fold(Variables::default(), |all, one| all.and(&one.variables))
 }
 
 /// How the rest of a plan stands after `block`.

@@ -87,6 +87,8 @@ impl Runner<'_> {
         name: &Name,
     ) -> Result<(), ApplyError> {
         self.unfence().await;
+        // What this very run has pre-empted it may run itself now.
+        self.release_preempted().await?;
         let step = crate::plan::TailStep {
             name: name.clone(),
             after: Vec::new(),

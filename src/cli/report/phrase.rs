@@ -18,6 +18,18 @@ pub(crate) fn absent(plan: &Plan) -> Option<String> {
     ))
 }
 
+/// For what a COMMIT waits, by the wait event of its session: `` for …``; empty
+/// if it is not known.
+pub(crate) fn commit_waits(wait_event: Option<&str>) -> String {
+    match wait_event {
+        Some("IPC/SyncRep" | "SyncRep") => {
+            " for a synchronous standby to confirm (SyncRep)".to_owned()
+        }
+        Some(event) => format!(" for {event}"),
+        None => String::new(),
+    }
+}
+
 /// `1 migration`, `3 migrations`, `12,000 migrations`
 pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };

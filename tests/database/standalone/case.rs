@@ -122,6 +122,7 @@ impl<'a> Case<'a> {
                 retry_for,
                 concurrent_wait: Duration::from_secs(20),
                 commit_wait: Duration::from_secs(20),
+                on_conflict: segue::plan::OnConflict::Wait,
                 isolation: None,
                 strict: false,
                 fold: false,
