@@ -59,7 +59,7 @@ pub async fn replace_encoding(session: &Session) -> Result<Option<String>, Error
 }
 
 /// How long the server lets a silent runner hold the locks of a transaction.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+pub(super) const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// Where the server can see a dead connection during a statement, let it: the
 /// transaction is rolled back in any case. Soon, since others are told of a dead
