@@ -194,3 +194,24 @@ fn the_transaction_that_is_lost_at_commit_is_looked_up() {
     run.wait().expect_success();
     assert_eq!(database.query("SELECT count(*) FROM t"), "1");
 }
+
+/// A build that the pooler kills again and again is not tried for ever, and
+/// who does it is said.
+#[test]
+fn a_build_that_the_pooler_ends() {
+    let database = TestDatabase::new();
+    let settings = ["pool_mode = session", "query_timeout = 1"];
+    let pooler = PgBouncer::start(&database, &settings);
+    let project = through(&database, &pooler);
+    let holder = database.session();
+    holder.run("BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    let run = project.spawn(&["up", "--retry-for", "3s"]);
+    run.wait_for_stderr("query_timeout");
+    holder.run("COMMIT");
+    let run = run.wait();
+    run.expect_success();
+    assert_eq!(
+        database.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_a'::regclass"),
+        "t"
+    );
+}
