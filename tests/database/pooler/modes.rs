@@ -166,9 +166,10 @@ fn commands_that_only_read_in_statement_mode() {
     project.segue(&["verify"]).expect(
         "",
         "
-        ?
+        error: transaction blocks not allowed in statement pooling mode (SQLSTATE 08P01)
+        help: this is a pooler's word: give the URL of the server itself as `--direct-url` or SEGUE_DIRECT_URL
         ",
-        2,
+        4,
     );
 }
 
