@@ -28,6 +28,7 @@ pub mod event;
 mod eviction;
 mod failure;
 mod feed;
+pub mod forecast;
 mod isolation;
 pub mod rehearse;
 mod role;

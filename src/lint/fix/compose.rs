@@ -102,6 +102,7 @@ impl Compose<'_> {
                 ),
                 name: name.clone(),
                 is_ending: false,
+                is_there: self.is_there(&name),
             });
             last = last.max(name.clone());
             names.insert(key, name);
@@ -139,14 +140,20 @@ impl Compose<'_> {
             .collect();
         let stem = crate::migration::Slug::of(self.file.name.as_str());
         let stem = stem.map_or_else(|| "end".to_owned(), |slug| slug.as_str().to_owned());
+        let name = self.name(last, &format!("{stem}-end"), &statements, Kind::Batch);
         Written {
-            name: self.name(last, &format!("{stem}-end"), &statements, Kind::Batch),
+            is_there: self.is_there(&name),
+            name,
             text: format!(
                 "-- segue: end-concurrent-migration: {}{line_end}{body}",
                 needs.join(", ")
             ),
             is_ending: true,
         }
+    }
+
+    fn is_there(&self, name: &Name) -> bool {
+        self.folder.files.iter().any(|file| file.name == *name)
     }
 
     /// The name of a new file behind `last`. One that has the same statements

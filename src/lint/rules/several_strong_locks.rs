@@ -1,10 +1,9 @@
 //! One transaction that has to have several tables for itself at once.
 
 use crate::diagnostic::Severity;
-use crate::lint::lock::{Lock, locks};
 use crate::lint::{Finding, Rule, Subject};
 use crate::migration::Kind;
-use crate::statement::RelationName;
+use crate::statement::{LockMode, RelationName, locks_of};
 
 pub(super) const RULE: Rule = Rule {
     name: "several-strong-locks",
@@ -41,8 +40,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// The tables in use that a statement takes an ACCESS EXCLUSIVE lock on.
 fn add(subject: &Subject<'_>, node: &pg_query::NodeEnum, tables: &mut Vec<RelationName>) {
-    for (name, lock) in locks(node) {
-        if lock == Lock::AccessExclusive
+    for (name, lock) in locks_of(node).0 {
+        if lock == LockMode::AccessExclusive
             && !subject.state.is_new(&name)
             && !tables.iter().any(|one| one.may_be(&name))
         {

@@ -12,7 +12,7 @@ use super::relations;
 use crate::statement::{LockMode, Locks};
 
 /// What `node` locks; nothing where that cannot be told from its text.
-pub(super) fn of(node: &NodeEnum) -> Locks {
+pub(crate) fn of(node: &NodeEnum) -> Locks {
     let mut locks = Locks::default();
     collect(node, &mut locks);
     locks
@@ -29,7 +29,7 @@ fn collect(node: &NodeEnum, locks: &mut Locks) {
         NodeEnum::AlterTableStmt(alter) => alter_table(alter, locks),
         NodeEnum::RenameStmt(rename) => self::rename(rename, locks),
         NodeEnum::AlterObjectSchemaStmt(alter) => {
-            on(alter.relation.as_ref(), Mode::AccessExclusive)
+            on(alter.relation.as_ref(), Mode::AccessExclusive);
         }
         NodeEnum::DropStmt(drop) => self::drop(drop, locks),
         NodeEnum::TruncateStmt(truncate) => each(&truncate.relations, Mode::AccessExclusive, locks),
