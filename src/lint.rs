@@ -20,6 +20,8 @@ use crate::statement::{self, Statement};
 use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
+pub mod fix;
+pub mod lock;
 mod rule;
 mod rules;
 mod state;
@@ -178,8 +180,8 @@ pub fn lint(files: &[File], settings: &Settings) -> Vec<Finding> {
                     continue;
                 };
                 if file.is_judged {
-                    let rest = &trees[index + 1..];
-                    found.extend(rule::judge(file, text, node, rest, &state, &settings.off));
+                    let around = (&trees[..index], &trees[index + 1..]);
+                    found.extend(rule::judge(file, text, node, around, &state, &settings.off));
                 }
                 state.apply(node);
             }

@@ -18,7 +18,7 @@ mod class;
 mod digest;
 mod fingerprint;
 mod fold;
-mod lexer;
+pub(crate) mod lexer;
 mod lock;
 mod nesting;
 mod on_only;

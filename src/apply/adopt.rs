@@ -64,7 +64,7 @@ pub async fn adopt(
     let mut ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
     if mode == Mode::Write {
         // Whoever applies something meanwhile would apply what is recorded.
-        let control = session.sibling(run.connect_wait).await?;
+        let control = server::beside(run, &session).await?;
         let key = LockKey::batch(&run.project);
         poll(run, &control, &session, key, "the batch lock").await?;
         control.close().await;

@@ -14,7 +14,7 @@ use pg_query::NodeEnum;
 
 use super::{File, Finding};
 use crate::directive::{self, Directives};
-use crate::migration::{Kind, Name, Slug};
+use crate::migration::{Kind, Name, Slug, stamp_of};
 use crate::statement::{self, RelationName};
 use crate::text::{Source, Span};
 
@@ -102,11 +102,20 @@ pub struct Folder<'a> {
 /// `text`.
 #[must_use]
 pub fn fix(file: &File, text: &str, findings: &[Finding], folder: Folder<'_>) -> Fixed {
+    mend(file, text, &wanted(file, findings), folder)
+}
+
+/// The same, of the rules that find fault with each statement.
+fn mend(
+    file: &File,
+    text: &str,
+    wanted: &BTreeMap<usize, Vec<&'static str>>,
+    folder: Folder<'_>,
+) -> Fixed {
     let unchanged = Fixed {
         text: text.to_owned(),
         ..Fixed::default()
     };
-    let wanted = wanted(file, findings);
     if wanted.is_empty() {
         return unchanged;
     }
@@ -134,7 +143,7 @@ pub fn fix(file: &File, text: &str, findings: &[Finding], folder: Folder<'_>) ->
     let partitioned = partitioned(folder.files);
     let result = statement::with_trees(&all, |trees| {
         let nodes: Vec<Option<&NodeEnum>> = trees.collect();
-        decide(file, &wanted, &later, &nodes, &partitioned)
+        decide(file, wanted, &later, &nodes, &partitioned)
     });
     let Some((moved, left)) = result else {
         return unchanged;
@@ -148,7 +157,7 @@ pub fn fix(file: &File, text: &str, findings: &[Finding], folder: Folder<'_>) ->
             directives: &directives,
             folder,
         }
-        .compose(moved)
+        .compose(&moved)
     };
     fixed.left = left;
     fixed
@@ -264,7 +273,10 @@ fn decide(
             };
             let before = (0..*index).find_map(|at| relies::before(&rewriting, &near(at)));
             let after = || {
-                (*index + 1..nodes.len()).find_map(|at| relies::after(&rewriting, &near(at)))
+                let behind = (*index + 1..nodes.len()).map(near);
+                // What an earlier try has written, and could not finish.
+                let mut others = behind.filter(|near| !rewriting.writes(near.text));
+                others.find_map(|near| relies::after(&rewriting, &near))
             };
             match before.or_else(after) {
                 Some(reason) => Err(reason),
@@ -295,7 +307,7 @@ pub(super) fn name_after(after: &Name, slug: &str, is_free: impl Fn(&Name) -> bo
     let stem = after.as_str();
     let stem = stem.strip_suffix(".sql").unwrap_or(stem);
     let mut newest = after.clone();
-    if let (Some(time), Some(slug)) = (directive_time(stem), Slug::of(slug)) {
+    if let (Some(time), Some(slug)) = (stamp_of(stem), Slug::of(slug)) {
         while let Some(name) = slug.name(time, Some(&newest)) {
             if is_free(&name) {
                 return name;
@@ -311,10 +323,6 @@ pub(super) fn name_after(after: &Name, slug: &str, is_free: impl Fn(&Name) -> bo
         .chain(more)
         .find(|name| is_free(name))
         .expect("numbers do not end")
-}
-
-fn directive_time(stem: &str) -> Option<jiff::Timestamp> {
-    crate::migration::stamp_of(stem)
 }
 
 #[cfg(test)]

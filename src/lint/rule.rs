@@ -60,6 +60,8 @@ pub struct Subject<'a> {
     pub text: &'a Text,
     /// What it says.
     pub(super) node: &'a NodeEnum,
+    /// The statements of the file before it.
+    before: &'a [Option<&'a NodeEnum>],
     /// The statements of the file behind it.
     rest: &'a [Option<&'a NodeEnum>],
 }
@@ -69,7 +71,7 @@ pub(super) fn judge(
     file: &File,
     text: &Text,
     node: &NodeEnum,
-    rest: &[Option<&NodeEnum>],
+    (before, rest): (&[Option<&NodeEnum>], &[Option<&NodeEnum>]),
     state: &State,
     off: &BTreeSet<String>,
 ) -> Vec<Finding> {
@@ -84,6 +86,7 @@ pub(super) fn judge(
                 state,
                 text,
                 node,
+                before,
                 rest,
             };
             (rule.check)(&subject)
@@ -108,6 +111,16 @@ impl Subject<'_> {
     /// The statements of the file behind this one, as far as they are known.
     pub(super) fn later(&self) -> impl Iterator<Item = &NodeEnum> {
         self.rest.iter().flatten().copied()
+    }
+
+    /// The statements of the file before this one, as far as they are known.
+    pub(super) fn earlier(&self) -> impl Iterator<Item = &NodeEnum> {
+        self.before.iter().flatten().copied()
+    }
+
+    /// All other statements of the file, as far as they are known.
+    pub(super) fn others(&self) -> impl Iterator<Item = &NodeEnum> {
+        self.earlier().chain(self.later())
     }
 
     /// Whether others may use the relation while the statement runs.

@@ -312,10 +312,7 @@ impl Runner<'_> {
             reason: error.to_string(),
         });
         let patience = self.run.settings.retry_for;
-        self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await?;
-        self.hold_preempted().await
+        self.control_anew(patience, Heeds::Signals).await
     }
 
     fn check_patience(
@@ -396,9 +393,7 @@ impl Runner<'_> {
             }
         };
         // Both went the same way, so the other one may be dead and not know it.
-        self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await?;
+        self.control_anew(limit, Heeds::Nothing).await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();
         while !lock::try_lock(&session, key).await? {

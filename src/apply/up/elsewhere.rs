@@ -23,7 +23,7 @@ use crate::history::LockKey;
 use crate::migration::{Connection, Migration, Name};
 use crate::plan::{Block, Cut};
 use crate::postgres::ledger::{Kept, Ledger};
-use crate::postgres::{self, Failure, Session, lock, settings, surroundings};
+use crate::postgres::{self, Failure, Session, lock, pooler, settings, surroundings};
 use crate::text::Variables;
 
 mod unrecorded;
@@ -170,6 +170,7 @@ impl Elsewhere {
         let began_at = surroundings::clock(&self.session).await?;
         let began = Instant::now();
         let control = self.session.sibling(work.run.connect_wait).await?;
+        pooler::two(&self.session, &control).await?;
         let ran = self
             .tries(work, block, &control, ledger.as_ref(), deployment)
             .await?;

@@ -17,6 +17,17 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 const TOLD_AFTER: Duration = Duration::from_millis(250);
 
 impl Runner<'_> {
+    /// Before anything is written: whether sessions have server processes of
+    /// their own. Costs a session that the batch needs anyway.
+    pub(super) async fn prove(&mut self) -> Result<(), ApplyError> {
+        if !self.is_proved {
+            self.control_again().await?;
+            self.spare = Some(server::beside(self.run, &self.control).await?);
+            self.is_proved = true;
+        }
+        Ok(())
+    }
+
     /// Opens the batch's session if it is not open, and takes the batch's lock.
     pub(super) async fn fence(&mut self) -> Result<(), ApplyError> {
         self.control_again().await?;
@@ -26,8 +37,13 @@ impl Runner<'_> {
         if self.batch.is_some() {
             return Ok(());
         }
-        let patience = self.run.settings.retry_for;
-        let session = server::reach_again(self.run, patience, Heeds::Signals).await?;
+        let session = match self.spare.take() {
+            Some(session) if !session.is_lost() => session,
+            _ => {
+                let patience = self.run.settings.retry_for;
+                server::reach_again(self.run, patience, Heeds::Signals).await?
+            }
+        };
         let key = LockKey::batch(&self.run.project);
         poll(self.run, &self.control, &session, key, "the batch lock").await?;
         self.batch = Some(session);
@@ -36,7 +52,7 @@ impl Runner<'_> {
 
     /// Ends the batch's session, and with it the lock.
     pub(super) async fn unfence(&mut self) {
-        if let Some(session) = self.batch.take() {
+        for session in [self.batch.take(), self.spare.take()].into_iter().flatten() {
             session.close().await;
         }
     }

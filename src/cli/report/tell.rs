@@ -7,7 +7,9 @@ use super::conflict;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{absent, brought, commit_waits, count, cut, left, names, sessions, thousands};
+use super::phrase::{
+    absent, brought, commit_waits, count, cut, left, names, sessions, strong_locks, thousands,
+};
 use crate::apply::{Event, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
@@ -375,6 +377,10 @@ impl Teller {
                     lines.push(Line::notable("Note", fact.to_string()));
                 }
             }
+        }
+        if !again {
+            let locks = plan.strong_locks.iter();
+            lines.extend(locks.map(|locks| Line::notable("Warning", strong_locks(plan, locks))));
         }
         if let Place::Ahead { missing } = &plan.place {
             lines.push(Line::notable(

@@ -36,8 +36,8 @@ struct Tail {
 }
 
 impl Compose<'_> {
-    pub(super) fn compose(&self, moved: Vec<Moved>) -> Fixed {
-        if let Some(fixed) = self.turn(&moved) {
+    pub(super) fn compose(&self, moved: &[Moved]) -> Fixed {
+        if let Some(fixed) = self.turn(moved) {
             return fixed;
         }
         let line_end = self.line_end();
@@ -45,7 +45,7 @@ impl Compose<'_> {
         let mut tails: BTreeMap<(RelationName, Work), Tail> = BTreeMap::new();
         let mut order: Vec<(RelationName, Work)> = Vec::new();
         let mut ending: Vec<(RelationName, Work, String)> = Vec::new();
-        for one in &moved {
+        for one in moved {
             let rewriting = &one.rewriting;
             let statement = self.file.statements[one.index].statement();
             let mut comments = String::new();
@@ -125,20 +125,13 @@ impl Compose<'_> {
         last: &Name,
     ) -> Written {
         let line_end = self.line_end();
-        let mut needs: Vec<&str> = Vec::new();
-        for (table, work, _) in ending {
-            for work in [*work, Work::Validates] {
-                // A primary key needs both.
-                let is_needed = work == ending_work(ending, table, work);
-                if let Some(name) = names.get(&(table.clone(), work))
-                    && is_needed
-                    && !needs.contains(&name.as_str())
-                {
-                    needs.push(name.as_str());
-                }
-            }
-        }
+        let mut needs: Vec<&str> = ending
+            .iter()
+            .filter_map(|(table, work, _)| names.get(&(table.clone(), *work)))
+            .map(Name::as_str)
+            .collect();
         needs.sort_unstable();
+        needs.dedup();
         let statements: Vec<String> = ending.iter().map(|(_, _, sql)| sql.clone()).collect();
         let body: String = statements
             .iter()
@@ -215,7 +208,7 @@ impl Compose<'_> {
         Some(Fixed {
             text,
             turned: Some(partner.name.clone()),
-            done: done_of(moved),
+            done: done(moved),
             ..Fixed::default()
         })
     }
@@ -239,24 +232,7 @@ impl Tail {
     }
 }
 
-/// `work` where an ending statement of the table needs it, or another kind
-/// where none does.
-fn ending_work(ending: &[(RelationName, Work, String)], table: &RelationName, work: Work) -> Work {
-    let needs = ending
-        .iter()
-        .any(|(other, needed, _)| other == table && *needed == work);
-    match (needs, work) {
-        (true, work) => work,
-        (false, Work::Builds) => Work::Validates,
-        (false, Work::Validates) => Work::Builds,
-    }
-}
-
-fn done(moved: Vec<Moved>) -> Vec<Done> {
-    done_of(&moved)
-}
-
-fn done_of(moved: &[Moved]) -> Vec<Done> {
+fn done(moved: &[Moved]) -> Vec<Done> {
     let done = moved.iter().map(|one| Done {
         line: one.line,
         rules: one.rules.clone(),

@@ -20,7 +20,10 @@ pub(super) fn of(text: &str, statement: &Statement, is_first: bool) -> Cut {
     let start = statement.span.start;
     let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
     // Behind something else on the line, only itself.
-    if !text[line..start].trim_matches([' ', '\t', '\u{feff}']).is_empty() {
+    if !text[line..start]
+        .trim_matches([' ', '\t', '\u{feff}'])
+        .is_empty()
+    {
         let end = semicolon(text, statement);
         return Cut {
             span: Span::new(start, end),
@@ -60,21 +63,33 @@ fn semicolon(text: &str, statement: &Statement) -> usize {
 
 /// Where the comment lines begin that stand right above the line at `first`.
 fn comments_above(text: &str, first: usize, raw: usize, is_first: bool) -> usize {
+    let mark = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    let raw = raw.max(mark);
     let mut start = first;
     while start > raw {
-        let line = text[..start - 1].rfind('\n').map_or(0, |at| at + 1).max(raw);
+        let line = text[..start - 1]
+            .rfind('\n')
+            .map_or(0, |at| at + 1)
+            .max(raw);
         let content = text[line..start].trim();
         if !content.starts_with("--") || is_directive(content) {
             break;
         }
         // What began on the line of the statement before belongs to that.
-        if line == raw && raw > 0 && !text[..raw].ends_with('\n') {
+        if line == raw && raw > mark && !text[..raw].ends_with('\n') {
             break;
         }
         start = line;
     }
     // The first comment of a file speaks of all of it.
-    let is_header = is_first && text[..start].trim_matches(['\u{feff}', '\n', '\r', ' ']).is_empty();
+    let is_header = is_first
+        && text[..start]
+            .trim_matches(['\u{feff}', '\n', '\r', ' '])
+            .is_empty();
     if is_header { first } else { start }
 }
 
@@ -138,7 +153,12 @@ mod tests {
             "ALTER TABLE t ADD a int;\n\nSELECT 1;\n",
             "-- For look-ups.\n-- small",
         );
-        check("SELECT 1; SELECT 2; SELECT 3;\n", 1, "SELECT 1;  SELECT 3;\n", "");
+        check(
+            "SELECT 1; SELECT 2; SELECT 3;\n",
+            1,
+            "SELECT 1;  SELECT 3;\n",
+            "",
+        );
         check("SELECT 1; -- one\nSELECT 2;\n", 1, "SELECT 1; -- one\n", "");
         check("SELECT 1;\nSELECT 2", 1, "SELECT 1;\n", "");
     }
@@ -163,6 +183,11 @@ mod tests {
             "-- About it all.\n\nSELECT 2;\n",
             "-- One.\n",
         );
-        check("\u{feff}SELECT 1;\r\nSELECT 2;\r\n", 0, "\u{feff}SELECT 2;\r\n", "");
+        check(
+            "\u{feff}SELECT 1;\r\nSELECT 2;\r\n",
+            0,
+            "\u{feff}SELECT 2;\r\n",
+            "",
+        );
     }
 }

@@ -77,10 +77,7 @@ mod tests {
         assert_eq!(chosen("users", Some("email"), "key"), "users_email_key");
         assert_eq!(chosen("users", None, "pkey"), "users_pkey");
         let long = chosen(&"t".repeat(40), Some(&"c".repeat(40)), "fkey");
-        assert_eq!(
-            long,
-            format!("{}_{}_fkey", "t".repeat(28), "c".repeat(29)),
-        );
+        assert_eq!(long, format!("{}_{}_fkey", "t".repeat(29), "c".repeat(28)),);
         assert_eq!(long.len(), 63);
         assert_eq!(chosen(&"é".repeat(40), None, "pkey").len(), 63);
     }

