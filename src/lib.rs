@@ -29,6 +29,8 @@ pub mod adopt;
 
 pub mod plan;
 
+pub mod forecast;
+
 pub mod procedure;
 
 pub mod lint;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::directive::Waiver;
 use crate::schema::Diff;
-use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, RelationName};
+use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, Locks, RelationName};
 use crate::text::{Source, Span, Spanned, Variables};
 
 mod stamp;
@@ -185,6 +185,9 @@ pub struct Outline {
     /// statements, as [`fold`](crate::statement::fold) gives them; of concurrent
     /// migrations.
     pub folds: bool,
+    /// The strong locks that its statements take on what they name, as far as
+    /// their texts tell; of batch migrations.
+    pub strong_locks: Locks,
     /// What the statements name; `None` if it was not asked for or a statement
     /// could not be parsed.
     pub relations: Option<Relations>,

@@ -48,6 +48,7 @@ pub async fn abandon(
     let Some(abandoned) = subject(&session, &ledger, migration, name).await? else {
         return Ok(Abandoned::Already);
     };
+    server::beside(run, &session).await?.close().await;
     let key = LockKey::migration(&run.project, name);
     take_lock(run, &session, key, name, began).await?;
     // It may have come to its end while the lock was waited for.

@@ -19,6 +19,7 @@ use crate::files;
 use crate::history::LockKey;
 use crate::migration::{Item, Kind, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
+use crate::postgres::stall::CopyWatch;
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
 use crate::statement::{Class, CopyDirection, Digest, Statement};
@@ -242,6 +243,8 @@ struct Standalone<'a> {
     /// migration's own and perhaps the batch's.
     locks: Vec<LockKey>,
     watch: Watch<'a>,
+    /// Lets the server end a COPY that gets nowhere.
+    copies: Option<CopyWatch>,
     /// How long a statement may queue in front of traffic.
     lock_timeout: Duration,
     /// Whether the file has chosen its own `lock_timeout`.
@@ -291,6 +294,7 @@ impl<'a> Standalone<'a> {
             deployment,
             locks: vec![LockKey::migration(ledger.project(), &migration.name)],
             watch,
+            copies: None,
             lock_timeout: run.settings.lock_timeout,
             owns_lock_timeout: false,
             file_encoding: None,

@@ -216,6 +216,10 @@ impl From<postgres::Error> for Error {
                 problem.helps.extend(server.hint.clone());
                 problem
             }
+            postgres::Error::Pooled(pooled) => {
+                let help = pooled.help();
+                Self::usage(pooled.to_string()).help(help)
+            }
             error @ (postgres::Error::Lost(_) | postgres::Error::Protocol(_)) => {
                 Self::new(Outcome::Failed, error.to_string())
             }

@@ -162,7 +162,7 @@ fn seconds(row: &TextRow, index: usize) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }
 
-fn blocker(row: &TextRow) -> Result<Blocker, Error> {
+pub(super) fn blocker(row: &TextRow) -> Result<Blocker, Error> {
     Ok(Blocker {
         pid: column(row, 0)?,
         user: row[1].clone(),

@@ -54,11 +54,9 @@ impl TestSession {
                     }
                 }
             });
-            let row = client
-                .query_one("SELECT pg_catalog.pg_backend_pid()", &[])
-                .await?;
+            let pid = query(&client, "SELECT pg_catalog.pg_backend_pid()").await?;
             Ok(Self {
-                pid: row.get(0),
+                pid: pid.parse().expect("a pid"),
                 client: Arc::new(client),
                 notifications: Mutex::new(notifications),
                 notices: Mutex::new(notices),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
+use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::apply::{Event, Run, Signal};
 use crate::history::LockKey;
 use crate::migration::Name;
@@ -203,8 +204,11 @@ impl<'a> Watch<'a> {
             };
             let since = *self.failing_since.get_or_insert_with(Instant::now);
             check(since, what, self.run.settings.retry_for, "--retry-for")?;
-            self.sleep(next).await?;
-            self.make_way(session).await?;
+            let until = Instant::now() + next;
+            while let Some(left) = until.checked_duration_since(Instant::now()) {
+                self.sleep(left.min(SIGN_OF_LIFE)).await?;
+                self.make_way(session).await?;
+            }
             next = self.run.settings.pause();
             let Some((relation, wait)) =
                 wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))

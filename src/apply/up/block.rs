@@ -8,6 +8,7 @@ use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Batch, Ended, Try, Unfolded};
 use crate::apply::role::Made;
+use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
@@ -312,10 +313,7 @@ impl Runner<'_> {
             reason: error.to_string(),
         });
         let patience = self.run.settings.retry_for;
-        self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await?;
-        self.hold_preempted().await
+        self.control_anew(patience, Heeds::Signals).await
     }
 
     fn check_patience(
@@ -346,13 +344,26 @@ impl Runner<'_> {
         })
     }
 
+    /// Sleeps, and shows at times those who wait for the batch's lock that we
+    /// live.
     async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            signal = self.run.interrupt.first() => Err(ApplyError::Interrupted {
-                signal,
-                committed: self.committed.clone(),
-            }),
+        let until = Instant::now() + pause;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            tokio::select! {
+                () = tokio::time::sleep(left.min(SIGN_OF_LIFE)) => {}
+                signal = self.run.interrupt.first() => return Err(ApplyError::Interrupted {
+                    signal,
+                    committed: self.committed.clone(),
+                }),
+            }
+            if let Some(session) = &self.batch {
+                // That it is lost, its next statement tells.
+                let _ = session.execute("SELECT 1").await;
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
         }
     }
 
@@ -396,9 +407,7 @@ impl Runner<'_> {
             }
         };
         // Both went the same way, so the other one may be dead and not know it.
-        self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await?;
+        self.control_anew(limit, Heeds::Nothing).await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();
         while !lock::try_lock(&session, key).await? {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::migration::Name;
-use crate::plan::{Cut, CutReason, Plan};
+use crate::plan::{Cut, CutReason, Plan, StrongLocks};
 use crate::postgres::activity::Blocker;
 use crate::text::list;
 
@@ -96,6 +96,21 @@ pub(crate) fn brought(by: &Name, applied: usize) -> String {
     format!(
         "the ledger that `{by}` brings: {} applied",
         count(applied, "migration")
+    )
+}
+
+/// That a transaction locks several busy tables.
+pub(crate) fn strong_locks(plan: &Plan, locks: &StrongLocks) -> String {
+    let step = match plan.batch.len() {
+        1 => "the transaction".to_owned(),
+        _ => format!("the transaction of step {}", locks.step + 1),
+    };
+    let mut by: Vec<&Name> = locks.locks.iter().map(|lock| &lock.migration).collect();
+    by.dedup();
+    format!(
+        "{step} locks several busy tables at once, each until its COMMIT: {locks}, by {}; \
+         to lock one at a time, deploy them one after the other",
+        names(by)
     )
 }
 

@@ -29,7 +29,7 @@ fn collect(node: &NodeEnum, locks: &mut Locks) {
         NodeEnum::AlterTableStmt(alter) => alter_table(alter, locks),
         NodeEnum::RenameStmt(rename) => self::rename(rename, locks),
         NodeEnum::AlterObjectSchemaStmt(alter) => {
-            on(alter.relation.as_ref(), Mode::AccessExclusive)
+            on(alter.relation.as_ref(), Mode::AccessExclusive);
         }
         NodeEnum::DropStmt(drop) => self::drop(drop, locks),
         NodeEnum::TruncateStmt(truncate) => each(&truncate.relations, Mode::AccessExclusive, locks),

@@ -293,7 +293,8 @@ fn both_die_and_settle_takes_it_up() {
     first.wait_for_stderr("Pre-empted");
     first.kill();
     second.kill();
-    (first.wait(), second.wait());
+    first.wait();
+    second.wait();
     open(&holder);
     project.segue(&["settle"]).expect_success();
     assert_eq!(left(&database), "2-index.sql applied\nt_a");

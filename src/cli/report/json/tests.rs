@@ -47,6 +47,7 @@ fn all() -> Vec<Event> {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        strong_locks: Vec::new(),
         checks: Checks::Nothing,
     };
     vec![
@@ -145,6 +146,10 @@ fn all() -> Vec<Event> {
         Event::Repaired {
             name: name.clone(),
             what: "dropped".to_owned(),
+        },
+        Event::StalledEnded {
+            holder: holder.clone(),
+            idle: second,
         },
         Event::Conflict {
             name: name.clone(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::diagnostic::render::Style;
-use crate::plan::{Block, Cut, CutReason, Fact};
+use crate::plan::{Block, Cut, CutReason, Fact, Ready};
 use crate::postgres::activity::Blocker;
 
 /// Tells events, each at its second; all lines.
@@ -58,6 +58,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        strong_locks: Vec::new(),
         checks: crate::plan::Checks::Nothing,
     }))
 }
