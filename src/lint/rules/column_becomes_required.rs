@@ -78,11 +78,46 @@ fn has_default(subject: &Subject<'_>, column: &ColumnDef) -> bool {
 
 /// PostgreSQL's own types, which have no default.
 const PLAIN: &[&str] = &[
-    "bit", "bool", "bpchar", "bytea", "char", "cidr", "citext", "date", "daterange", "float4",
-    "float8", "inet", "int2", "int4", "int4range", "int8", "int8range", "interval", "json",
-    "jsonb", "macaddr", "money", "name", "numeric", "numrange", "oid", "point", "regclass",
-    "text", "time", "timestamp", "timestamptz", "timetz", "tsrange", "tstzrange", "tsvector",
-    "uuid", "varbit", "varchar", "xml",
+    "bit",
+    "bool",
+    "bpchar",
+    "bytea",
+    "char",
+    "cidr",
+    "citext",
+    "date",
+    "daterange",
+    "float4",
+    "float8",
+    "inet",
+    "int2",
+    "int4",
+    "int4range",
+    "int8",
+    "int8range",
+    "interval",
+    "json",
+    "jsonb",
+    "macaddr",
+    "money",
+    "name",
+    "numeric",
+    "numrange",
+    "oid",
+    "point",
+    "regclass",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "tsrange",
+    "tstzrange",
+    "tsvector",
+    "uuid",
+    "varbit",
+    "varchar",
+    "xml",
 ];
 
 /// Whether the file takes the default of a column that it adds away again.
@@ -123,7 +158,9 @@ mod tests {
         check(
             NAME,
             "CREATE TYPE \"Kind\" AS ENUM ('A'); ALTER TABLE t ADD a \"Kind\" NOT NULL",
-            &["1:54 `a` is NOT NULL and has no default: this fails where `t` has a row, and running code that does not know the column can insert none"],
+            &[
+                "1:54 `a` is NOT NULL and has no default: this fails where `t` has a row, and running code that does not know the column can insert none",
+            ],
         );
     }
 
