@@ -261,8 +261,8 @@ fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
         StandaloneError::Postgres(error) => End::from(error),
         StandaloneError::LockLost => End::RunsElsewhere,
         StandaloneError::Preempted(pid) => End::Preempted(pid),
-        StandaloneError::TimedOut { .. } | StandaloneError::Interrupted(_) => {
-            not_finished(error.to_string())
-        }
+        StandaloneError::TimedOut { .. }
+        | StandaloneError::Interrupted(_)
+        | StandaloneError::Conflict(..) => not_finished(error.to_string()),
     }
 }
