@@ -39,7 +39,7 @@ pub use on_only::OnOnly;
 pub use parse::{
     SessionUse, digest, digests, gid, locks, reads_enum_value, same_index, session_use,
 };
-pub(crate) use parse::{names, with_trees};
+pub(crate) use parse::{locks_of, names, with_trees};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

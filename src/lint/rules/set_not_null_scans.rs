@@ -148,6 +148,11 @@ mod tests {
         );
         check(
             NAME,
+            "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0;\nALTER TABLE t ALTER a DROP NOT NULL, ALTER a SET NOT NULL",
+            &[&expected("2:43")],
+        );
+        check(
+            NAME,
             "-- segue: no-txn\nCREATE UNIQUE INDEX CONCURRENTLY i ON t (a);\nALTER TABLE t ADD PRIMARY KEY USING INDEX i",
             &[&expected("3:19")],
         );
