@@ -30,6 +30,8 @@ mod many;
 mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/runners.rs"]
+mod runners;
 #[path = "figures/schema.rs"]
 mod schema;
 #[path = "figures/selects.rs"]
@@ -51,7 +53,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 10] = [
+const FIGURES: [Figure; 11] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -62,6 +64,7 @@ const FIGURES: [Figure; 10] = [
     ("ready", ready::measure),
     ("stall", stall::measure),
     ("schema", schema::measure),
+    ("runners", runners::measure),
 ];
 
 fn main() -> ExitCode {

@@ -33,6 +33,7 @@ mod isolation;
 pub mod rehearse;
 mod role;
 pub mod script;
+mod stalled;
 pub mod standalone;
 pub mod survey;
 pub mod tail;
@@ -71,6 +72,9 @@ pub struct Settings {
     /// Isolation level of transactions with migrations in them; `None`: the
     /// database's own.
     pub isolation: Option<Isolation>,
+    /// How long a session may be idle that holds a lock which this run waits
+    /// for, before its runner counts as stopped or cut off.
+    pub stalled_after: Duration,
     /// What to do when the batch needs a lock that a concurrent migration
     /// holds.
     pub on_conflict: OnConflict,

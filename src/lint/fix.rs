@@ -63,6 +63,8 @@ pub struct Written {
     pub text: String,
     /// Whether it ends others, and so makes a deployment wait for them.
     pub is_ending: bool,
+    /// Whether it is there already, from an earlier try.
+    pub is_there: bool,
 }
 
 /// A statement that was mended.

@@ -197,6 +197,11 @@ pub(crate) fn event(event: &Event) -> Value {
             "migration": name.as_str(),
             "what": what,
         }),
+        Event::StalledEnded { holder, idle } => json!({
+            "event": "stalled-ended",
+            "holder": blocker(holder),
+            "idle_ms": milliseconds(*idle),
+        }),
         Event::Conflict {
             name,
             project,

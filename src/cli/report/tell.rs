@@ -115,7 +115,7 @@ impl Teller {
                 let text = format!("{what}, held by {}", sessions(blockers));
                 return self.once(format!("{what} {pids:?}"), Line::notable("Waiting", text));
             }
-            Event::Conflict { .. } | Event::Preempted { .. } => {
+            Event::StalledEnded { .. } | Event::Conflict { .. } | Event::Preempted { .. } => {
                 let Some((key, line)) = conflict::told(event) else {
                     return Vec::new();
                 };

@@ -177,10 +177,7 @@ fn alter(text: &str, alter: &AlterTableStmt, rules: &[&str]) -> Result<Option<Re
         return Ok(None);
     };
     let commands: Vec<&AlterTableCmd> = alter.cmds.iter().filter_map(tree::command).collect();
-    if !commands
-        .iter()
-        .any(|command| rule_of(command).is_some_and(|rule| rules.contains(&rule)))
-    {
+    if !commands.iter().any(|command| is_wanted(command, rules)) {
         return Ok(None);
     }
     let parts = Words::of(text).alter();
@@ -206,32 +203,36 @@ fn alter(text: &str, alter: &AlterTableStmt, rules: &[&str]) -> Result<Option<Re
         becomes: Vec::new(),
     };
     for (index, command) in commands.iter().enumerate() {
-        if rule_of(command).is_some_and(|rule| rules.contains(&rule)) {
+        if is_wanted(command, rules) {
             altering.command(index, &text[parts.actions[index].clone()], command)?;
         }
     }
     Ok(Some(altering.finish(&parts.actions)))
 }
 
-/// The rule that may find fault with a command, of those that can be mended.
-fn rule_of(command: &AlterTableCmd) -> Option<&'static str> {
+/// Whether `rules` find fault with a command that can be mended.
+fn is_wanted(command: &AlterTableCmd, rules: &[&str]) -> bool {
+    let any = |of: &[&str]| of.iter().any(|rule| rules.contains(rule));
     match command.subtype() {
-        AlterTableType::AtSetNotNull => Some("set-not-null-scans"),
-        AlterTableType::AtValidateConstraint => Some("validate-in-transaction"),
+        AlterTableType::AtSetNotNull => any(&["set-not-null-scans"]),
+        AlterTableType::AtValidateConstraint => any(&["foreign-key-not-valid", "check-not-valid"]),
         AlterTableType::AtAddConstraint => {
-            let constraint = tree::added_constraint(command)?;
+            let Some(constraint) = tree::added_constraint(command) else {
+                return false;
+            };
             match constraint.contype() {
-                ConstrType::ConstrForeign => Some("foreign-key-not-valid"),
-                ConstrType::ConstrCheck => Some("check-not-valid"),
-                ConstrType::ConstrUnique | ConstrType::ConstrPrimary
-                    if constraint.indexname.is_empty() =>
-                {
-                    Some("constraint-builds-index")
+                ConstrType::ConstrForeign => {
+                    !constraint.skip_validation && any(&["foreign-key-not-valid"])
                 }
-                _ => None,
+                ConstrType::ConstrCheck => !constraint.skip_validation && any(&["check-not-valid"]),
+                ConstrType::ConstrUnique | ConstrType::ConstrPrimary => {
+                    constraint.indexname.is_empty()
+                        && any(&["constraint-builds-index", "set-not-null-scans"])
+                }
+                _ => false,
             }
         }
-        _ => None,
+        _ => false,
     }
 }
 

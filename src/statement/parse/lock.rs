@@ -12,7 +12,7 @@ use super::relations;
 use crate::statement::{LockMode, Locks};
 
 /// What `node` locks; nothing where that cannot be told from its text.
-pub(super) fn of(node: &NodeEnum) -> Locks {
+pub(crate) fn of(node: &NodeEnum) -> Locks {
     let mut locks = Locks::default();
     collect(node, &mut locks);
     locks
