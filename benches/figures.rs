@@ -32,6 +32,8 @@ mod many;
 mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/runners.rs"]
+mod runners;
 #[path = "figures/schema.rs"]
 mod schema;
 #[path = "figures/selects.rs"]
@@ -53,7 +55,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 11] = [
+const FIGURES: [Figure; 12] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -65,6 +67,7 @@ const FIGURES: [Figure; 11] = [
     ("stall", stall::measure),
     ("schema", schema::measure),
     ("jobs", jobs::measure),
+    ("runners", runners::measure),
 ];
 
 fn main() -> ExitCode {

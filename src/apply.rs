@@ -29,11 +29,13 @@ pub mod event;
 mod eviction;
 mod failure;
 mod feed;
+pub mod forecast;
 mod isolation;
 pub mod rehearse;
 mod role;
 pub mod script;
 mod slots;
+mod stalled;
 pub mod standalone;
 pub mod survey;
 pub mod tail;
@@ -72,6 +74,9 @@ pub struct Settings {
     /// Isolation level of transactions with migrations in them; `None`: the
     /// database's own.
     pub isolation: Option<Isolation>,
+    /// How long a session may be idle that holds a lock which this run waits
+    /// for, before its runner counts as stopped or cut off.
+    pub stalled_after: Duration,
     /// What to do when the batch needs a lock that a concurrent migration
     /// holds.
     pub on_conflict: OnConflict,

@@ -22,6 +22,7 @@ pub mod expected;
 pub mod foreign;
 mod header;
 mod outline;
+pub mod rewrite;
 mod texts;
 mod way_down;
 

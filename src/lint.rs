@@ -21,7 +21,6 @@ use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
 pub mod fix;
-pub mod lock;
 mod rule;
 mod rules;
 mod state;

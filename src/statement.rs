@@ -12,6 +12,7 @@
 
 use crate::text::{Position, Span};
 
+mod body;
 mod brings;
 mod class;
 mod digest;
@@ -27,6 +28,7 @@ mod split_error;
 mod splitter;
 mod strings;
 
+pub use body::body_ends_transaction;
 pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
@@ -37,7 +39,7 @@ pub use on_only::OnOnly;
 pub use parse::{
     SessionUse, digest, digests, gid, locks, reads_enum_value, same_index, session_use,
 };
-pub(crate) use parse::{names, with_trees};
+pub(crate) use parse::{locks_of, names, with_trees};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

@@ -27,7 +27,11 @@ pub fn measure(stage: &Stage) -> Vec<Section> {
     }
     concurrent(&two, "2-t.sql", "CREATE INDEX CONCURRENTLY t_a ON t (a)");
     concurrent(&two, "3-u.sql", "CREATE INDEX CONCURRENTLY u_a ON u (a)");
-    concurrent(&partitioned, "2-p.sql", "CREATE INDEX CONCURRENTLY p_a ON p (a)");
+    concurrent(
+        &partitioned,
+        "2-p.sql",
+        "CREATE INDEX CONCURRENTLY p_a ON p (a)",
+    );
 
     let template = stage.database("jobs_template", "template0");
     timed(template.segue(&before, &["up"]));
@@ -53,7 +57,9 @@ pub fn measure(stage: &Stage) -> Vec<Section> {
                     ));
                     series.push(timed(database.segue(folder, &["up", "--jobs", jobs])));
                 }
-                let over = first.as_ref().map(|first| format!(", {}", series.over(first)));
+                let over = first
+                    .as_ref()
+                    .map(|first| format!(", {}", series.over(first)));
                 cells.push(format!("{}{}", series.show(), over.unwrap_or_default()));
                 first.get_or_insert(series);
             }

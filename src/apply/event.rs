@@ -69,6 +69,14 @@ pub enum Event {
         /// Who holds it.
         blockers: Vec<Blocker>,
     },
+    /// A session was ended that held a lock which this run needs, and has done
+    /// nothing for long: its runner is stopped or cut off.
+    StalledEnded {
+        /// The session.
+        holder: Blocker,
+        /// For how long it had been idle.
+        idle: Duration,
+    },
     /// The block was rolled back: it needs a lock that a concurrent migration
     /// holds.
     Conflict {
@@ -354,6 +362,7 @@ impl Event {
             Self::WaitingForBatch { .. }
             | Self::RoleMade { .. }
             | Self::WaitingForLock { .. }
+            | Self::StalledEnded { .. }
             | Self::Conflict { .. }
             | Self::Preempted { .. }
             | Self::BlockRetried { .. }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::stalled::Stalled;
 use super::{ApplyError, Event, Run, standalone};
 use crate::history::LockKey;
 use crate::migration::Name;
@@ -50,6 +51,7 @@ impl Eviction<'_> {
         let Self { run, key, name, .. } = *self;
         let mut cancelled: Option<Instant> = None;
         let mut told = self.told;
+        let mut stalled = Stalled::new(run);
         let helping = LockKey::helpers(&run.project, name);
         let mut is_ours = false;
         loop {
@@ -62,6 +64,7 @@ impl Eviction<'_> {
             let mut cleans_up = false;
             if !is_ours && let Some(holder) = activity::holder(session, key).await? {
                 let pid = holder.pid;
+                stalled.look(session, &holder).await?;
                 if told != Some(pid) {
                     told = Some(pid);
                     run.events.tell(Event::RunsElsewhere {

@@ -27,7 +27,7 @@ mod renamed;
 pub(super) mod server;
 mod verify;
 
-pub(super) use fence::poll;
+pub(super) use fence::{Signs, poll};
 use server::Heeds;
 pub use server::{beside, greet, reach};
 use verify::Known;

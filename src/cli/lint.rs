@@ -17,6 +17,8 @@ use crate::lint::{File, Finding, Release, Settings, lint};
 use crate::migration::{Migration, Name};
 use crate::text::{Span, nearest};
 
+mod fix;
+
 /// Find what in the migrations may stop or break a running application
 ///
 /// No database is needed. Files that are named, and those that `--since` leaves, are taken to be
@@ -26,6 +28,11 @@ use crate::text::{Span, nearest};
 ///
 /// `segue explain RULE` says more about a rule, `-- segue: allow: RULE, REASON` waives it in a file,
 /// and `[lint] off = ["RULE"]` in segue.toml turns it off.
+///
+/// `--fix` mends what can be mended by rule in files that are not applied anywhere yet: it cuts
+/// them into triples. An index that is built under a lock goes into a concurrent migration beside
+/// its file; a constraint is added `NOT VALID` and validated in one; SET NOT NULL and keys follow in
+/// a migration that ends that. What something else relies on is left, and the reason told.
 ///
 /// Exit statuses: 0 nothing is wrong, 1 there are errors, with --strict also warnings, 2 usage,
 /// 3 invalid files.
@@ -49,6 +56,14 @@ pub struct LintArgs {
     /// Warnings count as errors
     #[arg(long)]
     pub strict: bool,
+
+    /// Mend what can be mended by rule, then judge again; needs FILE or --since
+    #[arg(long)]
+    pub fix: bool,
+
+    /// Show what --fix would change, and change nothing
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
 }
 
 /// Form of the output.
@@ -82,14 +97,26 @@ pub fn run(args: &LintArgs, context: &Context, report: &mut Report) -> Result<Ou
     } else {
         (Vec::new(), Vec::new())
     };
-    let judged = match (&args.since, &context.config().lint.since) {
+    let mut judged = match (&args.since, &context.config().lint.since) {
         _ if !args.files.is_empty() => named(args, context, &mut migrations)?,
         (Some(since), _) if !is_name(since) => not_in(since, &migrations)?,
         (Some(since), _) => after(since, "--since", &migrations)?,
         (None, Some(since)) => after(since, "[lint] since", &migrations)?,
         (None, None) => Judged::all(&migrations),
     };
-    let linted = judge(context, &mut migrations, diagnostics, &judged)?;
+    let mut linted = judge(context, &mut migrations, diagnostics, &judged)?;
+    if args.fix && !linted.is_invalid() {
+        let mended = fix::run(args, context, &migrations, &judged, report)?;
+        if args.dry_run {
+            return Ok(Outcome::Done);
+        }
+        if !mended.is_empty() {
+            let (again, diagnostics) = context.read_migrations(report)?;
+            migrations = again;
+            judged.names.extend(mended.names);
+            linted = judge(context, &mut migrations, diagnostics, &judged)?;
+        }
+    }
     let root = context.repository();
     match args.format {
         Format::Text => report::result(&lint_text::text(&linted)),
@@ -98,7 +125,8 @@ pub fn run(args: &LintArgs, context: &Context, report: &mut Report) -> Result<Ou
         Format::Github => report::result(&lint_ci::github(&linted, &root)),
         Format::Gitlab => report::result_json(&lint_ci::gitlab(&linted, &root)),
     }?;
-    if judged.release == Release::Apart && judged.names.len() > 1 && !linted.is_empty() {
+    let is_alone = judged.release == Release::Apart && judged.len() > 1;
+    if is_alone && args.format == Format::Text && !linted.is_empty() && !linted.is_invalid() {
         report.note(
             "each file was judged as a deployment of its own; `--since NAME` and `[lint] since` of segue.toml leave out what is applied everywhere, and take what follows as one deployment",
         );
@@ -126,6 +154,11 @@ impl Judged {
             names: names(migrations),
             release: Release::Apart,
         }
+    }
+
+    /// How many files.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
     }
 
     /// What `segue check` judges.
@@ -293,7 +326,7 @@ fn judge(
     }
     Ok(Linted {
         items,
-        files: judged.names.len(),
+        files: judged.len(),
         release: judged.release,
     })
 }

@@ -86,7 +86,9 @@ impl Temporary {
     fn write(folder: &Path, name: &str, text: &str) -> Result<Self, draft::Error> {
         let temporary = Self(folder.join(format!(".{name}.{:08x}", fastrand::u32(..))));
         let mut file = create(&temporary.0)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all());
         written.map_err(fail("write", &temporary.0))?;
         Ok(temporary)
     }

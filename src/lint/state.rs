@@ -23,6 +23,8 @@ pub struct State {
     relations: BTreeMap<RelationName, Relation>,
     /// Enum types, by name.
     enums: BTreeMap<RelationName, Enum>,
+    /// Functions and procedures, by name; of several, one that is volatile.
+    routines: BTreeMap<RelationName, Routine>,
     /// `search_path` as the file has set it.
     search_path: Option<Vec<String>>,
     /// Settings that the file has changed, with their values as text; until the
@@ -46,6 +48,17 @@ struct Enum {
     made: Option<usize>,
     /// Values that were added later, and the file that did.
     added: BTreeMap<String, usize>,
+}
+
+/// A function or procedure.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Routine {
+    /// Whether each call may give something else.
+    pub is_volatile: bool,
+    /// Whether it commits or rolls back by itself.
+    pub ends_transaction: bool,
+    /// Whether only triggers call it.
+    pub is_of_trigger: bool,
 }
 
 impl State {
@@ -119,10 +132,43 @@ impl State {
         self.relation(table)?.columns.get(column)
     }
 
+    /// What is known of a function or procedure.
+    #[must_use]
+    pub fn routine(&self, name: &RelationName) -> Option<Routine> {
+        let key = find(&self.routines, name, self.search_path.as_deref())?;
+        self.routines.get(&key).copied()
+    }
+
+    /// Whether a type is an enum that migrations have made, or added a value
+    /// to.
+    #[must_use]
+    pub fn is_enum(&self, name: &RelationName) -> bool {
+        find(&self.enums, name, self.search_path.as_deref()).is_some()
+    }
+
+    /// Whether what the file `made` has made is locked by the very transaction
+    /// that the file at hand runs in.
+    #[must_use]
+    pub fn is_same_transaction(&self, made: Option<usize>) -> bool {
+        let is_batch = |file: usize| self.files[file].kind == Kind::Batch;
+        made.is_some_and(|made| is_batch(made) && is_batch(self.file())) && self.is_recent(made)
+    }
+
     /// The value of a setting that the file has changed.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).map(String::as_str)
+    }
+
+    /// Whether a value of an enum type cannot be used yet, since the file at hand
+    /// has added it to a type of before.
+    #[must_use]
+    pub fn is_uncommitted(&self, of: &RelationName, value: &str) -> bool {
+        let key = find(&self.enums, of, self.search_path.as_deref());
+        let Some(one) = key.and_then(|key| self.enums.get(&key)) else {
+            return false;
+        };
+        one.made != Some(self.file()) && one.added.get(value) == Some(&self.file())
     }
 
     /// Values that the file at hand has added to enum types of before, which

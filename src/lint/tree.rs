@@ -5,7 +5,7 @@ use pg_query::protobuf::{
 };
 use pg_query::{Node, NodeEnum};
 
-pub(super) use crate::statement::names::{dotted, flag, object, relation, strings};
+pub(super) use crate::statement::names::{dotted, flag, object, option, relation, strings};
 
 /// A command of `ALTER TABLE`.
 pub(super) fn command(node: &Node) -> Option<&AlterTableCmd> {

@@ -6,7 +6,7 @@
 //! What shows it is behaviour, not a product's name: one session that changes
 //! its process, two that share one, and one that finds what another has set.
 
-use super::{Error, Session, column};
+use super::{Error, Session, column, keepalive};
 
 /// What shows that a pooler does not leave each session its server process.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,8 @@ pub fn same_backend(session: &Session, pid: i32) -> Result<(), Error> {
 /// # Errors
 /// As [`Session::execute`]; [`Error::Pooled`].
 pub async fn settle_in(session: &Session) -> Result<bool, Error> {
-    let rows = session.query(include_str!("pooler/settle_in.sql")).await?;
+    let sql = include_str!("pooler/settle_in.sql").replace(":keepalives", &keepalive::columns());
+    let rows = session.query(&sql).await?;
     let row = rows.first().ok_or_else(|| Error::protocol("no settings"))?;
     let seen = match same_backend(session, column(row, 0)?) {
         Ok(()) if session.inherited.is_some() => Err(Pooled::NotReset.into()),
@@ -109,6 +110,9 @@ pub async fn two(first: &Session, second: &Session) -> Result<(), Error> {
 /// Takes our settings back, as far as the pooler brings us to where they are.
 async fn leave(session: &Session) {
     let _ = session
-        .execute("RESET idle_session_timeout; RESET segue.session")
+        .execute(
+            "RESET idle_session_timeout;RESET segue.session;RESET tcp_keepalives_idle;\
+             RESET tcp_keepalives_interval;RESET tcp_keepalives_count;RESET tcp_user_timeout",
+        )
         .await;
 }

@@ -108,3 +108,23 @@ pub async fn tell_work(session: &Session) -> Result<(), Error> {
     let sql = format!("ALTER DATABASE {database} SET client_min_messages = debug1");
     session.execute(&sql).await
 }
+
+/// Begins a transaction that keeps its snapshot, and a lock on each of these
+/// tables as a reader has it; it ends with the session.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn read_all(session: &Session, tables: &[u32]) -> Result<(), Error> {
+    session
+        .execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await?;
+    for table in tables {
+        let name = format!("SELECT {table}::pg_catalog.regclass");
+        if let Some(name) = session.value(&name).await? {
+            session
+                .execute(&format!("SELECT FROM {name} LIMIT 0"))
+                .await?;
+        }
+    }
+    Ok(())
+}

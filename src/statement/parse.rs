@@ -19,6 +19,7 @@ pub(crate) mod names;
 mod relations;
 mod session;
 
+pub(crate) use lock::of as locks_of;
 pub use session::SessionUse;
 
 /// The tree of a deep expression is built, walked and freed by recursion. The

@@ -41,6 +41,7 @@ pub fn settings() -> Settings {
         concurrent_wait: Duration::from_mins(1),
         commit_wait: Duration::from_mins(1),
         isolation: None,
+        stalled_after: Duration::from_secs(30),
         on_conflict: OnConflict::Wait,
         strict: false,
         // What is tested is the tail, and a fresh database would have none.

@@ -11,6 +11,7 @@ use crate::apply::{Event, Isolation};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::postgres::ledger::{Intent, NewIntent};
+use crate::postgres::stall::CopyWatch;
 use crate::postgres::{Error, Failure, settings, timeouts};
 use crate::statement::{Digest, Kind, TransactionControl};
 
@@ -243,6 +244,9 @@ impl Standalone<'_> {
     ) -> Result<Result<(), Error>, StandaloneError> {
         let session = &*self.session;
         let text = &piece.placed.text;
+        if (piece.is_copy || piece.placed.copy_to_stdout) && self.copies.is_none() {
+            self.copies = CopyWatch::of(session).await;
+        }
         if piece.placed.copy_to_stdout {
             return self.watch.guard(session, session.copy_out(text)).await;
         }

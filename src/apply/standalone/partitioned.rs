@@ -20,6 +20,7 @@ use super::look::Subject;
 use super::{Piece, Standalone, StandaloneError, ended_by};
 use crate::apply::Event;
 use crate::apply::crew::Crew;
+use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::Made;
 use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
@@ -196,7 +197,16 @@ impl Standalone<'_> {
             site.helpers = helpers;
             site.setup = settings::copy(self.session).await?;
         }
-        let ended = tokio::try_join!(self.build_here(&site), site.beside());
+        let here = async {
+            self.build_here(&site).await?;
+            self.show_life(&site).await
+        };
+        let beside = async {
+            let ended = site.beside().await;
+            site.are_done.notify_one();
+            ended
+        };
+        let ended = tokio::try_join!(here, beside);
         match ended {
             Ok(((), ())) => self.after_builds(expansion, site.into_ended()).await,
             Err(interrupted @ StandaloneError::Interrupted(_)) => {
@@ -220,6 +230,17 @@ impl Standalone<'_> {
         }
         site.leave();
         Ok(())
+    }
+
+    /// Waits for the builds of helpers. A session that does nothing for long
+    /// looks like one whose runner has stopped, and others would end it.
+    async fn show_life(&self, site: &Site<'_>) -> Result<(), StandaloneError> {
+        loop {
+            tokio::select! {
+                () = site.are_done.notified() => return Ok(()),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => self.session.execute("SELECT 1").await?,
+            }
+        }
     }
 
     async fn after_builds(

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
+use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::apply::{Event, Run, Signal};
 use crate::history::LockKey;
 use crate::migration::Name;
+use crate::plan::OnConflict;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
 use crate::postgres::progress::{self, Progress};
@@ -25,6 +27,9 @@ pub(super) struct Watch<'a> {
     canceller: Canceller,
     /// Whether signals end the run; else that is left to the caller.
     heeds_signals: bool,
+    /// Whether a lock that a concurrent migration holds is the caller's to deal
+    /// with, and not to be waited for here.
+    yields: bool,
     second: Option<Session>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
@@ -49,6 +54,7 @@ impl<'a> Watch<'a> {
             pid: session.backend().pid,
             canceller: session.canceller(),
             heeds_signals,
+            yields: false,
             second: None,
             wait: None,
             told: Vec::new(),
@@ -58,6 +64,50 @@ impl<'a> Watch<'a> {
             waiting_since: None,
             seen: BTreeMap::new(),
         }
+    }
+
+    /// The same, but a lock that a concurrent migration holds is not waited for.
+    pub(super) fn yielding(mut self, yields: bool) -> Self {
+        self.yields = yields;
+        self
+    }
+
+    /// Ends with the lock that is waited for, if a concurrent migration holds
+    /// it: the batch's lock is not kept while that one runs.
+    ///
+    /// Only before the first statement, unless the run is to end: what a file
+    /// has set in its session would be lost.
+    fn yield_to(&self, wait: &LockWait) -> Result<(), StandaloneError> {
+        let is_at_first = self.at.as_ref().is_some_and(|(_, number)| *number == 1);
+        let is_held = wait.blockers.iter().any(Blocker::is_of_migration);
+        let ends = self.run.settings.on_conflict == OnConflict::Fail;
+        if self.yields && is_held && wait.relation.is_some() && (is_at_first || ends) {
+            let number = self.at.as_ref().map_or(1, |(_, number)| *number);
+            return Err(StandaloneError::Conflict(Box::new(wait.clone()), number));
+        }
+        Ok(())
+    }
+
+    /// As `yield_to`, for sessions that hold a table.
+    pub(super) async fn yield_to_holders(
+        &self,
+        session: &Session,
+        (oid, relation): (u32, &str),
+        pids: &[i32],
+    ) -> Result<(), StandaloneError> {
+        if !self.yields {
+            return Ok(());
+        }
+        let mut blockers = Vec::new();
+        for pid in pids {
+            blockers.extend(activity::backend(session, *pid).await?);
+        }
+        self.yield_to(&LockWait {
+            relation: Some(oid),
+            relation_name: Some(relation.to_owned()),
+            age: Duration::ZERO,
+            blockers,
+        })
     }
 
     /// What comes is about this statement, counted from 1.
@@ -178,6 +228,9 @@ impl<'a> Watch<'a> {
         cause: &str,
     ) -> Result<(), StandaloneError> {
         let wait = self.wait.take();
+        if let Some(wait) = &wait {
+            self.yield_to(wait)?;
+        }
         let first = self.run.settings.pause();
         self.failures += 1;
         if let Some((name, number)) = self.at.clone() {
@@ -208,8 +261,11 @@ impl<'a> Watch<'a> {
             };
             let since = *self.failing_since.get_or_insert_with(Instant::now);
             check(since, what, self.run.settings.retry_for, "--retry-for")?;
-            self.sleep(next).await?;
-            self.make_way(session).await?;
+            let until = Instant::now() + next;
+            while let Some(left) = until.checked_duration_since(Instant::now()) {
+                self.sleep(left.min(SIGN_OF_LIFE)).await?;
+                self.make_way(session).await?;
+            }
             next = self.run.settings.pause();
             let Some((relation, wait)) =
                 wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))

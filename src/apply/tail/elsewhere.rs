@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::control::jittered;
 use super::watch::{Watch, Whose};
+use crate::apply::stalled::Stalled;
 use crate::apply::{ApplyError, Event, Run};
 use crate::history::LockKey;
 use crate::migration::Name;
@@ -31,8 +32,10 @@ pub(in crate::apply) async fn wait_for(
     let watch = Watch::new(run, ledger);
     let began = Instant::now();
     let mut looked = None;
+    let mut stalled = Stalled::new(run);
     while let Some(holder) = activity::holder(control, key).await? {
         let pid = holder.pid;
+        stalled.look(control, &holder).await?;
         if watch.begin(name, pid, Whose::Elsewhere) {
             run.events.tell(Event::RunsElsewhere {
                 name: name.clone(),

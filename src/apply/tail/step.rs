@@ -7,6 +7,7 @@ use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
 use crate::apply::crew::Crew;
+use crate::apply::stalled::Stalled;
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, Interrupt, Run};
 use crate::diagnostic::{Diagnostic, code};
@@ -188,10 +189,11 @@ impl Tail<'_> {
 
     async fn poll(&self, name: &Name, began: Instant) -> Result<End, postgres::Error> {
         let key = LockKey::migration(&self.run.project, name);
+        let mut stalled = Stalled::new(self.run);
         loop {
             let result = async {
                 let session = self.control.session().await?;
-                let Some(holder) = self.holder(&session, key, name).await? else {
+                let Some((holder, is_at_work)) = self.holder(&session, key, name).await? else {
                     return Ok(Some(match self.ledger.state(&session, name).await? {
                         Some(State::Applied) => End::Done(began.elapsed()),
                         Some(State::Abandoned) => End::Abandoned,
@@ -199,6 +201,10 @@ impl Tail<'_> {
                     }));
                 };
                 let pid = holder.pid;
+                // One that claims it for a batch is at work in another session.
+                if is_at_work {
+                    stalled.look(&session, &holder).await?;
+                }
                 if self.watch.begin(name, pid, Whose::Elsewhere) {
                     self.run.events.tell(Event::RunsElsewhere {
                         name: name.clone(),
@@ -221,17 +227,19 @@ impl Tail<'_> {
     }
 
     /// The session that runs a member or, if nobody does, the one that needs
-    /// its locks for a batch.
+    /// its locks for a batch; whether it is the former.
     async fn holder(
         &self,
         session: &Session,
         key: LockKey,
         name: &Name,
-    ) -> Result<Option<Blocker>, postgres::Error> {
+    ) -> Result<Option<(Blocker, bool)>, postgres::Error> {
         if let Some(holder) = activity::holder(session, key).await? {
-            return Ok(Some(holder));
+            return Ok(Some((holder, true)));
         }
-        activity::holder(session, LockKey::preemption(&self.run.project, name)).await
+        let claim = LockKey::preemption(&self.run.project, name);
+        let holder = activity::holder(session, claim).await?;
+        Ok(holder.map(|holder| (holder, false)))
     }
 
     /// Removes the row that says how far a member is; that it stays for once
@@ -269,8 +277,8 @@ fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
         StandaloneError::Postgres(error) => End::from(error),
         StandaloneError::LockLost => End::RunsElsewhere,
         StandaloneError::Preempted(pid) => End::Preempted(pid),
-        StandaloneError::TimedOut { .. } | StandaloneError::Interrupted(_) => {
-            not_finished(error.to_string())
-        }
+        StandaloneError::TimedOut { .. }
+        | StandaloneError::Interrupted(_)
+        | StandaloneError::Conflict(..) => not_finished(error.to_string()),
     }
 }

@@ -57,6 +57,7 @@ impl Runner<'_> {
         step: Step<'_>,
     ) -> Result<Next, ApplyError> {
         let mut there = self.take(connection).await?;
+        self.work_elsewhere().await;
         there.lock(self.run).await?;
         // Another run may have died between its COMMIT there and the rows here.
         let kept = there.kept(names).await?;

@@ -12,7 +12,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::fence;
+use super::fence::{self, Signs};
 use super::server::greet;
 use crate::apply::batch::{Batch, Ended, Try};
 use crate::apply::role::Made;
@@ -98,7 +98,15 @@ impl Elsewhere {
     /// Takes the lock, and makes the ledger there if that is where rows go.
     pub(super) async fn lock(&mut self, run: &Run) -> Result<(), ApplyError> {
         let what = format!("the lock of this folder in {}", self.place);
-        fence::poll(run, &self.session, &self.session, self.key, &what).await?;
+        fence::poll(
+            run,
+            &self.session,
+            &self.session,
+            self.key,
+            &what,
+            Signs::None,
+        )
+        .await?;
         let Book::There(ledger) = &mut self.book else {
             return Ok(());
         };
@@ -307,7 +315,15 @@ impl Elsewhere {
         };
         let key = LockKey::migration(ledger.project(), &migration.name);
         let session = &mut self.session;
-        fence::poll(run, session, session, key, migration.name.as_str()).await?;
+        fence::poll(
+            run,
+            session,
+            session,
+            key,
+            migration.name.as_str(),
+            Signs::Expected,
+        )
+        .await?;
         match standalone::run(run, &ledger, session, migration, deployment, None).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;

@@ -2,7 +2,7 @@
 //! told of it, on either side.
 
 use super::line::Line;
-use crate::apply::Event;
+use crate::apply::{Event, human};
 use crate::plan::OnConflict;
 
 /// The line, and what is the same when it need not be told again; `None` if
@@ -55,6 +55,16 @@ pub(super) fn told(event: &Event) -> Option<(String, Line)> {
                 ),
             ))
         }
+        Event::StalledEnded { holder, idle } => Some((
+            format!("stalled {}", holder.pid),
+            Line::notable(
+                "Ended",
+                format!(
+                    "the session of a run that is stopped or cut off, idle for {} with a lock that is needed: {holder}",
+                    human(idle)
+                ),
+            ),
+        )),
         _ => None,
     }
 }

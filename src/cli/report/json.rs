@@ -197,6 +197,11 @@ pub(crate) fn event(event: &Event) -> Value {
             "migration": name.as_str(),
             "what": what,
         }),
+        Event::StalledEnded { holder, idle } => json!({
+            "event": "stalled-ended",
+            "holder": blocker(holder),
+            "idle_ms": milliseconds(*idle),
+        }),
         Event::Conflict {
             name,
             project,
@@ -392,7 +397,7 @@ fn list(blockers: &[Blocker]) -> Vec<Value> {
     blockers.iter().map(blocker).collect()
 }
 
-fn blocker(blocker: &Blocker) -> Value {
+pub(super) fn blocker(blocker: &Blocker) -> Value {
     json!({
         "pid": blocker.pid,
         "user": blocker.user,

@@ -54,3 +54,52 @@ fn fix(fix: &Fix, source: &Source) -> Value {
             .collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cli::report::schema;
+    use crate::diagnostic::{Diagnostic, code};
+    use crate::lint::{Edit, File, Finding, NewFile, Settings, lint};
+
+    /// A finding of a rule.
+    fn found(source: &Arc<Source>) -> Finding {
+        let file = File::of_text("a.sql", source).expect("a valid file");
+        let mut findings = lint(&[file], &Settings::default());
+        findings.pop().expect("a finding")
+    }
+
+    #[test]
+    fn it_is_as_its_schema_says() {
+        let source = Arc::new(Source::new("a.sql", "CREATE INDEX i ON t (a);\n"));
+        let item = |finding| Item::finding(finding, |_| Some(Arc::clone(&source)));
+        let fixed = found(&source).fix(Fix {
+            title: "move it".to_owned(),
+            edits: vec![Edit {
+                span: Span::new(0, 24),
+                text: String::new(),
+            }],
+            files: vec![NewFile {
+                slug: "i".to_owned(),
+                text: "SELECT 1".to_owned(),
+            }],
+        });
+        let mut waived = found(&source);
+        waived.waived = Some("it is small".to_owned());
+        let linted = Linted {
+            items: vec![
+                Item::invalid(Diagnostic::new(code::INVALID_UTF8, "not UTF-8")),
+                item(fixed),
+                item(waived),
+            ],
+            files: 1,
+            release: Release::Together,
+        };
+        let value = json(&linted);
+        schema::check("lint", &value);
+        assert_eq!(value["findings"][1]["fix"]["edits"][0]["end"]["column"], 25);
+        assert_eq!(value["findings"][2]["waived"], "it is small");
+    }
+}

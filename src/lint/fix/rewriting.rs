@@ -177,10 +177,7 @@ fn alter(text: &str, alter: &AlterTableStmt, rules: &[&str]) -> Result<Option<Re
         return Ok(None);
     };
     let commands: Vec<&AlterTableCmd> = alter.cmds.iter().filter_map(tree::command).collect();
-    if !commands
-        .iter()
-        .any(|command| rule_of(command).is_some_and(|rule| rules.contains(&rule)))
-    {
+    if !commands.iter().any(|command| is_wanted(command, rules)) {
         return Ok(None);
     }
     let parts = Words::of(text).alter();
@@ -206,32 +203,36 @@ fn alter(text: &str, alter: &AlterTableStmt, rules: &[&str]) -> Result<Option<Re
         becomes: Vec::new(),
     };
     for (index, command) in commands.iter().enumerate() {
-        if rule_of(command).is_some_and(|rule| rules.contains(&rule)) {
+        if is_wanted(command, rules) {
             altering.command(index, &text[parts.actions[index].clone()], command)?;
         }
     }
     Ok(Some(altering.finish(&parts.actions)))
 }
 
-/// The rule that may find fault with a command, of those that can be mended.
-fn rule_of(command: &AlterTableCmd) -> Option<&'static str> {
+/// Whether `rules` find fault with a command that can be mended.
+fn is_wanted(command: &AlterTableCmd, rules: &[&str]) -> bool {
+    let any = |of: &[&str]| of.iter().any(|rule| rules.contains(rule));
     match command.subtype() {
-        AlterTableType::AtSetNotNull => Some("set-not-null-scans"),
-        AlterTableType::AtValidateConstraint => Some("validate-in-transaction"),
+        AlterTableType::AtSetNotNull => any(&["set-not-null-scans"]),
+        AlterTableType::AtValidateConstraint => any(&["foreign-key-not-valid", "check-not-valid"]),
         AlterTableType::AtAddConstraint => {
-            let constraint = tree::added_constraint(command)?;
+            let Some(constraint) = tree::added_constraint(command) else {
+                return false;
+            };
             match constraint.contype() {
-                ConstrType::ConstrForeign => Some("foreign-key-not-valid"),
-                ConstrType::ConstrCheck => Some("check-not-valid"),
-                ConstrType::ConstrUnique | ConstrType::ConstrPrimary
-                    if constraint.indexname.is_empty() =>
-                {
-                    Some("constraint-builds-index")
+                ConstrType::ConstrForeign => {
+                    !constraint.skip_validation && any(&["foreign-key-not-valid"])
                 }
-                _ => None,
+                ConstrType::ConstrCheck => !constraint.skip_validation && any(&["check-not-valid"]),
+                ConstrType::ConstrUnique | ConstrType::ConstrPrimary => {
+                    constraint.indexname.is_empty()
+                        && any(&["constraint-builds-index", "set-not-null-scans"])
+                }
+                _ => false,
             }
         }
-        _ => None,
+        _ => false,
     }
 }
 
@@ -244,7 +245,7 @@ impl Altering<'_> {
     ) -> Result<(), Reason> {
         match command.subtype() {
             AlterTableType::AtSetNotNull => {
-                let check = self.check_not_null(&command.name);
+                let check = self.check_not_null(&command.name)?;
                 self.becomes.push((index, Some(check)));
                 let head = self.head;
                 let ending = &mut self.rewriting.ending;
@@ -275,14 +276,27 @@ impl Altering<'_> {
         chosen(&self.table.name, Some(column), "not_null_check")
     }
 
-    fn check_not_null(&mut self, column: &str) -> String {
+    /// Whether the constraint is one that is validated already.
+    fn validates(&self, constraint: &str) -> bool {
+        self.rewriting
+            .gone
+            .iter()
+            .any(|gone| matches!(gone, Gone::Validity { name, .. } if name == constraint))
+    }
+
+    fn check_not_null(&mut self, column: &str) -> Result<String, Reason> {
         let name = self.check_name(column);
+        if self.validates(&name) {
+            return Err(format!(
+                "two of its actions demand that `{column}` is not null"
+            ));
+        }
         self.validate(&name, false);
-        format!(
+        Ok(format!(
             "ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
             identifier(&name),
             identifier(column)
-        )
+        ))
     }
 
     fn drop_check(&mut self, column: &str) {
@@ -335,9 +349,7 @@ impl Altering<'_> {
         } else {
             constraint.conname.clone()
         };
-        let is_there =
-            |gone: &Gone| matches!(gone, Gone::Validity { name: other, .. } if *other == name);
-        if self.rewriting.gone.iter().any(is_there) {
+        if self.validates(&name) {
             return Err(format!(
                 "it has no name, and another one would get `{name}`"
             ));
@@ -396,7 +408,8 @@ impl Altering<'_> {
         let kind = if is_primary {
             // Taking the index makes the columns NOT NULL: without a CHECK
             // that says so, by a scan under ACCESS EXCLUSIVE.
-            let checks: Vec<String> = keys.iter().map(|key| self.check_not_null(key)).collect();
+            let checks = keys.iter().map(|key| self.check_not_null(key));
+            let checks = checks.collect::<Result<Vec<_>, _>>()?;
             becomes = Some(checks.join(", "));
             "PRIMARY KEY"
         } else {

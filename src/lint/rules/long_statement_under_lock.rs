@@ -4,11 +4,10 @@ use pg_query::protobuf::{BoolExprType, NullTestType, RangeVar};
 use pg_query::{Node, NodeEnum};
 
 use crate::diagnostic::Severity;
-use crate::lint::lock::{Lock, locks};
 use crate::lint::tree::{relation, strings};
 use crate::lint::{Finding, Rule, Subject};
 use crate::migration::Kind;
-use crate::statement::RelationName;
+use crate::statement::{LockMode, RelationName, Stops, locks_of};
 
 pub(super) const RULE: Rule = Rule {
     name: "long-statement-under-lock",
@@ -25,7 +24,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let Some((locked, lock)) = held(subject) else {
         return Vec::new();
     };
-    let who = if lock == Lock::AccessExclusive {
+    let who = if lock.stops() == Stops::ReadsAndWrites {
         "read or write"
     } else {
         "write to"
@@ -120,11 +119,11 @@ fn is_unset(subject: &Subject<'_>, table: &RangeVar, condition: &Node) -> bool {
 
 /// The strongest lock on a table in use that statements before this one hold,
 /// of those that stop others; the first one of its kind.
-fn held(subject: &Subject<'_>) -> Option<(RelationName, Lock)> {
-    let mut strongest: Option<(RelationName, Lock)> = None;
-    for (name, lock) in subject.earlier().flat_map(locks) {
+fn held(subject: &Subject<'_>) -> Option<(RelationName, LockMode)> {
+    let mut strongest: Option<(RelationName, LockMode)> = None;
+    for (name, lock) in subject.earlier().flat_map(|node| locks_of(node).0) {
         let is_stronger = strongest.as_ref().is_none_or(|(_, other)| *other < lock);
-        if lock >= Lock::Share && is_stronger && !subject.state.is_new(&name) {
+        if lock.stops() > Stops::Nothing && is_stronger && !subject.state.is_new(&name) {
             strongest = Some((name, lock));
         }
     }

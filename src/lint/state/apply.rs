@@ -2,14 +2,17 @@
 
 use pg_query::protobuf::{
     AlterObjectSchemaStmt, AlterTableCmd, AlterTableType, ColumnDef, ConstrType,
-    Constraint as ConstraintNode, CreateStmt, DropStmt, IndexStmt, ObjectType, RangeVar,
-    RenameStmt, VariableSetKind, VariableSetStmt,
+    Constraint as ConstraintNode, CreateFunctionStmt, CreateStmt, DropStmt, IndexStmt, ObjectType,
+    RangeVar, RenameStmt, VariableSetKind, VariableSetStmt,
 };
 use pg_query::{Node, NodeEnum};
 
-use super::super::tree::{self, dotted, object, relation, strings};
-use super::{Column, ColumnType, Constraint, ConstraintKind, Enum, Relation, RelationKind, State};
-use crate::statement::RelationName;
+use super::super::tree::{self, dotted, object, option, relation, strings};
+use super::{
+    Column, ColumnType, Constraint, ConstraintKind, Enum, Relation, RelationKind, Routine, State,
+};
+use crate::migration::Kind;
+use crate::statement::{RelationName, body_ends_transaction};
 
 impl State {
     /// A statement has run.
@@ -81,6 +84,7 @@ impl State {
             NodeEnum::AlterObjectSchemaStmt(alter) => self.set_namespace(alter),
             NodeEnum::DropStmt(drop) => self.drop(drop),
             NodeEnum::CreateEnumStmt(_) | NodeEnum::AlterEnumStmt(_) => self.enums(node),
+            NodeEnum::CreateFunctionStmt(create) => self.create_routine(create),
             NodeEnum::InsertStmt(insert) => self.fill(insert.relation.as_ref()),
             NodeEnum::CopyStmt(copy) if copy.is_from => self.fill(copy.relation.as_ref()),
             NodeEnum::VariableSetStmt(set) => self.set(set),
@@ -109,6 +113,37 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    fn create_routine(&mut self, create: &CreateFunctionStmt) {
+        let Some(name) = dotted(&strings(&create.funcname)) else {
+            return;
+        };
+        let text = |name: &str| {
+            let option = option(&create.options, name)?;
+            match option.arg.as_deref()?.node.as_ref()? {
+                NodeEnum::String(string) => Some(string.sval.clone()),
+                NodeEnum::List(list) => strings(&list.items).first().map(|&one| one.to_owned()),
+                _ => None,
+            }
+        };
+        let volatility = text("volatility");
+        let body = text("as").unwrap_or_default();
+        let returns = create.return_type.as_ref();
+        let routine = Routine {
+            is_volatile: volatility.is_none_or(|one| one == "volatile"),
+            ends_transaction: create.is_procedure
+                && text("language").is_some_and(|language| language == "plpgsql")
+                && body_ends_transaction(&body),
+            is_of_trigger: returns.is_some_and(|name| {
+                matches!(
+                    strings(&name.names).last(),
+                    Some(&("trigger" | "event_trigger"))
+                )
+            }),
+        };
+        let key = self.new_name(&name);
+        self.routines.insert(key, routine);
     }
 
     /// Rows have been written into a table.
@@ -202,6 +237,11 @@ impl State {
             kind: RelationKind::Index,
             made: Some(self.file()),
             table: Some(table),
+            index_columns: create
+                .index_params
+                .iter()
+                .filter_map(index_column)
+                .collect(),
             ..Relation::default()
         };
         let key = self.new_name(&name);
@@ -232,6 +272,10 @@ impl State {
             }
             AlterTableType::AtDropColumn => {
                 known.columns.remove(&command.name);
+                // A CHECK that names the column goes with it.
+                known
+                    .constraints
+                    .retain(|_, constraint| !proves(constraint, &command.name));
             }
             AlterTableType::AtAlterColumnType => {
                 let column = known.columns.entry(command.name.clone()).or_default();
@@ -254,6 +298,9 @@ impl State {
                     .entry(command.name.clone())
                     .or_default()
                     .is_not_null = false;
+                known.constraints.retain(|name, constraint| {
+                    !(name.ends_with("_not_null") && proves(constraint, &command.name))
+                });
             }
             AlterTableType::AtAddConstraint => {
                 if let Some(constraint) = tree::added_constraint(command) {
@@ -446,6 +493,15 @@ impl State {
     }
 
     fn set(&mut self, set: &VariableSetStmt) {
+        // Outside of a transaction block it is void.
+        if set.is_local
+            && self
+                .files
+                .last()
+                .is_some_and(|file| file.kind != Kind::Batch)
+        {
+            return;
+        }
         match set.kind() {
             VariableSetKind::VarSetValue => {
                 let values: Vec<String> = set.args.iter().filter_map(constant).collect();
@@ -499,6 +555,15 @@ impl State {
     }
 }
 
+fn index_column(node: &Node) -> Option<String> {
+    match &node.node {
+        Some(NodeEnum::IndexElem(element)) => {
+            Some(element.name.clone()).filter(|name| !name.is_empty())
+        }
+        _ => None,
+    }
+}
+
 /// A constant as text.
 fn constant(node: &Node) -> Option<String> {
     use pg_query::protobuf::a_const::Val;
@@ -516,6 +581,12 @@ fn constant(node: &Node) -> Option<String> {
         NodeEnum::ColumnRef(column) => strings(&column.fields).last().map(|&one| one.to_owned()),
         _ => None,
     }
+}
+
+/// Whether the constraint demands that the column is not null.
+fn proves(constraint: &Constraint, column: &str) -> bool {
+    matches!(&constraint.kind, ConstraintKind::Check { not_null }
+        if not_null.iter().any(|one| one == column))
 }
 
 fn add_column(table: &mut Relation, table_name: &str, column: &ColumnDef, file: usize) {

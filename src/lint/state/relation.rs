@@ -49,7 +49,9 @@ pub struct Relation {
     pub constraints: BTreeMap<String, Constraint>,
     /// The table, of an index.
     pub table: Option<RelationName>,
-    /// Whether it is partitioned, of an index: it has a table that is.
+    /// The columns, of an index without expressions.
+    pub index_columns: Vec<String>,
+    /// The table that it is a partition of.
     pub parent: Option<RelationName>,
 }
 

@@ -12,7 +12,7 @@ use super::relations;
 use crate::statement::{LockMode, Locks};
 
 /// What `node` locks; nothing where that cannot be told from its text.
-pub(super) fn of(node: &NodeEnum) -> Locks {
+pub(crate) fn of(node: &NodeEnum) -> Locks {
     let mut locks = Locks::default();
     collect(node, &mut locks);
     locks
@@ -230,10 +230,10 @@ fn partition(command: &AlterTableCmd, definition: &Node, locks: &mut Locks) {
         _ => None,
     };
     let mode = match command.subtype() {
-        AlterTableType::AtAttachPartition | AlterTableType::AtDetachPartitionFinalize => {
-            LockMode::AccessExclusive
-        }
-        AlterTableType::AtDetachPartition => mode_of(command),
+        // Of `DETACH … CONCURRENTLY` too, in its second transaction.
+        AlterTableType::AtAttachPartition
+        | AlterTableType::AtDetachPartition
+        | AlterTableType::AtDetachPartitionFinalize => LockMode::AccessExclusive,
         AlterTableType::AtAddInherit => LockMode::ShareUpdateExclusive,
         AlterTableType::AtDropInherit => LockMode::AccessShare,
         _ => return,

@@ -128,6 +128,7 @@ impl<'a> Case<'a> {
                 on_conflict: segue::plan::OnConflict::Wait,
                 isolation: None,
                 strict: false,
+                stalled_after: Duration::from_secs(30),
                 fold: false,
                 answers: Answers::new(answers),
             },

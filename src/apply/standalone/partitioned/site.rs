@@ -72,6 +72,8 @@ pub(super) struct Site<'a> {
     ended: Mutex<Ended>,
     /// The one who holds the migration's lock has nothing left to build.
     is_over: Notify,
+    /// No helper is at work any more, and none will be.
+    pub(super) are_done: Notify,
 }
 
 /// Whether another try may do.
@@ -99,6 +101,7 @@ impl<'a> Site<'a> {
             queue: Mutex::new(builds.into()),
             ended: Mutex::default(),
             is_over: Notify::new(),
+            are_done: Notify::new(),
         }
     }
 

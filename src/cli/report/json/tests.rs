@@ -147,6 +147,10 @@ fn all() -> Vec<Event> {
             name: name.clone(),
             what: "dropped".to_owned(),
         },
+        Event::StalledEnded {
+            holder: holder.clone(),
+            idle: second,
+        },
         Event::Conflict {
             name: name.clone(),
             project: "main".to_owned(),

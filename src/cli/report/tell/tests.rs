@@ -1,6 +1,6 @@
 use super::*;
 use crate::diagnostic::render::Style;
-use crate::plan::{Block, Cut, CutReason, Fact};
+use crate::plan::{Block, Cut, CutReason, Fact, Ready};
 use crate::postgres::activity::Blocker;
 
 /// Tells events, each at its second; all lines.
