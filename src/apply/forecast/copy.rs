@@ -386,6 +386,7 @@ impl Copy {
             }
         }
         Ok(Hints {
+            adds_only: adds_only(&verb, &item.text),
             verb,
             writes,
             referencing: referencing.into_iter().collect(),
@@ -463,6 +464,14 @@ impl Copy {
 fn verb(class: &Class) -> String {
     let first = class.keywords.split(' ').next();
     first.unwrap_or_default().to_owned()
+}
+
+/// Whether the rows that a statement adds stand in the file: `COPY`, and
+/// `INSERT` without a query.
+fn adds_only(verb: &str, text: &str) -> bool {
+    let is_query = || digest(text).is_none_or(|digest| digest.touches.len() != 1);
+    let selects = || text.to_ascii_uppercase().contains("SELECT");
+    verb == "COPY" || verb == "INSERT" && !is_query() && !selects()
 }
 
 /// What the server refused; another error ends the forecast.

@@ -104,6 +104,7 @@ fn work(work: &Work, forecast: &Forecast) -> Value {
         Work::Rewrites(_) => ("rewrite", None),
         Work::Scans(_) => ("scan", None),
         Work::Builds { index, .. } => ("build", Some(index)),
+        Work::Changes(_) => ("change", None),
         Work::Writes(_) => ("write", None),
         Work::Empties(_) => ("empty", None),
         Work::Refreshes(_) => ("refresh", None),
@@ -119,4 +120,75 @@ fn work(work: &Work, forecast: &Forecast) -> Value {
         "disk_bytes": bytes(disk),
         "wal_bytes": if forecast.keeps_wal { bytes(disk) } else { bytes(Some(Bytes::default())) },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forecast::{IndexShape, Statement};
+    use crate::postgres::activity::Blocker;
+    use crate::postgres::traffic::Held;
+    use crate::statement::LockMode;
+
+    /// Everything there is, against the schema that is published.
+    #[test]
+    fn a_forecast_is_as_its_schema_says() {
+        let orders = TableName {
+            namespace: "app".to_owned(),
+            name: "orders".to_owned(),
+        };
+        let shape = IndexShape {
+            method: "gin".to_owned(),
+            unique: false,
+            partial: false,
+            columns: Vec::new(),
+        };
+        let works = [
+            Work::Rewrites(orders.clone()),
+            Work::Scans(orders.clone()),
+            Work::Builds {
+                index: "i".to_owned(),
+                table: orders.clone(),
+                shape,
+            },
+            Work::Changes(orders.clone()),
+            Work::Writes(orders.clone()),
+            Work::Empties(orders.clone()),
+            Work::Refreshes(orders.clone()),
+        ];
+        let statement = Statement {
+            migration: Name::new("1.sql"),
+            line: 3,
+            text: "VACUUM".to_owned(),
+            learnt: Learnt::ByTheManual,
+            locks: LockMode::ALL.map(|mode| (orders.clone(), mode)).into(),
+            work: works.to_vec(),
+            failed: Some("no".to_owned()),
+        };
+        let part = |kind| Part {
+            kind,
+            statements: vec![statement.clone()],
+            left_out: 1,
+        };
+        let shown = forecast(&Forecast {
+            live_version: "15.18".to_owned(),
+            copy_version: "18.4".to_owned(),
+            likeness: Likeness::Differs(vec!["table app.orders".to_owned()]),
+            parts: [PartKind::Transaction, PartKind::Outside, PartKind::Tail]
+                .map(part)
+                .into(),
+            elsewhere: vec![Name::new("0.sql")],
+            tables: [(orders.clone(), Table::default())].into(),
+            held: vec![Held {
+                table: orders,
+                mode: LockMode::AccessShare,
+                granted: true,
+                session: Blocker::default(),
+            }],
+            snapshots: vec![Blocker::default()],
+            sees_all: false,
+            keeps_wal: true,
+        });
+        crate::cli::report::schema::check_part("plan", "forecast", &shown);
+    }
 }

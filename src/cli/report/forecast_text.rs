@@ -15,6 +15,9 @@ use crate::statement::{LockMode, Stops};
 /// Columns of a terminal.
 const WIDTH: usize = 80;
 
+/// Where what is said of a statement stands, below its text.
+const INDENT: &str = "          ";
+
 /// So many sessions are named for one reason.
 const SESSIONS_MAX: usize = 5;
 
@@ -174,13 +177,28 @@ fn statement(
         Danger::Brief => " !",
         Danger::Long => "!!",
     };
-    let place = format!("{}:{}", statement.migration, statement.line);
-    let _ = writeln!(text, "  {mark} {}", cut(&statement.text, WIDTH - 5));
-    let _ = writeln!(text, "       {place}");
+    let before = index
+        .checked_sub(1)
+        .map(|before| &part.statements[..=before]);
+    let is_named = before.is_some_and(|before| {
+        let mut notable = before.iter().rev().filter(|one| one.is_notable());
+        notable
+            .next()
+            .is_some_and(|one| one.migration == statement.migration)
+    });
+    if part.kind == PartKind::Transaction && !is_named {
+        let _ = writeln!(text, "     {}", statement.migration);
+    }
+    let _ = writeln!(
+        text,
+        "  {mark} {:>3}  {}",
+        statement.line,
+        cut(&statement.text, WIDTH - 10)
+    );
     if let Some(failed) = &statement.failed {
         paragraph(
             text,
-            "       ",
+            INDENT,
             &format!("FAILS on the copy: {failed}; what comes after it is by the manual"),
         );
     }
@@ -190,13 +208,14 @@ fn statement(
                 "{mode} on {table}: {}",
                 meaning(*mode, part, index, statement, &forecast.tables)
             );
-            paragraph(text, "       ", &line);
+            let line = line + &queued(*mode, forecast.tables.get(table));
+            paragraph(text, INDENT, &line);
         }
     }
     if statement.learnt == Learnt::ByTheManual {
         paragraph(
             text,
-            "       ",
+            INDENT,
             "locks as the manual has them: it was not seen",
         );
     }
@@ -209,12 +228,12 @@ fn statement(
     }
     const WORKS_MAX: usize = 4;
     for line in works.iter().take(WORKS_MAX) {
-        paragraph(text, "       ", line);
+        paragraph(text, INDENT, line);
     }
     if works.len() > WORKS_MAX {
         let _ = writeln!(
             text,
-            "       and as much for {} more",
+            "{INDENT}and as much for {} more",
             works.len() - WORKS_MAX
         );
     }
@@ -237,7 +256,7 @@ fn meaning(
     let is_brief = crate::forecast::danger(mode, &held) == Danger::Brief;
     let how_long = match held {
         _ if is_brief => "for a moment".to_owned(),
-        Held::Unknown => "as long as it takes to change the rows".to_owned(),
+        Held::Unknown => "for as long as the rows take that are written".to_owned(),
         Held::For(_) => match held.seconds() {
             Some((low, high)) => format!("for {}", seconds(low, high)),
             None => String::new(),
@@ -249,6 +268,24 @@ fn meaning(
         ""
     };
     format!("{who} {how_long}{why}")
+}
+
+/// How many uses of a table a lock keeps waiting.
+fn queued(mode: LockMode, table: Option<&Table>) -> String {
+    let Some(table) = table else {
+        return String::new();
+    };
+    let reads = table.reads_per_second.unwrap_or_default();
+    let writes = table.writes_per_second.unwrap_or_default();
+    let waiting = match mode.stops() {
+        Stops::Nothing => 0.0,
+        Stops::Writes => writes,
+        Stops::ReadsAndWrites => reads + writes,
+    };
+    if waiting < 1.0 {
+        return String::new();
+    }
+    format!("; {} a second would wait", rate(Some(waiting)))
 }
 
 /// What is done, and what it needs.
@@ -289,7 +326,13 @@ fn work(work: &Work, forecast: &Forecast) -> String {
             "builds {index}: reads all of {table}; how large a {} index gets is not known",
             shape.method
         ),
-        (Work::Writes(table), _) => format!("changes rows of {table}, as many as it finds"),
+        (Work::Changes(table), Some((Some(bytes), _))) => format!(
+            "changes rows of {table}: if it is all of them, {} of disk{also_wal}",
+            self::bytes(bytes.high)
+        ),
+        (Work::Changes(table) | Work::Writes(table), _) => {
+            format!("adds or changes rows of {table}, nobody knows how many")
+        }
         (Work::Empties(table), _) => format!("empties {table}"),
         (Work::Refreshes(view), _) => format!("runs the query of {view} again"),
     }
@@ -440,7 +483,7 @@ fn seconds(low: u64, high: u64) -> String {
         _ => format!("{} h", seconds / 3600),
     };
     match low {
-        0 => format!("up to {}", one(high)),
+        0 => format!("up to {}", one(high.max(1))),
         _ if one(low) == one(high) => format!("about {}", one(low)),
         _ => format!("{} to {}", one(low), one(high)),
     }
