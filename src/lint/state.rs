@@ -171,12 +171,6 @@ impl State {
         one.made != Some(self.file()) && one.added.get(value) == Some(&self.file())
     }
 
-    /// Whether a type is an enum that the files have made.
-    #[must_use]
-    pub fn is_enum(&self, name: &RelationName) -> bool {
-        find(&self.enums, name, self.search_path.as_deref()).is_some()
-    }
-
     /// Values that the file at hand has added to enum types of before, which
     /// cannot be used in its transaction: type and value.
     pub fn uncommitted_values(&self) -> impl Iterator<Item = (&RelationName, &str)> {
