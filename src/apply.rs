@@ -21,12 +21,13 @@ pub mod add;
 pub mod adopt;
 pub mod answer;
 mod batch;
-mod blocker;
+pub mod blocker;
 pub mod check;
 pub mod event;
 mod failure;
 mod feed;
 mod isolation;
+mod pause;
 pub mod rehearse;
 mod role;
 pub mod script;
@@ -40,6 +41,7 @@ pub use check::Mismatch;
 pub use event::Event;
 use event::Weight;
 pub use isolation::Isolation;
+pub use pause::GaveUp;
 
 /// How far `segue up` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +316,14 @@ pub enum ApplyError {
         /// Migrations of this run that are committed all the same.
         committed: Vec<Name>,
     },
+    /// A try that would have to queue, or failed, was not due again in time.
+    #[error("{gave_up}")]
+    Blocked {
+        /// What for, and who was in the way.
+        gave_up: GaveUp,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
     /// Ended inside a migration that runs statement by statement, of which a
     /// part is committed.
     #[error("{error}")]
@@ -361,6 +371,7 @@ impl ApplyError {
         if let Self::Migration { committed, .. }
         | Self::Mismatch { committed, .. }
         | Self::TimedOut { committed, .. }
+        | Self::Blocked { committed, .. }
         | Self::CommitUnknown { committed, .. }
         | Self::Interrupted { committed, .. } = &mut self
             && committed.is_empty()

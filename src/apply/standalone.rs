@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::{Placed, failure};
 use super::role::Made;
-use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
+use super::{ApplyError, Event, GaveUp, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
@@ -77,6 +77,9 @@ pub enum StandaloneError {
         /// The option that bounds it.
         option: &'static str,
     },
+    /// A statement that would have to queue was not due again in time.
+    #[error(transparent)]
+    Blocked(GaveUp),
     /// A statement freed the migration's lock, and another session took it.
     #[error(
         "the lock of the migration was freed by one of its statements and taken by another run"
@@ -110,6 +113,7 @@ impl StandaloneError {
                 committed,
             },
             Self::Interrupted(signal) => ApplyError::Interrupted { signal, committed },
+            Self::Blocked(gave_up) => ApplyError::Blocked { gave_up, committed },
             Self::TimedOut {
                 what,
                 after,
@@ -496,6 +500,7 @@ impl<'a> Standalone<'a> {
             StandaloneError::Failed(_)
                 | StandaloneError::Cancelled(_)
                 | StandaloneError::TimedOut { .. }
+                | StandaloneError::Blocked(_)
                 | StandaloneError::LockLost
                 | StandaloneError::Postgres(_)
         );

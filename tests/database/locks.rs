@@ -71,6 +71,7 @@ fn patience_ends_with_the_blocker_named() {
              Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
                      ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
         error: gave up after [t] while waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
+        note: pid [pid]: ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
         note: nothing was committed: the database is as it was
         help: `segue up` starts afresh; `--retry-for` sets how long to wait
 

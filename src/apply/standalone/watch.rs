@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
+use crate::apply::pause::{Pause, Stopped};
 use crate::apply::{Event, Run, Signal};
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
-use crate::postgres::{Error, Session, autovacuum};
+use crate::postgres::{Error, Session};
 
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
@@ -132,20 +133,26 @@ impl<'a> Watch<'a> {
 
     fn note(&mut self, wait: Option<LockWait>) {
         let Some(wait) = wait else { return };
-        self.tell(wait.relation_name.clone(), wait.blockers.clone());
+        self.tell(
+            wait.relation_name.clone(),
+            Some(wait.lock_type.clone()),
+            wait.blockers.clone(),
+        );
         self.wait = Some(wait);
     }
 
     /// Tells who is in the way, once.
-    fn tell(&mut self, relation: Option<String>, blockers: Vec<Blocker>) {
+    fn tell(&mut self, relation: Option<String>, lock: Option<String>, blockers: Vec<Blocker>) {
         let pids: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
         if pids.is_empty() || pids == self.told {
             return;
         }
         self.told = pids;
-        self.run
-            .events
-            .tell(Event::WaitingForLock { relation, blockers });
+        self.run.events.tell(Event::WaitingForLock {
+            relation,
+            lock,
+            blockers,
+        });
     }
 
     /// Waits before the next try: a while in any case, and for as long as those
@@ -167,38 +174,14 @@ impl<'a> Watch<'a> {
                 pause: first,
             });
         }
-        if let Some(wait) = &wait
-            && autovacuum::make_way(session, wait).await?
-        {
-            let since = *self.failing_since.get_or_insert_with(Instant::now);
-            let what = format!("a try without this error: {cause}");
-            return check(since, what, self.run.settings.retry_for, "--retry-for");
-        }
-        let mut next = first;
-        loop {
-            let what = match &wait {
-                Some(wait) => format!(
-                    "a lock on `{}`, held by {}",
-                    wait.relation_name.as_deref().unwrap_or("an object"),
-                    list(wait.blockers.iter().map(|blocker| blocker.pid))
-                ),
-                None => format!("a try without this error: {cause}"),
-            };
-            let since = *self.failing_since.get_or_insert_with(Instant::now);
-            check(since, what, self.run.settings.retry_for, "--retry-for")?;
-            self.sleep(next).await?;
-            next = self.run.settings.pause();
-            let Some((relation, wait)) =
-                wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
-            else {
-                return Ok(());
-            };
-            let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
-            let holding = activity::still_holding(session, relation, &pids).await?;
-            if holding.is_empty() {
-                return Ok(());
-            }
-        }
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        let pause = Pause::new(self.run, since, cause.to_owned(), wait, first);
+        let mut pause = if self.heeds_signals {
+            pause
+        } else {
+            pause.ignoring_signals()
+        };
+        Ok(pause.over(session).await?)
     }
 
     /// Waits a little for sessions that hold a table, and tells them.
@@ -222,7 +205,7 @@ impl<'a> Watch<'a> {
                     ..Blocker::default()
                 }));
             }
-            self.tell(Some(relation.to_owned()), blockers);
+            self.tell(Some(relation.to_owned()), None, blockers);
         }
         self.sleep(POLL * fastrand::u32(75..=125) / 100).await
     }
@@ -231,6 +214,16 @@ impl<'a> Watch<'a> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
             signal = self.signal() => Err(StandaloneError::Interrupted(signal)),
+        }
+    }
+}
+
+impl From<Stopped> for StandaloneError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::GaveUp(gave_up) => Self::Blocked(gave_up),
+            Stopped::Interrupted(signal) => Self::Interrupted(signal),
+            Stopped::Postgres(error) => error.into(),
         }
     }
 }

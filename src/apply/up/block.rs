@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Batch, Ended, Try, Unfolded};
+use crate::apply::pause::{Pause, Stopped};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
-use crate::migration::Name;
 use crate::plan::{Block, LedgerOf, Ready};
-use crate::postgres::activity::{self, LockWait};
+use crate::postgres::activity;
 use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
-use crate::postgres::{Error, autovacuum, lock, settings};
+use crate::postgres::{Error, lock, settings};
 use crate::text::Variables;
 
 impl Runner<'_> {
@@ -26,6 +26,7 @@ impl Runner<'_> {
         block: &Block,
     ) -> Result<Next, ApplyError> {
         let began = Instant::now();
+        let mut failing_since = None;
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
@@ -80,7 +81,9 @@ impl Runner<'_> {
                 Ended::Retry {
                     name, cause, wait, ..
                 } => {
-                    self.pause(began, attempt, name, cause, wait).await?;
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    let pause = Pause::of_block(self.run, since, attempt, name, cause, wait);
+                    self.pause(pause).await?;
                 }
                 Ended::FireTriggersBefore(name) => self.fire_before.push(name),
                 Ended::Cut(cut) => {
@@ -225,50 +228,14 @@ impl Runner<'_> {
         })
     }
 
-    /// Waits before the next try: a while in any case, and for as long as those
-    /// who held the lock still do.
-    async fn pause(
-        &mut self,
-        began: Instant,
-        attempt: usize,
-        name: Option<Name>,
-        cause: String,
-        wait: Option<LockWait>,
-    ) -> Result<(), ApplyError> {
-        let first = self.run.settings.pause();
-        self.run.events.tell(Event::BlockRetried {
-            attempt,
-            name,
-            cause: cause.clone(),
-            pause: first,
-        });
-        let Some(wait) = wait else {
-            self.check_patience(began, &cause, None)?;
-            return self.sleep(first).await;
-        };
-        self.run.events.tell(Event::WaitingForLock {
-            relation: wait.relation_name.clone(),
-            blockers: wait.blockers.clone(),
-        });
-        match autovacuum::make_way(&self.control, &wait).await {
-            Ok(true) => return self.check_patience(began, &cause, Some(&wait)),
-            Ok(false) => {}
-            Err(error) => self.control_lost(error).await?,
-        }
-        let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
-        let mut next = first;
+    /// Waits before the next try of a block.
+    async fn pause(&mut self, mut pause: Pause<'_>) -> Result<(), ApplyError> {
         loop {
-            self.check_patience(began, &cause, Some(&wait))?;
-            self.sleep(next).await?;
-            let Some(relation) = wait.relation else {
-                return Ok(());
-            };
-            match activity::still_holding(&self.control, relation, &pids).await {
-                Ok(holding) if holding.is_empty() => return Ok(()),
-                Ok(_) => {}
-                Err(error) => self.control_lost(error).await?,
+            match pause.over(&self.control).await {
+                Ok(()) => return Ok(()),
+                Err(Stopped::Postgres(error)) => self.control_lost(error).await?,
+                Err(stopped) => return Err(stopped.into_apply_error(&self.committed)),
             }
-            next = self.run.settings.pause();
         }
     }
 
@@ -287,48 +254,9 @@ impl Runner<'_> {
         self.hold_deployment().await
     }
 
-    fn check_patience(
-        &self,
-        began: Instant,
-        cause: &str,
-        wait: Option<&LockWait>,
-    ) -> Result<(), ApplyError> {
-        if began.elapsed() < self.run.settings.retry_for {
-            return Ok(());
-        }
-        let what = match wait {
-            Some(wait) => {
-                let blockers: Vec<String> = wait.blockers.iter().map(ToString::to_string).collect();
-                format!(
-                    "a lock on `{}`, held by {}",
-                    wait.relation_name.as_deref().unwrap_or("an object"),
-                    blockers.join(", ")
-                )
-            }
-            None => format!("a try without this error: {cause}"),
-        };
-        Err(ApplyError::TimedOut {
-            what,
-            after: began.elapsed(),
-            option: "--retry-for",
-            committed: self.committed.clone(),
-        })
-    }
-
-    async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            signal = self.run.interrupt.first() => Err(ApplyError::Interrupted {
-                signal,
-                committed: self.committed.clone(),
-            }),
-        }
-    }
-
     /// The connection ended before COMMIT: nothing of the block is there, once
     /// the old backend is gone. Its lock tells.
     pub(super) async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
-        self.check_patience(began, reason, None)?;
         self.losses += 1;
         if self.losses > super::LOSSES_MAX {
             let diagnostic = Diagnostic::error(
@@ -344,7 +272,8 @@ impl Runner<'_> {
                 committed: self.committed.clone(),
             });
         }
-        self.sleep(PAUSE_MIN).await?;
+        let pause = Pause::new(self.run, began, reason.to_owned(), None, PAUSE_MIN);
+        self.pause(pause).await?;
         Ok(Next::PlanAgain)
     }
 

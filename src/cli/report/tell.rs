@@ -7,10 +7,11 @@ use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
 use super::phrase::{absent, brought, count, cut, left, names, sessions, thousands};
-use crate::apply::{Event, human};
+use crate::apply::{Event, blocker, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Checks, Place, Plan, Ready, Step};
 use crate::postgres::ServerError;
+use crate::postgres::activity::Blocker;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,14 +100,19 @@ impl Teller {
                 statements,
                 duration,
             } => return self.ran(name, *kind, *statements, *duration, at),
-            Event::WaitingForLock { relation, blockers } => {
-                let what = relation.as_ref().map_or_else(
-                    || "for a lock".to_owned(),
-                    |relation| format!("for a lock on `{relation}`"),
-                );
+            Event::WaitingForLock {
+                relation,
+                lock,
+                blockers,
+            } => {
+                let lock = lock.as_deref().unwrap_or("relation");
+                let what = format!("for {}", blocker::lock(relation.as_deref(), lock));
                 let pids: Vec<_> = blockers.iter().map(|blocker| blocker.pid).collect();
                 let text = format!("{what}, held by {}", sessions(blockers));
-                return self.once(format!("{what} {pids:?}"), Line::notable("Waiting", text));
+                let waiting = Line::notable("Waiting", text);
+                let mut lines = self.once(format!("{what} {pids:?}"), waiting);
+                lines.extend(self.hidden(blockers));
+                return lines;
             }
             Event::BlockRetried {
                 attempt,
@@ -288,10 +294,10 @@ impl Teller {
                     human(since),
                     sessions(blockers)
                 );
-                return self.once(
-                    format!("build {name} {pids:?}"),
-                    Line::notable("Waiting", text),
-                );
+                let waiting = Line::notable("Waiting", text);
+                let mut lines = self.once(format!("build {name} {pids:?}"), waiting);
+                lines.extend(self.hidden(blockers));
+                return lines;
             }
             Event::MigrationDone { name, duration } => {
                 self.pace.end(name);
@@ -350,6 +356,15 @@ impl Teller {
         } else {
             Vec::new()
         }
+    }
+
+    /// Once per run, that the role may not see what others do.
+    fn hidden(&mut self, blockers: &[Blocker]) -> Vec<Line> {
+        if !blockers.iter().any(Blocker::is_hidden) {
+            return Vec::new();
+        }
+        let text = "are state, age and statement of other roles' sessions\n`GRANT pg_read_all_stats TO ROLE`, for the role that segue connects as, shows them";
+        self.once("hidden".to_owned(), Line::notable("Hidden", text))
     }
 
     fn planned(&mut self, plan: &Plan) -> Vec<Line> {
