@@ -29,7 +29,10 @@ impl fmt::Display for Blocker {
         }
         if let Some(state) = &self.state {
             write!(formatter, ", {state}")?;
-            let age = if self.is_active() {
+            let age = if self.is_idle() {
+                // It holds something by its session, since who knows when.
+                None
+            } else if self.is_active() {
                 self.query_age
             } else {
                 self.transaction_age
@@ -100,6 +103,8 @@ impl Blocker {
             format!(
                 "an autovacuum worker, most likely: it ends by itself, or by `SELECT pg_cancel_backend({pid})`"
             )
+        } else if self.is_idle() {
+            format!("held by its session until that ends: `SELECT pg_terminate_backend({pid})`")
         } else if self.is_active() {
             format!("ends with its statement, or by `SELECT pg_cancel_backend({pid})`")
         } else {
@@ -109,6 +114,11 @@ impl Blocker {
 
     fn is_active(&self) -> bool {
         self.state.as_deref() == Some("active")
+    }
+
+    /// Whether it is in no transaction.
+    fn is_idle(&self) -> bool {
+        self.state.as_deref() == Some("idle")
     }
 
     fn is_against_wraparound(&self) -> bool {
@@ -203,6 +213,20 @@ mod tests {
             },
             "prepared transaction `it's` (alice), prepared 3.0h ago",
             "ended by `COMMIT PREPARED 'it''s'` or `ROLLBACK PREPARED 'it''s'`",
+        );
+    }
+
+    #[test]
+    fn an_idle_session_holds_by_itself() {
+        let idle = Blocker {
+            state: Some("idle".to_owned()),
+            transaction_age: None,
+            ..alice()
+        };
+        check(
+            &idle,
+            "pid 4711 (alice, `psql`), idle: SELECT 1",
+            "held by its session until that ends: `SELECT pg_terminate_backend(4711)`",
         );
     }
 

@@ -377,3 +377,42 @@ fn the_isolation_level_is_the_users() {
     project.env("CODD_TXN_ISOLATION", "chaos");
     assert_eq!(project.segue(&["up"]).status, 2);
 }
+
+/// There as well nobody queues while it is known to be in vain.
+#[test]
+fn who_is_in_the_way_there_is_named_and_waited_for() {
+    let (database, other, mut project) = two();
+    project.redact(r"_backend\(\d+\)", "_backend([pid])");
+    other.run("CREATE TABLE t (a int)");
+    let reader = other.session();
+    reader.run("SET application_name = 'shop'");
+    reader.run("BEGIN");
+    reader.run("SELECT * FROM t");
+    project.file(
+        "1.sql",
+        &format!("{ON_OTHER}ALTER TABLE t ADD COLUMN b int;\n"),
+    );
+    let run = project.spawn(&["up"]);
+    run.wait_for_stderr("Waiting");
+    reader.run("COMMIT");
+    run.wait().expect(
+        "",
+        "
+             Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
+             Created the ledger, in namespace segue
+            Retrying the block in [t], after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
+             Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
+                     ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
+                 Ran `1.sql`, 1 statement in [t]
+           Committed 1 migration in [t]
+               Ready after [t] (deployment 1)
+             Settled after [t] (deployment 1)
+        ",
+        0,
+    );
+    assert_eq!(
+        database.query("SELECT state FROM segue.migration"),
+        "applied"
+    );
+}

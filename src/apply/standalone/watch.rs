@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
+use crate::apply::batch::LockBounds;
 use crate::apply::pause::{Pause, Stopped};
 use crate::apply::{Event, Run, Signal};
 use crate::migration::Name;
@@ -13,8 +14,21 @@ use crate::postgres::{Error, Session};
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// An error that comes so soon after a lock wait was ended is about that.
+const CUT_SHORT: Duration = Duration::from_secs(1);
 /// The statement's own reply waits meanwhile, its locks held.
 const LOOK_MAX: Duration = Duration::from_secs(2);
+
+const SILENCE_MAX_BOUNDED: Duration = Duration::from_millis(250);
+
+/// How a statement may wait in the lock queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queues {
+    /// For as long as it takes.
+    Freely,
+    /// Not long enough to kill a concurrent build.
+    Bounded,
+}
 
 /// Watches one session from a second one.
 pub(super) struct Watch<'a> {
@@ -36,6 +50,8 @@ pub(super) struct Watch<'a> {
     failures: usize,
     /// Since when those who hold its table have been waited for.
     waiting_since: Option<Instant>,
+    /// When a lock wait that was too long was ended.
+    cut_short: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
@@ -52,6 +68,7 @@ impl<'a> Watch<'a> {
             at: None,
             failures: 0,
             waiting_since: None,
+            cut_short: None,
         }
     }
 
@@ -89,7 +106,34 @@ impl<'a> Watch<'a> {
         session: &Session,
         work: impl Future<Output = T>,
     ) -> Result<T, StandaloneError> {
+        self.guard_within(session, work, Queues::Freely).await
+    }
+
+    /// The same for what can be rolled back: beside a concurrent build it must
+    /// not queue for a table for long, whatever a file or a function has set,
+    /// or the build dies of a deadlock.
+    pub(super) async fn guard_beside_builds<T>(
+        &mut self,
+        session: &Session,
+        work: impl Future<Output = T>,
+    ) -> Result<T, StandaloneError> {
+        self.guard_within(session, work, Queues::Bounded).await
+    }
+
+    async fn guard_within<T>(
+        &mut self,
+        session: &Session,
+        work: impl Future<Output = T>,
+        queues: Queues,
+    ) -> Result<T, StandaloneError> {
         const PATIENCE: Duration = Duration::from_secs(10);
+        let silence_max = match queues {
+            Queues::Freely => SILENCE_MAX,
+            Queues::Bounded => SILENCE_MAX_BOUNDED,
+        };
+        // Opened during a short wait in the queue, it would come too late to see
+        // who is before us.
+        let _ = tokio::time::timeout(LOOK_MAX, self.open_second(session)).await;
         tokio::pin!(work);
         let mut silence = SILENCE;
         loop {
@@ -105,12 +149,15 @@ impl<'a> Watch<'a> {
                 }
                 () = tokio::time::sleep(silence) => {}
             }
-            silence = (silence * 2).min(SILENCE_MAX);
+            silence = (silence * 2).min(silence_max);
             // What cannot be looked at is only not told.
-            if let Ok(Ok(wait)) = tokio::time::timeout(LOOK_MAX, self.look(session)).await {
-                self.note(wait);
-            }
+            let _ = tokio::time::timeout(LOOK_MAX, self.look(session, queues)).await;
         }
+    }
+
+    /// Whether a lock wait has just been ended.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.cut_short.is_some_and(|at| at.elapsed() < CUT_SHORT)
     }
 
     async fn signal(&self) -> Signal {
@@ -121,18 +168,38 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn look(&mut self, session: &Session) -> Result<Option<LockWait>, Error> {
+    async fn open_second(&mut self, session: &Session) -> Result<(), Error> {
         if self.second.as_ref().is_none_or(Session::is_lost) {
             self.second = Some(session.sibling(Duration::ZERO).await?);
         }
-        match &self.second {
-            Some(second) => activity::lock_wait(second, self.pid).await,
-            None => Ok(None),
-        }
+        Ok(())
     }
 
-    fn note(&mut self, wait: Option<LockWait>) {
-        let Some(wait) = wait else { return };
+    async fn look(&mut self, session: &Session, queues: Queues) -> Result<(), Error> {
+        self.open_second(session).await?;
+        let Some(second) = &self.second else {
+            return Ok(());
+        };
+        let Some(wait) = activity::lock_wait(second, self.pid).await? else {
+            return Ok(());
+        };
+        // A row may be waited for as long as it takes.
+        let is_bounded = queues == Queues::Bounded && wait.lock_type == "relation";
+        let is_too_long = if is_bounded {
+            let bounds = LockBounds::of(second, Duration::MAX).await?;
+            bounds.are_passed(second, &wait).await
+        } else {
+            Ok(false)
+        };
+        self.note(wait);
+        if is_too_long? && !self.was_cut_short() {
+            self.cut_short = Some(Instant::now());
+            self.canceller.cancel().await?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, wait: LockWait) {
         self.tell(
             wait.relation_name.clone(),
             Some(wait.lock_type.clone()),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
 use super::{Next, Runner};
-use crate::apply::batch::{Batch, Ended, Try, Unfolded};
+use crate::apply::batch::{Batch, Ended, LockBounds, Try, Unfolded};
 use crate::apply::pause::{Pause, Stopped};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
@@ -40,9 +40,8 @@ impl Runner<'_> {
             let Some(session) = self.batch.as_ref() else {
                 return Ok(Next::PlanAgain);
             };
-            let lock_wait_max = settings::lock_wait_max(&self.control).await?;
-            self.refuse_long_lock_timeout(lock_wait_max).await?;
-            let cap = lock_wait_max.max(self.run.settings.lock_timeout);
+            let bounds = LockBounds::of(&self.control, self.run.settings.lock_timeout).await?;
+            self.refuse_long_lock_timeout(bounds.beside_a_build).await?;
             self.run.events.tell(Event::BlockBegan {
                 migrations: block.migrations.len(),
                 attempt,
@@ -55,7 +54,7 @@ impl Runner<'_> {
                 session,
                 block,
                 &self.fire_before,
-                cap,
+                bounds,
                 announcement.as_ref(),
                 self.block_check(survey, is_last).as_ref(),
             )

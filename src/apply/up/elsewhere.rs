@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use super::fence;
 use super::server::greet;
-use crate::apply::batch::{Batch, Ended, Try};
+use crate::apply::batch::{Batch, Ended, LockBounds, Try};
 use crate::apply::pause::Pause;
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
@@ -24,7 +24,7 @@ use crate::history::{History, LockKey, Record, Renamed};
 use crate::migration::{Connection, Migration, Name};
 use crate::plan::{Block, Cut};
 use crate::postgres::ledger::{Kept, Ledger};
-use crate::postgres::{self, Failure, Session, lock, settings, surroundings};
+use crate::postgres::{self, Failure, Session, lock, surroundings};
 use crate::text::Variables;
 
 mod unrecorded;
@@ -256,8 +256,7 @@ impl Elsewhere {
         let variables = names
             .filter_map(|name| graph.get(name))
             .fold(Variables::default(), |all, one| all.and(&one.variables));
-        let cap = settings::lock_wait_max(control).await?;
-        let cap = cap.max(run.settings.lock_timeout);
+        let bounds = LockBounds::of(control, run.settings.lock_timeout).await?;
         let mut roles = Made::default();
         let brought = OnceLock::new();
         for attempt in 1.. {
@@ -282,7 +281,7 @@ impl Elsewhere {
                 &self.session,
                 block,
                 work.fire_before,
-                cap,
+                bounds,
                 None,
                 None,
             );
