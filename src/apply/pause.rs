@@ -161,8 +161,9 @@ impl<'a> Pause<'a> {
         let Some(wait) = &mut self.wait else { return };
         for blocker in &mut wait.blockers {
             if blocker.prepared.is_some() {
-                let age = blocker.transaction_age.as_mut();
-                age.map(|age| *age += self.looked.elapsed());
+                if let Some(age) = &mut blocker.transaction_age {
+                    *age += self.looked.elapsed();
+                }
             } else if let Ok(Some(known)) = activity::backend(session, blocker.pid).await {
                 *blocker = known;
             }
@@ -185,17 +186,14 @@ impl<'a> Pause<'a> {
         if after < self.run.settings.retry_for {
             return Ok(());
         }
-        let (what, blockers) = match &self.wait {
-            Some(wait) => {
-                let names: Vec<String> = wait.blockers.iter().map(ToString::to_string).collect();
-                let lock = super::blocker::lock(wait.relation_name.as_deref(), &wait.lock_type);
-                let what = format!("{lock}, held by {}", names.join(", and by "));
-                (what, wait.blockers.clone())
-            }
-            None => {
-                let what = format!("a try without this error: {}", self.cause);
-                (what, Vec::new())
-            }
+        let (what, blockers) = if let Some(wait) = &self.wait {
+            let names: Vec<String> = wait.blockers.iter().map(ToString::to_string).collect();
+            let lock = super::blocker::lock(wait.relation_name.as_deref(), &wait.lock_type);
+            let what = format!("{lock}, held by {}", names.join(", and by "));
+            (what, wait.blockers.clone())
+        } else {
+            let what = format!("a try without this error: {}", self.cause);
+            (what, Vec::new())
         };
         Err(Stopped::GaveUp(GaveUp {
             what,
