@@ -36,6 +36,8 @@ mod schema;
 mod selects;
 #[path = "figures/stage.rs"]
 mod stage;
+#[path = "figures/stall.rs"]
+mod stall;
 #[path = "figures/table.rs"]
 mod table;
 #[path = "figures/wake.rs"]
@@ -49,7 +51,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 9] = [
+const FIGURES: [Figure; 10] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -58,6 +60,7 @@ const FIGURES: [Figure; 9] = [
     ("dump", dump::measure),
     ("wake", wake::measure),
     ("ready", ready::measure),
+    ("stall", stall::measure),
     ("schema", schema::measure),
 ];
 

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Connection, Name};
+use crate::plan::OnConflict;
 use crate::postgres::target::Environment;
 use crate::postgres::{self, Target};
 use crate::schema::Rules;
@@ -24,13 +25,16 @@ mod batch;
 pub mod blocker;
 pub mod check;
 pub mod event;
+mod eviction;
 mod failure;
 mod feed;
+pub mod forecast;
 mod isolation;
 mod pause;
 pub mod rehearse;
 mod role;
 pub mod script;
+mod stalled;
 pub mod standalone;
 pub mod survey;
 pub mod tail;
@@ -70,6 +74,12 @@ pub struct Settings {
     /// Isolation level of transactions with migrations in them; `None`: the
     /// database's own.
     pub isolation: Option<Isolation>,
+    /// How long a session may be idle that holds a lock which this run waits
+    /// for, before its runner counts as stopped or cut off.
+    pub stalled_after: Duration,
+    /// What to do when the batch needs a lock that a concurrent migration
+    /// holds.
+    pub on_conflict: OnConflict,
     /// Refuse what is told otherwise.
     pub strict: bool,
     /// Run concurrent migrations inside the batch's transaction where nobody is
@@ -304,6 +314,15 @@ pub enum ApplyError {
         /// Migrations of this run that are committed all the same.
         committed: Vec<Name>,
     },
+    /// The batch needs a lock that a concurrent migration holds, and is not to
+    /// wait for it, or may not cancel it.
+    #[error("{}", .diagnostic.message)]
+    Conflict {
+        /// Which, where, and what to do.
+        diagnostic: Box<Diagnostic>,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
     /// A wait reached its bound.
     #[error("gave up after {} while waiting for {what}; `{option}` sets how long", human(.after))]
     TimedOut {
@@ -370,6 +389,7 @@ impl ApplyError {
     fn standing(mut self, names: &[Name]) -> Self {
         if let Self::Migration { committed, .. }
         | Self::Mismatch { committed, .. }
+        | Self::Conflict { committed, .. }
         | Self::TimedOut { committed, .. }
         | Self::Blocked { committed, .. }
         | Self::CommitUnknown { committed, .. }

@@ -24,7 +24,9 @@ mod error;
 mod explain;
 mod global;
 mod init;
+mod lint;
 mod log;
+mod on_conflict;
 mod on_mismatch;
 mod outcome;
 mod panic;
@@ -93,6 +95,7 @@ enum Command {
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
     Verify(verify::VerifyArgs),
+    Lint(lint::LintArgs),
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
@@ -166,6 +169,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
+            Command::Lint(args) => lint::run(args, &context, report),
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,

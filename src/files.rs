@@ -22,9 +22,12 @@ pub mod expected;
 pub mod foreign;
 mod header;
 mod outline;
+pub mod rewrite;
+mod texts;
 mod way_down;
 
 pub use outline::{Depth, outline};
+pub use texts::texts;
 
 /// A folder or file that cannot be read.
 #[derive(Debug, thiserror::Error)]

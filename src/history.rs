@@ -125,6 +125,13 @@ impl LockKey {
         Self::of(&["migration", project, name.as_str()])
     }
 
+    /// The batch that has cancelled a concurrent migration and needs its locks:
+    /// nobody runs it while this one is held.
+    #[must_use]
+    pub fn preemption(project: &str, name: &Name) -> Self {
+        Self::of(&["preemption", project, name.as_str()])
+    }
+
     /// A deployment's runner.
     #[must_use]
     pub fn deployment(project: &str, id: i64) -> Self {

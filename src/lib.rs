@@ -29,7 +29,11 @@ pub mod adopt;
 
 pub mod plan;
 
+pub mod forecast;
+
 pub mod procedure;
+
+pub mod lint;
 
 pub mod verify;
 

@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::directive::Waiver;
 use crate::schema::Diff;
-use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, RelationName};
-use crate::text::{Source, Span, Variables};
+use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, Locks, RelationName};
+use crate::text::{Source, Span, Spanned, Variables};
 
 mod stamp;
 
-pub use stamp::Slug;
+pub use stamp::{Slug, stamp_of};
 
 /// Name of a migration's file, without its folder; names order migrations, by
 /// bytes.
@@ -139,6 +140,8 @@ pub struct Migration {
     pub ends: Vec<Named>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
+    /// The lint rules that it waives, as written.
+    pub waivers: Vec<Spanned<Waiver>>,
     /// The connection that it runs on, if not that of the database at hand.
     pub connection: Option<Connection>,
     /// The environment variables that it takes, those that are set.
@@ -182,6 +185,9 @@ pub struct Outline {
     /// statements, as [`fold`](crate::statement::fold) gives them; of concurrent
     /// migrations.
     pub folds: bool,
+    /// The strong locks that its statements take on what they name, as far as
+    /// their texts tell; of batch migrations.
+    pub strong_locks: Locks,
     /// What the statements name; `None` if it was not asked for or a statement
     /// could not be parsed.
     pub relations: Option<Relations>,

@@ -16,12 +16,16 @@ use crate::statement::Kind as StatementKind;
 mod batch;
 mod brought;
 mod check;
+mod conflict;
 mod enum_value;
 mod fact;
 mod fold;
+pub mod strong_locks;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
+pub use conflict::{Course, Holder, NotOurs, OnConflict, course};
 pub use fact::{Fact, Place};
+pub use strong_locks::{StrongLock, StrongLocks, Use};
 
 /// Where a block had to end before its time, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,6 +187,9 @@ pub struct Plan {
     pub expanded: BTreeMap<Name, Vec<String>>,
     /// The database, if it does not exist yet.
     pub absent: Option<Absent>,
+    /// Transactions that lock several busy tables, as far as is known; filled
+    /// in by whoever can see the tables.
+    pub strong_locks: Vec<StrongLocks>,
 }
 
 /// A database that does not exist yet.
@@ -261,6 +268,7 @@ impl Plan {
             needs: view.needs(),
             absent: view.absent(options.absent.as_deref()),
             expanded: BTreeMap::new(),
+            strong_locks: Vec::new(),
         })
     }
 

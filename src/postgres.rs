@@ -20,25 +20,30 @@ pub mod detach;
 pub mod error;
 pub mod index;
 pub mod introspect;
+mod keepalive;
 pub mod ledger;
 pub mod listen;
 pub mod lock;
 pub mod object;
-
 pub mod partition;
 pub mod partition_tree;
+pub mod pooler;
 pub mod progress;
 pub mod proxy;
+pub mod relations;
 pub mod role;
 pub mod rows;
 pub mod scratch;
 pub mod settings;
+pub mod stall;
 pub mod surroundings;
 pub mod target;
 pub mod throwaway;
 pub mod timeouts;
 pub mod tls;
+pub mod traffic;
 pub mod transaction;
+pub mod usage;
 pub mod waits;
 
 pub use error::{Error, Failure, ServerError};
@@ -97,8 +102,12 @@ pub struct Session {
     farewell: Arc<OnceLock<String>>,
     canceller: connect::Canceller,
     target: Target,
+    /// The server that answered: `` `db1` (10.0.0.3), port 5432 ``.
+    host: String,
     backend: Backend,
     server_version: u32,
+    /// What an earlier session has left behind: see [`pooler`].
+    inherited: Option<String>,
     secrets: Secrets,
 }
 
@@ -167,18 +176,29 @@ impl Session {
             farewell,
             canceller: connected.canceller,
             target: target.clone(),
+            host: connected.host,
             backend: Backend {
                 pid: 0,
                 start: String::new(),
             },
             server_version: 0,
+            inherited: None,
             secrets,
         };
-        let rows = session.query(include_str!("postgres/hello.sql")).await?;
+        let hello = session.query(include_str!("postgres/hello.sql"));
+        let Ok(rows) = tokio::time::timeout(connect::ANSWER_MAX, hello).await else {
+            return Err(connect::no_answer(target, &session.host).into());
+        };
+        let rows = rows?;
         let row = rows.first().ok_or_else(|| Error::protocol("no greeting"))?;
         session.backend.pid = column(row, 0)?;
         session.backend.start = column(row, 1)?;
         session.server_version = column(row, 2)?;
+        session.inherited = row
+            .get(3)
+            .cloned()
+            .flatten()
+            .filter(|left| !left.is_empty());
         Ok(session)
     }
 
@@ -206,6 +226,13 @@ impl Session {
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The server that answered, of all that the target names: `` `db1`
+    /// (10.0.0.3), port 5432 ``.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether the connection has ended.

@@ -19,6 +19,8 @@ pub mod torture;
 pub enum Step {
     /// Every file is valid.
     Files,
+    /// No rule of `segue lint` objects.
+    Lint,
     /// All migrations at once make a fresh database.
     Fresh,
     /// A second run finds nothing to do and changes nothing.
@@ -35,8 +37,9 @@ pub enum Step {
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Files,
+        Self::Lint,
         Self::Fresh,
         Self::Again,
         Self::Expected,
@@ -50,6 +53,7 @@ impl Step {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Files => "files",
+            Self::Lint => "lint",
             Self::Fresh => "fresh",
             Self::Again => "again",
             Self::Expected => "expected",

@@ -12,12 +12,14 @@
 
 use crate::text::{Position, Span};
 
+mod body;
 mod brings;
 mod class;
 mod digest;
 mod fingerprint;
 mod fold;
-mod lexer;
+pub(crate) mod lexer;
+mod lock;
 mod nesting;
 mod on_only;
 mod parse;
@@ -26,13 +28,18 @@ mod split_error;
 mod splitter;
 mod strings;
 
+pub use body::body_ends_transaction;
 pub use brings::Brings;
 pub use class::{Class, TransactionControl};
 pub use digest::{Digest, Kind, ReindexTarget, RelationName};
 pub use fingerprint::Fingerprint;
 pub use fold::{Folded, fold};
+pub use lock::{LockMode, Locks, Stops};
 pub use on_only::OnOnly;
-pub use parse::{SessionUse, digest, digests, gid, reads_enum_value, same_index, session_use};
+pub use parse::{
+    SessionUse, digest, digests, gid, locks, reads_enum_value, same_index, session_use,
+};
+pub(crate) use parse::{locks_of, names, with_trees};
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

@@ -3,10 +3,13 @@
 //! In `directives/NAME.md`, each `sql` block below "Accepted" parses without a
 //! diagnostic, and each one below "Rejected" is followed by a `text` block with
 //! exactly what segue says of it. `UPDATE_EXPECTED=1` writes those blocks.
-//! README, the example and the links are in files of their own.
+//! The pages of lint rules, README, the example and the links are in files of
+//! their own.
 
 #[path = "manual/links.rs"]
 mod links;
+#[path = "manual/rules.rs"]
+mod rules;
 #[path = "manual/story.rs"]
 mod story;
 #[path = "support/support.rs"]

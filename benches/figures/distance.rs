@@ -64,7 +64,9 @@ fn connect(client: TcpStream, socket: &Path, delay: Duration) {
 }
 
 /// Passes on what `from` says, `delay` later. One thread reads and another
-/// writes, so that what follows at once arrives at once.
+/// writes, so that what follows at once arrives at once: all that is due goes
+/// out together, since a sleep and a write for each small packet would make
+/// whoever sends many of them pay for the proxy and not for the distance.
 fn carry<R: Read + Send + 'static, W: Write + Send + 'static>(
     mut from: R,
     mut to: W,
@@ -82,11 +84,18 @@ fn carry<R: Read + Send + 'static, W: Write + Send + 'static>(
         }
     });
     thread::spawn(move || {
-        for (due, bytes) in receiver {
+        let mut next = receiver.recv().ok();
+        while let Some((due, mut bytes)) = next {
             thread::sleep(due.saturating_duration_since(Instant::now()));
+            next = receiver.try_recv().ok();
+            while let Some((_, more)) = next.take_if(|(due, _)| *due <= Instant::now()) {
+                bytes.extend(more);
+                next = receiver.try_recv().ok();
+            }
             if to.write_all(&bytes).is_err() {
                 return;
             }
+            next = next.or_else(|| receiver.recv().ok());
         }
         end(&to);
     });

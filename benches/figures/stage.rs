@@ -101,6 +101,13 @@ impl Database<'_> {
         command
     }
 
+    /// `pgbench`; the database's URL goes last.
+    pub fn pgbench(&self) -> Command {
+        let mut command = Command::new(self.stage.bin.join("pgbench"));
+        command.stdin(Stdio::null());
+        command
+    }
+
     /// Connection URL.
     pub fn url(&self) -> &str {
         &self.url

@@ -4,13 +4,14 @@
 use std::time::{Duration, Instant};
 
 use super::check::Expectation;
+use super::eviction::{Evicted, Eviction};
 use super::up::server;
 use super::{ApplyError, Event, Run, standalone};
 use crate::history::{LockKey, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::plan::ExpectedSchema;
+use crate::postgres::Session;
 use crate::postgres::ledger::{Applied, Ledger};
-use crate::postgres::{Error, Failure, Session, activity, lock};
 
 /// What giving a migration up came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub async fn abandon(
     let Some(abandoned) = subject(&session, &ledger, migration, name).await? else {
         return Ok(Abandoned::Already);
     };
+    server::beside(run, &session).await?.close().await;
     let key = LockKey::migration(&run.project, name);
     take_lock(run, &session, key, name, began).await?;
     // It may have come to its end while the lock was waited for.
@@ -140,7 +142,8 @@ async fn subject(
     }))
 }
 
-/// Takes the migration's lock, and cancels whoever has it.
+/// Takes the migration's lock, and cancels whoever has it; without the right to
+/// cancel, it is only waited for.
 async fn take_lock(
     run: &Run,
     session: &Session,
@@ -148,55 +151,17 @@ async fn take_lock(
     name: &Name,
     began: Instant,
 ) -> Result<(), ApplyError> {
-    const POLL: Duration = Duration::from_millis(200);
-    // A runner may go on with its next statement, or be between two of them.
-    const CANCEL_AGAIN: Duration = Duration::from_secs(3);
-    let mut cancelled: Option<Instant> = None;
-    let mut told = None;
-    while !lock::try_lock(session, key).await? {
-        if let Some(holder) = activity::holder(session, key).await? {
-            let pid = holder.pid;
-            if told != Some(pid) {
-                told = Some(pid);
-                run.events.tell(Event::RunsElsewhere {
-                    name: name.clone(),
-                    holder: holder.clone(),
-                });
-            }
-            let cleans_up = holder
-                .query
-                .as_deref()
-                .is_some_and(|query| query.contains(standalone::CLEAN_UP_MARK));
-            if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
-                cancelled = Some(Instant::now());
-                cancel(session, pid).await?;
-            }
-        }
-        if began.elapsed() >= run.settings.concurrent_wait {
-            return Err(ApplyError::TimedOut {
-                what: format!("the session that runs `{name}` to end"),
-                after: began.elapsed(),
-                option: "--concurrent-wait",
-                committed: Vec::new(),
-            });
-        }
-        tokio::select! {
-            () = tokio::time::sleep(POLL * fastrand::u32(75..=125) / 100) => {}
-            signal = run.interrupt.first() => {
-                return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
-            }
-        }
+    let eviction = Eviction {
+        run,
+        key,
+        name,
+        began,
+        told: None,
+        clean_up_within: Duration::MAX,
+    };
+    if let Evicted::NoRight { pid } = eviction.of(session).await? {
+        tracing::warn!(pid, "no right to cancel the session; it is waited for");
+        eviction.wait(session).await?;
     }
     Ok(())
-}
-
-/// Cancels what a backend runs; without the right to, it is only waited for.
-async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
-    match activity::cancel(session, pid).await {
-        Err(error) if error.failure() == Failure::InsufficientPrivilege => {
-            tracing::warn!(pid, "no right to cancel the session; it is waited for");
-            Ok(())
-        }
-        result => result,
-    }
 }

@@ -1,7 +1,7 @@
 //! `segue adopt`: another tool's ledger is read beside the folder, and
 //! recorded in segue's.
 
-use super::up::{poll, server};
+use super::up::{Signs, poll, server};
 use super::{ApplyError, Run, survey};
 use crate::adopt::{Adoption, Comparison, Source, Standing};
 use crate::diagnostic::Severity;
@@ -64,9 +64,17 @@ pub async fn adopt(
     let mut ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
     if mode == Mode::Write {
         // Whoever applies something meanwhile would apply what is recorded.
-        let control = session.sibling(run.connect_wait).await?;
+        let control = server::beside(run, &session).await?;
         let key = LockKey::batch(&run.project);
-        poll(run, &control, &session, key, "the batch lock").await?;
+        poll(
+            run,
+            &control,
+            &session,
+            key,
+            "the batch lock",
+            Signs::Expected,
+        )
+        .await?;
         control.close().await;
         ledger = Ledger::find(&session, &run.project, run.owner.as_deref()).await?;
     }

@@ -18,6 +18,7 @@ use crate::migration::{Migration, Name};
 use crate::plan::{Block, Cut, LedgerOf};
 use crate::postgres::activity::LockWait;
 use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
+use crate::postgres::stall::CopyWatch;
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
 use crate::statement::{Class, CopyDirection, OwnedPiece, TransactionControl};
 use crate::text::Variables;
@@ -121,6 +122,8 @@ pub(super) struct Try<'a> {
     /// The last lock that was waited for.
     wait: Option<LockWait>,
     ran: Vec<Ran>,
+    /// Lets the server end a COPY that gets nowhere.
+    copies: Option<CopyWatch>,
     /// The migration whose statements are being sent.
     sending: usize,
     /// Migrations before which deferred triggers fire.
@@ -164,6 +167,7 @@ impl<'a> Try<'a> {
             ran: vec![Ran::default(); migrations.len()],
             migrations,
             brings: block.brings,
+            copies: None,
             sending: 0,
             wait: None,
             fire_before,
@@ -328,6 +332,9 @@ impl<'a> Try<'a> {
         if placed.copy_to_stdout {
             self.drain(pipeline).await?;
             let session = self.session;
+            if self.copies.is_none() {
+                self.copies = CopyWatch::of(session).await;
+            }
             let result = self.guard(session.copy_out(&text)).await?;
             return self.land(Flight::Statement { migration, placed }, result);
         }
@@ -365,6 +372,9 @@ impl<'a> Try<'a> {
         feed: &mut Feeding,
     ) -> Result<(), Ended> {
         let session = self.session;
+        if self.copies.is_none() {
+            self.copies = CopyWatch::of(session).await;
+        }
         let text = Arc::clone(&placed.text);
         let flight = Flight::Statement { migration, placed };
         let mut copy = match self.guard(session.copy_in(&text)).await? {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::check::{Mismatch, Stage};
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Kind, Name};
-use crate::plan::{Cut, Plan};
+use crate::plan::{Cut, OnConflict, Plan};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
@@ -71,6 +71,38 @@ pub enum Event {
         lock: Option<String>,
         /// Who holds it.
         blockers: Vec<Blocker>,
+    },
+    /// A session was ended that held a lock which this run needs, and has done
+    /// nothing for long: its runner is stopped or cut off.
+    StalledEnded {
+        /// The session.
+        holder: Blocker,
+        /// For how long it had been idle.
+        idle: Duration,
+    },
+    /// The block was rolled back: it needs a lock that a concurrent migration
+    /// holds.
+    Conflict {
+        /// The concurrent migration.
+        name: Name,
+        /// Whose it is.
+        project: String,
+        /// On what the lock is, for people.
+        relation: Option<String>,
+        /// The migration of the batch that needs it.
+        needed_by: Option<Name>,
+        /// Who runs it.
+        holder: Blocker,
+        /// What is done about it; not [`OnConflict::Fail`], which is an error.
+        action: OnConflict,
+    },
+    /// A concurrent migration of this run was cancelled by another run, whose
+    /// batch needs its locks; it runs again after that.
+    Preempted {
+        /// Which.
+        name: Name,
+        /// That run; `None` when it has just ended.
+        by: Option<Blocker>,
     },
     /// The block was rolled back and will be tried again.
     BlockRetried {
@@ -333,6 +365,9 @@ impl Event {
             Self::WaitingForBatch { .. }
             | Self::RoleMade { .. }
             | Self::WaitingForLock { .. }
+            | Self::StalledEnded { .. }
+            | Self::Conflict { .. }
+            | Self::Preempted { .. }
             | Self::BlockRetried { .. }
             | Self::StatementRetried { .. }
             | Self::BlockCut { .. }

@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ApplyError, Event, Run, Signal};
+use super::stalled::SIGN_OF_LIFE;
+use super::{ApplyError, Event, Run, Signal, standalone};
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::{Error, Session, autovacuum};
@@ -24,8 +25,23 @@ pub(super) enum Stopped {
     GaveUp(GaveUp),
     /// The user asked to end.
     Interrupted(Signal),
+    /// Another run, in the session with this pid, has claimed the locks of the
+    /// migration at hand.
+    Preempted(i32),
     /// The session that looks failed; another one may go on.
     Postgres(Error),
+}
+
+/// What is done at times during a pause.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Meanwhile<'s> {
+    /// Nothing.
+    Nothing,
+    /// This session, which holds a lock that others wait for, shows that we
+    /// live.
+    ShowLife(&'s Session),
+    /// It is looked whether another run has claimed the locks of this migration.
+    MakeWay(&'s Name),
 }
 
 /// A wait for a lock, or for a try without an error, that reached its bound.
@@ -57,6 +73,8 @@ pub(super) struct Pause<'a> {
     look: Duration,
     /// When those in the way were looked at as a whole.
     looked: Instant,
+    /// When the session that holds the lock was last heard of.
+    shown: Instant,
     has_asked_autovacuum: bool,
 }
 
@@ -78,6 +96,7 @@ impl<'a> Pause<'a> {
             first: Some(first),
             look: LOOK,
             looked: Instant::now(),
+            shown: Instant::now(),
             has_asked_autovacuum: false,
         }
     }
@@ -111,7 +130,11 @@ impl<'a> Pause<'a> {
 
     /// Waits until another try is due; looks by `session`, in autocommit. After
     /// [`Stopped::Postgres`] it may be called again, with another session.
-    pub(super) async fn over(&mut self, session: &Session) -> Result<(), Stopped> {
+    pub(super) async fn over(
+        &mut self,
+        session: &Session,
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<(), Stopped> {
         loop {
             let asked = self.ask_autovacuum(session).await;
             if asked.map_err(Stopped::Postgres)? {
@@ -123,7 +146,7 @@ impl<'a> Pause<'a> {
             self.check_patience()?;
             let look = self.look * fastrand::u32(75..=125) / 100;
             let pause = self.first.take().unwrap_or(look);
-            self.sleep(pause).await?;
+            self.sleep(pause, session, meanwhile).await?;
             let Some(wait) = &mut self.wait else {
                 return Ok(());
             };
@@ -202,17 +225,46 @@ impl<'a> Pause<'a> {
         }))
     }
 
-    async fn sleep(&self, pause: Duration) -> Result<(), Stopped> {
-        let signal = async {
-            if self.heeds_signals {
-                self.run.interrupt.first().await
-            } else {
-                std::future::pending().await
+    async fn sleep(
+        &mut self,
+        pause: Duration,
+        session: &Session,
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<(), Stopped> {
+        let until = Instant::now() + pause;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let signal = async {
+                if self.heeds_signals {
+                    self.run.interrupt.first().await
+                } else {
+                    std::future::pending().await
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(left.min(SIGN_OF_LIFE)) => {}
+                signal = signal => return Err(Stopped::Interrupted(signal)),
             }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            signal = signal => Err(Stopped::Interrupted(signal)),
+            match meanwhile {
+                Meanwhile::Nothing => {}
+                Meanwhile::ShowLife(worker) => {
+                    if self.shown.elapsed() >= SIGN_OF_LIFE / 2 {
+                        self.shown = Instant::now();
+                        // That it is lost, its next statement tells.
+                        let _ = worker.execute("SELECT 1").await;
+                    }
+                }
+                Meanwhile::MakeWay(name) => {
+                    // What cannot be looked at is not pre-empted.
+                    let claimed = standalone::preempted_by(self.run, session, name).await;
+                    if let Ok(Some(pid)) = claimed {
+                        return Err(Stopped::Preempted(pid));
+                    }
+                }
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
         }
     }
 }
@@ -224,6 +276,11 @@ impl Stopped {
         match self {
             Self::GaveUp(gave_up) => ApplyError::Blocked { gave_up, committed },
             Self::Interrupted(signal) => ApplyError::Interrupted { signal, committed },
+            // Only a concurrent migration is pre-empted, which is no block.
+            Self::Preempted(pid) => ApplyError::Refused {
+                reason: format!("pre-empted by another run, pid {pid}"),
+                help: "run `segue up` again when that one is ready".to_owned(),
+            },
             Self::Postgres(error) => error.into(),
         }
     }

@@ -13,7 +13,7 @@ use crate::postgres::{self, Session, introspect, role};
 use crate::rehearsal::{Finding, Rehearsal, Split, Step, judge};
 use crate::schema::{Diff, Rules, Snapshot};
 
-mod grounds;
+pub(in crate::apply) mod grounds;
 mod replay;
 pub mod torture;
 

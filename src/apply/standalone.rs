@@ -19,6 +19,7 @@ use crate::files;
 use crate::history::LockKey;
 use crate::migration::{Item, Kind, Migration, Name};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
+use crate::postgres::stall::CopyWatch;
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
 use crate::statement::{Class, CopyDirection, Digest, Statement};
@@ -34,9 +35,10 @@ mod reader;
 mod resume;
 mod watch;
 
-pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name};
+pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name, settle_half_way};
 use reader::Reader;
 use watch::Watch;
+pub(super) use watch::preempted_by;
 
 /// What running one migration came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,11 @@ pub enum StandaloneError {
     /// A statement that would have to queue was not due again in time.
     #[error(transparent)]
     Blocked(GaveUp),
+    /// Another run, in the session with this pid, needs the migration's locks
+    /// for its batch: nothing is run until it has them no more. What a
+    /// cancelled statement left has been removed, as far as that could be done.
+    #[error("pre-empted by another run, pid {0}")]
+    Preempted(i32),
     /// A statement freed the migration's lock, and another session took it.
     #[error(
         "the lock of the migration was freed by one of its statements and taken by another run"
@@ -128,7 +135,21 @@ impl StandaloneError {
                 reason: self.to_string(),
                 help: "remove `DISCARD ALL` or `pg_advisory_unlock_all()` from the file".to_owned(),
             },
+            // Only for a concurrent migration, which `tail` waits for.
+            Self::Preempted(_) => ApplyError::Refused {
+                reason: self.to_string(),
+                help: "run segue again".to_owned(),
+            },
             Self::Postgres(error) => ApplyError::Postgres(error),
+        }
+    }
+
+    /// Whether somebody has cancelled what was run.
+    fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Cancelled(_) => true,
+            Self::Postgres(error) => error.failure() == Failure::Cancelled,
+            _ => false,
         }
     }
 }
@@ -185,6 +206,11 @@ pub(super) async fn run(
             Err(StandaloneError::Failed(diagnostic))
                 if roles.make(run, &diagnostic, &migration.variables).await? => {}
             Err(error) => {
+                if error.is_cancelled()
+                    && let Some(pid) = standalone.watch.preempted_by(standalone.session).await
+                {
+                    return Err(StandaloneError::Preempted(pid));
+                }
                 standalone.note_failure(&error).await;
                 return Err(error);
             }
@@ -221,6 +247,8 @@ struct Standalone<'a> {
     /// migration's own and perhaps the batch's.
     locks: Vec<LockKey>,
     watch: Watch<'a>,
+    /// Lets the server end a COPY that gets nowhere.
+    copies: Option<CopyWatch>,
     /// How long a statement may queue in front of traffic.
     lock_timeout: Duration,
     /// Whether the file has chosen its own `lock_timeout`.
@@ -270,6 +298,7 @@ impl<'a> Standalone<'a> {
             deployment,
             locks: vec![LockKey::migration(ledger.project(), &migration.name)],
             watch,
+            copies: None,
             lock_timeout: run.settings.lock_timeout,
             owns_lock_timeout: false,
             file_encoding: None,

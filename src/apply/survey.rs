@@ -12,10 +12,10 @@ use crate::files::{self, Depth};
 use crate::graph::Graph;
 use crate::history::{History, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
-use crate::plan::{ExpectedSchema, Options, Plan};
+use crate::plan::{self, ExpectedSchema, Options, Plan, StrongLocks};
 use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::partition_tree;
+use crate::postgres::{partition_tree, usage};
 use crate::statement::{Kind as SqlKind, RelationName};
 
 /// What is, and what is to be done.
@@ -64,8 +64,9 @@ pub async fn survey(
         super::adopt::refuse_another_ledger(session, migrations).await?;
     }
     history.follow(ledger.project(), &*migrations);
-    let mut survey = plan(history, ledger.project(), migrations, options, expectation)?;
+    let mut survey = planned(history, ledger.project(), migrations, options, expectation)?;
     survey.plan.expanded = expanded(session, &survey.graph, &survey.history).await?;
+    survey.plan.strong_locks = strong_locks(session, &survey).await?;
     Ok(survey)
 }
 
@@ -80,10 +81,10 @@ pub fn absent(
     migrations: &mut [Migration],
     options: &Options,
 ) -> Result<Survey, ApplyError> {
-    plan(history, project, migrations, options, None)
+    planned(history, project, migrations, options, None)
 }
 
-fn plan(
+fn planned(
     history: History,
     project: &str,
     migrations: &mut [Migration],
@@ -117,6 +118,18 @@ fn plan(
         plan,
         fingerprint,
     })
+}
+
+/// Transactions of the batch that lock several busy tables.
+async fn strong_locks(session: &Session, survey: &Survey) -> Result<Vec<StrongLocks>, ApplyError> {
+    let (batch, graph) = (&survey.plan.batch, &survey.graph);
+    // A fresh database has nothing that could be busy.
+    if !survey.history.has_user_relations {
+        return Ok(Vec::new());
+    }
+    let candidates = plan::strong_locks::candidates(batch, graph);
+    let uses = usage::of(session, &candidates).await?;
+    Ok(plan::strong_locks::of(batch, graph, &uses))
 }
 
 /// Tables that pending migrations index concurrently and that are partitioned

@@ -17,25 +17,26 @@ use futures_util::stream::FuturesUnordered;
 use super::{ApplyError, Event, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::Graph;
-use crate::history::LockKey;
 use crate::migration::Name;
 use crate::plan::TailStep;
+use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{Session, activity};
 
 mod control;
 mod detach;
+mod elsewhere;
 mod pace;
 mod schedule;
 mod step;
 mod watch;
 
 pub use detach::AGAIN_WITHIN;
+pub(super) use elsewhere::{wait_for, wait_out};
 
-use control::{Control, jittered};
+use control::Control;
 use schedule::Schedule;
 use step::End;
-use watch::{Watch, Whose};
+use watch::Watch;
 
 /// How a tail ended. Each member is in one of the lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -243,6 +244,7 @@ impl<'a> Progress<'a, '_> {
             End::Failed(diagnostic) => self.fail(name, diagnostic),
             End::Free => self.schedule.is_free(&name),
             End::RunsElsewhere => self.wait(name),
+            End::Preempted(by) => self.preempted(name, by),
             End::Lost { reason, after } => {
                 tail.run.events.tell(Event::ConnectionLost {
                     reason: reason.clone(),
@@ -275,6 +277,16 @@ impl<'a> Progress<'a, '_> {
                 }
             }
         }
+    }
+
+    fn preempted(&mut self, name: Name, pid: i32) {
+        let tail = self.tail;
+        self.schedule.runs_elsewhere(&name);
+        self.work.push(Box::pin(async move {
+            tail.tell_preempted(&name, pid).await;
+            let end = tail.wait(&name).await;
+            (name, end)
+        }));
     }
 
     fn wait(&mut self, name: Name) {
@@ -321,55 +333,4 @@ fn lost(name: &Name, reason: &str, bound: Duration) -> Diagnostic {
     .note(reason)
     .note(format!("tried for {}", super::human(&bound)))
     .help("see the server's log for the reason, then run `segue settle`")
-}
-
-/// Waits until nobody works any more on `name`, which `needed_by` needs before
-/// it can run; tells who does and how far it is.
-///
-/// # Errors
-/// [`ApplyError::TimedOut`] after `--concurrent-wait` in all,
-/// [`ApplyError::Interrupted`] on a signal, [`ApplyError::Postgres`] if
-/// `control` fails.
-pub(super) async fn wait_for(
-    run: &Run,
-    ledger: &Ledger,
-    control: &Session,
-    name: &Name,
-    needed_by: &Name,
-) -> Result<(), ApplyError> {
-    let key = LockKey::migration(&run.project, name);
-    let watch = Watch::new(run, ledger);
-    let began = Instant::now();
-    let mut looked = None;
-    while let Some(holder) = activity::holder(control, key).await? {
-        let pid = holder.pid;
-        if watch.begin(name, pid, Whose::Elsewhere) {
-            run.events.tell(Event::RunsElsewhere {
-                name: name.clone(),
-                holder,
-            });
-        }
-        if looked.is_none_or(|looked: Instant| looked.elapsed() >= watch.pause()) {
-            looked = Some(Instant::now());
-            watch.look(control).await?;
-        }
-        let after = began.elapsed();
-        if after >= run.settings.concurrent_wait {
-            return Err(ApplyError::TimedOut {
-                what: format!(
-                    "`{name}`, which runs in pid {pid} and which `{needed_by}` needs done"
-                ),
-                after,
-                option: "--concurrent-wait",
-                committed: Vec::new(),
-            });
-        }
-        tokio::select! {
-            () = tokio::time::sleep(jittered(Duration::from_millis(500))) => {}
-            signal = run.interrupt.first() => {
-                return Err(ApplyError::Interrupted { signal, committed: Vec::new() });
-            }
-        }
-    }
-    Ok(())
 }

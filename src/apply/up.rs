@@ -1,5 +1,6 @@
 //! The whole run of `segue up` and `segue settle`: plan, batch, ready, tail.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::batch::Announcement;
@@ -16,17 +17,19 @@ mod away;
 mod block;
 pub mod bootstrap;
 mod brought;
+mod conflict;
 mod elsewhere;
 mod failed;
 mod fence;
+mod loss;
 mod outside;
 mod renamed;
 pub(super) mod server;
 mod verify;
 
-pub(super) use fence::poll;
+pub(super) use fence::{Signs, poll};
 use server::Heeds;
-pub use server::{greet, reach};
+pub use server::{beside, greet, reach};
 use verify::Known;
 pub(super) use verify::told;
 
@@ -41,6 +44,10 @@ struct Runner<'a> {
     /// Holds the batch's lock and runs the blocks; absent while the lock is not
     /// needed.
     batch: Option<Session>,
+    /// Open for the batch, without its lock: what [`Runner::prove`] looked at.
+    spare: Option<Session>,
+    /// Whether sessions are known to have server processes of their own.
+    is_proved: bool,
     options: Options,
     /// Migrations before which deferred triggers have to fire.
     fire_before: Vec<Name>,
@@ -59,6 +66,9 @@ struct Runner<'a> {
     holds_deployment: bool,
     /// Whether that deployment has been made ready.
     is_announced: bool,
+    /// Concurrent migrations that this run has cancelled, whose locks its
+    /// batch needs. The control session claims them.
+    preempted: BTreeSet<Name>,
     /// Connections lost in the batch so far.
     losses: usize,
     began: Instant,
@@ -149,6 +159,7 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
         return Ok(Outcome::Settled);
     }
     if !open.is_empty() {
+        runner.prove().await?;
         // An older segue may have made it.
         runner.ledger_ready().await?;
     }
@@ -173,6 +184,8 @@ impl<'a> Runner<'a> {
             ledger,
             control,
             batch: None,
+            spare: None,
+            is_proved: false,
             options: Options {
                 strict: run.settings.strict,
                 no_fold: !run.settings.fold,
@@ -187,6 +200,7 @@ impl<'a> Runner<'a> {
             bootstrapped: made.names,
             holds_deployment: false,
             is_announced: false,
+            preempted: BTreeSet::new(),
             losses: 0,
             began,
             expectation,
@@ -216,6 +230,7 @@ impl<'a> Runner<'a> {
 
     async fn up(&mut self) -> Result<Outcome, ApplyError> {
         if !self.bootstrapped.is_empty() {
+            self.prove().await?;
             self.ledger_ready().await?;
             self.fence().await?;
             self.fetch_rows().await?;
@@ -232,6 +247,9 @@ impl<'a> Runner<'a> {
             && survey.plan.is_empty()
         {
             return Ok(Outcome::Settled);
+        }
+        if !is_ready(&survey.plan) || !survey.plan.tail.is_empty() {
+            self.prove().await?;
         }
         while !is_ready(&survey.plan) {
             // Tables that are there already would be in the dump's way.
@@ -272,6 +290,7 @@ impl<'a> Runner<'a> {
             (Some(_), _) if !self.is_announced => self.announce(&survey).await?,
             _ => {}
         }
+        self.release_preempted().await?;
         if self.run.settings.until == Until::Ready && !survey.plan.tail.is_empty() {
             return Ok(Outcome::Ready);
         }
@@ -336,6 +355,7 @@ impl<'a> Runner<'a> {
                     ..
                 } => {
                     self.unfence().await;
+                    self.release_preempted().await?;
                     let waiting = tail::wait_for(
                         self.run,
                         &self.ledger,
@@ -543,8 +563,7 @@ impl<'a> Runner<'a> {
     async fn control_again(&mut self) -> Result<(), ApplyError> {
         if self.control.is_lost() {
             let patience = self.run.settings.retry_for;
-            self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-            self.holds_deployment = false;
+            return self.control_anew(patience, Heeds::Signals).await;
         }
         self.hold_deployment().await
     }

@@ -9,6 +9,10 @@ use super::config;
 use super::duration::HumanDuration;
 use crate::apply::{Answers, Settings, Until};
 
+/// Far longer than a runner that lives is silent, with a lock that others may
+/// need.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+
 /// Bounds of a run; `[up]` in segue.toml sets other defaults.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Bounds {
@@ -58,6 +62,8 @@ impl Bounds {
             concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
             commit_wait: bound(None, config.commit_wait, minutes(10)),
             isolation: config.isolation.map(|level| level.0),
+            stalled_after: STALLED_AFTER,
+            on_conflict: config.on_conflict.map(Into::into).unwrap_or_default(),
             strict: strict || config.strict.unwrap_or(false),
             fold: config.fold.unwrap_or(true),
             answers: Answers::default(),

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
+use super::lint::Judged;
 use super::outcome::Outcome;
 use super::report::check::Checked;
 use super::report::{self, Line, Report, check_ci, check_json, check_text, phrase};
@@ -33,6 +34,8 @@ use torture::TortureArgs;
 /// version that the project is for:
 ///
 /// - every file is valid;
+/// - nothing in them may stop or break a running application, as `segue lint` sees it: its errors
+///   count; `[lint]` of segue.toml says since which migration, and which rules are off;
 /// - all migrations together make a fresh database, and a second run does nothing;
 /// - its schema is the expected one;
 /// - the diff that each concurrent migration stores is what it really does;
@@ -69,6 +72,10 @@ pub struct CheckArgs {
     /// to be there: nothing is made on that server but databases.
     #[arg(long, value_name = "URL")]
     pub on: Option<String>,
+
+    /// Leave out the rules of `segue lint`
+    #[arg(long)]
+    pub no_lint: bool,
 
     #[command(flatten)]
     pub torture: TortureArgs,
@@ -115,6 +122,7 @@ pub async fn run(
         tell(&checked, args.format, context)?;
         return Ok(Outcome::Invalid);
     }
+    lint(args, context, &migrations, &mut checked)?;
     let majors = majors(args, context)?;
     if args.torture.is_asked()
         && let Some(migration) = migrations.iter().find(|one| one.connection.is_some())
@@ -175,6 +183,26 @@ pub async fn run(
     } else {
         Outcome::No
     })
+}
+
+/// What the rules of `segue lint` say.
+fn lint(
+    args: &CheckArgs,
+    context: &Context,
+    migrations: &[Migration],
+    checked: &mut Checked,
+) -> Result<(), Error> {
+    let began = Instant::now();
+    if args.no_lint {
+        checked.lint(0, None, began.elapsed());
+        return Ok(());
+    }
+    let judged = Judged::of_check(context, migrations)?;
+    let items = super::lint::findings(context, migrations, &judged)?.into_iter();
+    let standing = items.filter(|item| item.waived().is_none());
+    let findings = standing.map(|item| Finding::new(Step::Lint, item.diagnostic));
+    checked.lint(judged.len(), Some(findings.collect()), began.elapsed());
+    Ok(())
 }
 
 fn tell(checked: &Checked, format: Format, context: &Context) -> Result<(), Error> {

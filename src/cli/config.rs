@@ -9,10 +9,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::duration::HumanDuration;
+use super::on_conflict::OnConflictArg;
 use super::on_mismatch::OnMismatchArg;
 use super::project::Project;
 use crate::apply::Isolation;
 use crate::diagnostic::{Diagnostic, code};
+use crate::lint::{self, Rule};
 use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub up: Up,
     /// `[schema]`
     pub schema: Schema,
+    /// `[lint]`
+    pub lint: Lint,
     /// `[throwaway]`
     pub throwaway: Throwaway,
 }
@@ -86,6 +90,8 @@ pub struct Up {
     pub fold: Option<bool>,
     /// `--on-mismatch`
     pub on_mismatch: Option<OnMismatchArg>,
+    /// `--on-conflict`
+    pub on_conflict: Option<OnConflictArg>,
 }
 
 /// `"serializable"`, as PostgreSQL has it.
@@ -126,6 +132,16 @@ pub struct Schema {
     pub roles: Option<bool>,
     /// Whether settings of the database matter; otherwise they do.
     pub database_settings: Option<bool>,
+}
+
+/// What `segue lint` judges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Lint {
+    /// Names of rules that do not hold.
+    pub off: Vec<Spanned<String>>,
+    /// Name of the last migration that is not judged.
+    pub since: Option<String>,
 }
 
 /// The server of `--throwaway`.
@@ -192,6 +208,22 @@ impl Config {
                 Box::new(diagnostic.source(source).label(span, "not a pattern"))
             })?;
             config.schema.ignore.push(pattern);
+        }
+        for rule in &config.lint.off {
+            if Rule::named(rule.get_ref()).is_none() {
+                let span = Span::new(rule.span().start, rule.span().end);
+                let message = format!("`{}` is no rule of `segue lint`", rule.get_ref());
+                let near = nearest(rule.get_ref(), lint::TABLE.iter().map(|rule| rule.name));
+                return Err(Box::new(
+                    Diagnostic::new(code::INVALID_CONFIGURATION, message)
+                        .source(source)
+                        .label(span, "not known")
+                        .help(near.map_or_else(
+                            || "`segue explain` lists the rules".to_owned(),
+                            |near| format!("did you mean `{near}`?"),
+                        )),
+                ));
+            }
         }
         Ok(config)
     }

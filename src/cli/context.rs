@@ -290,6 +290,12 @@ impl Context {
         Ok((migrations, diagnostics))
     }
 
+    /// Whether one of the folders of migrations is there.
+    #[must_use]
+    pub fn has_migrations(&self) -> bool {
+        self.folders().value.iter().any(|folder| folder.is_dir())
+    }
+
     /// The environment variables that migrations may take.
     #[must_use]
     pub fn variables(&self) -> Variables {

@@ -159,6 +159,12 @@ impl Error {
                     "correct the migration, then {}",
                     again(&committed, partly)
                 )),
+            ApplyError::Conflict {
+                diagnostic,
+                committed,
+            } => Self::diagnostics(Outcome::Failed, vec![*diagnostic])
+                .stands(&committed, partly)
+                .help(again(&committed, partly)),
             ApplyError::Mismatch {
                 mismatch,
                 committed,
@@ -235,6 +241,10 @@ impl From<postgres::Error> for Error {
                 problem.notes.extend(server.detail.clone());
                 problem.helps.extend(server.hint.clone());
                 problem
+            }
+            postgres::Error::Pooled(pooled) => {
+                let help = pooled.help();
+                Self::usage(pooled.to_string()).help(help)
             }
             error @ (postgres::Error::Lost(_) | postgres::Error::Protocol(_)) => {
                 Self::new(Outcome::Failed, error.to_string())

@@ -10,15 +10,16 @@ use super::report;
 use crate::diagnostic::Code;
 use crate::diagnostic::code;
 use crate::directive;
+use crate::lint::{self, Rule};
 use crate::text::nearest;
 
-/// Explain a directive, the code of a problem, or an exit status
+/// Explain a directive, a rule of `lint`, the code of a problem, or an exit status
 ///
 /// Without an argument, lists all of them.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
     /// `no-txn`, `unknown-migration` or `6`, for example
-    #[arg(value_name = "DIRECTIVE|CODE|STATUS")]
+    #[arg(value_name = "DIRECTIVE|RULE|CODE|STATUS")]
     pub subject: Option<String>,
 }
 
@@ -35,10 +36,13 @@ pub fn run(args: &ExplainArgs) -> Result<Outcome, Error> {
     Ok(Outcome::Done)
 }
 
-/// The page of a directive, else the paragraph of a code or a status.
+/// The page of a directive or rule, else the paragraph of a code or a status.
 fn explain(subject: &str) -> Result<String, Error> {
     if let Some(page) = directive::page(subject) {
         return Ok(page.to_owned());
+    }
+    if let Some(rule) = Rule::named(subject) {
+        return Ok(rule.page.to_owned());
     }
     if let Some(found) = Code::named(subject) {
         return Ok(format!("# {subject}\n\n{}\n", found.explanation()));
@@ -54,9 +58,10 @@ fn explain(subject: &str) -> Result<String, Error> {
     let names = directive::TABLE
         .iter()
         .map(|entry| entry.name)
+        .chain(lint::TABLE.iter().map(|rule| rule.name))
         .chain(code::TABLE.iter().map(|code| code.as_str()));
     let error = Error::usage(format!(
-        "`{subject}` is neither a directive nor a code nor an exit status"
+        "`{subject}` is neither a directive, a rule, a code nor an exit status"
     ));
     Err(match nearest(subject, names) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
@@ -74,6 +79,10 @@ fn list() -> String {
                 writeln!(text, "  {} (not available yet)", entry.name)
             }
         };
+    }
+    text.push_str("\nRules of `segue lint`\n");
+    for rule in lint::TABLE {
+        let _ = writeln!(text, "  {}", rule.name);
     }
     text.push_str("\nCodes of problems\n");
     for code in code::TABLE {

@@ -6,8 +6,9 @@ use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
 use super::report::{self, Line, Report};
-use crate::postgres::Session;
+use crate::apply::up::greet;
 use crate::postgres::ledger::Ledger;
+use crate::postgres::{Session, pooler};
 
 /// Make segue's own tables ahead of the first `up`, or print how a DBA makes them
 ///
@@ -45,6 +46,11 @@ pub async fn run(
     }
     let target = context.target(report)?;
     let session = Session::connect(&target, context.connect_wait()).await?;
+    greet(&session).await?;
+    // The ledger's lock would stay behind in a pooler that shares sessions.
+    let second = session.sibling(context.connect_wait()).await?;
+    pooler::two(&session, &second).await?;
+    second.close().await;
     let mut found = Ledger::find(&session, &context.project(), owner.as_deref()).await?;
     let before = found.version();
     found.prepare(&session).await?;

@@ -7,6 +7,7 @@ use super::bounds::Bounds;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
+use super::on_conflict::OnConflictArg;
 use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
@@ -40,6 +41,13 @@ pub struct UpArgs {
     /// A synchronous standby that does not answer holds it up, for example.
     #[arg(long, value_name = "D")]
     pub commit_wait: Option<HumanDuration>,
+
+    /// What to do when the batch needs a lock that a concurrent migration holds [default: wait]
+    ///
+    /// One of this project or another one that shares the database, run by another deployment or
+    /// by the backend of a run that died. The table stays open to traffic in any case.
+    #[arg(long, value_name = "ACTION")]
+    pub on_conflict: Option<OnConflictArg>,
 
     /// Refuse pending files older than applied ones, and applied ones that were changed or are gone
     #[arg(long)]
@@ -86,6 +94,9 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         .settings(&context.config().up, until, args.strict);
     if let Some(bound) = args.commit_wait {
         settings.commit_wait = bound.0;
+    }
+    if let Some(action) = args.on_conflict {
+        settings.on_conflict = action.into();
     }
     settings.fold &= !args.no_fold;
     settings.answers = args.answers.answers();

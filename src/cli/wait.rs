@@ -18,7 +18,7 @@ use crate::history::Deployment;
 use crate::migration::Migration;
 use crate::postgres::connect::ConnectError;
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{self, Session, Target, listen, transaction};
+use crate::postgres::{self, Session, Target, listen, pooler, transaction};
 
 mod verdict;
 
@@ -168,7 +168,8 @@ impl Wait<'_> {
         report: &mut Report,
     ) -> Result<Outcome, Broken> {
         // LISTEN before reading: a NOTIFY between the two would be lost.
-        let is_listening = self.answer(listen::listen(&session)).await?;
+        let is_listening =
+            !is_pooled(&session).await && self.answer(listen::listen(&session)).await?;
         let is_standby = self.answer(transaction::is_standby(&session)).await?;
         let mut ledger = None;
         loop {
@@ -290,6 +291,22 @@ impl Wait<'_> {
     }
 }
 
+/// Whether a pooler would have us listen in a server process that others use,
+/// and that others' notifications then come to. What cannot be found out soon
+/// counts as no: without a notification it is looked every few seconds anyway.
+async fn is_pooled(session: &Session) -> bool {
+    let looking = async {
+        let second = session.sibling(Duration::ZERO).await?;
+        let seen = pooler::two(session, &second).await;
+        second.close().await;
+        seen
+    };
+    matches!(
+        tokio::time::timeout(PAUSE, looking).await,
+        Ok(Err(postgres::Error::Pooled(_)))
+    )
+}
+
 /// By `docs/json/wait.schema.json`.
 fn to_json(project: &str, goal: Goal, deployment: Option<&Deployment>) -> Value {
     json!({
@@ -311,6 +328,7 @@ fn broken(error: postgres::Error) -> Broken {
             | ConnectError::WrongKind { .. }
             | ConnectError::NoDatabase { .. }
             | ConnectError::TooManyConnections { .. }
+            | ConnectError::NoAnswer { .. }
             | ConnectError::Refused { .. }),
         ) => Broken::Lost(error.to_string()),
         postgres::Error::Lost(reason) => Broken::Lost(reason),

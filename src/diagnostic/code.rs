@@ -1,7 +1,8 @@
 //! Every code that a diagnostic can carry: name, severity, explanation.
 //!
-//! A [`Code`] can only be made here, so a diagnostic cannot carry one that
-//! `segue explain` does not know. To add one, add a line to the table.
+//! A [`Code`] can only be made here and in the table of lint rules, so a
+//! diagnostic cannot carry one that `segue explain` does not know. To add one,
+//! add a line to the table.
 
 use super::Severity;
 
@@ -14,6 +15,19 @@ pub struct Code {
 }
 
 impl Code {
+    /// The code of a lint rule, which [`crate::lint::TABLE`] lists.
+    pub(crate) const fn of_rule(
+        name: &'static str,
+        severity: Severity,
+        explanation: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            severity,
+            explanation,
+        }
+    }
+
     /// The name, for example `unknown-migration`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -174,6 +188,8 @@ codes! {
         "The file opens a transaction with BEGIN and ends before COMMIT, so the server would roll it back."
     UNREADABLE "unreadable" Error
         "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
+    HELD_BY_CONCURRENT "held-by-concurrent" Error
+        "The batch needs a lock that a concurrent migration holds while it runs: on the table whose index it builds, for example. `segue up --on-conflict wait`, the default, waits for it without holding up anybody, `fail` ends with this error, and `preempt` cancels it, removes what it left half-way, applies the batch, and runs it again in the tail; the run that it was cancelled of waits and takes it up again, too. Only a migration of the same project and folder is pre-empted, in a session that this role may cancel."
     NOT_FINISHED "not-finished" Error
         "A concurrent migration, or a transaction of the batch, ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
 
@@ -200,6 +216,13 @@ codes! {
         "After a fault and another run of `segue up` that ended well, something is left that nobody needs: an intent, a lock, a session."
     UNLISTED_MAJOR "unlisted-major" Warning
         "`majors` in segue.toml lists the major versions of PostgreSQL that the project is for. An expected schema or a stored diff for another one is not proved by `segue check`, and grows old. List the major, or remove what is for it."
+
+    // Lint
+    UNKNOWN_RULE "unknown-rule" Error
+        "`-- segue: allow: RULE, REASON` waives a rule of `segue lint`, and there is none of this name. `segue explain` lists them all."
+    UNUSED_WAIVER "unused-waiver" Warning
+        "The file waives a rule of `segue lint`, and does nothing that the rule objects to. A waiver that is left behind hides what somebody writes tomorrow: remove the line."
+
     // The server's own
     SERVER_ERROR "server-error" Error
         "PostgreSQL refused the statement. The message is the server's own; SQLSTATE names its kind in the manual's appendix \"PostgreSQL Error Codes\"."

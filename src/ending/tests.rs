@@ -25,6 +25,7 @@ fn migration(name: &str, kind: Kind, ends: &str) -> Migration {
         partner: None,
         ends: ends.split_whitespace().map(named).collect(),
         rerunnable: false,
+        waivers: Vec::new(),
         connection: None,
         variables: crate::text::Variables::default(),
         schema_diff: None,

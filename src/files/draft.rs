@@ -29,7 +29,10 @@ impl Error {
     }
 }
 
-fn fail<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
+pub(super) fn fail<'a>(
+    doing: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> Error + 'a {
     move |source| Error {
         doing,
         path: path.to_owned(),
@@ -253,7 +256,7 @@ impl Leftover {
     }
 }
 
-fn create(path: &Path) -> Result<File, Error> {
+pub(super) fn create(path: &Path) -> Result<File, Error> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -262,7 +265,7 @@ fn create(path: &Path) -> Result<File, Error> {
 }
 
 /// Gives `from` the name `to`, if nothing has that.
-fn put(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn put(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),

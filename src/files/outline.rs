@@ -12,7 +12,7 @@ use crate::directive::{codd_function_call, codd_function_diagnostic, late_direct
 use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
 use crate::statement::{
     Brings, Class, Digest, Kind as StatementKind, Piece, RelationName, SplitError, Splitter,
-    Statement, TransactionControl, digest, digests, fold, is_one, reads_enum_value,
+    Statement, TransactionControl, digest, digests, fold, is_one, locks, reads_enum_value,
 };
 use crate::text::{Filled, Span};
 
@@ -29,6 +29,9 @@ pub enum Depth {
 /// So many statements of a file are parsed to see whether they use an enum
 /// value of its own.
 const CANDIDATES_MAX: usize = 200;
+
+/// So many statements of a file are parsed to see which tables they lock.
+const LOCKERS_MAX: usize = 1000;
 
 /// Files above this are not parsed for what they touch: that is not known.
 const PARSED_BYTES_MAX: usize = 4 << 20;
@@ -70,6 +73,8 @@ struct Reading<'a> {
     values: Vec<(RelationName, String)>,
     /// How many statements after them were parsed for that.
     candidates: usize,
+    /// Statements that may take a strong lock.
+    lockers: Vec<String>,
 }
 
 /// The outline of one migration, and what is wrong with its statements.
@@ -93,6 +98,7 @@ pub(super) fn read_one(
         end: 0,
         values: Vec::new(),
         candidates: 0,
+        lockers: Vec::new(),
     };
     let mut splitter = match migration.kind {
         Kind::Batch => Splitter::in_transaction(),
@@ -193,6 +199,12 @@ impl Reading<'_> {
         if self.migration.kind == Kind::Batch {
             self.refuse_control(&statement, text, &class);
             self.refuse_autocommit(&statement, text, &class);
+            if self.lockers.len() < LOCKERS_MAX
+                && class.may_lock_strongly(text)
+                && !statement.is_misread(text)
+            {
+                self.lockers.push(text.clone());
+            }
             // What a variable holds is not shown.
             if filled.is_none() {
                 self.own_value(&statement, &class);
@@ -381,6 +393,14 @@ impl Reading<'_> {
     }
 
     fn parse(&mut self) {
+        if !self.lockers.is_empty() {
+            let texts: Vec<&str> = self.lockers.iter().map(String::as_str).collect();
+            for all in locks(&texts).into_iter().flatten() {
+                for (relation, mode) in all.strong() {
+                    self.outline.strong_locks.add(relation.clone(), mode);
+                }
+            }
+        }
         if !self.outline.is_parsed {
             return;
         }

@@ -3,6 +3,7 @@
 //! What time it is, and which names there are already, is asked by the caller.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::Name;
@@ -92,6 +93,17 @@ impl Slug {
         }
         at(late)
     }
+}
+
+/// The time that the name of a file begins with; `None` if it begins with none.
+#[must_use]
+pub fn stamp_of(file_name: &str) -> Option<Timestamp> {
+    let (time, rest) = file_name.split_at_checked(STAMP_BYTES)?;
+    if !is_stamp(time) || !(rest.is_empty() || rest.starts_with('-')) {
+        return None;
+    }
+    let time = DateTime::strptime(FORMAT, time).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 /// Whether `text` has the form of a time: digits and hyphens.

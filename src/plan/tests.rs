@@ -37,6 +37,7 @@ fn folder(text: &str) -> Vec<Migration> {
                 partner: None,
                 ends: Vec::new(),
                 rerunnable: false,
+                waivers: Vec::new(),
                 connection: None,
                 variables: crate::text::Variables::default(),
                 schema_diff: None,

@@ -145,6 +145,17 @@ pub async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
         .await
 }
 
+/// For how long a session has been idle, outside of any transaction; `None` if
+/// it is not, is gone, or our rights do not show it.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn idle_for(session: &Session, pid: i32) -> Result<Option<Duration>, Error> {
+    let sql = include_str!("activity/idle_for.sql").replace(":pid", &pid.to_string());
+    let rows = session.query(&sql).await?;
+    Ok(rows.first().and_then(|row| seconds(row, 0)))
+}
+
 /// Ends a session.
 ///
 /// # Errors
@@ -153,6 +164,23 @@ pub async fn terminate(session: &Session, pid: i32) -> Result<(), Error> {
     session
         .execute(&format!("SELECT pg_catalog.pg_terminate_backend({pid})"))
         .await
+}
+
+/// Which of `pids` hold a lock on `relation`, in whatever transaction.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn holding(session: &Session, relation: u32, pids: &[i32]) -> Result<Vec<i32>, Error> {
+    let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
+    let sql = include_str!("activity/holding.sql")
+        .replace(":relation", &relation.to_string())
+        .replace(":pids", &pids.join(","));
+    session
+        .query(&sql)
+        .await?
+        .iter()
+        .map(|row| column(row, 0))
+        .collect()
 }
 
 /// Which of those who were before `wait` still are, by pid: 0 is a prepared
@@ -191,7 +219,7 @@ fn seconds(row: &TextRow, index: usize) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }
 
-fn blocker(row: &TextRow) -> Result<Blocker, Error> {
+pub(super) fn blocker(row: &TextRow) -> Result<Blocker, Error> {
     Ok(Blocker {
         pid: column(row, 0)?,
         user: row[1].clone(),

@@ -133,6 +133,18 @@ pub async fn connect(target: &Target, wait: Duration) -> Result<Connected, Conne
     }
 }
 
+/// A server that has let us in answers the first statement at once; a pooler
+/// lets everybody in and has some of them wait for a free connection.
+pub const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// The error for a server that has not answered for [`ANSWER_MAX`].
+pub(super) fn no_answer(target: &Target, host: &str) -> ConnectError {
+    ConnectError::NoAnswer {
+        place: Box::new(Place::new(target, host)),
+        waited: ANSWER_MAX,
+    }
+}
+
 /// Tries every host once, or twice where a standby is preferred.
 async fn connect_once(target: &Target) -> Result<Connected, ConnectError> {
     let options = target.options();

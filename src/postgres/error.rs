@@ -5,6 +5,7 @@
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 use super::connect::ConnectError;
+use super::pooler::Pooled;
 use crate::text::Variables;
 
 /// A failed operation on a session.
@@ -19,6 +20,9 @@ pub enum Error {
     /// The connection ended; what was under way may or may not have happened.
     #[error("the connection to the server was lost: {0}")]
     Lost(String),
+    /// A pooler does not leave each session its server process.
+    #[error(transparent)]
+    Pooled(#[from] Pooled),
     /// The server answered something that cannot be.
     #[error("unexpected answer from the server: {0}")]
     Protocol(String),
@@ -114,7 +118,7 @@ impl Error {
         match self {
             Self::Server(error) => Self::Server(Box::new(error.conceal(variables))),
             Self::Lost(reason) => Self::Lost(variables.conceal(&reason)),
-            error @ (Self::Connect(_) | Self::Protocol(_)) => error,
+            error @ (Self::Connect(_) | Self::Pooled(_) | Self::Protocol(_)) => error,
         }
     }
 
@@ -139,7 +143,7 @@ impl Error {
         match self {
             Self::Server(error) => error.failure(),
             Self::Lost(_) => Failure::ConnectionLost,
-            Self::Connect(_) | Self::Protocol(_) => Failure::Other,
+            Self::Connect(_) | Self::Pooled(_) | Self::Protocol(_) => Failure::Other,
         }
     }
 }

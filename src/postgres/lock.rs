@@ -5,16 +5,30 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Session, column};
+use super::{Error, Session, column, pooler};
 use crate::history::LockKey;
 
 /// Takes the lock if it is free. Taken twice, it must be released twice.
 ///
 /// # Errors
-/// As [`Session::execute`].
+/// As [`Session::execute`]; [`Error::Pooled`] if it was taken by another server
+/// process than the session's own.
 pub async fn try_lock(session: &Session, key: LockKey) -> Result<bool, Error> {
-    let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})", key.0);
-    Ok(session.value(&sql).await?.as_deref() == Some("t"))
+    let sql = format!(
+        "SELECT pg_catalog.pg_try_advisory_lock({}), pg_catalog.pg_backend_pid()",
+        key.0
+    );
+    let rows = session.query(&sql).await?;
+    let row = rows.first().ok_or_else(|| Error::protocol("no lock"))?;
+    let is_ours = row[0].as_deref() == Some("t");
+    if let Err(error) = pooler::same_backend(session, column(row, 1)?) {
+        if is_ours {
+            // Most likely the same process answers once more.
+            let _ = unlock(session, key).await;
+        }
+        return Err(error);
+    }
+    Ok(is_ours)
 }
 
 /// Gives the lock back.

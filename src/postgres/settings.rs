@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aho_corasick::AhoCorasick;
 
-use super::{Error, Session, ident, literal};
+use super::{Error, Session, ident, keepalive, literal};
 
 /// Back to what a session is at its start. `RESET ALL` alone is not that, and
 /// `DISCARD ALL` would free our advisory locks and is refused in a transaction.
@@ -59,7 +59,7 @@ pub async fn replace_encoding(session: &Session) -> Result<Option<String>, Error
 }
 
 /// How long the server lets a silent runner hold the locks of a transaction.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
+pub(super) const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// Where the server can see a dead connection during a statement, let it: the
 /// transaction is rolled back in any case. Soon, since others are told of a dead
@@ -91,6 +91,8 @@ pub fn clean_batch(lock_timeout: Duration, server_version: u32) -> String {
         IDLE_IN_TRANSACTION.as_millis(),
     );
     sql.push_str(WATCH_CLIENT);
+    sql.push_str(";SELECT ");
+    sql.push_str(&keepalive::columns());
     if server_version >= 170_000 {
         sql.push_str(";SET transaction_timeout = 0");
     }
@@ -107,6 +109,8 @@ pub fn clean_builder(server_version: u32) -> String {
     );
     // What goes on without its client is run with this off: see `timeouts`.
     sql.push_str(WATCH_CLIENT);
+    sql.push_str(";SELECT ");
+    sql.push_str(&keepalive::columns());
     if server_version >= 170_000 {
         sql.push_str(";SET transaction_timeout = 0");
     }

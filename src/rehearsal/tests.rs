@@ -30,6 +30,7 @@ pub(super) fn folder(files: &str) -> Vec<Migration> {
                 .map(named)
                 .collect(),
             rerunnable: false,
+            waivers: Vec::new(),
             connection: None,
             variables: crate::text::Variables::default(),
             schema_diff: None,

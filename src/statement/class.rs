@@ -136,6 +136,46 @@ impl Class {
 }
 
 impl Class {
+    /// Whether `text`, which this is of, may take a
+    /// [strong](super::LockMode::is_strong) lock on a table that it names and
+    /// does not make: [`locks`](super::locks) knows.
+    #[must_use]
+    pub fn may_lock_strongly(&self, text: &str) -> bool {
+        const HEADS: [&str; 19] = [
+            "ALTER MATERIALIZED VIEW",
+            "ALTER POLICY",
+            "ALTER TABLE",
+            "CLUSTER",
+            "CREATE CONSTRAINT TRIGGER",
+            "CREATE OR REPLACE RULE",
+            "CREATE OR REPLACE TRIGGER",
+            "CREATE POLICY",
+            "CREATE RULE",
+            "CREATE TRIGGER",
+            "DROP INDEX",
+            "DROP MATERIALIZED VIEW",
+            "DROP POLICY",
+            "DROP RULE",
+            "DROP TABLE",
+            "DROP TRIGGER",
+            "LOCK",
+            "REFRESH",
+            "TRUNCATE",
+        ];
+        let begins = |head: &str| {
+            let rest = self.keywords.strip_prefix(head);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        // A new table is locked by nobody else, but what it refers to is.
+        let is_related = || {
+            let text = text.to_ascii_lowercase();
+            ["references", "partition"]
+                .iter()
+                .any(|word| text.contains(word))
+        };
+        HEADS.iter().any(|head| begins(head)) || begins("CREATE TABLE") && is_related()
+    }
+
     /// Whether `text`, which this is of, may be a statement that refuses a
     /// transaction block: its [`Digest`](super::Digest) knows. Never false of
     /// one that certainly does.

@@ -10,7 +10,7 @@ use memchr::memmem;
 
 /// What kind of lexeme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// A run of whitespace; a run may come in several lexemes.
     Space,
     /// `-- …`, without the end of the line.
@@ -44,17 +44,17 @@ pub(super) enum Token {
 
 impl Token {
     /// Whitespace or a comment.
-    pub(super) fn is_trivia(self) -> bool {
+    pub(crate) fn is_trivia(self) -> bool {
         matches!(self, Self::Space | Self::LineComment | Self::BlockComment)
     }
 }
 
 /// A token and its range of bytes in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lexeme {
-    pub(super) token: Token,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Lexeme {
+    pub(crate) token: Token,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// What the lexer is in the middle of.
@@ -367,7 +367,7 @@ impl Lexer {
 
 /// The lexemes of a whole text; they cover it. What never ends comes last, as
 /// a [`Token::Symbol`].
-pub(super) fn lexemes(text: &str) -> impl Iterator<Item = Lexeme> {
+pub(crate) fn lexemes(text: &str) -> impl Iterator<Item = Lexeme> {
     let mut lexer = Lexer::new(0);
     let mut rest = true;
     std::iter::from_fn(move || {

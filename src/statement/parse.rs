@@ -9,15 +9,17 @@ use std::thread;
 use pg_query::NodeEnum;
 use pg_query::protobuf::RawStmt;
 
-use super::{Digest, RelationName};
+use super::{Digest, Locks, RelationName};
 
 mod enum_value;
 mod index;
 mod kind;
-mod names;
+mod lock;
+pub(crate) mod names;
 mod relations;
 mod session;
 
+pub(crate) use lock::of as locks_of;
 pub use session::SessionUse;
 
 /// The tree of a deep expression is built, walked and freed by recursion. The
@@ -46,6 +48,19 @@ pub fn digests(sqls: &[&str]) -> Vec<Option<Digest>> {
                     ..relations::of(node)
                 })
             })
+            .collect()
+    })
+    .unwrap_or_else(|| vec![None; sqls.len()])
+}
+
+/// The locks that each of many statements takes on what it names, in their
+/// order, with the cost of one thread. `None` of one that cannot be parsed;
+/// nothing of one whose text does not tell: `DO`, `CALL`.
+#[must_use]
+pub fn locks(sqls: &[&str]) -> Vec<Option<Locks>> {
+    with_stack(|| {
+        let each = sqls.iter();
+        each.map(|sql| Some(lock::of(statement(&parse(sql)?)?)))
             .collect()
     })
     .unwrap_or_else(|| vec![None; sqls.len()])
@@ -96,6 +111,21 @@ pub fn reads_enum_value(sql: &str, of: &RelationName, value: &str) -> bool {
 #[must_use]
 pub fn session_use(sql: &str) -> Option<SessionUse> {
     with_stack(|| session::of(statement(&parse(sql)?)?)).flatten()
+}
+
+/// What `work` makes of the trees of many statements, in their order, `None`
+/// for one that is not known; `None` if there is no thread.
+///
+/// The trees stay on the thread with the large stack, where they can be walked
+/// and freed.
+pub(crate) fn with_trees<R: Send>(
+    sqls: &[Option<&str>],
+    work: impl FnOnce(&mut dyn Iterator<Item = Option<&NodeEnum>>) -> R + Send,
+) -> Option<R> {
+    with_stack(|| {
+        let trees: Vec<_> = sqls.iter().map(|sql| parse((*sql)?)).collect();
+        work(&mut trees.iter().map(|tree| statement(tree.as_ref()?)))
+    })
 }
 
 /// Runs `work` on a thread with a large stack; `None` if there is no thread.

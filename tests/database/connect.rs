@@ -3,7 +3,7 @@
 mod certificates;
 mod hosts;
 mod login;
-mod server;
+pub mod server;
 mod tls;
 
 use std::collections::BTreeMap;

@@ -4,10 +4,13 @@
 
 use crate::support::{Project, Run, TestDatabase, TestSession, assert_text, wait_for};
 
+mod conflict;
+mod cut_off;
 mod handed_over;
 mod killed;
 mod listener;
 mod seen;
+mod stalled;
 mod stopped;
 mod stranger;
 mod together;

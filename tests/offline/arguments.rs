@@ -83,13 +83,11 @@ fn a_throwaway_server_is_in_place_of_a_database() {
 #[test]
 fn an_option_of_a_later_version_is_not_swallowed() {
     check(
-        &["up", "--on-conflict"],
+        &["up", "--blue-green"],
         "
-        error: unexpected argument '--on-conflict' found
+        error: unexpected argument '--blue-green' found
 
-          tip: a similar argument exists: '--on'
-
-        Usage: segue up --on <URL>
+        Usage: segue up [OPTIONS]
 
         For more information, try '--help'.
         ",

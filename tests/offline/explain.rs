@@ -38,11 +38,20 @@ fn each_directive_has_its_page() {
 }
 
 #[test]
+fn each_rule_has_its_page() {
+    for rule in segue::lint::TABLE {
+        Project::new()
+            .segue(&["explain", rule.name])
+            .expect(rule.page.trim_end(), "", 0);
+    }
+}
+
+#[test]
 fn a_misspelt_subject_is_corrected() {
     Project::new().segue(&["explain", "no-tnx"]).expect(
         "",
         "
-        error: `no-tnx` is neither a directive nor a code nor an exit status
+        error: `no-tnx` is neither a directive, a rule, a code nor an exit status
         help: did you mean `no-txn`?
         ",
         2,
@@ -50,7 +59,7 @@ fn a_misspelt_subject_is_corrected() {
     Project::new().segue(&["explain", "7"]).expect(
         "",
         "
-        error: `7` is neither a directive nor a code nor an exit status
+        error: `7` is neither a directive, a rule, a code nor an exit status
         help: `segue explain` lists all of them
         ",
         2,

@@ -8,6 +8,7 @@ mod directive_laws;
 mod expected;
 mod explain;
 mod laws;
+mod lint;
 mod project;
 mod reference;
 mod statement;

@@ -17,6 +17,7 @@ pub struct TestSession {
     client: Arc<Client>,
     pid: i32,
     notifications: Mutex<Receiver<(String, String)>>,
+    notices: Mutex<Receiver<String>>,
 }
 
 /// A statement that is running.
@@ -34,25 +35,31 @@ impl TestSession {
     pub fn try_connect(url: &str) -> Result<Self, Error> {
         let (sender, notifications) = channel();
         runtime().block_on(async {
+            let (told, notices) = channel();
             let (client, mut connection) = tokio_postgres::connect(url, NoTls).await?;
             tokio::spawn(async move {
                 while let Some(Ok(message)) =
                     poll_fn(|context| connection.poll_message(context)).await
                 {
-                    if let AsyncMessage::Notification(notification) = message {
-                        let channel = notification.channel().to_owned();
-                        // Sent to nobody if the session is gone.
-                        let _ = sender.send((channel, notification.payload().to_owned()));
+                    // Sent to nobody if the session is gone.
+                    match message {
+                        AsyncMessage::Notification(notification) => {
+                            let channel = notification.channel().to_owned();
+                            let _ = sender.send((channel, notification.payload().to_owned()));
+                        }
+                        AsyncMessage::Notice(notice) => {
+                            let _ = told.send(notice.message().to_owned());
+                        }
+                        _ => {}
                     }
                 }
             });
-            let row = client
-                .query_one("SELECT pg_catalog.pg_backend_pid()", &[])
-                .await?;
+            let pid = query(&client, "SELECT pg_catalog.pg_backend_pid()").await?;
             Ok(Self {
-                pid: row.get(0),
+                pid: pid.parse().expect("a pid"),
                 client: Arc::new(client),
                 notifications: Mutex::new(notifications),
+                notices: Mutex::new(notices),
             })
         })
     }
@@ -101,6 +108,15 @@ impl TestSession {
     pub fn notification(&self, timeout: Duration) -> Option<(String, String)> {
         let notifications = self.notifications.lock().expect("not poisoned");
         notifications.recv_timeout(timeout).ok()
+    }
+
+    /// What the server has said beside its answers since the last time.
+    pub fn notices(&self) -> Vec<String> {
+        self.notices
+            .lock()
+            .expect("not poisoned")
+            .try_iter()
+            .collect()
     }
 
     /// Whether the server or the network has closed it.

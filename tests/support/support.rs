@@ -4,6 +4,7 @@
 //! - [`Project`]: a folder of migrations, and the real program run in it
 //! - [`Server`], [`TestDatabase`], [`TestSession`]: a real PostgreSQL, with one
 //!   fresh database per test
+//! - [`PgBouncer`]: a real pooler in front of a database
 //! - [`Proxy`]: a connection that fails when told to
 //! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
@@ -20,6 +21,7 @@ pub mod ddl_steps;
 mod deployment;
 mod expected;
 mod library;
+mod pgbouncer;
 mod project;
 mod proxy;
 mod server;
@@ -32,6 +34,7 @@ pub use background::Background;
 pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
 pub use library::{LibrarySession, target};
+pub use pgbouncer::PgBouncer;
 pub use project::{Project, Run};
 pub use proxy::{Action, At, Heard, Proxy};
 pub use server::{Server, options as server_options};

@@ -9,6 +9,7 @@ use segue::apply::{
     Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
 };
 use segue::files;
+use segue::plan::OnConflict;
 use segue::postgres::target::Environment;
 use segue::text::Variables;
 use tokio::runtime::Runtime;
@@ -40,6 +41,8 @@ pub fn settings() -> Settings {
         concurrent_wait: Duration::from_mins(1),
         commit_wait: Duration::from_mins(1),
         isolation: None,
+        stalled_after: Duration::from_secs(30),
+        on_conflict: OnConflict::Wait,
         strict: false,
         // What is tested is the tail, and a fresh database would have none.
         fold: false,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::AddError;
-use crate::apply::up::{poll, reach};
+use crate::apply::up::{Signs, beside, poll, reach};
 use crate::apply::{ApplyError, Interrupt, Run};
 use crate::files::claim::Claim;
 use crate::history::LockKey;
@@ -64,7 +64,16 @@ pub async fn claim(
 /// As [`poll`].
 pub(super) async fn turn(run: &Run) -> Result<Session, AddError> {
     let session = reach(run).await?;
+    beside(run, &session).await?.close().await;
     let key = LockKey::add(&run.project);
-    poll(run, &session, &session, key, "another `segue add`").await?;
+    poll(
+        run,
+        &session,
+        &session,
+        key,
+        "another `segue add`",
+        Signs::None,
+    )
+    .await?;
     Ok(session)
 }

@@ -23,6 +23,7 @@ impl Try<'_> {
                     commit: None,
                 };
             }
+            error @ Error::Pooled(_) => return Ended::Refused(Box::new(error.into())),
             other => return Ended::Failed(Box::new(unexpected(&other))),
         };
         if server.failure().is_connection_lost() {

@@ -27,7 +27,7 @@ pub enum Place {
 
 /// A server under use.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(in crate::apply) struct Server {
     throwaway: Option<Throwaway>,
     /// Where databases are made from.
     control: Target,
@@ -37,8 +37,8 @@ pub(super) struct Server {
 
 /// A database of a replay.
 #[derive(Debug)]
-pub(super) struct Database {
-    pub(super) target: Target,
+pub(in crate::apply) struct Database {
+    pub(in crate::apply) target: Target,
     scratch: Option<Scratch>,
 }
 
@@ -53,7 +53,10 @@ const NAME_PREFIX: &str = "segue_check_";
 const CONTROL: &str = "template1";
 
 impl Server {
-    pub(super) async fn start(place: &Place, wait: Duration) -> Result<Self, RehearseError> {
+    pub(in crate::apply) async fn start(
+        place: &Place,
+        wait: Duration,
+    ) -> Result<Self, RehearseError> {
         let (options, before) = match place {
             Place::Throwaway { options, before } => (options, before),
             Place::On(target) => {
@@ -83,22 +86,25 @@ impl Server {
     }
 
     /// The server, if it is one of ours.
-    pub(super) fn throwaway(&self) -> Option<&Throwaway> {
+    pub(in crate::apply) fn throwaway(&self) -> Option<&Throwaway> {
         self.throwaway.as_ref()
     }
 
     /// Whether it is removed afterwards, with all that its databases share.
-    pub(super) fn is_throwaway(&self) -> bool {
+    pub(in crate::apply) fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()
     }
 
     /// A new database.
-    pub(super) async fn database(&mut self) -> Result<Database, RehearseError> {
+    pub(in crate::apply) async fn database(&mut self) -> Result<Database, RehearseError> {
         self.make(None).await
     }
 
     /// A copy of `database`, to which nobody is connected.
-    pub(super) async fn copy(&mut self, database: &Database) -> Result<Database, RehearseError> {
+    pub(in crate::apply) async fn copy(
+        &mut self,
+        database: &Database,
+    ) -> Result<Database, RehearseError> {
         self.make(Some(database)).await
     }
 
@@ -128,7 +134,7 @@ impl Server {
     }
 
     /// Removes a database.
-    pub(super) async fn drop(&self, database: Database) -> Result<(), RehearseError> {
+    pub(in crate::apply) async fn drop(&self, database: Database) -> Result<(), RehearseError> {
         if let Some(scratch) = database.scratch {
             scratch.drop().await?;
             return Ok(());
@@ -144,7 +150,7 @@ impl Server {
 
     /// What its databases share, a line each, sorted: roles and what is set for
     /// them, tablespaces; on a server of ours other databases too.
-    pub(super) async fn shared(&self) -> Result<Vec<String>, RehearseError> {
+    pub(in crate::apply) async fn shared(&self) -> Result<Vec<String>, RehearseError> {
         let control = Session::connect(&self.control, self.wait).await?;
         let mut shared = role::shared(&control).await?;
         // Elsewhere others make them too.

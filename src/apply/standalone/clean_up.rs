@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::look::{By, Subject, Try};
 use super::outside::not_finalized;
+use super::partitioned::Extent;
 use super::watch::Watch;
 use super::{StandaloneError, partitioned};
 use crate::apply::{Event, Run};
@@ -14,7 +15,7 @@ use crate::migration::{Migration, Name};
 use crate::postgres::ledger::{Intent, IntentState, Ledger};
 use crate::postgres::{Error, Failure, Session, settings, timeouts};
 use crate::procedure::{Next, Work};
-use crate::statement::digest;
+use crate::statement::{Digest, digest};
 use crate::text::Source;
 
 /// Drops an index without holding up anybody.
@@ -144,6 +145,46 @@ pub(in crate::apply) async fn clean_up_by_name(
     Ok(())
 }
 
+/// Removes what the last try of a migration has left half-way; what is built
+/// stays, and whoever takes it up goes on from there. `session` holds the
+/// migration's lock.
+///
+/// # Errors
+/// [`StandaloneError`]
+pub(in crate::apply) async fn settle_half_way(
+    run: &Run,
+    ledger: &Ledger,
+    session: &Session,
+    migration: &Migration,
+) -> Result<(), StandaloneError> {
+    let clean = settings::clean_builder(session.server_version());
+    session.execute(&clean).await?;
+    let name = &migration.name;
+    let source = Some(&migration.source);
+    let mut watch = Watch::new(run, session, true);
+    for intent in ledger.intents(session, name).await? {
+        if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
+            let intent = intent.fill(&migration.variables);
+            watch.begin(name, intent.statement + 1);
+            let digest = digest(&intent.sql);
+            let subject = subject(&intent, digest.as_ref());
+            let extent = Extent::Half;
+            clean_up_subject(run, session, &mut watch, name, source, &subject, extent).await?;
+            watch.forget();
+        }
+    }
+    Ok(())
+}
+
+fn subject<'a>(intent: &Intent, digest: Option<&'a Digest>) -> Subject<'a> {
+    Subject {
+        work: Work::of(digest, &intent.sql, false),
+        digest,
+        last: Some(Try::from(intent)),
+        was_interrupted: intent.state == IntentState::Begun,
+    }
+}
+
 /// Removes what the statement of an intent has left, and marks it given up.
 pub(super) async fn clean_up_one(
     run: &Run,
@@ -155,13 +196,9 @@ pub(super) async fn clean_up_one(
     intent: &Intent,
 ) -> Result<(), StandaloneError> {
     let digest = digest(&intent.sql);
-    let subject = Subject {
-        work: Work::of(digest.as_ref(), &intent.sql, false),
-        digest: digest.as_ref(),
-        last: Some(Try::from(intent)),
-        was_interrupted: intent.state == IntentState::Begun,
-    };
-    clean_up_subject(run, session, watch, migration, source, &subject).await?;
+    let subject = subject(intent, digest.as_ref());
+    let extent = Extent::All;
+    clean_up_subject(run, session, watch, migration, source, &subject, extent).await?;
     Ok(ledger
         .end_intent(session, intent.id, &IntentState::GivenUp)
         .await?)
@@ -175,6 +212,7 @@ pub(super) async fn clean_up_subject(
     migration: &Name,
     source: Option<&Arc<Source>>,
     subject: &Subject<'_>,
+    extent: Extent,
 ) -> Result<(), StandaloneError> {
     loop {
         let looked = subject.look(session, By::Intent, None).await?;
@@ -234,13 +272,7 @@ pub(super) async fn clean_up_subject(
                     return Ok(());
                 };
                 return Box::pin(partitioned::clean_up(
-                    run,
-                    session,
-                    watch,
-                    migration,
-                    source,
-                    last,
-                    partitioned::Extent::All,
+                    run, session, watch, migration, source, last, extent,
                 ))
                 .await;
             }

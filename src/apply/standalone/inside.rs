@@ -12,6 +12,7 @@ use crate::apply::{Event, Isolation};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::postgres::ledger::{Intent, NewIntent};
+use crate::postgres::stall::CopyWatch;
 use crate::postgres::{Error, Failure, settings, timeouts};
 use crate::statement::{Digest, Kind, TransactionControl};
 
@@ -244,6 +245,9 @@ impl Standalone<'_> {
     ) -> Result<Result<(), Error>, StandaloneError> {
         let session = &*self.session;
         let text = &piece.placed.text;
+        if (piece.is_copy || piece.placed.copy_to_stdout) && self.copies.is_none() {
+            self.copies = CopyWatch::of(session).await;
+        }
         if piece.placed.copy_to_stdout {
             let sent = session.copy_out(text);
             return self.watch.guard_beside_builds(session, sent).await;

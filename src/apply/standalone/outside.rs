@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::clean_up::{clean_up_subject, drop_index, finalize};
 use super::look::{By, Subject, Try};
+use super::partitioned::Extent;
 use super::resume::Resume;
 use super::{Piece, Standalone, StandaloneError, ended_by};
 use crate::apply::{Answer, Event, Verdict};
@@ -138,6 +139,7 @@ impl<'a> Standalone<'a> {
             &self.migration.name,
             Some(&self.migration.source),
             subject,
+            Extent::All,
         )
         .await?;
         if let Some(last) = subject.last.take() {
@@ -314,6 +316,7 @@ impl<'a> Standalone<'a> {
             &self.migration.name,
             Some(&self.migration.source),
             subject,
+            Extent::All,
         );
         match tokio::time::timeout(PATIENCE, cleaning).await {
             Ok(Ok(())) => {}

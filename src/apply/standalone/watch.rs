@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::StandaloneError;
 use crate::apply::batch::LockBounds;
-use crate::apply::pause::{Pause, Stopped};
+use crate::apply::pause::{Meanwhile, Pause, Stopped};
 use crate::apply::{Event, Run, Signal};
+use crate::history::LockKey;
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
-use crate::postgres::{Error, Session};
+use crate::postgres::{Error, Session, lock};
 
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
@@ -222,6 +223,22 @@ impl<'a> Watch<'a> {
         });
     }
 
+    /// The session of another run whose batch has claimed the locks of the
+    /// migration at hand. What cannot be looked at is not pre-empted.
+    pub(super) async fn preempted_by(&self, session: &Session) -> Option<i32> {
+        let (name, _) = self.at.as_ref()?;
+        preempted_by(self.run, session, name).await.ok().flatten()
+    }
+
+    /// Refuses to go on with a migration whose locks another run has claimed:
+    /// that run waits for us to end.
+    async fn make_way(&self, session: &Session) -> Result<(), StandaloneError> {
+        match self.preempted_by(session).await {
+            Some(pid) => Err(StandaloneError::Preempted(pid)),
+            None => Ok(()),
+        }
+    }
+
     /// Waits before the next try: a while in any case, and for as long as those
     /// who held the lock still do.
     pub(super) async fn pause(
@@ -248,7 +265,11 @@ impl<'a> Watch<'a> {
         } else {
             pause.ignoring_signals()
         };
-        Ok(pause.over(session).await?)
+        let meanwhile = match &self.at {
+            Some((name, _)) => Meanwhile::MakeWay(name),
+            None => Meanwhile::Nothing,
+        };
+        Ok(pause.over(session, meanwhile).await?)
     }
 
     /// Waits a little for sessions that hold a table, and tells them.
@@ -274,7 +295,8 @@ impl<'a> Watch<'a> {
             }
             self.tell(Some(relation.to_owned()), None, blockers);
         }
-        self.sleep(POLL * fastrand::u32(75..=125) / 100).await
+        self.sleep(POLL * fastrand::u32(75..=125) / 100).await?;
+        self.make_way(session).await
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), StandaloneError> {
@@ -290,9 +312,23 @@ impl From<Stopped> for StandaloneError {
         match stopped {
             Stopped::GaveUp(gave_up) => Self::Blocked(gave_up),
             Stopped::Interrupted(signal) => Self::Interrupted(signal),
+            Stopped::Preempted(pid) => Self::Preempted(pid),
             Stopped::Postgres(error) => error.into(),
         }
     }
+}
+
+/// The session of another run whose batch has claimed the locks of `name`.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub(in crate::apply) async fn preempted_by(
+    run: &Run,
+    session: &Session,
+    name: &Name,
+) -> Result<Option<i32>, Error> {
+    let key = LockKey::preemption(&run.project, name);
+    Ok(lock::held(session).await?.get(&key).copied())
 }
 
 fn check(

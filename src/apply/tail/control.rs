@@ -7,7 +7,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::apply::{Event, Run};
 use crate::migration::Name;
-use crate::postgres::{self, Session, error::Failure};
+use crate::postgres::{self, Session, error::Failure, pooler};
 
 /// Longest `application_name` that the server keeps, in bytes.
 const APPLICATION_NAME_BYTES_MAX: usize = 63;
@@ -69,8 +69,8 @@ pub(super) async fn connect(run: &Run, application: &str) -> Result<Session, pos
     let began = Instant::now();
     loop {
         let error = match Session::connect(&target, run.connect_wait).await {
-            Ok(session) => match session.execute("SET idle_session_timeout = 0").await {
-                Ok(()) => return Ok(session),
+            Ok(session) => match pooler::settle_in(&session).await {
+                Ok(_) => return Ok(session),
                 Err(error) => error,
             },
             Err(error) => error,

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
+use crate::apply::stalled::Stalled;
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, Interrupt, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
 use crate::migration::{Migration, Name};
-use crate::postgres::{self, Session, activity, lock};
+use crate::postgres::activity::{self, Blocker};
+use crate::postgres::{self, Session, lock};
 
 /// Pause between two tries at a lock that another session holds.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
@@ -28,6 +30,9 @@ pub(super) enum End {
     Failed(Box<Diagnostic>),
     /// Another session holds its lock.
     RunsElsewhere,
+    /// Another run, in the session with this pid, needs its locks for the
+    /// batch.
+    Preempted(i32),
     /// Nobody holds its lock any more, and it is not done.
     Free,
     /// The session was lost; the backend may still be at work.
@@ -75,13 +80,16 @@ impl Tail<'_> {
             let is_ours = lock::try_lock(&session, key).await?;
             // Read under the lock: whoever held it before may have done it.
             let state = self.ledger.state(&session, &migration.name).await?;
-            Ok::<_, postgres::Error>((session, is_ours, state))
+            // Looked at under the lock, as whoever pre-empts looks at the lock
+            // once it holds its own: one of the two sees the other.
+            let preempted = standalone::preempted_by(self.run, &session, &migration.name).await?;
+            Ok::<_, postgres::Error>((session, is_ours, state, preempted))
         };
         let connected = tokio::select! {
             connected = connecting => connected,
             _ = &mut interrupt => return End::Held(None),
         };
-        let (mut session, is_ours, state) = match connected {
+        let (mut session, is_ours, state, preempted) = match connected {
             Ok(connected) => connected,
             Err(error) => return End::from(error),
         };
@@ -89,7 +97,7 @@ impl Tail<'_> {
             _ if !is_ours => Some(End::RunsElsewhere),
             Some(State::Applied) => Some(End::Done(Duration::ZERO)),
             Some(State::Abandoned) => Some(End::Abandoned),
-            _ => None,
+            _ => preempted.map(End::Preempted),
         };
         if let Some(end) = over {
             session.close().await;
@@ -132,6 +140,22 @@ impl Tail<'_> {
         end
     }
 
+    /// Tells that another run, in the session with this pid, needs the locks
+    /// of a member. From now on that session is the one that is waited for.
+    pub(super) async fn tell_preempted(&self, name: &Name, pid: i32) {
+        self.watch.begin(name, pid, Whose::Elsewhere);
+        let look = async {
+            let session = self.control.session().await?;
+            activity::backend(&session, pid).await
+        };
+        // Without who it is, it is told all the same.
+        let by = look.await.ok().flatten();
+        self.run.events.tell(Event::Preempted {
+            name: name.clone(),
+            by,
+        });
+    }
+
     /// Waits until nobody else works on a member, or until whoever does has
     /// made no visible progress for `--concurrent-wait`.
     pub(super) async fn wait(&self, name: &Name) -> End {
@@ -149,10 +173,11 @@ impl Tail<'_> {
 
     async fn poll(&self, name: &Name, began: Instant) -> Result<End, postgres::Error> {
         let key = LockKey::migration(&self.run.project, name);
+        let mut stalled = Stalled::new(self.run);
         loop {
             let result = async {
                 let session = self.control.session().await?;
-                let Some(holder) = activity::holder(&session, key).await? else {
+                let Some((holder, is_at_work)) = self.holder(&session, key, name).await? else {
                     return Ok(Some(match self.ledger.state(&session, name).await? {
                         Some(State::Applied) => End::Done(began.elapsed()),
                         Some(State::Abandoned) => End::Abandoned,
@@ -160,6 +185,10 @@ impl Tail<'_> {
                     }));
                 };
                 let pid = holder.pid;
+                // One that claims it for a batch is at work in another session.
+                if is_at_work {
+                    stalled.look(&session, &holder).await?;
+                }
                 if self.watch.begin(name, pid, Whose::Elsewhere) {
                     self.run.events.tell(Event::RunsElsewhere {
                         name: name.clone(),
@@ -179,6 +208,22 @@ impl Tail<'_> {
             }
             tokio::time::sleep(jittered(TRY_AGAIN)).await;
         }
+    }
+
+    /// The session that runs a member or, if nobody does, the one that needs
+    /// its locks for a batch; whether it is the former.
+    async fn holder(
+        &self,
+        session: &Session,
+        key: LockKey,
+        name: &Name,
+    ) -> Result<Option<(Blocker, bool)>, postgres::Error> {
+        if let Some(holder) = activity::holder(session, key).await? {
+            return Ok(Some((holder, true)));
+        }
+        let claim = LockKey::preemption(&self.run.project, name);
+        let holder = activity::holder(session, claim).await?;
+        Ok(holder.map(|holder| (holder, false)))
     }
 
     /// Removes the row that says how far a member is; that it stays for once
@@ -220,6 +265,7 @@ fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
             let remedies = gave_up.blockers.iter().map(activity::Blocker::remedy_of);
             End::Failed(Box::new(remedies.fold(diagnostic, Diagnostic::note)))
         }
+        StandaloneError::Preempted(pid) => End::Preempted(pid),
         StandaloneError::TimedOut { .. } | StandaloneError::Interrupted(_) => {
             not_finished(error.to_string())
         }

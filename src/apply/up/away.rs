@@ -57,6 +57,7 @@ impl Runner<'_> {
         step: Step<'_>,
     ) -> Result<Next, ApplyError> {
         let mut there = self.take(connection).await?;
+        self.work_elsewhere().await;
         there.lock(self.run).await?;
         self.control_again().await?;
         // The lock may have been that of a COMMIT whose answer was lost: what

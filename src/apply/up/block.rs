@@ -3,17 +3,19 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::conflict::{After, Missed};
 use super::server::{self, Heeds};
 use super::{Next, Runner};
 use crate::apply::batch::{Batch, Ended, LockBounds, Try, Unfolded};
-use crate::apply::pause::{Pause, Stopped};
+use crate::apply::pause::{Meanwhile, Pause, Stopped};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
+use crate::migration::Name;
 use crate::plan::{Block, LedgerOf, Ready};
-use crate::postgres::activity;
+use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
 use crate::postgres::{Error, lock, settings};
@@ -30,10 +32,7 @@ impl Runner<'_> {
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
-        let names = block.migrations.iter();
-        let migrations = names.filter_map(|name| survey.graph.get(name));
-        let batch_variables =
-            migrations.fold(Variables::default(), |all, one| all.and(&one.variables));
+        let batch_variables = variables(survey, block);
         for attempt in 1.. {
             self.control_again().await?;
             self.prepare_check(survey, is_last).await?;
@@ -71,18 +70,18 @@ impl Runner<'_> {
                     }
                     return Ok(after(block));
                 }
-                Ended::Retry { diagnostic, .. } if self.run.settings.retry_for.is_zero() => {
-                    return Err(ApplyError::Migration {
-                        diagnostic: Box::new(diagnostic.note(NOT_RETRIED)),
-                        committed: self.committed.clone(),
-                    });
-                }
                 Ended::Retry {
-                    name, cause, wait, ..
+                    name,
+                    cause,
+                    wait,
+                    diagnostic,
                 } => {
                     let since = *failing_since.get_or_insert_with(Instant::now);
-                    let pause = Pause::of_block(self.run, since, attempt, name, cause, wait);
-                    self.pause(pause).await?;
+                    let times = (since, attempt);
+                    let again = self.again(survey, times, name, cause, wait, diagnostic);
+                    if let Some(next) = again.await? {
+                        return Ok(next);
+                    }
                 }
                 Ended::FireTriggersBefore(name) => self.fire_before.push(name),
                 Ended::Cut(cut) => {
@@ -125,6 +124,38 @@ impl Runner<'_> {
             }
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// The block was rolled back, and a retry may cure it: pauses before the
+    /// next one, unless the plan has to be made again first.
+    async fn again(
+        &mut self,
+        survey: &Survey,
+        (since, attempt): (Instant, usize),
+        name: Option<Name>,
+        cause: String,
+        wait: Option<LockWait>,
+        diagnostic: Box<Diagnostic>,
+    ) -> Result<Option<Next>, ApplyError> {
+        let missed = Missed {
+            wait,
+            needed_by: name.as_ref(),
+            diagnostic: &diagnostic,
+        };
+        match self.conflict(survey, missed).await? {
+            After::Go(next) => Ok(Some(next)),
+            After::Pause(_) if self.run.settings.retry_for.is_zero() => {
+                Err(ApplyError::Migration {
+                    diagnostic: Box::new(diagnostic.note(NOT_RETRIED)),
+                    committed: self.committed.clone(),
+                })
+            }
+            After::Pause(wait) => {
+                let pause = Pause::of_block(self.run, since, attempt, name, cause, wait);
+                self.pause(pause).await?;
+                Ok(None)
+            }
+        }
     }
 
     /// The connection is gone: finds out whether the block is committed, if its
@@ -230,7 +261,11 @@ impl Runner<'_> {
     /// Waits before the next try of a block.
     async fn pause(&mut self, mut pause: Pause<'_>) -> Result<(), ApplyError> {
         loop {
-            match pause.over(&self.control).await {
+            let meanwhile = match &self.batch {
+                Some(session) => Meanwhile::ShowLife(session),
+                None => Meanwhile::Nothing,
+            };
+            match pause.over(&self.control, meanwhile).await {
                 Ok(()) => return Ok(()),
                 Err(Stopped::Postgres(error)) => self.control_lost(error).await?,
                 Err(stopped) => return Err(stopped.into_apply_error(&self.committed)),
@@ -248,9 +283,7 @@ impl Runner<'_> {
             reason: error.to_string(),
         });
         let patience = self.run.settings.retry_for;
-        self.control = server::reach_again(self.run, patience, Heeds::Signals).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await
+        self.control_anew(patience, Heeds::Signals).await
     }
 
     /// The connection ended before COMMIT: nothing of the block is there, once
@@ -293,9 +326,7 @@ impl Runner<'_> {
             }
         };
         // Both went the same way, so the other one may be dead and not know it.
-        self.control = server::reach_again(self.run, limit, Heeds::Nothing).await?;
-        self.holds_deployment = false;
-        self.hold_deployment().await?;
+        self.control_anew(limit, Heeds::Nothing).await?;
         let key = LockKey::batch(&self.run.project);
         let mut told = Instant::now();
         while !lock::try_lock(&session, key).await? {
@@ -337,6 +368,13 @@ impl Runner<'_> {
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)
     }
+}
+
+/// The variables of all its migrations.
+fn variables(survey: &Survey, block: &Block) -> Variables {
+    let names = block.migrations.iter();
+    let migrations = names.filter_map(|name| survey.graph.get(name));
+    migrations.fold(Variables::default(), |all, one| all.and(&one.variables))
 }
 
 /// How the rest of a plan stands after `block`.

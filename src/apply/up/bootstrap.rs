@@ -117,7 +117,15 @@ pub(super) async fn claim_ledger(
         if surroundings::current_database(session).await? != database {
             continue;
         }
-        fence::poll(run, session, session, there.key, "the ledger's lock").await?;
+        fence::poll(
+            run,
+            session,
+            session,
+            there.key,
+            "the ledger's lock",
+            fence::Signs::None,
+        )
+        .await?;
         // Another server may have a database of this name.
         let is_here = lock::held(control).await?.get(&there.key) == Some(&session.backend().pid);
         if is_here && let Err(error) = ledger.give_to(session, owner).await {

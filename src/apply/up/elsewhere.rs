@@ -12,10 +12,10 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use super::fence;
+use super::fence::{self, Signs};
 use super::server::greet;
 use crate::apply::batch::{Batch, Ended, LockBounds, Try};
-use crate::apply::pause::Pause;
+use crate::apply::pause::{Meanwhile, Pause};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, Run, standalone};
@@ -24,7 +24,7 @@ use crate::history::{History, LockKey, Record, Renamed};
 use crate::migration::{Connection, Migration, Name};
 use crate::plan::{Block, Cut};
 use crate::postgres::ledger::{Kept, Ledger};
-use crate::postgres::{self, Failure, Session, lock, surroundings};
+use crate::postgres::{self, Failure, Session, lock, pooler, surroundings};
 use crate::text::Variables;
 
 mod unrecorded;
@@ -99,7 +99,15 @@ impl Elsewhere {
     /// Takes the lock, and makes the ledger there if that is where rows go.
     pub(super) async fn lock(&mut self, run: &Run) -> Result<(), ApplyError> {
         let what = format!("the lock of this folder in {}", self.place);
-        fence::poll(run, &self.session, &self.session, self.key, &what).await?;
+        fence::poll(
+            run,
+            &self.session,
+            &self.session,
+            self.key,
+            &what,
+            Signs::None,
+        )
+        .await?;
         let Book::There(ledger) = &mut self.book else {
             return Ok(());
         };
@@ -216,6 +224,7 @@ impl Elsewhere {
         let began_at = surroundings::clock(&self.session).await?;
         let began = Instant::now();
         let control = self.session.sibling(work.run.connect_wait).await?;
+        pooler::two(&self.session, &control).await?;
         let ran = self
             .tries(work, block, &control, ledger.as_ref(), deployment)
             .await?;
@@ -295,7 +304,9 @@ impl Elsewhere {
                 } => {
                     let since = *failing_since.get_or_insert_with(Instant::now);
                     let mut pause = Pause::of_block(run, since, attempt, name, cause, wait);
-                    let over = pause.over(control).await;
+                    let over = pause
+                        .over(control, Meanwhile::ShowLife(&self.session))
+                        .await;
                     over.map_err(|stopped| stopped.into_apply_error(&[]))?;
                 }
                 Ended::FireTriggersBefore(name) => work.fire_before.push(name),
@@ -356,7 +367,15 @@ impl Elsewhere {
         };
         let key = LockKey::migration(ledger.project(), &migration.name);
         let session = &mut self.session;
-        fence::poll(run, session, session, key, migration.name.as_str()).await?;
+        fence::poll(
+            run,
+            session,
+            session,
+            key,
+            migration.name.as_str(),
+            Signs::Expected,
+        )
+        .await?;
         match standalone::run(run, &ledger, session, migration, deployment).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{Next, Runner, fence};
+use super::fence::{self, Signs};
+use super::{Next, Runner};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, standalone, tail};
 use crate::history::LockKey;
@@ -29,7 +30,16 @@ impl Runner<'_> {
         let key = LockKey::migration(&run.project, name);
         // The session's lock is the fence; nobody else can hold it while we
         // hold the batch's, unless a dead runner's backend still works.
-        if !fence::poll(run, &self.control, session, key, name.as_str()).await? {
+        if !fence::poll(
+            run,
+            &self.control,
+            session,
+            key,
+            name.as_str(),
+            Signs::Expected,
+        )
+        .await?
+        {
             // Planned again it is taken again, and a lock counts.
             lock::unlock(session, key).await?;
             return Ok(Next::PlanAgain);
@@ -87,6 +97,8 @@ impl Runner<'_> {
         name: &Name,
     ) -> Result<(), ApplyError> {
         self.unfence().await;
+        // What this very run has pre-empted it may run itself now.
+        self.release_preempted().await?;
         let step = crate::plan::TailStep {
             name: name.clone(),
             after: Vec::new(),

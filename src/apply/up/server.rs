@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::apply::{ApplyError, Run};
-use crate::postgres::{Error, Session, transaction};
+use crate::postgres::{Error, Session, pooler, transaction};
 
 /// Oldest server that is supported, as `server_version_num`.
 const OLDEST: u32 = 140_000;
@@ -18,12 +18,24 @@ pub async fn reach(run: &Run) -> Result<Session, ApplyError> {
     Ok(session)
 }
 
+/// A second session beside an idle `first` one, after a look whether both keep
+/// a server process of their own: without, no lock of ours would mean anything.
+///
+/// # Errors
+/// As [`reach`]; [`Error::Pooled`].
+pub async fn beside(run: &Run, first: &Session) -> Result<Session, ApplyError> {
+    let second = Session::connect(&run.target, run.connect_wait).await?;
+    pooler::two(first, &second).await?;
+    greet(&second).await?;
+    Ok(second)
+}
+
 /// Looks whether the session's server is a primary of a supported version, and
 /// lets the session stay idle: a role's `idle_session_timeout` would end it and
 /// free the locks that it holds.
 ///
 /// # Errors
-/// [`ApplyError::Refused`].
+/// [`ApplyError::Refused`]; [`Error::Pooled`].
 pub async fn greet(session: &Session) -> Result<(), ApplyError> {
     let version = session.server_version();
     if version < OLDEST {
@@ -32,16 +44,17 @@ pub async fn greet(session: &Session) -> Result<(), ApplyError> {
             help: "segue needs PostgreSQL 14 or later".to_owned(),
         });
     }
-    if transaction::is_standby(session).await? {
+    if pooler::settle_in(session).await? {
+        let primary = transaction::primary(session).await?;
+        let of = primary.map_or_else(String::new, |primary| format!(" of {primary}"));
         return Err(ApplyError::Refused {
             reason: format!(
-                "the server at {} is a standby, which cannot be migrated",
-                session.target().hosts()
+                "the server at {} is a standby{of}, which cannot be migrated",
+                session.host(),
             ),
-            help: "name the primary, or all hosts with `target_session_attrs=primary`".to_owned(),
+            help: "name the primary in the connection string, or all hosts and `target_session_attrs=primary`".to_owned(),
         });
     }
-    session.execute("SET idle_session_timeout = 0").await?;
     Ok(())
 }
 

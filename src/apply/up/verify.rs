@@ -161,6 +161,8 @@ impl Runner<'_> {
             .is_some_and(|(committed, _)| *committed == self.committed.len());
         if is_checked && !is_fresh {
             self.known.baseline = None;
+            // Of a large schema it takes long.
+            self.work_elsewhere().await;
             self.known.baseline = Some((self.committed.len(), self.baseline().await?));
         }
         Ok(())
@@ -197,6 +199,7 @@ impl Runner<'_> {
         if !matches!(survey.plan.checks, Checks::Made { .. }) {
             return Ok(());
         }
+        self.work_elsewhere().await;
         let Some(mismatch) = self.verify(survey, Stage::Batch).await? else {
             return Ok(());
         };

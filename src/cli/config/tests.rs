@@ -28,6 +28,7 @@ lock-timeout = "20ms"
 retry-for = "1m"
 concurrent-wait = "2h"
 commit-wait = "5m"
+on-conflict = "preempt"
 strict = true
 
 [schema]
@@ -54,6 +55,7 @@ settings = { max_connections = 300, work_mem = "64MB", fsync = false }
     assert_eq!(config.migrations.expect("given").list(), ["db", "shared"]);
     assert_eq!(config.project.expect("given").to_string(), "billing");
     assert_eq!(config.up.lock_timeout.expect("given").to_string(), "20ms");
+    assert_eq!(config.up.on_conflict, Some(OnConflictArg::Preempt));
     let ignored: Vec<_> = config
         .schema
         .ignore

@@ -13,6 +13,8 @@ use crate::text::list;
 pub(crate) struct Checked {
     /// How the files were.
     pub files: Option<Seen>,
+    /// What the rules of `segue lint` say of them.
+    pub lint: Option<Seen>,
     /// Each major version with its steps, in the order of the checks.
     pub majors: Vec<(u32, Vec<Seen>)>,
     /// What is not as it should be; each once.
@@ -55,6 +57,28 @@ impl Checked {
             } else {
                 Verdict::Failed
             },
+            count,
+            duration,
+        });
+    }
+
+    /// Takes what the rules of `segue lint` say; `None`: nobody has asked.
+    pub(crate) fn lint(
+        &mut self,
+        count: usize,
+        findings: Option<Vec<Finding>>,
+        duration: Duration,
+    ) {
+        let is_bad = |finding: &Finding| finding.diagnostic.severity == Severity::Error;
+        let verdict = match &findings {
+            None => Verdict::Skipped("turned off by `--no-lint`".to_owned()),
+            Some(findings) if findings.iter().any(is_bad) => Verdict::Failed,
+            Some(_) => Verdict::Passed,
+        };
+        self.findings_of_all(findings.unwrap_or_default());
+        self.lint = Some(Seen {
+            step: Step::Lint,
+            verdict,
             count,
             duration,
         });
@@ -111,6 +135,7 @@ impl Checked {
             .majors
             .iter()
             .flat_map(|(major, seen)| seen.iter().map(move |seen| (Some(*major), seen)));
-        self.files.iter().map(|seen| (None, seen)).chain(of_majors)
+        let of_files = self.files.iter().chain(&self.lint);
+        of_files.map(|seen| (None, seen)).chain(of_majors)
     }
 }

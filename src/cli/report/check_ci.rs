@@ -23,7 +23,7 @@ pub(crate) struct Repository {
 
 impl Repository {
     /// A file as the repository's host knows it, with slashes.
-    fn path(&self, file: &str) -> String {
+    pub(super) fn path(&self, file: &str) -> String {
         let top = self.top.as_ref().unwrap_or(&self.here);
         let absolute = self.here.join(file);
         let mut plain = PathBuf::new();
@@ -72,20 +72,8 @@ pub(crate) fn gitlab(checked: &Checked, repository: &Repository) -> Value {
         // Each issue needs a file, or it is not shown.
         let (file, line) = place(found).unwrap_or_else(|| ("segue.toml".to_owned(), 1));
         let path = repository.path(&file);
-        let mut hash = Sha256::new();
         // Without the line: a finding that has only moved is the same one.
-        for part in [diagnostic.code.as_str(), &path, &diagnostic.message] {
-            hash.update(part);
-            hash.update([0]);
-        }
-        let digest = hash.finalize();
-        let fingerprint: String = digest
-            .iter()
-            .take(16)
-            .fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            });
+        let fingerprint = fingerprint(&[diagnostic.code.as_str(), &path, &diagnostic.message]);
         json!({
             "description": message(found, &diagnostic),
             "check_name": diagnostic.code.as_str(),
@@ -98,6 +86,24 @@ pub(crate) fn gitlab(checked: &Checked, repository: &Repository) -> Value {
         })
     });
     Value::Array(issues.collect())
+}
+
+/// What tells a finding from others: 32 hexadecimal digits.
+pub(super) fn fingerprint(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+        hash.update([0]);
+    }
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(16)
+        .fold(String::new(), |mut text, byte| {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// File and line of a finding.
@@ -127,14 +133,14 @@ fn message(found: &Found, diagnostic: &Diagnostic) -> String {
 }
 
 /// The text of a workflow command.
-fn data(text: &str) -> String {
+pub(super) fn data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
 /// A property of a workflow command.
-fn property(text: &str) -> String {
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

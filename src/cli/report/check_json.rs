@@ -27,6 +27,7 @@ pub(crate) fn json(checked: &Checked) -> Value {
         "version": VERSION,
         "ok": checked.is_well(),
         "files": checked.files.as_ref().map(step),
+        "lint": checked.lint.as_ref().map(step),
         "majors": majors.collect::<Vec<_>>(),
         "findings": found.collect::<Vec<_>>(),
     })
@@ -72,6 +73,8 @@ mod tests {
         let mut checked = Checked::default();
         checked.files(3, std::iter::empty(), Duration::ZERO);
         schema::check("check", &json(&checked));
+        checked.lint(3, None, Duration::ZERO);
+        schema::check("check", &json(&checked));
         let diagnostic = Diagnostic::new(code::UNEXPECTED_SCHEMA, "another one");
         let finding = Finding::new(Step::Expected, diagnostic).about("expected-schema/pg17");
         let difference = Diff::default();
@@ -88,7 +91,7 @@ mod tests {
         checked.examined(
             Examined {
                 major: 17,
-                seen: Step::ALL[1..].iter().map(seen).collect(),
+                seen: Step::ALL[2..].iter().map(seen).collect(),
                 findings: vec![
                     finding.clone(),
                     finding.with_difference(difference, ["expected", "made"]),

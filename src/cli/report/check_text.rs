@@ -67,6 +67,11 @@ fn step(seen: &Seen) -> String {
             1 => "✓ the only file is valid".to_owned(),
             _ => format!("✓ all {} are valid", count(number, "file")),
         },
+        (Step::Lint, Verdict::Passed) => match number {
+            0 => "✓ none of them is judged by `segue lint`".to_owned(),
+            _ => "✓ no rule of `segue lint` objects".to_owned(),
+        },
+        (Step::Lint, Verdict::Failed) => "✗ rules of `segue lint` object".to_owned(),
         (Step::Files, Verdict::Failed) => "✗ files are not valid".to_owned(),
         (Step::Fresh, Verdict::Passed) => {
             format!(
@@ -116,6 +121,7 @@ fn step(seen: &Seen) -> String {
 fn subject(step: Step) -> &'static str {
     match step {
         Step::Files => "files",
+        Step::Lint => "rules of `segue lint`",
         Step::Fresh => "fresh database",
         Step::Again => "second `segue up`",
         Step::Expected => "expected schema",

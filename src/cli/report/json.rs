@@ -15,7 +15,7 @@ use crate::cli::error::Error;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::to_json;
 use crate::migration::{Kind, Name};
-use crate::plan::Cut;
+use crate::plan::{Cut, OnConflict};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
@@ -201,6 +201,36 @@ pub(crate) fn event(event: &Event) -> Value {
             "event": "repaired",
             "migration": name.as_str(),
             "what": what,
+        }),
+        Event::StalledEnded { holder, idle } => json!({
+            "event": "stalled-ended",
+            "holder": blocker(holder),
+            "idle_ms": milliseconds(*idle),
+        }),
+        Event::Conflict {
+            name,
+            project,
+            relation,
+            needed_by,
+            holder,
+            action,
+        } => json!({
+            "event": "conflict",
+            "migration": name.as_str(),
+            "project": project,
+            "relation": relation,
+            "needed_by": needed_by.as_ref().map(Name::as_str),
+            "holder": blocker(holder),
+            "action": match action {
+                OnConflict::Wait => "wait",
+                OnConflict::Fail => "fail",
+                OnConflict::Preempt => "preempt",
+            },
+        }),
+        Event::Preempted { name, by } => json!({
+            "event": "preempted",
+            "migration": name.as_str(),
+            "by": by.as_ref().map(blocker),
         }),
         Event::RunsElsewhere { name, holder } => json!({
             "event": "runs-elsewhere",

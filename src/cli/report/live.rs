@@ -89,7 +89,9 @@ impl Live {
                 self.bar(name).set_message(format!("runs in {holder}"));
                 false
             }
-            Event::MigrationDone { name, .. } | Event::MigrationFailed { name, .. } => {
+            Event::MigrationDone { name, .. }
+            | Event::MigrationFailed { name, .. }
+            | Event::Preempted { name, .. } => {
                 self.end(name);
                 false
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::migration::Name;
-use crate::plan::{Cut, CutReason, Plan};
+use crate::plan::{Cut, CutReason, Plan, StrongLocks};
 use crate::postgres::activity::Blocker;
 use crate::text::list;
 
@@ -16,6 +16,18 @@ pub(crate) fn absent(plan: &Plan) -> Option<String> {
         "Database `{}` does not exist yet{maker}",
         absent.database
     ))
+}
+
+/// For what a COMMIT waits, by the wait event of its session: `` for …``; empty
+/// if it is not known.
+pub(crate) fn commit_waits(wait_event: Option<&str>) -> String {
+    match wait_event {
+        Some("IPC/SyncRep" | "SyncRep") => {
+            " for a synchronous standby to confirm (SyncRep)".to_owned()
+        }
+        Some(event) => format!(" for {event}"),
+        None => String::new(),
+    }
 }
 
 /// `1 migration`, `3 migrations`, `12,000 migrations`
@@ -82,6 +94,21 @@ pub(crate) fn brought(by: &Name, applied: usize) -> String {
     format!(
         "the ledger that `{by}` brings: {} applied",
         count(applied, "migration")
+    )
+}
+
+/// That a transaction locks several busy tables.
+pub(crate) fn strong_locks(plan: &Plan, locks: &StrongLocks) -> String {
+    let step = match plan.batch.len() {
+        1 => "the transaction".to_owned(),
+        _ => format!("the transaction of step {}", locks.step + 1),
+    };
+    let mut by: Vec<&Name> = locks.locks.iter().map(|lock| &lock.migration).collect();
+    by.dedup();
+    format!(
+        "{step} locks several busy tables at once, each until its COMMIT: {locks}, by {}; \
+         to lock one at a time, deploy them one after the other",
+        names(by)
     )
 }
 

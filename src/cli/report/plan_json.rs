@@ -7,7 +7,7 @@ use super::plan_graph::Link;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
 use crate::plan::{
-    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, TailStep,
+    BeforeReady, Checks, CutReason, Fact, LedgerOf, Needs, Plan, Ready, Step, StrongLocks, TailStep,
 };
 
 /// The plan; `edges` are those that touch it.
@@ -48,7 +48,23 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         })),
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
         "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
+        "strong_locks": plan.strong_locks.iter().map(strong_locks).collect::<Vec<_>>(),
     })
+}
+
+fn strong_locks(taken: &StrongLocks) -> Value {
+    let locks: Vec<Value> = taken
+        .locks
+        .iter()
+        .map(|lock| {
+            json!({
+                "table": lock.table,
+                "mode": lock.mode.as_str(),
+                "migration": lock.migration.as_str(),
+            })
+        })
+        .collect();
+    json!({ "step": taken.step + 1, "locks": locks })
 }
 
 fn needs((name, needs): (&Name, &Needs)) -> Value {

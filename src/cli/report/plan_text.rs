@@ -28,6 +28,13 @@ pub(crate) fn plan(plan: &Plan) -> String {
         }
         let _ = writeln!(text, "Note: {fact}.");
     }
+    for locks in &plan.strong_locks {
+        let _ = writeln!(
+            text,
+            "Warning: {}.",
+            super::phrase::strong_locks(plan, locks)
+        );
+    }
     if !plan.batch.is_empty() {
         text.push_str("\nBatch\n");
         for (index, step) in plan.batch.iter().enumerate() {

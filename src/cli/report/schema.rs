@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 8] = [
+const SCHEMAS: [(&str, &str); 9] = [
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),
@@ -22,6 +22,7 @@ const SCHEMAS: [(&str, &str); 8] = [
         "event",
         include_str!("../../../docs/json/event.schema.json"),
     ),
+    ("lint", include_str!("../../../docs/json/lint.schema.json")),
     ("plan", include_str!("../../../docs/json/plan.schema.json")),
     (
         "schema-diff",

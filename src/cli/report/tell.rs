@@ -3,15 +3,22 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::conflict;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::{Pace, Reading};
-use super::phrase::{absent, brought, count, cut, left, names, sessions, thousands};
+use super::phrase::{
+    absent, brought, commit_waits, count, cut, left, names, sessions, strong_locks, thousands,
+};
 use crate::apply::{Event, blocker, human};
 use crate::migration::{Kind, Name};
-use crate::plan::{Checks, Place, Plan, Ready, Step};
+use crate::plan::{Place, Plan, Step};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
+
+mod planned;
+
+use planned::{summary, unverified};
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +121,12 @@ impl Teller {
                 lines.extend(self.hidden(blockers));
                 return lines;
             }
+            Event::StalledEnded { .. } | Event::Conflict { .. } | Event::Preempted { .. } => {
+                let Some((key, line)) = conflict::told(event) else {
+                    return Vec::new();
+                };
+                return self.once(key, line);
+            }
             Event::BlockRetried {
                 attempt,
                 name,
@@ -177,13 +190,7 @@ impl Teller {
                 format!("the connection was lost ({reason}); what stands is read again first"),
             ),
             Event::CommitWaits { pid, wait_event } => {
-                let what = match wait_event.as_deref() {
-                    Some("IPC/SyncRep" | "SyncRep") => {
-                        " for a synchronous standby to confirm (SyncRep)".to_owned()
-                    }
-                    Some(event) => format!(" for {event}"),
-                    None => String::new(),
-                };
+                let what = commit_waits(wait_event.as_deref());
                 let text = format!("COMMIT was sent; pid {pid} waits{what}");
                 return self.once(
                     format!("commit {pid} {what}"),
@@ -390,6 +397,10 @@ impl Teller {
                 }
             }
         }
+        if !again {
+            let locks = plan.strong_locks.iter();
+            lines.extend(locks.map(|locks| Line::notable("Warning", strong_locks(plan, locks))));
+        }
         if let Place::Ahead { missing } = &plan.place {
             lines.push(Line::notable(
                 "Ahead",
@@ -491,74 +502,6 @@ impl Teller {
             text,
         )]
     }
-}
-
-/// Why nothing will be verified.
-fn unverified(plan: &Plan) -> Option<Line> {
-    let why = match &plan.checks {
-        Checks::NoExpectedSchema => "there is no expected schema; `segue write-schema` writes it",
-        Checks::Ahead => "the database is ahead of this folder and of its expected schema",
-        Checks::Diverged => "what the database has and this folder lacks is in no expected schema",
-        Checks::Nothing | Checks::OtherMajors { .. } | Checks::Made { .. } => return None,
-    };
-    Some(Line::notable("Not verified", why))
-}
-
-/// `2 migrations in one transaction, then 1 concurrent migration`; `None` if
-/// there is nothing to do.
-fn summary(plan: &Plan) -> Option<String> {
-    let mut parts = Vec::new();
-    let (mut blocks, mut in_blocks, mut standalone) = (0, 0, 0);
-    for step in &plan.batch {
-        match step {
-            Step::Block(block) => {
-                blocks += 1;
-                in_blocks += block.migrations.len();
-            }
-            Step::Standalone(_) => standalone += 1,
-            Step::Foreground { .. } | Step::WaitFor { .. } => {}
-        }
-    }
-    match blocks {
-        0 => {}
-        1 => parts.push(format!(
-            "{} in one transaction",
-            count(in_blocks, "migration")
-        )),
-        blocks => parts.push(format!(
-            "{} in {blocks} transactions",
-            count(in_blocks, "migration")
-        )),
-    }
-    if standalone > 0 {
-        parts.push(format!(
-            "{} outside a transaction",
-            count(standalone, "migration")
-        ));
-    }
-    if plan.batch.is_empty() && plan.ready == Ready::AfterBatch && !plan.tail.is_empty() {
-        parts.push("nothing before ready".to_owned());
-    }
-    let batch = parts.join(" and ");
-    let foreground = plan.not_ready_before().count();
-    let mut text = batch;
-    if foreground > 0 {
-        let of_those = count(foreground, "concurrent migration");
-        text = if text.is_empty() {
-            format!("{of_those} before ready")
-        } else {
-            format!("{text}, {of_those} before ready")
-        };
-    }
-    if !plan.tail.is_empty() {
-        let tail = count(plan.tail.len(), "concurrent migration");
-        text = if text.is_empty() {
-            tail
-        } else {
-            format!("{text}, then {tail}")
-        };
-    }
-    (!text.is_empty()).then_some(text)
 }
 
 /// `building index: scanning table, 45% (1,200 of 2,700), 300/s, 5s left`

@@ -34,6 +34,7 @@ fn migration(name: Name, checksum: Checksum) -> Migration {
         partner: None,
         ends: Vec::new(),
         rerunnable: false,
+        waivers: Vec::new(),
         connection: None,
         variables: Variables::default(),
         schema_diff: None,

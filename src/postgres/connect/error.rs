@@ -149,6 +149,15 @@ pub enum ConnectError {
         /// The server's words.
         refusal: Box<Refusal>,
     },
+    /// The log-in went well and the first statement is not answered: a pooler
+    /// without a free connection, or a server that stands still.
+    #[error("connected to {place}, but it did not answer within {} s", .waited.as_secs())]
+    NoAnswer {
+        /// What was asked for.
+        place: Box<Place>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The server refuses for any other reason.
     #[error("cannot connect to {place}: {refusal}")]
     Refused {
@@ -279,7 +288,21 @@ impl ConnectError {
             Self::TooManyConnections { .. } => {
                 "try again later, or raise `max_connections` or the role's or database's limit"
             }
-            Self::Refused { refusal, .. } => return refusal.hint.clone(),
+            Self::NoAnswer { .. } => {
+                "if this is a pooler, its pool has no free connection: segue needs two, and while \
+                 a tail runs two and one for each of `--jobs`; raise its `pool_size`, or go around \
+                 it by `--direct-url`"
+            }
+            Self::Refused { refusal, .. } => {
+                // PgBouncer's own words; it has no SQLSTATE of its own for it.
+                if refusal.message.contains("unsupported startup parameter") {
+                    "leave `options` out of the connection string and PGOPTIONS out of the \
+                     environment, set `ignore_startup_parameters` in the pooler's configuration, \
+                     or go around it by `--direct-url`"
+                } else {
+                    return refusal.hint.clone();
+                }
+            }
             Self::Tls { failure, .. } => return failure.help().map(str::to_owned),
             Self::Protocol { .. } => "check that host and port are those of a PostgreSQL server",
             Self::Cancel { .. } => return None,

@@ -44,6 +44,20 @@ impl Ledger {
             .collect()
     }
 
+    /// Concurrent migrations of all projects that are begun and not done: those
+    /// that somebody may be at work on.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn unfinished(&self, session: &Session) -> Result<Vec<(String, Name)>, Error> {
+        const SQL: &str = "SELECT project, file FROM segue.migration \
+            WHERE kind = 'concurrent' AND state IN ('begun', 'failed') ORDER BY project, file";
+        let rows = self.read_if_there(session, SQL).await?;
+        rows.iter()
+            .map(|row| Ok((column(row, 0)?, Name::new(&column::<String>(row, 1)?))))
+            .collect()
+    }
+
     /// How far one migration is; `None` if the ledger does not know it.
     ///
     /// # Errors

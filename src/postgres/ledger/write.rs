@@ -170,6 +170,22 @@ impl Ledger {
         }
     }
 
+    /// Whether the deployment with this number is there: a fail-over may have
+    /// lost it.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn has_deployment(&self, session: &Session, id: i64) -> Result<bool, Error> {
+        if self.version.is_none() {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT 1 FROM segue.deployment WHERE id = {id} AND project = {}",
+            literal(&self.project)
+        );
+        Ok(session.value(&sql).await?.is_some())
+    }
+
     /// Adds the deployment's row; its id. Deployments that say running
     /// although nobody holds their lock are marked failed.
     ///

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Environment;
 use super::error::TargetError;
 use super::setting::Settings;
+use crate::postgres::keepalive;
 
 /// Shall the connection be encrypted, and whom do we trust; weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -326,16 +327,24 @@ fn versions(settings: &Settings) -> Result<(TlsVersion, TlsVersion), TargetError
 }
 
 impl Keepalives {
+    /// libpq leaves all of it to the system, which asks after two hours: by
+    /// then a gateway has long forgotten a connection over which nothing but
+    /// the end of a build was to come, and nobody would ever be told. A zero
+    /// leaves it to the system here, too.
     fn new(settings: &Settings) -> Result<Self, TargetError> {
-        let seconds =
-            |keyword| Ok::<_, TargetError>(positive(settings, keyword)?.map(Duration::from_secs));
+        let or = |keyword, default| match settings.number(keyword)? {
+            None => Ok::<_, TargetError>(Some(default)),
+            Some(_) => positive(settings, keyword),
+        };
         Ok(Self {
             enabled: settings.number("keepalives")? != Some(0),
-            idle: seconds("keepalives_idle")?,
-            interval: seconds("keepalives_interval")?,
-            count: positive(settings, "keepalives_count")?
+            idle: or("keepalives_idle", keepalive::IDLE_SECONDS)?.map(Duration::from_secs),
+            interval: or("keepalives_interval", keepalive::INTERVAL_SECONDS)?
+                .map(Duration::from_secs),
+            count: or("keepalives_count", keepalive::COUNT)?
                 .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
-            user_timeout: positive(settings, "tcp_user_timeout")?.map(Duration::from_millis),
+            user_timeout: or("tcp_user_timeout", keepalive::USER_TIMEOUT_MILLIS)?
+                .map(Duration::from_millis),
         })
     }
 }

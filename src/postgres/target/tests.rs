@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
+use super::options::Keepalives;
 use super::*;
 
 fn environment(variables: &[(&str, &str)], home: Option<&Path>) -> Environment {
@@ -696,4 +698,31 @@ fn no_password_is_ever_shown() {
         assert!(!shown.contains("secret"), "{shown}");
     }
     assert_eq!(target.uri(), "postgresql://u:secret@h:5432/u");
+}
+
+#[test]
+fn a_dead_peer_is_noticed_within_a_minute_unless_the_system_is_to_say() {
+    let keepalives = |url: &str| {
+        let target = Target::resolve(Some(url), &environment(&[], None)).expect("a good string");
+        target.options().keepalives
+    };
+    let seconds = |number| Some(Duration::from_secs(number));
+    let ours = Keepalives {
+        enabled: true,
+        idle: seconds(30),
+        interval: seconds(10),
+        count: Some(3),
+        user_timeout: seconds(60),
+    };
+    assert_eq!(keepalives("host=h"), ours);
+    assert_eq!(
+        keepalives("host=h keepalives_idle=0 tcp_user_timeout=0 keepalives_count=9"),
+        Keepalives {
+            idle: None,
+            user_timeout: None,
+            count: Some(9),
+            ..ours
+        }
+    );
+    assert!(!keepalives("host=h keepalives=0").enabled);
 }

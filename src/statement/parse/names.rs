@@ -6,7 +6,7 @@ use pg_query::{Node, NodeEnum};
 use crate::statement::RelationName;
 
 /// The name of a table, view or index.
-pub(super) fn relation(relation: &RangeVar) -> RelationName {
+pub(crate) fn relation(relation: &RangeVar) -> RelationName {
     let RangeVar {
         schemaname,
         relname,
@@ -19,7 +19,7 @@ pub(super) fn relation(relation: &RangeVar) -> RelationName {
 }
 
 /// The strings of a dotted name.
-pub(super) fn strings(nodes: &[Node]) -> Vec<&str> {
+pub(crate) fn strings(nodes: &[Node]) -> Vec<&str> {
     nodes
         .iter()
         .filter_map(|node| match node.node.as_ref()? {
@@ -30,7 +30,7 @@ pub(super) fn strings(nodes: &[Node]) -> Vec<&str> {
 }
 
 /// A dotted name; a database before it is left out.
-pub(super) fn dotted(strings: &[&str]) -> Option<RelationName> {
+pub(crate) fn dotted(strings: &[&str]) -> Option<RelationName> {
     let (name, before) = strings.split_last()?;
     Some(RelationName {
         namespace: before.last().map(|&namespace| namespace.to_owned()),
@@ -40,7 +40,7 @@ pub(super) fn dotted(strings: &[&str]) -> Option<RelationName> {
 
 /// The name of an object in `DROP`, `COMMENT`, `ALTER … RENAME`, in whichever
 /// of its three shapes, as its strings.
-pub(super) fn object(node: &Node) -> Vec<&str> {
+pub(crate) fn object(node: &Node) -> Vec<&str> {
     match &node.node {
         Some(NodeEnum::List(list)) => strings(&list.items),
         Some(NodeEnum::ObjectWithArgs(object)) => strings(&object.objname),
@@ -51,7 +51,7 @@ pub(super) fn object(node: &Node) -> Vec<&str> {
 }
 
 /// The option `name`, the last one if it is repeated.
-pub(super) fn option<'a>(options: &'a [Node], name: &str) -> Option<&'a DefElem> {
+pub(crate) fn option<'a>(options: &'a [Node], name: &str) -> Option<&'a DefElem> {
     options
         .iter()
         .filter_map(|node| match node.node.as_ref()? {
@@ -62,7 +62,7 @@ pub(super) fn option<'a>(options: &'a [Node], name: &str) -> Option<&'a DefElem>
 }
 
 /// A boolean option as the server reads it; `default` if it is not given.
-pub(super) fn flag(options: &[Node], name: &str, default: bool) -> bool {
+pub(crate) fn flag(options: &[Node], name: &str, default: bool) -> bool {
     let Some(option) = option(options, name) else {
         return default;
     };

@@ -368,7 +368,7 @@ fn is_named(kind: ObjectType) -> bool {
 }
 
 /// The relation that an object is, or is part of.
-fn about(kind: ObjectType, node: Option<&Node>) -> Option<RelationName> {
+pub(super) fn about(kind: ObjectType, node: Option<&Node>) -> Option<RelationName> {
     let strings = object(node?);
     match kind {
         _ if is_relation(kind) => dotted(&strings),

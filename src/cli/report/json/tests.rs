@@ -6,7 +6,7 @@ use crate::apply::check::Mismatch;
 use crate::cli::outcome::Outcome;
 use crate::cli::report::{schema, stamped};
 use crate::diagnostic::code;
-use crate::plan::{Checks, CutReason, Place, Plan, Ready};
+use crate::plan::{Checks, CutReason, OnConflict, Place, Plan, Ready};
 use crate::schema::Diff;
 use crate::text::{Source, Span};
 
@@ -47,6 +47,7 @@ fn all() -> Vec<Event> {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        strong_locks: Vec::new(),
         checks: Checks::Nothing,
     };
     vec![
@@ -146,6 +147,22 @@ fn all() -> Vec<Event> {
         Event::Repaired {
             name: name.clone(),
             what: "dropped".to_owned(),
+        },
+        Event::StalledEnded {
+            holder: holder.clone(),
+            idle: second,
+        },
+        Event::Conflict {
+            name: name.clone(),
+            project: "main".to_owned(),
+            relation: Some("t".to_owned()),
+            needed_by: Some(name.clone()),
+            holder: holder.clone(),
+            action: OnConflict::Preempt,
+        },
+        Event::Preempted {
+            name: name.clone(),
+            by: Some(holder.clone()),
         },
         Event::RunsElsewhere {
             name: name.clone(),

@@ -5,8 +5,10 @@ use crate::graph::Edge;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
 use crate::plan::{
-    BeforeReady, Block, Checks, Cut, CutReason, Fact, Place, Plan, Ready, Step, TailStep,
+    BeforeReady, Block, Checks, Cut, CutReason, Fact, Place, Plan, Ready, Step, StrongLock,
+    StrongLocks, TailStep,
 };
+use crate::statement::LockMode;
 
 fn name(text: &str) -> Name {
     Name::new(text)
@@ -63,6 +65,16 @@ fn full() -> Plan {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: [(name("8-c.sql"), vec!["app.p".to_owned()])].into(),
+        strong_locks: vec![StrongLocks {
+            step: 1,
+            locks: ["orders", "users"]
+                .map(|table| StrongLock {
+                    table: table.to_owned(),
+                    mode: LockMode::AccessExclusive,
+                    migration: name("3.sql"),
+                })
+                .into(),
+        }],
         checks: Checks::Made {
             before_ready: Some(BeforeReady::InTheLastTransaction),
             after_tail: true,
@@ -100,6 +112,7 @@ fn a_plan_reads_from_the_first_step_to_the_last() {
 Not ready before `5-c.sql` is done, because `6-e.sql` needs it.
 Project `main`: 8 migrations pending.
 Note: the text of `0.sql` has changed since it was applied.
+Warning: the transaction of step 2 locks several busy tables at once, each until its COMMIT: `orders` (ACCESS EXCLUSIVE) and `users` (ACCESS EXCLUSIVE), by `3.sql`; to lock one at a time, deploy them one after the other.
 
 Batch
   1. one transaction, 2 migrations
@@ -137,6 +150,7 @@ fn an_older_folder_is_told_what_it_lacks() {
         ready: Ready::Already(7),
         tail: Vec::new(),
         checks: Checks::Ahead,
+        strong_locks: Vec::new(),
         ..full()
     };
     check(
@@ -160,6 +174,7 @@ fn an_empty_folder_has_nothing_to_apply() {
         ready: Ready::Nothing,
         tail: Vec::new(),
         checks: Checks::Nothing,
+        strong_locks: Vec::new(),
         ..full()
     };
     check(
@@ -188,6 +203,7 @@ fn a_wait_names_the_session() {
             missing: vec![name("4.sql"), name("4b.sql")],
         },
         checks: Checks::Diverged,
+        strong_locks: Vec::new(),
         ..full()
     };
     check(

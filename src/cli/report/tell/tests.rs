@@ -1,7 +1,6 @@
 use super::*;
 use crate::diagnostic::render::Style;
-use crate::plan::{Block, Cut, CutReason, Fact};
-use crate::postgres::activity::Blocker;
+use crate::plan::{Block, Cut, CutReason, Fact, Ready};
 
 /// Tells events, each at its second; all lines.
 fn tell(verbosity: Verbosity, events: &[(u64, Event)]) -> String {
@@ -58,6 +57,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        strong_locks: Vec::new(),
         checks: crate::plan::Checks::Nothing,
     }))
 }

@@ -19,6 +19,7 @@ fn file(name: &str, kind: Kind) -> Migration {
         partner: None,
         ends: Vec::new(),
         rerunnable: false,
+        waivers: Vec::new(),
         connection: None,
         variables: crate::text::Variables::default(),
         schema_diff: None,

@@ -21,6 +21,7 @@ fn migration(name: &str, kind: Kind) -> Migration {
         }),
         ends: Vec::new(),
         rerunnable: false,
+        waivers: Vec::new(),
         connection: None,
         variables: crate::text::Variables::default(),
         schema_diff: None,

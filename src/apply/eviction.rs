@@ -1,0 +1,114 @@
+//! The lock of a migration, taken from whoever runs it: cancelled, and waited
+//! for until what it left is removed.
+
+use std::time::{Duration, Instant};
+
+use super::stalled::Stalled;
+use super::{ApplyError, Event, Run, standalone};
+use crate::history::LockKey;
+use crate::migration::Name;
+use crate::postgres::{Failure, Session, activity, lock};
+
+const POLL: Duration = Duration::from_millis(200);
+/// A runner may go on with its next statement, or be between two of them.
+const CANCEL_AGAIN: Duration = Duration::from_secs(3);
+
+/// How it is done.
+pub(super) struct Eviction<'a> {
+    pub(super) run: &'a Run,
+    pub(super) key: LockKey,
+    pub(super) name: &'a Name,
+    /// Since when `--concurrent-wait` counts.
+    pub(super) began: Instant,
+    /// Of whom was told already that he runs it.
+    pub(super) told: Option<i32>,
+    /// How long its runner may take to remove what it left, before that is
+    /// cancelled too: somebody else's transaction may be in the way.
+    pub(super) clean_up_within: Duration,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Evicted {
+    /// The session has the lock.
+    Now,
+    /// Another role runs it, and ours has no right to cancel what that one
+    /// does. Nothing has changed.
+    NoRight {
+        /// The session that runs it.
+        pid: i32,
+    },
+}
+
+impl Eviction<'_> {
+    /// Takes the lock for `session`, and cancels whoever has it.
+    ///
+    /// # Errors
+    /// [`ApplyError::TimedOut`] after `--concurrent-wait`,
+    /// [`ApplyError::Interrupted`] on a signal.
+    pub(super) async fn of(&self, session: &Session) -> Result<Evicted, ApplyError> {
+        let Self { run, key, name, .. } = *self;
+        let mut cancelled: Option<Instant> = None;
+        let mut told = self.told;
+        let mut stalled = Stalled::new(run);
+        while !lock::try_lock(session, key).await? {
+            if let Some(holder) = activity::holder(session, key).await? {
+                let pid = holder.pid;
+                stalled.look(session, &holder).await?;
+                if told != Some(pid) {
+                    told = Some(pid);
+                    run.events.tell(Event::RunsElsewhere {
+                        name: name.clone(),
+                        holder: holder.clone(),
+                    });
+                }
+                let cleans_up = holder
+                    .query
+                    .as_deref()
+                    .is_some_and(|query| query.contains(standalone::CLEAN_UP_MARK))
+                    && holder
+                        .query_age
+                        .is_none_or(|age| age < self.clean_up_within);
+                if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
+                    cancelled = Some(Instant::now());
+                    match activity::cancel(session, pid).await {
+                        Err(error) if error.failure() == Failure::InsufficientPrivilege => {
+                            return Ok(Evicted::NoRight { pid });
+                        }
+                        result => result?,
+                    }
+                }
+            }
+            self.pause().await?;
+        }
+        Ok(Evicted::Now)
+    }
+
+    /// Takes the lock for `session` once it is free.
+    ///
+    /// # Errors
+    /// As [`Eviction::of`].
+    pub(super) async fn wait(&self, session: &Session) -> Result<(), ApplyError> {
+        while !lock::try_lock(session, self.key).await? {
+            self.pause().await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&self) -> Result<(), ApplyError> {
+        if self.began.elapsed() >= self.run.settings.concurrent_wait {
+            return Err(ApplyError::TimedOut {
+                what: format!("the session that runs `{}` to end", self.name),
+                after: self.began.elapsed(),
+                option: "--concurrent-wait",
+                committed: Vec::new(),
+            });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL * fastrand::u32(75..=125) / 100) => Ok(()),
+            signal = self.run.interrupt.first() => {
+                Err(ApplyError::Interrupted { signal, committed: Vec::new() })
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What `segue lint` believes of PostgreSQL, asked of a server.
+
+use crate::support::TestDatabase;
+
+mod rewrites;
