@@ -321,8 +321,11 @@ fn tell(event: &Event) -> String {
         // those for a relation are what is tested.
         Event::WaitingForLock {
             relation: Some(relation),
+            lock,
             blockers,
-        } => format!("waits for {} session on {relation}\n", blockers.len()),
+        } if lock.as_deref().is_none_or(|lock| lock == "relation") => {
+            format!("waits for {} session on {relation}\n", blockers.len())
+        }
         Event::RunsElsewhere { name, .. } => format!("{name} runs elsewhere\n"),
         Event::MigrationDone { name, .. } => format!("{name} is done\n"),
         Event::MigrationFailed { diagnostic, .. } => render(diagnostic, Style::Plain),
