@@ -149,24 +149,20 @@ async fn forecast(
     live: Target,
     survey: &Survey,
 ) -> Result<Forecast, Error> {
-    let place = match &args.server.on {
-        Some(url) => Place::On(Box::new(context.resolve(url)?)),
-        None => {
-            let session = Session::connect(&live, context.connect_wait()).await?;
-            let major = session.server_version() / 10_000;
-            session.close().await;
-            let mut options = context.throwaway();
-            // Another version is better than none, and told.
-            let servers = find_servers(&options);
-            options.major = servers
-                .iter()
-                .any(|server| server.major == major)
-                .then_some(major)
-                .or(options.major);
-            Place::Throwaway {
-                options: Box::new(options),
-                before: context.before(),
-            }
+    let place = if let Some(url) = &args.server.on {
+        Place::On(Box::new(context.resolve(url)?))
+    } else {
+        let session = Session::connect(&live, context.connect_wait()).await?;
+        let major = session.server_version() / 10_000;
+        session.close().await;
+        let mut options = context.throwaway();
+        // Another version is better than none, and told.
+        let servers = find_servers(&options);
+        let is_here = servers.iter().any(|server| server.major == major);
+        options.major = is_here.then_some(major).or(options.major);
+        Place::Throwaway {
+            options: Box::new(options),
+            before: context.before(),
         }
     };
     let rules = context.rules();

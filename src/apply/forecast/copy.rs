@@ -203,22 +203,19 @@ impl Copy {
             let back = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
             self.session.execute(&back).await?;
             let role = role::missing(&failed.sqlstate, &failed.message);
-            match role.filter(|role| !item.is_copy && roles.insert((*role).to_owned())) {
-                // As on every throwaway server.
-                Some(role) => {
-                    let sql = format!("CREATE ROLE {} NOLOGIN", ident(role));
-                    self.watcher.execute(&sql).await?;
-                }
-                None => {
-                    self.is_lost = true;
-                    self.session.execute("ROLLBACK").await?;
-                    let statement = self.by_the_manual(migration, item);
-                    return Ok(Statement {
-                        failed: Some(failed.message),
-                        ..statement
-                    });
-                }
-            }
+            let role = role.filter(|role| !item.is_copy && roles.insert((*role).to_owned()));
+            let Some(role) = role else {
+                self.is_lost = true;
+                self.session.execute("ROLLBACK").await?;
+                let statement = self.by_the_manual(migration, item);
+                return Ok(Statement {
+                    failed: Some(failed.message),
+                    ..statement
+                });
+            };
+            // As on every throwaway server.
+            let sql = format!("CREATE ROLE {} NOLOGIN", ident(role));
+            self.watcher.execute(&sql).await?;
         }
         let messages = self.messages();
         if has_savepoint {

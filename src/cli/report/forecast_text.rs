@@ -18,6 +18,9 @@ const WIDTH: usize = 80;
 /// Where what is said of a statement stands, below its text.
 const INDENT: &str = "          ";
 
+/// So many pieces of work are named of one statement.
+const WORKS_MAX: usize = 4;
+
 /// So many sessions are named for one reason.
 const SESSIONS_MAX: usize = 5;
 
@@ -226,7 +229,6 @@ fn statement(
     if works.is_empty() && statement.learnt == Learnt::ByRunning {
         works.push("changes catalogs only".to_owned());
     }
-    const WORKS_MAX: usize = 4;
     for line in works.iter().take(WORKS_MAX) {
         paragraph(text, INDENT, line);
     }
