@@ -346,7 +346,7 @@ impl Runner<'_> {
 
     /// Sleeps, and shows at times those who wait for the batch's lock that we
     /// live.
-    async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
+    pub(super) async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
         let until = Instant::now() + pause;
         loop {
             let left = until.saturating_duration_since(Instant::now());

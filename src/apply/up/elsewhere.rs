@@ -324,7 +324,7 @@ impl Elsewhere {
             Signs::Expected,
         )
         .await?;
-        match standalone::run(run, &ledger, session, migration, deployment).await {
+        match standalone::run(run, &ledger, session, migration, deployment, None).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 let names = std::slice::from_ref(&migration.name);
