@@ -130,7 +130,7 @@ fn locks_and_work_are_seen_statement_by_statement() {
           UPDATE orders SET total = 0: -; change orders
           INSERT INTO orders SELECT id FROM users: -; write orders
           COMMENT ON TABLE orders IS 'x': -; -
-          ALTER TABLE events ADD COLUMN note text: events ACCESS EXCLUSIVE, events_1 ACCESS EXCLUSIVE, events_2 ACCESS EXCLUSIVE; - (by the manual)
+          ALTER TABLE events ADD COLUMN note text: events ACCESS EXCLUSIVE, events_1 ACCESS EXCLUSIVE, events_2 ACCESS EXCLUSIVE; -
           ALTER TABLE events ADD CHECK (day > 0): -; scan events_1, scan events_2
           REFRESH MATERIALIZED VIEW totals: totals ACCESS EXCLUSIVE; refresh totals
           TRUNCATE orders: orders ACCESS EXCLUSIVE; empty orders
@@ -196,7 +196,7 @@ fn concurrent_statements_are_seen_while_they_wait() {
         tail
           VACUUM users: users SHARE UPDATE EXCLUSIVE; - (by the manual)
         tail
-          ALTER TABLE events DETACH PARTITION events_2 CONCURRENTLY: events SHARE UPDATE EXCLUSIVE, events_2 ACCESS EXCLUSIVE; -
+          ALTER TABLE events DETACH PARTITION events_2 CONCURRENTLY: events SHARE UPDATE EXCLUSIVE, events_2 ACCESS EXCLUSIVE; - (by the manual)
         ",
     );
 }
