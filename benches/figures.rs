@@ -22,6 +22,8 @@ mod distance;
 mod dump;
 #[path = "figures/far.rs"]
 mod far;
+#[path = "figures/jobs.rs"]
+mod jobs;
 #[path = "figures/machine.rs"]
 mod machine;
 #[path = "figures/many.rs"]
@@ -53,7 +55,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 11] = [
+const FIGURES: [Figure; 12] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -64,6 +66,7 @@ const FIGURES: [Figure; 11] = [
     ("ready", ready::measure),
     ("stall", stall::measure),
     ("schema", schema::measure),
+    ("jobs", jobs::measure),
     ("runners", runners::measure),
 ];
 

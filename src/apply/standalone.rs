@@ -11,9 +11,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::crew::Crew;
 use super::failure::{Placed, failure};
 use super::role::Made;
-use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
+use super::{ApplyError, Event, GaveUp, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
@@ -80,6 +81,9 @@ pub enum StandaloneError {
         /// The option that bounds it.
         option: &'static str,
     },
+    /// A statement that would have to queue was not due again in time.
+    #[error(transparent)]
+    Blocked(GaveUp),
     /// Another run, in the session with this pid, needs the migration's locks
     /// for its batch: nothing is run until it has them no more. What a
     /// cancelled statement left has been removed, as far as that could be done.
@@ -122,6 +126,7 @@ impl StandaloneError {
                 committed,
             },
             Self::Interrupted(signal) => ApplyError::Interrupted { signal, committed },
+            Self::Blocked(gave_up) => ApplyError::Blocked { gave_up, committed },
             Self::TimedOut {
                 what,
                 after,
@@ -156,7 +161,7 @@ impl StandaloneError {
 }
 
 /// Runs `migration` on `session`, which holds its lock. What the ledger says
-/// is done is not run again.
+/// is done is not run again. `helpers` build beside it what can be.
 ///
 /// # Errors
 /// [`StandaloneError`]; after [`StandaloneError::ConnectionLost`] and
@@ -167,8 +172,17 @@ pub(super) async fn run(
     session: &mut Session,
     migration: &Migration,
     deployment: Option<i64>,
+    helpers: Option<&Crew>,
 ) -> Result<Report, StandaloneError> {
-    run_with(run, ledger, session, migration, deployment, false).await
+    run_with(
+        run,
+        ledger,
+        session,
+        migration,
+        deployment,
+        (false, helpers),
+    )
+    .await
 }
 
 /// As [`run`], but a lock that a concurrent migration holds is not waited for
@@ -183,7 +197,7 @@ pub(super) async fn run_yielding(
     migration: &Migration,
     deployment: Option<i64>,
 ) -> Result<Report, StandaloneError> {
-    run_with(run, ledger, session, migration, deployment, true).await
+    run_with(run, ledger, session, migration, deployment, (true, None)).await
 }
 
 async fn run_with(
@@ -192,7 +206,7 @@ async fn run_with(
     session: &mut Session,
     migration: &Migration,
     deployment: Option<i64>,
-    yields: bool,
+    (yields, helpers): (bool, Option<&Crew>),
 ) -> Result<Report, StandaloneError> {
     let outlined;
     let items = if let Some(outline) = &migration.outline {
@@ -207,6 +221,7 @@ async fn run_with(
     let mut skipped_first = None;
     loop {
         let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
+        standalone.helpers = helpers;
         standalone.watch = standalone.watch.yielding(yields);
         // Large: the state of every kind of statement is in it.
         let result = Box::pin(standalone.all()).await;
@@ -286,6 +301,8 @@ struct Standalone<'a> {
     file_encoding: Option<String>,
     /// Whether the COMMIT of the last statement has recorded the migration.
     is_recorded: bool,
+    /// Who builds beside it.
+    helpers: Option<&'a Crew>,
     /// How many statements were done when it was taken up.
     resumed_at: usize,
 }
@@ -331,6 +348,7 @@ impl<'a> Standalone<'a> {
             owns_lock_timeout: false,
             file_encoding: None,
             is_recorded: false,
+            helpers: None,
             resumed_at: 0,
         }
     }
@@ -557,6 +575,7 @@ impl<'a> Standalone<'a> {
             StandaloneError::Failed(_)
                 | StandaloneError::Cancelled(_)
                 | StandaloneError::TimedOut { .. }
+                | StandaloneError::Blocked(_)
                 | StandaloneError::LockLost
                 | StandaloneError::Postgres(_)
         );

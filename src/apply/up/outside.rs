@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::conflict::{After, Missed};
 use super::fence::{self, Signs};
 use super::{Next, Runner};
+use crate::apply::pause::Pause;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, standalone, tail};
 use crate::diagnostic::{Diagnostic, code};
@@ -67,7 +68,10 @@ impl Runner<'_> {
                         if let Some(session) = &self.batch {
                             lock::unlock(session, key).await?;
                         }
-                        self.sleep(run.settings.pause()).await?;
+                        let cause = diagnostic.message.clone();
+                        let first = run.settings.pause();
+                        let pause = Pause::new(run, Instant::now(), cause, None, first);
+                        self.pause(pause).await?;
                         Ok(Next::PlanAgain)
                     }
                     Err(error) => Err(self.partly(name, error).await),

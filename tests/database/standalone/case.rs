@@ -26,6 +26,8 @@ const RETRY_FOR: Duration = Duration::from_secs(20);
 pub struct Case<'a> {
     pub database: TestDatabase<'a>,
     pub project: Project,
+    /// `--jobs`
+    pub jobs: usize,
 }
 
 /// `up` under way, in a runtime of its own that can die at once.
@@ -79,6 +81,7 @@ impl<'a> Case<'a> {
         let case = Self {
             database: TestDatabase::on(server),
             project: Project::new(),
+            jobs: 1,
         };
         case.project.file(
             "1-table.sql",
@@ -117,7 +120,7 @@ impl<'a> Case<'a> {
             verification: None,
             settings: Settings {
                 until: Until::Settled,
-                jobs: 2,
+                jobs: self.jobs,
                 lock_timeout: Duration::from_millis(50),
                 retry_for,
                 concurrent_wait: Duration::from_secs(20),
@@ -238,7 +241,7 @@ impl<'a> Case<'a> {
         wait_for(beginning, || {
             let pid = session.query(&format!(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid()"
+                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid() LIMIT 1"
             ));
             pid.parse().ok()
         })
@@ -253,12 +256,20 @@ impl<'a> Case<'a> {
     }
 
     /// Runs `up` until the statement that begins so has to wait, and kills
-    /// runner and backend.
+    /// the runner and all backends that wait with it.
     pub fn dies_while_waiting(&self, beginning: &str) {
         let running = self.start();
-        let pid = self.wait_for_statement(beginning);
+        self.wait_for_statement(beginning);
         running.kill();
-        self.terminate(pid);
+        let session = self.database.session();
+        wait_until("backends to end", || {
+            session
+                .query(&format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid()"
+                ))
+                .is_empty()
+        });
     }
 
     /// Runs `up` until the statement is done whose end the ledger does not know
@@ -318,8 +329,11 @@ fn tell(event: &Event) -> String {
         // those for a relation are what is tested.
         Event::WaitingForLock {
             relation: Some(relation),
+            lock,
             blockers,
-        } => format!("waits for {} session on {relation}\n", blockers.len()),
+        } if lock.as_deref().is_none_or(|lock| lock == "relation") => {
+            format!("waits for {} session on {relation}\n", blockers.len())
+        }
         Event::RunsElsewhere { name, .. } => format!("{name} runs elsewhere\n"),
         Event::MigrationDone { name, .. } => format!("{name} is done\n"),
         Event::MigrationFailed { diagnostic, .. } => render(diagnostic, Style::Plain),
