@@ -273,8 +273,20 @@ impl Runner<'_> {
             cause: cause.clone(),
             pause: first,
         });
+        self.hold_off(began, first, &cause, wait).await
+    }
+
+    /// Waits for a while in any case, and for as long as those of `wait` hold
+    /// the lock, within `--retry-for` since `began`.
+    pub(super) async fn hold_off(
+        &mut self,
+        began: Instant,
+        first: Duration,
+        cause: &str,
+        wait: Option<LockWait>,
+    ) -> Result<(), ApplyError> {
         let Some(wait) = wait else {
-            self.check_patience(began, &cause, None)?;
+            self.check_patience(began, cause, None)?;
             return self.sleep(first).await;
         };
         self.run.events.tell(Event::WaitingForLock {
@@ -282,14 +294,14 @@ impl Runner<'_> {
             blockers: wait.blockers.clone(),
         });
         match autovacuum::make_way(&self.control, &wait).await {
-            Ok(true) => return self.check_patience(began, &cause, Some(&wait)),
+            Ok(true) => return self.check_patience(began, cause, Some(&wait)),
             Ok(false) => {}
             Err(error) => self.control_lost(error).await?,
         }
         let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
         let mut next = first;
         loop {
-            self.check_patience(began, &cause, Some(&wait))?;
+            self.check_patience(began, cause, Some(&wait))?;
             self.sleep(next).await?;
             let Some(relation) = wait.relation else {
                 return Ok(());

@@ -63,12 +63,21 @@ impl Runner<'_> {
                 };
                 match self.conflict(survey, missed).await {
                     Ok(After::Go(next)) => Ok(next),
-                    Ok(After::Pause(_)) => {
+                    Ok(After::Pause(wait)) => {
                         if let Some(session) = &self.batch {
                             lock::unlock(session, key).await?;
                         }
-                        self.sleep(run.settings.pause()).await?;
-                        Ok(Next::PlanAgain)
+                        let began = match &self.held_up {
+                            Some((held_up, began)) if held_up == name => *began,
+                            _ => Instant::now(),
+                        };
+                        self.held_up = Some((name.clone(), began));
+                        let cause = "another session holds a lock that it needs";
+                        let first = run.settings.pause();
+                        match self.hold_off(began, first, cause, wait).await {
+                            Ok(()) => Ok(Next::PlanAgain),
+                            Err(error) => Err(self.partly(name, error).await),
+                        }
                     }
                     Err(error) => Err(self.partly(name, error).await),
                 }
