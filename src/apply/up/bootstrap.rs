@@ -225,7 +225,11 @@ impl Bootstrap<'_> {
         if server::reach(run).await.is_ok() {
             return Ok(());
         }
-        let kept = there.kept(names).await?;
+        there
+            .follow_renamed(run, self.migrations, &self.history)
+            .await?;
+        let mut kept = there.kept().await?;
+        kept.retain(|one| names.contains(&one.name));
         if !kept.is_empty() {
             let found = kept.iter().map(|one| (connection.clone(), one.clone()));
             self.found.extend(found);

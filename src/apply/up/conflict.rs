@@ -49,7 +49,7 @@ impl Runner<'_> {
             return Ok(After::Pause(None));
         };
         // A row's lock is given back long before the migration ends.
-        let Some(relation) = wait.relation else {
+        let Some(relation) = wait.relation.filter(|_| wait.lock_type == "relation") else {
             return Ok(After::Pause(Some(wait)));
         };
         let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();

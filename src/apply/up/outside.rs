@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::conflict::{After, Missed};
 use super::fence::{self, Signs};
 use super::{Next, Runner};
+use crate::apply::pause::Pause;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, standalone, tail};
 use crate::diagnostic::{Diagnostic, code};
@@ -72,9 +73,10 @@ impl Runner<'_> {
                             _ => Instant::now(),
                         };
                         self.held_up = Some((name.clone(), began));
-                        let cause = "another session holds a lock that it needs";
+                        let cause = "another session holds a lock that it needs".to_owned();
                         let first = run.settings.pause();
-                        match self.hold_off(began, first, cause, wait).await {
+                        let pause = Pause::new(run, began, cause, wait, first);
+                        match self.pause(pause).await {
                             Ok(()) => Ok(Next::PlanAgain),
                             Err(error) => Err(self.partly(name, error).await),
                         }

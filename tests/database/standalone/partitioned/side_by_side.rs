@@ -249,6 +249,7 @@ fn helpers_that_outlive_their_runner_are_waited_for_and_their_indexes_kept() {
     let (one, two, three) = (hold(&case, "p1"), hold(&case, "p2"), hold(&case, "p3"));
     let running = case.start();
     wait_until_at_work(&case, "p1 p2 p3");
+    // The first one is built in the session that holds the migration's lock.
     let main = builder(&case, "p1");
     running.kill();
     case.terminate(main);
