@@ -22,6 +22,8 @@ mod distance;
 mod dump;
 #[path = "figures/far.rs"]
 mod far;
+#[path = "figures/jobs.rs"]
+mod jobs;
 #[path = "figures/machine.rs"]
 mod machine;
 #[path = "figures/many.rs"]
@@ -30,6 +32,8 @@ mod many;
 mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/runners.rs"]
+mod runners;
 #[path = "figures/schema.rs"]
 mod schema;
 #[path = "figures/selects.rs"]
@@ -51,7 +55,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 10] = [
+const FIGURES: [Figure; 12] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -62,6 +66,8 @@ const FIGURES: [Figure; 10] = [
     ("ready", ready::measure),
     ("stall", stall::measure),
     ("schema", schema::measure),
+    ("jobs", jobs::measure),
+    ("runners", runners::measure),
 ];
 
 fn main() -> ExitCode {

@@ -122,8 +122,9 @@ pub enum Work {
         /// What is known of it.
         shape: IndexShape,
     },
-    /// Its rows are read, and changed or added to, as many as the statement
-    /// says.
+    /// Its rows are read, and all or some of them changed.
+    Changes(TableName),
+    /// Rows are added or changed, as many as a query or a function says.
     Writes(TableName),
     /// It is emptied.
     Empties(TableName),
@@ -139,6 +140,7 @@ impl Work {
             Self::Rewrites(table)
             | Self::Scans(table)
             | Self::Builds { table, .. }
+            | Self::Changes(table)
             | Self::Writes(table)
             | Self::Empties(table)
             | Self::Refreshes(table) => table,
@@ -155,7 +157,9 @@ impl Work {
                 Some(disk.plus(Bytes::exactly(table.heap_bytes + table.toast_bytes)))
             }
             Self::Scans(_) => Some(Bytes::exactly(table.heap_bytes)),
-            Self::Builds { .. } => Some(Bytes::exactly(table.heap_bytes).plus(self.disk(table)?)),
+            Self::Builds { .. } | Self::Changes(_) => {
+                Some(Bytes::exactly(table.heap_bytes).plus(self.disk(table)?))
+            }
             Self::Empties(_) => Some(Bytes::default()),
             Self::Writes(_) | Self::Refreshes(_) => None,
         }
@@ -172,6 +176,11 @@ impl Work {
                 high: table.bytes(),
             }),
             Self::Builds { shape, .. } => shape.bytes(table),
+            // Each row has a new version, and entries in the indexes.
+            Self::Changes(_) => Some(Bytes {
+                low: 0,
+                high: table.bytes(),
+            }),
             Self::Scans(_) | Self::Empties(_) => Some(Bytes::default()),
             Self::Writes(_) | Self::Refreshes(_) => None,
         }

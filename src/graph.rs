@@ -22,7 +22,8 @@ pub enum Edge {
     Begin,
     /// The ending migration needs the concurrent one done.
     End,
-    /// Concurrent migrations that touch the same relations run one by one.
+    /// Concurrent migrations of which one disturbs the other or uses what it
+    /// makes run one by one.
     Meets,
 }
 
@@ -235,7 +236,8 @@ fn fault(
     }
 }
 
-/// Edges between open concurrent migrations that meet on a relation.
+/// Edges between open concurrent migrations that cannot run side by side, as
+/// far as their texts tell. What only the database knows is [`crate::plan::Kin`].
 fn meeting(
     graph: &DiGraph<Migration, Edge>,
     by_name: &BTreeMap<Name, NodeIndex>,
@@ -251,7 +253,7 @@ fn meeting(
     let mut edges = Vec::new();
     for (position, one) in open.iter().enumerate() {
         for other in &open[position + 1..] {
-            if graph[*one].meets(&graph[*other]) {
+            if graph[*one].disturbs(&graph[*other]) {
                 edges.push((*one, *other, Edge::Meets));
             }
         }

@@ -125,6 +125,19 @@ impl LockKey {
         Self::of(&["migration", project, name.as_str()])
     }
 
+    /// Those who help the session that runs a migration; shared.
+    #[must_use]
+    pub fn helpers(project: &str, name: &Name) -> Self {
+        Self::of(&["helpers", project, name.as_str()])
+    }
+
+    /// Whoever builds the index of the partition with this OID, for a statement
+    /// of a migration that is done partition by partition.
+    #[must_use]
+    pub fn partition(project: &str, name: &Name, oid: u32) -> Self {
+        Self::of(&["partition", project, name.as_str(), &oid.to_string()])
+    }
+
     /// The batch that has cancelled a concurrent migration and needs its locks:
     /// nobody runs it while this one is held.
     #[must_use]

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::directive::Waiver;
 use crate::schema::Diff;
-use crate::statement::{Brings, Digest, Fingerprint, Kind as StatementKind, Locks, RelationName};
+use crate::statement::{
+    Brings, Digest, Fingerprint, Kind as StatementKind, Locks, ReindexTarget, RelationName,
+};
 use crate::text::{Source, Span, Spanned, Variables};
 
 mod stamp;
@@ -272,6 +274,10 @@ impl Migration {
             let Some(digest) = &item.digest else {
                 return Snapshots::Both;
             };
+            // What they do is not known, so they run alone.
+            if matches!(digest.kind, StatementKind::Call { .. } | StatementKind::Do) {
+                return Snapshots::Both;
+            }
             waits |= waits_for_snapshots(&digest.kind);
             holds |= holds_snapshot(&digest.kind);
         }
@@ -280,6 +286,49 @@ impl Migration {
             (false, _) => Snapshots::Holds,
             (true, true) => Snapshots::Both,
         }
+    }
+
+    /// Whether the two cannot run side by side, and the later one may need the
+    /// earlier one done, as far as their texts tell: they name the same
+    /// relation, one uses what the other makes or drops, or one is about all
+    /// tables there are.
+    #[must_use]
+    pub fn disturbs(&self, other: &Self) -> bool {
+        self.meets(other)
+            || self.is_about_everything()
+            || other.is_about_everything()
+            || self.uses_of(other)
+            || other.uses_of(self)
+    }
+
+    fn digests(&self) -> impl Iterator<Item = &Digest> {
+        let items = self.outline.iter().flat_map(|outline| &outline.items);
+        items.filter_map(|item| item.digest.as_ref())
+    }
+
+    /// Whether one of its statements names no table and works on all.
+    fn is_about_everything(&self) -> bool {
+        self.digests().any(|digest| match &digest.kind {
+            StatementKind::Reindex { target, .. } => matches!(
+                target,
+                ReindexTarget::Namespace(_) | ReindexTarget::Database
+            ),
+            StatementKind::Vacuum { relations, .. } | StatementKind::Analyze { relations } => {
+                relations.is_empty()
+            }
+            StatementKind::Cluster { relation } => relation.is_none(),
+            _ => false,
+        })
+    }
+
+    /// Whether it uses a routine or a type that `other` makes or drops.
+    fn uses_of(&self, other: &Self) -> bool {
+        let changed: Vec<&RelationName> = other
+            .digests()
+            .flat_map(|digest| digest.makes.union(&digest.drops))
+            .collect();
+        let mut used = self.digests().flat_map(|digest| &digest.uses);
+        !changed.is_empty() && used.any(|used| changed.iter().any(|one| one.may_be(used)))
     }
 
     /// Its first statement that brings this, if one does.
@@ -334,15 +383,4 @@ fn holds_snapshot(kind: &StatementKind) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_checksum_survives_its_text() {
-        let checksum = Checksum(std::array::from_fn(|index| {
-            u8::try_from(index * 7).expect("below 256")
-        }));
-        assert_eq!(checksum.to_string().parse(), Ok(checksum));
-        assert_eq!("é".repeat(32).parse::<Checksum>(), Err(()));
-    }
-}
+mod tests;

@@ -20,11 +20,13 @@ mod conflict;
 mod enum_value;
 mod fact;
 mod fold;
+mod kin;
 pub mod strong_locks;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
 pub use conflict::{Course, Holder, NotOurs, OnConflict, course};
 pub use fact::{Fact, Place};
+pub use kin::{Kin, Named};
 pub use strong_locks::{StrongLock, StrongLocks, Use};
 
 /// Where a block had to end before its time, and why.

@@ -21,6 +21,7 @@ pub mod error;
 pub mod index;
 pub mod introspect;
 mod keepalive;
+pub mod kin;
 pub mod ledger;
 pub mod listen;
 pub mod lock;

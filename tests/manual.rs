@@ -6,6 +6,8 @@
 //! The pages of lint rules, README, the example and the links are in files of
 //! their own.
 
+#[path = "manual/hang.rs"]
+mod hang;
 #[path = "manual/links.rs"]
 mod links;
 #[path = "manual/rules.rs"]

@@ -126,6 +126,13 @@ impl Blocker {
         self.is_autovacuum() && query.ends_with("(to prevent wraparound)")
     }
 
+    /// Whether it says of itself that it runs a concurrent migration.
+    pub(super) fn is_of_migration(&self) -> bool {
+        self.application
+            .as_deref()
+            .is_some_and(|name| name.starts_with("segue: "))
+    }
+
     /// Whether it says of itself that it is a segue.
     fn is_segue(&self) -> bool {
         self.application

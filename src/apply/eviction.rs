@@ -41,7 +41,8 @@ pub(super) enum Evicted {
 }
 
 impl Eviction<'_> {
-    /// Takes the lock for `session`, and cancels whoever has it.
+    /// Takes the lock for `session`, and cancels whoever has it and those who
+    /// help with partitions.
     ///
     /// # Errors
     /// [`ApplyError::TimedOut`] after `--concurrent-wait`,
@@ -51,8 +52,17 @@ impl Eviction<'_> {
         let mut cancelled: Option<Instant> = None;
         let mut told = self.told;
         let mut stalled = Stalled::new(run);
-        while !lock::try_lock(session, key).await? {
-            if let Some(holder) = activity::holder(session, key).await? {
+        let helping = LockKey::helpers(&run.project, name);
+        let mut is_ours = false;
+        loop {
+            is_ours = is_ours || lock::try_lock(session, key).await?;
+            // They may have outlived the one they helped.
+            let mut pids = lock::holders(session, helping).await?;
+            if is_ours && pids.is_empty() {
+                return Ok(Evicted::Now);
+            }
+            let mut cleans_up = false;
+            if !is_ours && let Some(holder) = activity::holder(session, key).await? {
                 let pid = holder.pid;
                 stalled.look(session, &holder).await?;
                 if told != Some(pid) {
@@ -62,15 +72,18 @@ impl Eviction<'_> {
                         holder: holder.clone(),
                     });
                 }
-                let cleans_up = holder
+                cleans_up = holder
                     .query
                     .as_deref()
                     .is_some_and(|query| query.contains(standalone::CLEAN_UP_MARK))
                     && holder
                         .query_age
                         .is_none_or(|age| age < self.clean_up_within);
-                if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
-                    cancelled = Some(Instant::now());
+                pids.insert(0, pid);
+            }
+            if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
+                cancelled = Some(Instant::now());
+                for pid in pids {
                     match activity::cancel(session, pid).await {
                         Err(error) if error.failure() == Failure::InsufficientPrivilege => {
                             return Ok(Evicted::NoRight { pid });
@@ -81,7 +94,6 @@ impl Eviction<'_> {
             }
             self.pause().await?;
         }
-        Ok(Evicted::Now)
     }
 
     /// Takes the lock for `session` once it is free.

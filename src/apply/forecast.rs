@@ -15,7 +15,7 @@ use super::rehearse::{Place, RehearseError};
 use super::survey::Survey;
 use super::{ApplyError, Events, Interrupt, Run, Settings, Until, up};
 use crate::diagnostic::Diagnostic;
-use crate::forecast::{Part, PartKind, Table, TableName};
+use crate::forecast::{Part, PartKind, Table, TableName, Work};
 use crate::graph::Graph;
 use crate::history::State;
 use crate::migration::{Migration, Name};
@@ -137,7 +137,7 @@ fn tables_of(parts: &[Part]) -> Vec<TableName> {
             let locked = locks
                 .filter(|(_, mode)| **mode >= LockMode::ShareUpdateExclusive)
                 .map(|(table, _)| table);
-            locked.chain(statement.work.iter().map(|work| work.table()))
+            locked.chain(statement.work.iter().map(Work::table))
         })
         .collect();
     names.into_iter().cloned().collect()
@@ -159,13 +159,12 @@ async fn run(
 ) -> Result<Ran, RehearseError> {
     let replayed = replay(stage, survey, target).await?;
     let session = Session::connect(target, stage.connect_wait).await?;
-    let likeness = match replayed {
-        Some(why) => Likeness::Impossible(why),
-        None => {
-            let mut copied = introspect::read(&session).await?.snapshot;
-            stage.rules.apply(&mut copied);
-            likeness(&Diff::between(live, &copied))
-        }
+    let likeness = if let Some(why) = replayed {
+        Likeness::Impossible(why)
+    } else {
+        let mut copied = introspect::read(&session).await?.snapshot;
+        stage.rules.apply(&mut copied);
+        likeness(&Diff::between(live, &copied))
     };
     let mut copy = Copy::new(session, stage.connect_wait).await?;
     if matches!(likeness, Likeness::Impossible(_)) {

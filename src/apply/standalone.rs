@@ -11,6 +11,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::crew::Crew;
 use super::failure::{Placed, failure};
 use super::role::Made;
 use super::{ApplyError, Event, GaveUp, NOT_RETRIED, Run, Signal};
@@ -18,6 +19,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
 use crate::migration::{Item, Kind, Migration, Name};
+use crate::postgres::activity::LockWait;
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::stall::CopyWatch;
 use crate::postgres::{self, Failure, Message, ServerError, Session, lock, settings};
@@ -87,6 +89,10 @@ pub enum StandaloneError {
     /// cancelled statement left has been removed, as far as that could be done.
     #[error("pre-empted by another run, pid {0}")]
     Preempted(i32),
+    /// A statement, of this number, needs a lock that a concurrent migration
+    /// holds. It was not run.
+    #[error("statement {1} needs a lock that a concurrent migration holds")]
+    Conflict(Box<LockWait>, usize),
     /// A statement freed the migration's lock, and another session took it.
     #[error(
         "the lock of the migration was freed by one of its statements and taken by another run"
@@ -135,8 +141,8 @@ impl StandaloneError {
                 reason: self.to_string(),
                 help: "remove `DISCARD ALL` or `pg_advisory_unlock_all()` from the file".to_owned(),
             },
-            // Only for a concurrent migration, which `tail` waits for.
-            Self::Preempted(_) => ApplyError::Refused {
+            // Only for those who deal with them: `tail`, `up`.
+            Self::Preempted(_) | Self::Conflict(..) => ApplyError::Refused {
                 reason: self.to_string(),
                 help: "run segue again".to_owned(),
             },
@@ -155,7 +161,7 @@ impl StandaloneError {
 }
 
 /// Runs `migration` on `session`, which holds its lock. What the ledger says
-/// is done is not run again.
+/// is done is not run again. `helpers` build beside it what can be.
 ///
 /// # Errors
 /// [`StandaloneError`]; after [`StandaloneError::ConnectionLost`] and
@@ -166,6 +172,41 @@ pub(super) async fn run(
     session: &mut Session,
     migration: &Migration,
     deployment: Option<i64>,
+    helpers: Option<&Crew>,
+) -> Result<Report, StandaloneError> {
+    run_with(
+        run,
+        ledger,
+        session,
+        migration,
+        deployment,
+        (false, helpers),
+    )
+    .await
+}
+
+/// As [`run`], but a lock that a concurrent migration holds is not waited for
+/// before the first statement.
+///
+/// # Errors
+/// As [`run`], and [`StandaloneError::Conflict`].
+pub(super) async fn run_yielding(
+    run: &Run,
+    ledger: &Ledger,
+    session: &mut Session,
+    migration: &Migration,
+    deployment: Option<i64>,
+) -> Result<Report, StandaloneError> {
+    run_with(run, ledger, session, migration, deployment, (true, None)).await
+}
+
+async fn run_with(
+    run: &Run,
+    ledger: &Ledger,
+    session: &mut Session,
+    migration: &Migration,
+    deployment: Option<i64>,
+    (yields, helpers): (bool, Option<&Crew>),
 ) -> Result<Report, StandaloneError> {
     let outlined;
     let items = if let Some(outline) = &migration.outline {
@@ -180,6 +221,8 @@ pub(super) async fn run(
     let mut skipped_first = None;
     loop {
         let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
+        standalone.helpers = helpers;
+        standalone.watch = standalone.watch.yielding(yields);
         // Large: the state of every kind of statement is in it.
         let result = Box::pin(standalone.all()).await;
         standalone.tell_notices();
@@ -258,6 +301,8 @@ struct Standalone<'a> {
     file_encoding: Option<String>,
     /// Whether the COMMIT of the last statement has recorded the migration.
     is_recorded: bool,
+    /// Who builds beside it.
+    helpers: Option<&'a Crew>,
     /// How many statements were done when it was taken up.
     resumed_at: usize,
 }
@@ -303,6 +348,7 @@ impl<'a> Standalone<'a> {
             owns_lock_timeout: false,
             file_encoding: None,
             is_recorded: false,
+            helpers: None,
             resumed_at: 0,
         }
     }

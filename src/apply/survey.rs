@@ -12,10 +12,9 @@ use crate::files::{self, Depth};
 use crate::graph::Graph;
 use crate::history::{History, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
-use crate::plan::{self, ExpectedSchema, Options, Plan, StrongLocks};
-use crate::postgres::Session;
+use crate::plan::{self, ExpectedSchema, Kin, Options, Plan, StrongLocks, TailStep};
 use crate::postgres::ledger::Ledger;
-use crate::postgres::{partition_tree, usage};
+use crate::postgres::{self, Session, kin, partition_tree, usage};
 use crate::statement::{Kind as SqlKind, RelationName};
 
 /// What is, and what is to be done.
@@ -66,8 +65,24 @@ pub async fn survey(
     history.follow(ledger.project(), &*migrations);
     let mut survey = planned(history, ledger.project(), migrations, options, expectation)?;
     survey.plan.expanded = expanded(session, &survey.graph, &survey.history).await?;
+    relate(session, &survey.graph, &mut survey.plan.tail).await?;
     survey.plan.strong_locks = strong_locks(session, &survey).await?;
     Ok(survey)
+}
+
+/// Puts members of the tail one after the other whose tables, as the database
+/// knows them now, are the same.
+pub(super) async fn relate(
+    session: &Session,
+    graph: &Graph,
+    steps: &mut [TailStep],
+) -> Result<(), postgres::Error> {
+    if steps.len() > 1 {
+        let members = steps.iter().filter_map(|step| graph.get(&step.name));
+        let kin = kin::read(session, &Kin::ask(members)).await?;
+        kin.relate(steps);
+    }
+    Ok(())
 }
 
 /// As [`survey`], of a database that is not there yet, with what has been done

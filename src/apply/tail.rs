@@ -9,17 +9,19 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::slots::Slots;
+use super::survey::relate;
 use super::{ApplyError, Event, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::Graph;
 use crate::migration::Name;
 use crate::plan::TailStep;
-use crate::postgres::Session;
 use crate::postgres::ledger::Ledger;
 
 mod control;
@@ -35,7 +37,7 @@ pub(super) use elsewhere::{wait_for, wait_out};
 
 use control::Control;
 use schedule::Schedule;
-use step::End;
+use step::{End, Held};
 use watch::Watch;
 
 /// How a tail ended. Each member is in one of the lists.
@@ -127,6 +129,7 @@ struct Tail<'a> {
     deployment: Option<i64>,
     control: Control<'a>,
     watch: Watch<'a>,
+    slots: Arc<Slots>,
 }
 
 type Work<'a> = Pin<Box<dyn Future<Output = (Name, End)> + Send + 'a>>;
@@ -158,17 +161,25 @@ pub(super) async fn run(
         deployment,
         control: Control::new(run),
         watch: Watch::new(run, ledger),
+        slots: Arc::new(Slots::new(run.settings.jobs)),
+    };
+    // What the batch has made is there by now.
+    let mut steps = steps.to_vec();
+    let relating = async {
+        let session = tail.control.session().await?;
+        relate(&session, graph, &mut steps).await
     };
     tokio::select! {
-        session = tail.control.session() => drop(session?),
+        related = relating => related?,
         _ = run.interrupt.first() => {
             report.not_started = steps.iter().map(|step| step.name.clone()).collect();
             return Ok(report);
         }
     }
-    let mut schedule = Schedule::new(steps, run.settings.jobs);
+    let mut schedule = Schedule::new(&steps);
     let held = {
         let mut watching = std::pin::pin!(tail.watching());
+        let mut places = tail.slots.changes();
         let mut progress = Progress {
             tail: &tail,
             schedule: &mut schedule,
@@ -184,6 +195,8 @@ pub(super) async fn run(
                     Some((name, end)) => progress.end(name, end),
                     None => break,
                 },
+                // A helper has left its place. The sender is the tail's own.
+                _ = places.changed() => {}
                 never = &mut watching => match never {},
             }
         }
@@ -209,14 +222,15 @@ struct Progress<'a, 'b> {
     /// other too soon.
     losses: BTreeMap<Name, Instant>,
     /// At work when the user asked us to end.
-    held: Vec<(Name, Session)>,
+    held: Vec<(Name, Held)>,
 }
 
 impl<'a> Progress<'a, '_> {
     /// Starts what may start, nothing once the user asked us to end.
     fn start(&mut self, graph: &'a Graph) {
+        let slots = &self.tail.slots;
         while self.tail.run.interrupt.signals().first.is_none()
-            && let Some(name) = self.schedule.start()
+            && let Some(name) = self.schedule.start(slots.for_members())
         {
             let tail = self.tail;
             let migration = graph.get(name).expect("the plan was made of this graph");
@@ -224,6 +238,7 @@ impl<'a> Progress<'a, '_> {
                 (name.clone(), tail.work(migration).await)
             }));
         }
+        slots.set_members(self.schedule.running(), self.schedule.wants_place());
     }
 
     fn end(&mut self, name: Name, end: End) {
@@ -268,10 +283,10 @@ impl<'a> Progress<'a, '_> {
                 self.schedule.is_undone(&name);
                 self.report.elsewhere.push((name, pid));
             }
-            End::Held(session) => {
+            End::Held(held) => {
                 self.schedule.is_undone(&name);
-                match (session, tail.watch.pid(&name)) {
-                    (Some(session), _) => self.held.push((name, *session)),
+                match (held, tail.watch.pid(&name)) {
+                    (Some(held), _) => self.held.push((name, *held)),
                     (None, Some(pid)) => self.report.elsewhere.push((name, pid)),
                     (None, None) => self.report.not_started.push(name),
                 }

@@ -20,6 +20,7 @@ pub struct Bounds {
     ///
     /// Two that work on one table never run side by side, nor does one that waits for snapshots
     /// (CREATE INDEX CONCURRENTLY) beside one that holds a snapshot for long (REFRESH, VALIDATE).
+    /// The index of a partitioned table is built on as many partitions at once as places are free.
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 

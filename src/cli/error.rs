@@ -240,6 +240,11 @@ impl From<postgres::Error> for Error {
                 let mut problem = Self::new(Outcome::Failed, server.to_string());
                 problem.notes.extend(server.detail.clone());
                 problem.helps.extend(server.hint.clone());
+                if server.is_poolers() {
+                    problem = problem.help(
+                        "this is a pooler's word: give the URL of the server itself as `--direct-url` or SEGUE_DIRECT_URL",
+                    );
+                }
                 problem
             }
             postgres::Error::Pooled(pooled) => {

@@ -2,19 +2,23 @@
 
 use clap::{Args, ValueEnum};
 
+use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
-use super::report::{self, Report, plan_graph, plan_json, plan_text};
+use super::report::{self, Report, forecast_json, forecast_text, plan_graph, plan_json, plan_text};
 use super::server::ServerArgs;
-use crate::apply::OnMismatch;
 use crate::apply::check::Expectation;
+use crate::apply::forecast::{self, Forecast, Stage};
+use crate::apply::rehearse::{Place, RehearseError};
 use crate::apply::survey::{self, Survey};
 use crate::apply::up::bootstrap;
+use crate::apply::{OnMismatch, Until};
 use crate::history::History;
 use crate::migration::Migration;
 use crate::plan::Options;
 use crate::postgres::ledger::Ledger;
+use crate::postgres::throwaway::find_servers;
 use crate::postgres::{self, Session, Target};
 
 /// Show what `up` would do, without doing it
@@ -37,6 +41,16 @@ pub struct PlanArgs {
     /// CREATE INDEX CONCURRENTLY, and the like.
     #[arg(long)]
     pub no_fold: bool,
+
+    /// Show too what the pending migrations will mean beside live traffic
+    ///
+    /// They are run on a copy of the schema, which the applied migrations of the folder make on a
+    /// throwaway server of the same major version, or on the server of --on. For each statement:
+    /// which locks it takes on which tables, how large those are and how much they are used, whether
+    /// it reads, writes anew or only changes catalogs, disk and WAL, and which sessions would be in
+    /// its way now. The live database is only read, for about a second.
+    #[arg(long)]
+    pub forecast: bool,
 
     #[command(flatten)]
     pub server: ServerArgs,
@@ -64,25 +78,110 @@ pub async fn run(
     context: &Context,
     report: &mut Report,
 ) -> Result<Outcome, Error> {
+    if args.forecast {
+        refuse(args)?;
+    }
     let migrations = context.migrations(report)?;
-    let server = args.server.start(context, report).await?;
+    // A forecast is of the live database; --on is then where the copy is made.
+    let server = if args.forecast {
+        ServerArgs::default()
+    } else {
+        args.server.clone()
+    };
+    let server = server.start(context, report).await?;
     let options = Options {
         strict: args.strict || context.config().up.strict.unwrap_or(false),
         no_fold: args.no_fold || !context.config().up.fold.unwrap_or(true),
         ..Options::default()
     };
     let surveyed = look(context, server.target(), migrations, &options).await;
+    let live = server.target().clone();
     server.stop(report).await;
     let survey = surveyed?;
+    let forecast = match args.forecast {
+        true if survey.plan.absent.is_some() => {
+            report.note("there is no forecast for a database that does not exist yet");
+            None
+        }
+        true => Some(self::forecast(args, context, live, &survey).await?),
+        false => None,
+    };
     let plan = &survey.plan;
     let links = plan_graph::links(plan, &survey.graph);
     match args.format {
-        Format::Text => report::result(&plan_text::plan(plan))?,
-        Format::Json => report::result_json(&plan_json::plan(plan, &links))?,
+        Format::Text => {
+            let forecast = forecast.as_ref().map(forecast_text::forecast);
+            report::result(&(plan_text::plan(plan) + &forecast.unwrap_or_default()))?;
+        }
+        Format::Json => {
+            let mut json = plan_json::plan(plan, &links);
+            if let Some(forecast) = &forecast {
+                json["forecast"] = forecast_json::forecast(forecast);
+            }
+            report::result_json(&json)?;
+        }
         Format::Mermaid => report::result(&plan_graph::mermaid(plan, &links))?,
         Format::Dot => report::result(&plan_graph::dot(plan, &links))?,
     }
     Ok(Outcome::Done)
+}
+
+/// What a forecast cannot be combined with.
+fn refuse(args: &PlanArgs) -> Result<(), Error> {
+    if args.server.throwaway {
+        return Err(Error::usage(
+            "`--forecast` is of a live database, and `--throwaway` names a new one",
+        )
+        .help(
+            "leave out `--throwaway`: the copy of the schema is made on a throwaway server anyway",
+        ));
+    }
+    if matches!(args.format, Format::Mermaid | Format::Dot) {
+        return Err(Error::usage("`--forecast` is shown as text or JSON only")
+            .help("`--format text` or `--format json`"));
+    }
+    Ok(())
+}
+
+async fn forecast(
+    args: &PlanArgs,
+    context: &Context,
+    live: Target,
+    survey: &Survey,
+) -> Result<Forecast, Error> {
+    let place = if let Some(url) = &args.server.on {
+        Place::On(Box::new(context.resolve(url)?))
+    } else {
+        let session = Session::connect(&live, context.connect_wait()).await?;
+        let major = session.server_version() / 10_000;
+        session.close().await;
+        let mut options = context.throwaway();
+        // Another version is better than none, and told.
+        let servers = find_servers(&options);
+        let is_here = servers.iter().any(|server| server.major == major);
+        options.major = is_here.then_some(major).or(options.major);
+        Place::Throwaway {
+            options: Box::new(options),
+            before: context.before(),
+        }
+    };
+    let rules = context.rules();
+    let stage = Stage {
+        live,
+        place,
+        connect_wait: context.connect_wait(),
+        project: context.project(),
+        rules: &rules,
+        settings: Bounds::default().settings(&context.config().up, Until::Settled, false),
+    };
+    forecast::forecast(&stage, survey)
+        .await
+        .map_err(|error| match error {
+            RehearseError::Throwaway(error) => Error::from(error).help(
+                "a forecast needs a server for a copy of the schema: install PostgreSQL's, name its binaries by SEGUE_PG_BIN, or give `--on URL`, a server on which segue may make a database and drop it",
+            ),
+            other => other.into(),
+        })
 }
 
 /// Whether the folder begins with a migration that can run while the database

@@ -24,6 +24,8 @@ pub(crate) mod check_ci;
 pub(crate) mod check_json;
 pub(crate) mod check_text;
 mod conflict;
+pub(crate) mod forecast_json;
+pub(crate) mod forecast_text;
 pub(crate) mod json;
 mod line;
 pub(crate) mod lint;

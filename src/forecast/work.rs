@@ -49,6 +49,8 @@ pub struct Hints {
     pub verb: String,
     /// Names of tables that it writes rows of, by its text.
     pub writes: BTreeSet<String>,
+    /// Whether all that it adds stands in the file itself.
+    pub adds_only: bool,
     /// Tables whose foreign keys it looked up.
     pub referencing: BTreeSet<u32>,
 }
@@ -168,8 +170,16 @@ impl Known {
                 hints.writes.contains(&one.name.name) && one.held >= Some(LockMode::RowExclusive);
             one.is_table() && (is_named || newly.get(&one.oid) == Some(&LockMode::RowExclusive))
         };
-        for relation in seen.iter().filter(is_written) {
-            work.extend(old(relation.oid).map(|table| Work::Writes(table.name.clone())));
+        let is_bounded = ["UPDATE", "DELETE", "MERGE"].contains(&hints.verb.as_str());
+        let written = seen.iter().filter(is_written);
+        for relation in written.filter(|_| !hints.adds_only) {
+            let table = old(relation.oid).map(|table| table.name.clone());
+            let change = if is_bounded {
+                Work::Changes
+            } else {
+                Work::Writes
+            };
+            work.extend(table.map(change));
         }
         let files = seen.iter().map(|one| (one.oid, one.file));
         let files: Vec<(u32, u32)> = files.collect();

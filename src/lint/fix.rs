@@ -273,6 +273,18 @@ fn decide(
             let Some(rewriting) = rewriting else {
                 return Err("there is no ready-made way".to_owned());
             };
+            // Two constraints of one name: the second one would be refused.
+            let is_twice = moved.iter().any(|one: &Moved| {
+                rewriting
+                    .tail
+                    .iter()
+                    .any(|(_, sql)| one.rewriting.writes(sql))
+            });
+            if is_twice {
+                return Err(
+                    "another statement of the file gets a constraint of the same name".to_owned(),
+                );
+            }
             let before = (0..*index).find_map(|at| relies::before(&rewriting, &near(at)));
             let after = || {
                 let behind = (*index + 1..nodes.len()).map(near);

@@ -159,14 +159,61 @@ impl Subject<'_> {
         }
     }
 
-    /// The first of `words` in the statement, compared without regard to case,
-    /// outside of nothing in particular: for keywords that the tree gives no
-    /// place. The whole statement if there is none.
-    #[must_use]
-    pub fn keywords(&self, words: &str) -> Span {
+    /// Where a command of `ALTER TABLE` that the tree gives no place names its
+    /// column, and byte of the statement behind it: a statement may have many.
+    fn column_place(&self, column: &str) -> Option<(Span, usize)> {
         let sql = self.text.sql();
         let upper = sql.to_ascii_uppercase();
-        match upper.find(words) {
+        let wanted = column.to_ascii_uppercase();
+        let mut places = upper.match_indices(&wanted).map(|(start, _)| start);
+        let start = places.find(|start| {
+            let before = upper[..*start].trim_end_matches('"').trim_end();
+            let is_named = ["ALTER", "COLUMN", "DROP", "EXISTS"]
+                .iter()
+                .any(|word| before.ends_with(word));
+            let next = upper[start + wanted.len()..].chars().next();
+            is_named && !next.is_some_and(|next| next.is_alphanumeric() || next == '_')
+        })?;
+        let end = start + wanted.len();
+        Some((self.text.span(start, end), end))
+    }
+
+    /// The column that a command of `ALTER TABLE` changes or drops.
+    #[must_use]
+    pub fn column(&self, column: &str) -> Span {
+        let place = self.column_place(column);
+        place.map_or_else(|| self.whole(), |(span, _)| span)
+    }
+
+    /// The first place where `words` stand behind the column that a command of
+    /// `ALTER TABLE` changes.
+    #[must_use]
+    pub fn keywords_of(&self, column: &str, words: &str) -> Span {
+        let from = self.column_place(column).map_or(0, |(_, end)| end);
+        self.keywords_from(from, words)
+    }
+
+    /// The first place where `words` stand in the statement, compared without
+    /// regard to case: for keywords that the tree gives no place. The whole
+    /// statement if there is none.
+    #[must_use]
+    pub fn keywords(&self, words: &str) -> Span {
+        self.keywords_from(0, words)
+    }
+
+    fn keywords_from(&self, from: usize, words: &str) -> Span {
+        let sql = self.text.sql();
+        let upper = sql.to_ascii_uppercase();
+        let is_word = |character: Option<char>| {
+            character.is_some_and(|one| one.is_alphanumeric() || one == '_')
+        };
+        let places = upper[from..].match_indices(words);
+        let mut places = places.map(|(start, _)| from + start);
+        let whole = places.find(|start| {
+            let end = start + words.len();
+            !is_word(upper[..*start].chars().next_back()) && !is_word(upper[end..].chars().next())
+        });
+        match whole {
             Some(start) => self.text.span(start, start + words.len()),
             None => self.whole(),
         }

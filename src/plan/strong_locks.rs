@@ -108,14 +108,14 @@ pub fn of(batch: &[Step], graph: &Graph, uses: &BTreeMap<&RelationName, Use>) ->
         let mut locks: Vec<StrongLock> = Vec::new();
         for (migration, held) in taken {
             for (relation, mode) in held.strong() {
-                let Some(used) = uses.get(relation).filter(|used| used.is_busy()) else {
+                let Some(busy) = uses.get(relation).filter(|one| one.is_busy()) else {
                     continue;
                 };
                 // Named with its namespace and without, or by its index.
-                match locks.iter_mut().find(|lock| lock.table == used.table) {
+                match locks.iter_mut().find(|lock| lock.table == busy.table) {
                     Some(lock) => lock.mode = lock.mode.max(mode),
                     None => locks.push(StrongLock {
-                        table: used.table.clone(),
+                        table: busy.table.clone(),
                         mode,
                         migration: migration.clone(),
                     }),

@@ -66,6 +66,22 @@ struct Holder {
     keeps: bool,
 }
 
+impl LockWait {
+    /// For a relation that `blockers` hold, as it would be: nobody has queued.
+    #[must_use]
+    pub fn on_relation(oid: u32, name: String, blockers: Vec<Blocker>) -> Self {
+        Self {
+            relation: Some(oid),
+            relation_name: Some(name),
+            lock_type: "relation".to_owned(),
+            lock: String::new(),
+            holders: Vec::new(),
+            age: Duration::ZERO,
+            blockers,
+        }
+    }
+}
+
 /// What `pid` waits for in the lock queue; `None` if it does not.
 ///
 /// A concurrent build that waits for others' snapshots is in that queue too,

@@ -168,6 +168,14 @@ impl ServerError {
         self.sqlstate.starts_with("01")
     }
 
+    /// Whether it comes from a pooler: 08P01, a violated protocol, is how
+    /// `PgBouncer` says what it does not allow. The server itself says so of a
+    /// client that is broken only.
+    #[must_use]
+    pub fn is_poolers(&self) -> bool {
+        self.sqlstate == "08P01"
+    }
+
     /// What this error means to us.
     #[must_use]
     pub fn failure(&self) -> Failure {

@@ -33,14 +33,15 @@ pub use intent::{Intent, IntentState, NewIntent};
 pub use write::{Applied, Notice, ProgressRow};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 3] = [
+const UPGRADES: [&str; 4] = [
     include_str!("ledger/0001.sql"),
     include_str!("ledger/0002.sql"),
     include_str!("ledger/0003.sql"),
+    include_str!("ledger/0004.sql"),
 ];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not

@@ -31,6 +31,48 @@ pub async fn try_lock(session: &Session, key: LockKey) -> Result<bool, Error> {
     Ok(is_ours)
 }
 
+/// Takes the lock unless somebody has it for himself; several may have it.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn try_lock_shared(session: &Session, key: LockKey) -> Result<bool, Error> {
+    let sql = format!("SELECT pg_catalog.pg_try_advisory_lock_shared({})", key.0);
+    Ok(session.value(&sql).await?.as_deref() == Some("t"))
+}
+
+/// The pids of all who have the lock.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn holders(session: &Session, key: LockKey) -> Result<Vec<i32>, Error> {
+    let mut holders = Vec::new();
+    for row in session.query(include_str!("lock/held.sql")).await? {
+        if LockKey::from_halves(column(&row, 0)?, column(&row, 1)?) == key {
+            holders.push(column(&row, 2)?);
+        }
+    }
+    Ok(holders)
+}
+
+/// As [`held`], those of these sessions only.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn held_by(session: &Session, pids: &[i32]) -> Result<BTreeMap<LockKey, i32>, Error> {
+    let rows = session.query(include_str!("lock/held.sql")).await?;
+    let mut held = BTreeMap::new();
+    for row in rows {
+        let pid = column(&row, 2)?;
+        if pids.contains(&pid) {
+            held.insert(
+                LockKey::from_halves(column(&row, 0)?, column(&row, 1)?),
+                pid,
+            );
+        }
+    }
+    Ok(held)
+}
+
 /// Gives the lock back.
 ///
 /// # Errors
@@ -51,7 +93,7 @@ pub async fn is_mine(session: &Session, key: LockKey) -> Result<bool, Error> {
 }
 
 /// All advisory locks with a `bigint` key that are held in this database, with
-/// the pid that holds each. Every role may read them.
+/// the pid that holds each, one of them if it is shared. Every role may read them.
 ///
 /// # Errors
 /// As [`Session::execute`].

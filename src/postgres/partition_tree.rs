@@ -44,6 +44,17 @@ pub async fn node(
     Ok(nodes.pop())
 }
 
+/// As [`node`], while it is a partition.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn leaf(session: &Session, table: u32, target: u32) -> Result<Option<Node>, Error> {
+    let sql = include_str!("partition_tree/leaf.sql").replace(":table", &table.to_string());
+    let rows = session.query(&sql).await?;
+    let mut nodes = read(session, &rows, table, Some(target), |_| None).await?;
+    Ok(nodes.pop())
+}
+
 async fn read(
     session: &Session,
     rows: &[TextRow],
@@ -144,6 +155,7 @@ pub async fn partitioned<'a>(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     is_unique: bool,
+    is_temporary: bool,
     /// The index's own name, as SQL.
     name: String,
     /// From `USING` on.
@@ -184,6 +196,7 @@ impl Shape {
         let columns: String = column(row, 6)?;
         Ok(Self {
             is_unique,
+            is_temporary: row[8].as_deref() == Some("t"),
             name,
             rest,
             columns: serde_json::from_str(&columns).map_err(|_| malformed())?,
@@ -192,6 +205,12 @@ impl Shape {
                 _ => Encoding::Utf8,
             },
         })
+    }
+
+    /// Whether only the session that made the table can work on it.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.is_temporary
     }
 
     /// The statement that builds the index of a partition.
@@ -240,31 +259,78 @@ impl Shape {
         })
     }
 
-    /// The name that PostgreSQL would give to the index of a partition now.
+    /// The names that PostgreSQL would give now to indexes of these partitions,
+    /// one after the other.
     ///
     /// # Errors
     /// As [`Session::execute`].
-    pub async fn choose_name(&self, session: &Session, node: &Node) -> Result<String, Error> {
+    pub async fn choose_names(
+        &self,
+        session: &Session,
+        nodes: &[&Node],
+    ) -> Result<Vec<String>, Error> {
+        /// Of a partition; few have more than one of each name.
         const AT_ONCE: usize = 16;
-        let mut pass = 0;
-        loop {
-            let names: Vec<String> = (pass..pass + AT_ONCE)
-                .map(|pass| name::candidate(&node.bare_name, &self.columns, pass, self.encoding))
-                .collect();
-            let literals: Vec<String> = names.iter().map(|name| literal(name)).collect();
-            let sql = format!(
-                "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = {} AND relname IN ({})",
-                node.namespace,
-                literals.join(", ")
-            );
-            let rows = session.query(&sql).await?;
-            let is_taken = |name: &String| rows.iter().any(|row| row[0].as_ref() == Some(name));
-            if let Some(name) = names.into_iter().find(|name| !is_taken(name)) {
-                return Ok(name);
+        /// In one statement.
+        const NODES_AT_ONCE: usize = 500;
+        let mut chosen = Vec::with_capacity(nodes.len());
+        let mut given: BTreeSet<(u32, String)> = BTreeSet::new();
+        for nodes in nodes.chunks(NODES_AT_ONCE) {
+            let candidates = nodes
+                .iter()
+                .flat_map(|node| self.candidates(node, 0, AT_ONCE));
+            let taken = taken(session, candidates).await?;
+            for node in nodes {
+                let mut names = self.candidates(node, 0, AT_ONCE);
+                let is_free = |name: &(u32, String)| !taken.contains(name) && !given.contains(name);
+                let mut free = names.find(is_free);
+                let mut pass = AT_ONCE;
+                while free.is_none() {
+                    let more = self.candidates(node, pass, AT_ONCE);
+                    let taken = self::taken(session, more.clone()).await?;
+                    free = { more }.find(|name| !taken.contains(name) && !given.contains(name));
+                    pass += AT_ONCE;
+                }
+                if let Some(name) = free {
+                    chosen.push(name.1.clone());
+                    given.insert(name);
+                }
             }
-            pass += AT_ONCE;
         }
+        Ok(chosen)
     }
+
+    /// Names that PostgreSQL tries, in this order, each with the namespace.
+    fn candidates<'a>(
+        &'a self,
+        node: &'a Node,
+        from: usize,
+        count: usize,
+    ) -> impl Iterator<Item = (u32, String)> + Clone + use<'a> {
+        (from..from + count).map(move |pass| {
+            let name = name::candidate(&node.bare_name, &self.columns, pass, self.encoding);
+            (node.namespace, name)
+        })
+    }
+}
+
+/// Those that a relation has already.
+async fn taken(
+    session: &Session,
+    names: impl Iterator<Item = (u32, String)>,
+) -> Result<BTreeSet<(u32, String)>, Error> {
+    let names: Vec<String> = names
+        .map(|(namespace, name)| format!("({namespace}, {})", literal(&name)))
+        .collect();
+    let sql = format!(
+        "SELECT relnamespace, relname FROM pg_catalog.pg_class WHERE (relnamespace, relname) IN (VALUES {})",
+        names.join(", ")
+    );
+    let rows = session.query(&sql).await?;
+    let taken = rows
+        .iter()
+        .map(|row| Ok((column(row, 0)?, column(row, 1)?)));
+    taken.collect()
 }
 
 fn unique(is_unique: bool) -> &'static str {

@@ -155,6 +155,31 @@ pub fn bounds(cap: Duration) -> String {
     )
 }
 
+/// Statements that set another session of the same user up as `session` is:
+/// what it has set, and who it acts as. The encoding is left out: what we send
+/// is UTF-8.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn copy(session: &Session) -> Result<Vec<String>, Error> {
+    let mut statements = vec![clean_builder(session.server_version())];
+    for row in session.query(include_str!("settings/set.sql")).await? {
+        let (Some(name), Some(value)) = (row[0].as_deref(), row[1].as_deref()) else {
+            continue;
+        };
+        statements.push(match name {
+            "session_authorization" => format!("SET SESSION AUTHORIZATION {}", ident(value)),
+            "role" => format!("SET ROLE {}", ident(value)),
+            name => format!(
+                "SELECT pg_catalog.set_config({}, {}, false)",
+                literal(name),
+                literal(value)
+            ),
+        });
+    }
+    Ok(statements)
+}
+
 /// Half of the server's `deadlock_timeout`.
 ///
 /// # Errors

@@ -25,9 +25,9 @@ pub async fn of<'a>(
     relations: &BTreeSet<&'a RelationName>,
 ) -> Result<BTreeMap<&'a RelationName, Use>, Error> {
     let relations: Vec<&RelationName> = relations.iter().copied().collect();
-    let mut uses = BTreeMap::new();
+    let mut all = BTreeMap::new();
     if relations.is_empty() {
-        return Ok(uses);
+        return Ok(all);
     }
     let rows = relations.iter().enumerate();
     let rows = rows.map(|(place, one)| format!("({place}, {})", literal(&sql(one))));
@@ -40,7 +40,7 @@ pub async fn of<'a>(
             uses: column(&row, 2)?,
             is_in_use: column::<String>(&row, 3)? == "t",
         };
-        uses.insert(relations[place], used);
+        all.insert(relations[place], used);
     }
-    Ok(uses)
+    Ok(all)
 }

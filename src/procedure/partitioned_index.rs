@@ -9,6 +9,9 @@
 //! when all are there                             ALTER INDEX … ATTACH PARTITION
 //! ```
 //!
+//! Partitions with rows are different tables, so their indexes may be built side
+//! by side; each build has a lock of its own.
+//!
 //! Attached is at the very end, in one go: the index of the whole becomes valid
 //! when an index is attached and none is missing, and only then is it looked.
 //! Were the last partition detached while its index is built, with all others
@@ -23,16 +26,19 @@ use super::{Ended, Index, Refusal, create_index};
 pub mod name;
 mod order;
 mod refusal;
+mod tree;
 
 pub use order::in_order;
+use tree::Tree;
 
 /// What an expansion has written down of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// OIDs of the indexes of partitions that it made.
     pub made: Vec<u32>,
-    /// The partition that was at work last.
-    pub building: Option<Building>,
+    /// The partitions that are at work, or were when that was interrupted; each
+    /// once.
+    pub building: Vec<Building>,
 }
 
 /// A partition whose index is being built, or was when that was interrupted.
@@ -62,8 +68,8 @@ pub struct Looked {
     /// partition of, in the order in which PostgreSQL goes through them.
     /// Those about to be detached are left out.
     pub nodes: Vec<Node>,
-    /// The partition of [`Building`], if it is none any more.
-    pub stray: Option<Node>,
+    /// The partitions of [`Building`] that are none any more.
+    pub stray: Vec<Node>,
     /// OID of the index of the whole that we made.
     pub target: Option<u32>,
     /// What was written down.
@@ -90,7 +96,8 @@ pub struct Node {
     pub kind: Kind,
     /// Its indexes, by OID.
     pub indexes: Vec<Part>,
-    /// Other sessions that hold SHARE UPDATE EXCLUSIVE or more on it.
+    /// Other sessions that hold SHARE UPDATE EXCLUSIVE or more on it, or the
+    /// lock of whoever builds its index for the same migration.
     pub holders: Vec<i32>,
 }
 
@@ -116,6 +123,30 @@ pub struct Part {
     pub matches: bool,
 }
 
+/// A partition with rows that lacks its index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Which of [`Looked::nodes`].
+    pub node: usize,
+    /// Which of the partitions with rows, from 1, those that have their index
+    /// counted first.
+    pub number: usize,
+    /// The index that is there, attached and invalid: it is built anew.
+    /// Qualified and quoted where needed.
+    pub again: Option<String>,
+}
+
+/// What a build has left on its partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// No index.
+    Nothing,
+    /// A valid one.
+    Built(u32),
+    /// An invalid one: qualified and quoted where needed.
+    Half(String),
+}
+
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -132,17 +163,19 @@ pub enum Next {
         /// Which of [`Looked::nodes`].
         node: usize,
     },
-    /// Build the index of this partition concurrently.
+    /// Build the indexes of these partitions concurrently, in this order or
+    /// side by side; not empty.
     Build {
-        /// Which of [`Looked::nodes`].
-        node: usize,
-        /// Which of the partitions with rows, from 1.
-        number: usize,
-        /// Of how many.
+        /// Which.
+        leaves: Vec<Leaf>,
+        /// How many partitions with rows there are.
         of: usize,
     },
-    /// Note that nothing is being built, and what has come of it.
+    /// Note that nothing is being built on a partition any more, and what has
+    /// come of it.
     NoteBuilt {
+        /// OID of the partition.
+        partition: u32,
         /// The index, if there is one.
         built: Option<u32>,
     },
@@ -164,13 +197,6 @@ pub enum Next {
     DropWhole {
         /// Its OID.
         oid: u32,
-        /// Qualified and quoted where needed.
-        index: String,
-    },
-    /// Build this index anew concurrently: it is attached and invalid.
-    Rebuild {
-        /// Which of [`Looked::nodes`] it belongs to.
-        node: usize,
         /// Qualified and quoted where needed.
         index: String,
     },
@@ -201,8 +227,15 @@ pub fn next(wanted: &Wanted, looked: &Looked) -> Next {
     let Some(target) = looked.target() else {
         return without_target(wanted, looked, root);
     };
-    if let Some(next) = looked.settle_building() {
-        return next;
+    let unsettled = match looked.settle_building() {
+        // Those that are free are built meanwhile.
+        Some(wait @ Next::WaitFor { .. }) => Some(wait),
+        Some(next) => return next,
+        None => None,
+    };
+    let is_over = target.index.is_valid || wanted.only || looked.ended == Some(Ended::Failed);
+    if is_over && let Some(wait) = unsettled {
+        return wait;
     }
     if target.index.is_valid || wanted.only {
         return Next::Done { reason: None };
@@ -214,7 +247,7 @@ pub fn next(wanted: &Wanted, looked: &Looked) -> Next {
         return Next::Refuse(refusal);
     }
     let tree = Tree::new(looked, target);
-    if let Some(next) = tree.build() {
+    if let Some(next) = tree.build(unsettled) {
         return next;
     }
     if tree.has_foreign() {
@@ -235,6 +268,43 @@ pub fn next(wanted: &Wanted, looked: &Looked) -> Next {
         };
     }
     Next::Refuse(refusal::stuck(&target.index))
+}
+
+/// Which of [`Looked::nodes`] lack their index, in the order in which PostgreSQL
+/// would give them names; empty without a target.
+#[must_use]
+pub fn missing(looked: &Looked) -> Vec<usize> {
+    let Some(target) = looked.target() else {
+        return Vec::new();
+    };
+    let tree = Tree::new(looked, target);
+    let parts = tree.parts();
+    parts
+        .filter(|(_, node, part)| node.kind != Kind::Foreign && part.is_none())
+        .map(|(place, ..)| place)
+        .collect()
+}
+
+/// How many partitions with rows have their index, and how many there are.
+#[must_use]
+pub fn progress(looked: &Looked) -> (usize, usize) {
+    looked
+        .target()
+        .map_or((0, 0), |target| Tree::new(looked, target).progress())
+}
+
+/// Whether a partition, looked at again under the lock of its build, still
+/// lacks what was to be built: nobody is at work on it, and nobody was quicker.
+#[must_use]
+pub fn is_still_missing(node: &Node, again: Option<&str>) -> bool {
+    let mut parts = node.indexes.iter();
+    node.holders.is_empty()
+        && match again {
+            Some(index) => parts.any(|part| part.index.qualified == index && !part.index.is_valid),
+            None => {
+                !parts.any(|part| part.matches && part.index.is_valid && part.attached_to.is_none())
+            }
+        }
 }
 
 /// The next step to remove what is half-way, and nothing else.
@@ -349,193 +419,74 @@ impl Looked {
         root.indexes.iter().find(|part| part.index.oid == target)
     }
 
-    /// What the last build has left.
+    /// What builds have left: what can be done now comes before what has to be
+    /// waited for.
     fn settle_building(&self) -> Option<Next> {
-        let building = self.notes.building.as_ref()?;
-        let mut nodes = self.nodes.iter().chain(&self.stray);
-        let node = nodes.find(|node| node.oid == building.partition);
         let is_comparable = self.target().is_some();
-        let left = node.and_then(|node| {
-            let mut parts = node.indexes.iter();
-            let part = parts.find(|part| {
-                // What is attached belongs to its whole.
-                (part.matches || (!is_comparable && !part.index.is_valid))
-                    && part.attached_to.is_none()
-                    && !building.indexes_before.contains(&part.index.oid)
-            });
-            part.map(|part| (node, part))
-        });
-        Some(match left {
-            None => Next::NoteBuilt { built: None },
-            Some((_, part)) if part.index.is_valid => Next::NoteBuilt {
-                built: Some(part.index.oid),
-            },
-            // Whoever holds the table may be building just this index.
-            Some((node, _)) if !node.holders.is_empty() => node.wait(),
-            Some((_, part)) => Next::Drop {
-                index: part.index.qualified.clone(),
-                was_built: false,
-            },
-        })
+        let mut wait = None;
+        for building in &self.notes.building {
+            let mut nodes = self.nodes.iter().chain(&self.stray);
+            let node = nodes.find(|node| node.oid == building.partition);
+            let next = match node {
+                None => Next::NoteBuilt {
+                    partition: building.partition,
+                    built: None,
+                },
+                Some(node) => node.settle(building, is_comparable),
+            };
+            if !matches!(next, Next::WaitFor { .. }) {
+                return Some(next);
+            }
+            wait.get_or_insert(next);
+        }
+        wait
     }
 }
 
 impl Node {
+    /// What a build of ours has left here; `is_comparable` if it is known what
+    /// matches.
+    #[must_use]
+    pub fn left(&self, building: &Building, is_comparable: bool) -> Left {
+        let mut parts = self.indexes.iter();
+        let part = parts.find(|part| {
+            // What is attached belongs to its whole.
+            (part.matches || (!is_comparable && !part.index.is_valid))
+                && part.attached_to.is_none()
+                && !building.indexes_before.contains(&part.index.oid)
+        });
+        match part {
+            None => Left::Nothing,
+            Some(part) if part.index.is_valid => Left::Built(part.index.oid),
+            Some(part) => Left::Half(part.index.qualified.clone()),
+        }
+    }
+
+    fn settle(&self, building: &Building, is_comparable: bool) -> Next {
+        let built = match self.left(building, is_comparable) {
+            Left::Built(built) => Some(built),
+            // Whoever holds the table may be building just this index, or be
+            // about to.
+            _ if !self.holders.is_empty() => return self.wait(),
+            Left::Half(index) => {
+                return Next::Drop {
+                    index,
+                    was_built: false,
+                };
+            }
+            Left::Nothing => None,
+        };
+        Next::NoteBuilt {
+            partition: self.oid,
+            built,
+        }
+    }
+
     fn wait(&self) -> Next {
         Next::WaitFor {
             table: self.name.clone(),
             pids: self.holders.clone(),
         }
-    }
-}
-
-/// The indexes that belong together.
-struct Tree<'a> {
-    looked: &'a Looked,
-    target: &'a Part,
-    /// Of each node the index that is or will be attached to that of the node
-    /// that it is a partition of.
-    chosen: Vec<Option<&'a Part>>,
-    /// Whether the node matters: not below one whose index is whole already.
-    counts: Vec<bool>,
-}
-
-impl<'a> Tree<'a> {
-    /// The tree below `target`, an index of one of the nodes.
-    fn new(looked: &'a Looked, target: &'a Part) -> Self {
-        let mut tree = Self {
-            looked,
-            target,
-            chosen: Vec::with_capacity(looked.nodes.len()),
-            counts: Vec::with_capacity(looked.nodes.len()),
-        };
-        for (place, node) in looked.nodes.iter().enumerate() {
-            let is_root = node
-                .indexes
-                .iter()
-                .any(|part| part.index.oid == target.index.oid);
-            let above = (place > 0)
-                .then(|| tree.counts[node.parent].then_some(tree.chosen[node.parent]))
-                .flatten();
-            let (counts, chosen) = match above {
-                _ if is_root => (true, Some(target)),
-                // Not below the target.
-                None => (false, None),
-                Some(None) => (true, tree.choose(node, None)),
-                Some(Some(above)) => (
-                    !above.index.is_valid,
-                    tree.choose(node, Some(above.index.oid)),
-                ),
-            };
-            tree.counts.push(counts);
-            tree.chosen.push(chosen);
-        }
-        tree
-    }
-
-    /// The index of `node` that is attached to `above`, or can be. PostgreSQL
-    /// takes the oldest; it takes an invalid one too, which helps nobody.
-    fn choose(&self, node: &'a Node, above: Option<u32>) -> Option<&'a Part> {
-        let is_made = |part: &Part| self.looked.notes.made.contains(&part.index.oid);
-        let attached = node
-            .indexes
-            .iter()
-            .find(|part| above.is_some() && part.attached_to == above);
-        attached.or_else(|| {
-            node.indexes.iter().find(|part| {
-                part.attached_to.is_none()
-                    && part.matches
-                    && (part.index.is_valid || (node.kind == Kind::Partitioned && is_made(part)))
-            })
-        })
-    }
-
-    /// Each node that matters but the first, with its index.
-    fn parts(&self) -> impl DoubleEndedIterator<Item = (usize, &'a Node, Option<&'a Part>)> {
-        let nodes = self.looked.nodes.iter().enumerate().skip(1);
-        let looked = nodes.map(|(place, node)| (place, node, self.chosen[place]));
-        looked
-            .filter(|(place, ..)| self.counts[*place])
-            .filter(|(.., part)| part.is_none_or(|part| part.index.oid != self.target.index.oid))
-            .collect::<Vec<_>>()
-            .into_iter()
-    }
-
-    fn has_foreign(&self) -> bool {
-        self.parts().any(|(_, node, _)| node.kind == Kind::Foreign)
-    }
-
-    /// An invalid index that PostgreSQL would take all the same, as it takes
-    /// the oldest that matches.
-    fn in_the_way(&self) -> Option<&'a Part> {
-        self.parts().find_map(|(_, node, chosen)| {
-            let chosen = chosen?;
-            node.indexes.iter().find(|part| {
-                part.matches
-                    && !part.index.is_valid
-                    && part.attached_to.is_none()
-                    && part.index.oid < chosen.index.oid
-            })
-        })
-    }
-
-    /// The first index that is missing.
-    fn build(&self) -> Option<Next> {
-        let leaves: Vec<_> = self
-            .parts()
-            .filter(|(_, node, _)| node.kind == Kind::Leaf)
-            .collect();
-        let built = leaves.iter().filter(|(.., part)| part.is_some()).count();
-        for (place, node, part) in self.parts() {
-            let holders = !node.holders.is_empty();
-            match (node.kind, part) {
-                (Kind::Foreign, _) | (Kind::Partitioned, Some(_)) => {}
-                (Kind::Partitioned, None) => return Some(Next::CreateOn { node: place }),
-                (Kind::Leaf, Some(part)) if part.index.is_valid => {}
-                // A build beside another one on the same table ends in a
-                // deadlock.
-                (Kind::Leaf, _) if holders => return Some(node.wait()),
-                (Kind::Leaf, Some(part)) => {
-                    return Some(Next::Rebuild {
-                        node: place,
-                        index: part.index.qualified.clone(),
-                    });
-                }
-                (Kind::Leaf, None) => {
-                    return Some(Next::Build {
-                        node: place,
-                        number: built + 1,
-                        of: leaves.len(),
-                    });
-                }
-            }
-        }
-        None
-    }
-
-    /// What can be attached: from the leaves up, since an index of a whole is
-    /// valid only once its parts are attached.
-    fn attach(&self) -> Vec<(String, String)> {
-        let pairs = self.parts().rev().filter_map(|(_, node, part)| {
-            let part = part?;
-            let above = self.chosen[node.parent]?;
-            let is_pending = part.attached_to.is_none();
-            is_pending.then(|| (above.index.qualified.clone(), part.index.qualified.clone()))
-        });
-        pairs.collect()
-    }
-
-    /// Whether nothing is attached, however far below, that was there before:
-    /// what we made, or what PostgreSQL made for a new partition.
-    fn is_all_new(&self) -> bool {
-        let since = self.looked.target.unwrap_or(self.target.index.oid);
-        self.parts().all(|(_, _, part)| {
-            part.is_none_or(|part| {
-                part.attached_to.is_none()
-                    || part.index.oid > since
-                    || self.looked.notes.made.contains(&part.index.oid)
-            })
-        })
     }
 }
 

@@ -79,6 +79,9 @@ pub struct Digest {
     /// Relations that may be, or have as a part, an older one afterwards: by
     /// another name, in another namespace, by `ATTACH PARTITION` or `INHERIT`.
     pub adopts: BTreeSet<RelationName>,
+    /// Routines and types that it names, PostgreSQL's own among them. Operators
+    /// are not seen.
+    pub uses: BTreeSet<RelationName>,
 }
 
 /// What `REINDEX` rebuilds.

@@ -5,6 +5,7 @@
 use crate::support::{Project, Run, TestDatabase, TestSession, assert_text, wait_for};
 
 mod conflict;
+mod crowd;
 mod cut_off;
 mod handed_over;
 mod killed;

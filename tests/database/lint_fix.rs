@@ -181,7 +181,7 @@ fn nothing_is_written_without_being_asked() {
     run.expect(
         "",
         "error: `--fix` needs to know which migrations are not applied anywhere yet
-  = help: name the files, or the last one that is applied: `--since NAME.sql`
+help: name the files, or the last one that is applied: `--since NAME.sql`
 ",
         2,
     );
@@ -191,7 +191,7 @@ fn nothing_is_written_without_being_asked() {
     run.expect(
         "",
         "error: `elsewhere.sql` lies in no folder of migrations, so the files that come with it could not name it
-  = help: `segue add --no-apply elsewhere.sql` puts it there
+help: `segue add --no-apply elsewhere.sql` puts it there
 ",
         2,
     );

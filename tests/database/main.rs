@@ -18,6 +18,7 @@ mod differential;
 mod dumps;
 mod env_vars;
 mod fold;
+mod forecast;
 mod fresh_database;
 mod introspect;
 mod keepalive;

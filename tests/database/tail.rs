@@ -10,6 +10,8 @@ use segue::postgres::activity::Blocker;
 use crate::support::{Project, TestDatabase, TestSession, Up, settings, wait_until};
 
 mod elsewhere;
+mod fails;
+mod kin;
 mod signal;
 
 /// Two tables in the batch, and an index on each in the tail.
@@ -92,7 +94,7 @@ fn names(names: &[&str]) -> Vec<Name> {
     names.iter().map(|name| Name::new(name)).collect()
 }
 
-fn jobs(jobs: usize) -> Settings {
+pub fn jobs(jobs: usize) -> Settings {
     Settings { jobs, ..settings() }
 }
 

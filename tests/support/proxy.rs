@@ -187,7 +187,7 @@ impl Proxy {
         }
     }
 
-    /// Stops passing anything, new connections included, until
+    /// Stops passing anything, new connections and ends included, until
     /// [`Proxy::release`]; nothing is lost.
     pub fn hold(&self) {
         *lock(&self.shared.is_held) = true;
@@ -250,6 +250,8 @@ fn accept(listener: &TcpListener, target: &socket::Target, shared: &Arc<Shared>)
             thread::spawn(move || {
                 // An end without a trap ends the other side too.
                 if let Ok(Outcome::Closed) | Err(_) = pass(&link, &shared) {
+                    // A network that is gone does not tell of an end either.
+                    shared.wait_while_held();
                     link.cut();
                 }
             });

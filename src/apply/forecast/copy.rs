@@ -203,22 +203,19 @@ impl Copy {
             let back = format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}");
             self.session.execute(&back).await?;
             let role = role::missing(&failed.sqlstate, &failed.message);
-            match role.filter(|role| !item.is_copy && roles.insert((*role).to_owned())) {
-                // As on every throwaway server.
-                Some(role) => {
-                    let sql = format!("CREATE ROLE {} NOLOGIN", ident(role));
-                    self.watcher.execute(&sql).await?;
-                }
-                None => {
-                    self.is_lost = true;
-                    self.session.execute("ROLLBACK").await?;
-                    let statement = self.by_the_manual(migration, item);
-                    return Ok(Statement {
-                        failed: Some(failed.message),
-                        ..statement
-                    });
-                }
-            }
+            let role = role.filter(|role| !item.is_copy && roles.insert((*role).to_owned()));
+            let Some(role) = role else {
+                self.is_lost = true;
+                self.session.execute("ROLLBACK").await?;
+                let statement = self.by_the_manual(migration, item);
+                return Ok(Statement {
+                    failed: Some(failed.message),
+                    ..statement
+                });
+            };
+            // As on every throwaway server.
+            let sql = format!("CREATE ROLE {} NOLOGIN", ident(role));
+            self.watcher.execute(&sql).await?;
         }
         let messages = self.messages();
         if has_savepoint {
@@ -386,6 +383,7 @@ impl Copy {
             }
         }
         Ok(Hints {
+            adds_only: adds_only(&verb, &item.text),
             verb,
             writes,
             referencing: referencing.into_iter().collect(),
@@ -463,6 +461,14 @@ impl Copy {
 fn verb(class: &Class) -> String {
     let first = class.keywords.split(' ').next();
     first.unwrap_or_default().to_owned()
+}
+
+/// Whether the rows that a statement adds stand in the file: `COPY`, and
+/// `INSERT` without a query.
+fn adds_only(verb: &str, text: &str) -> bool {
+    let is_query = || digest(text).is_none_or(|digest| digest.touches.len() != 1);
+    let selects = || text.to_ascii_uppercase().contains("SELECT");
+    verb == "COPY" || verb == "INSERT" && !is_query() && !selects()
 }
 
 /// What the server refused; another error ends the forecast.

@@ -365,6 +365,12 @@ impl<'a> Standalone<'a> {
     async fn wait_for(&mut self, looked: &Looked, pids: &[i32]) -> Result<(), StandaloneError> {
         let table = looked.table.as_ref();
         let name = table.map_or("the table", |table| table.name.as_str());
+        if let Some(table) = table {
+            let relation = (table.oid, name);
+            self.watch
+                .yield_to_holders(self.session, relation, pids)
+                .await?;
+        }
         self.watch.wait_for(self.session, name, pids).await
     }
 

@@ -3,41 +3,29 @@
 //!
 //! What can be done in a transaction is, together with the row that says so;
 //! what waits for a lock in front of traffic waits for a moment only, and tries
-//! again.
+//! again. The builds themselves are the `site`'s.
 
 mod clean_up;
+mod expansion;
+mod site;
 
 use std::time::Duration;
 
 pub(super) use clean_up::{Extent, clean_up};
+use expansion::{Expansion, look};
+use site::{Build, Site};
 
 use super::inside::without_position;
-use super::look::{Subject, Try};
+use super::look::Subject;
 use super::{Piece, Standalone, StandaloneError, ended_by};
 use crate::apply::Event;
+use crate::apply::crew::Crew;
+use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::migration::Kind as MigrationKind;
 use crate::postgres::ledger::Made;
-use crate::postgres::partition_tree::{self, Shape};
-use crate::postgres::{Error, Failure, ServerError, Session, settings, timeouts};
-use crate::procedure::partitioned_index::{self, Building, Looked, Next, Node, Wanted};
-use crate::procedure::{self, Ended, Work};
-use crate::statement::{Kind, OnOnly, same_index};
-
-/// A statement that is done partition by partition.
-struct Expansion<'a> {
-    subject: Subject<'a>,
-    wanted: Wanted,
-    table: u32,
-    /// The statement that makes the index of the whole.
-    on_only: OnOnly,
-    /// OID of the index of the whole, and what those of partitions have of it.
-    shape: Option<(u32, Shape)>,
-    /// How long a look may wait for a lock.
-    lock_timeout: Duration,
-    ended: Option<Ended>,
-    /// What the last build ended with, and of which partition.
-    error: Option<(Box<ServerError>, String)>,
-}
+use crate::postgres::{Error, Failure, ServerError, settings, timeouts};
+use crate::procedure::partitioned_index::{self, Leaf, Looked, Next, Node};
+use crate::procedure::{self, Ended};
 
 impl Standalone<'_> {
     /// Does it until the index of the whole is valid, or cannot be.
@@ -47,8 +35,13 @@ impl Standalone<'_> {
         subject: Subject<'_>,
         looked: &procedure::Looked,
     ) -> Result<(), StandaloneError> {
-        let mut expansion = Expansion::new(piece, subject, looked, self.lock_timeout)?;
+        let of = (self.ledger.project(), &self.migration.name);
+        let mut expansion = Expansion::new(piece, subject, looked, self.lock_timeout, of)?;
         loop {
+            // Another runner's builds may have come to their end meanwhile.
+            if let Some(last) = &mut expansion.subject.last {
+                last.notes = self.ledger.notes(self.session, last.id).await?;
+            }
             let facts = match expansion.look(self.session).await {
                 // No right to look into the namespace, for example: its words
                 // are about the statement.
@@ -80,6 +73,9 @@ impl Standalone<'_> {
                 reason,
             });
         }
+        if let Some(helpers) = self.helpers {
+            helpers.forget_partitions();
+        }
         self.mark_done(piece, &expansion.subject).await
     }
 
@@ -108,39 +104,19 @@ impl Standalone<'_> {
                 Ok(())
             }
             Next::CreateOn { node } => {
-                let node = &facts.nodes[node];
-                let shape = expansion.shape()?;
-                let name = shape.choose_name(self.session, node).await?;
-                let sql = shape.create_on_sql(&name, &node.name);
-                let made = self.make(piece, expansion, &sql, node.oid, Made::Partition);
-                if let Some(made) = made.await? {
-                    expansion.last()?.notes.made.extend(made);
-                }
+                let names = expansion.names(self.session, facts).await?;
+                let (node, name) = (&facts.nodes[node], &names[&node]);
+                let sql = expansion.shape()?.create_on_sql(name, &node.name);
+                self.make(piece, expansion, &sql, node.oid, Made::Partition)
+                    .await?;
                 Ok(())
             }
-            Next::Build { node, number, of } => {
-                let node = &facts.nodes[node];
-                let shape = expansion.shape()?;
-                let name = shape.choose_name(self.session, node).await?;
-                let sql = shape.build_sql(&name, &node.name);
-                self.run.events.tell(Event::PartitionBegan {
-                    name: self.migration.name.clone(),
-                    partition: node.name.clone(),
-                    number,
-                    of,
-                });
-                self.build(expansion, node, &sql).await
-            }
-            Next::Rebuild { node, index } => {
-                let node = &facts.nodes[node];
-                let sql = format!("REINDEX INDEX CONCURRENTLY {index}");
-                self.build(expansion, node, &sql).await
-            }
-            Next::NoteBuilt { built } => {
+            Next::Build { leaves, of } => self.build(expansion, facts, leaves, of).await,
+            Next::NoteBuilt { partition, built } => {
                 let last = expansion.last()?;
-                self.ledger.note_built(self.session, last.id, built).await?;
-                last.notes.building = None;
-                last.notes.made.extend(built);
+                self.ledger
+                    .note_built(self.session, last.id, partition, built)
+                    .await?;
                 self.watch.forget();
                 Ok(())
             }
@@ -178,47 +154,121 @@ impl Standalone<'_> {
         }
     }
 
-    /// Builds the index of a partition; how that ended is left in `expansion`.
+    /// Builds indexes of partitions, here and on sessions of helpers; how that
+    /// ended is left in `expansion`.
     async fn build(
         &mut self,
         expansion: &mut Expansion<'_>,
-        node: &Node,
-        sql: &str,
+        facts: &Looked,
+        leaves: Vec<Leaf>,
+        of: usize,
     ) -> Result<(), StandaloneError> {
-        if let Some((error, _)) = expansion.error.take() {
+        if let Some((error, _)) = std::mem::take(&mut expansion.errors).first() {
             self.watch.pause(self.session, &error.to_string()).await?;
         }
         expansion.ended = None;
-        let before: Vec<u32> = node.indexes.iter().map(|part| part.index.oid).collect();
-        let last = expansion.last()?;
-        self.ledger
-            .note_building(self.session, last.id, node.oid, &before)
-            .await?;
-        last.notes.building = Some(Building {
-            partition: node.oid,
-            indexes_before: before,
-        });
-        match self.send_unbounded(sql).await {
+        let shape = expansion.shape()?;
+        let names = expansion.names(self.session, facts).await?;
+        let builds: Vec<Build> = leaves
+            .into_iter()
+            .map(|leaf| {
+                let node = &facts.nodes[leaf.node];
+                Build {
+                    partition: node.oid,
+                    table: node.name.clone(),
+                    number: leaf.number,
+                    sql: match &leaf.again {
+                        Some(index) => format!("REINDEX INDEX CONCURRENTLY {index}"),
+                        None => shape.build_sql(&names[&leaf.node], &node.name),
+                    },
+                    again: leaf.again,
+                }
+            })
+            .collect();
+        let may_help = builds.len() > 1 && !expansion.is_one_by_one && !shape.is_temporary();
+        let helpers: Option<&Crew> = self.helpers.filter(|_| may_help);
+        let target = facts.target.unwrap_or_default();
+        let mut site = Site::new(self, (expansion.last()?.id, target), builds, of);
+        if let Some(all) = self.helpers {
+            let (done, total) = partitioned_index::progress(facts);
+            all.set_partitions(done, total);
+        }
+        if helpers.is_some() {
+            site.helpers = helpers;
+            site.setup = settings::copy(self.session).await?;
+        }
+        let here = async {
+            self.build_here(&site).await?;
+            self.show_life(&site).await
+        };
+        let beside = async {
+            let ended = site.beside().await;
+            site.are_done.notify_one();
+            ended
+        };
+        let ended = tokio::try_join!(here, beside);
+        match ended {
+            Ok(((), ())) => self.after_builds(expansion, site.into_ended()).await,
             Err(interrupted @ StandaloneError::Interrupted(_)) => {
                 self.settle_after_signal(expansion).await;
                 Err(interrupted)
             }
             Err(error) => Err(error),
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                self.note_try(&expansion.subject, &error).await?;
-                // Somebody has taken the name meanwhile: there is another one.
-                let is_curable =
-                    error.failure().is_transient() || error.failure() == Failure::Duplicate;
-                expansion.ended = Some(if is_curable {
-                    Ended::Curable
-                } else {
-                    Ended::Failed
-                });
-                expansion.error = Some((error, node.name.clone()));
-                Ok(())
+        }
+    }
+
+    /// Builds on the session that holds the migration's lock, until nothing is
+    /// left to begin.
+    async fn build_here(&mut self, site: &Site<'_>) -> Result<(), StandaloneError> {
+        while let Some(build) = site.next() {
+            let Some(building) = site.begin(self.session, &build).await? else {
+                continue;
+            };
+            let result = self.send_unbounded(&build.sql).await?;
+            site.end(self.session, &build, &building, result).await?;
+            self.tell_notices();
+        }
+        site.leave();
+        Ok(())
+    }
+
+    /// Waits for the builds of helpers. A session that does nothing for long
+    /// looks like one whose runner has stopped, and others would end it.
+    async fn show_life(&self, site: &Site<'_>) -> Result<(), StandaloneError> {
+        loop {
+            tokio::select! {
+                () = site.are_done.notified() => return Ok(()),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => self.session.execute("SELECT 1").await?,
             }
         }
+    }
+
+    async fn after_builds(
+        &mut self,
+        expansion: &mut Expansion<'_>,
+        ended: site::Ended,
+    ) -> Result<(), StandaloneError> {
+        if ended.built > 0 {
+            self.watch.forget();
+        }
+        let is_curable = |(error, _): &(Box<ServerError>, String)| site::is_curable(error);
+        let (curable, errors): (Vec<_>, Vec<_>) = ended.errors.into_iter().partition(is_curable);
+        let (how, errors) = if errors.is_empty() {
+            (Ended::Curable, curable)
+        } else {
+            (Ended::Failed, errors)
+        };
+        if let Some((error, _)) = errors.first() {
+            self.note_try(&expansion.subject, error).await?;
+            expansion.ended = Some(how);
+            expansion.errors = errors;
+        } else if let Some(lost) = ended.lost {
+            self.watch.pause(self.session, &lost).await?;
+        } else if ended.begun == 0 {
+            // Somebody else was quicker everywhere; the next look may see who.
+            self.watch.breathe().await?;
+        }
+        Ok(())
     }
 
     /// Sends a statement that waits for others without queueing in front of
@@ -247,21 +297,25 @@ impl Standalone<'_> {
 
     /// Drops what the build that was cancelled has left, if that can be done
     /// soon; if not, the next run does. What is built already stays.
-    async fn settle_after_signal(&mut self, expansion: &Expansion<'_>) {
+    async fn settle_after_signal(&mut self, expansion: &mut Expansion<'_>) {
         const PATIENCE: Duration = Duration::from_secs(10);
         self.watch.ignore_signals();
-        let Some(last) = &expansion.subject.last else {
+        let Some(last) = &mut expansion.subject.last else {
             return;
         };
-        let cleaning = clean_up(
-            self.run,
-            self.session,
-            &mut self.watch,
-            &self.migration.name,
-            Some(&self.migration.source),
-            last,
-            Extent::Half,
-        );
+        let cleaning = async {
+            last.notes = self.ledger.notes(self.session, last.id).await?;
+            clean_up(
+                self.run,
+                self.session,
+                &mut self.watch,
+                &self.migration.name,
+                Some(&self.migration.source),
+                last,
+                Extent::Half,
+            )
+            .await
+        };
         match tokio::time::timeout(PATIENCE, cleaning).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "what was left could not be removed"),
@@ -397,7 +451,8 @@ impl Standalone<'_> {
 
     /// The error that the build of a partition's index ended with.
     fn build_failed(&self, piece: &Piece, expansion: &mut Expansion<'_>) -> StandaloneError {
-        let Some((error, partition)) = expansion.error.take() else {
+        let mut errors = std::mem::take(&mut expansion.errors).into_iter();
+        let Some((error, partition)) = errors.next() else {
             return Error::protocol("a build failed without an error").into();
         };
         let failure = error.failure();
@@ -407,6 +462,14 @@ impl Standalone<'_> {
         let diagnostic = self
             .diagnostic(&piece.placed, &error)
             .note(format!("this came of its partition `{partition}`"));
+        // Those that were at work beside it.
+        let diagnostic = errors.fold(diagnostic, |diagnostic, (error, partition)| {
+            let detail = error.detail.as_deref().map(|detail| format!(": {detail}"));
+            diagnostic.note(format!(
+                "and of its partition `{partition}`: {error}{}",
+                detail.unwrap_or_default()
+            ))
+        });
         let diagnostic = if failure == Failure::UniqueViolation {
             diagnostic
                 .note("the invalid index that it left there has been dropped; those that are built on other partitions stay")
@@ -416,123 +479,4 @@ impl Standalone<'_> {
         };
         ended_by(&error, diagnostic)
     }
-}
-
-impl<'a> Expansion<'a> {
-    fn new(
-        piece: &Piece,
-        subject: Subject<'a>,
-        looked: &procedure::Looked,
-        lock_timeout: Duration,
-    ) -> Result<Self, StandaloneError> {
-        let unknown = || Error::protocol("a statement on a partitioned table is not understood");
-        let (Work::CreateIndex(index), Some(table)) = (&subject.work, &looked.table) else {
-            return Err(unknown().into());
-        };
-        let Some(Kind::CreateIndexConcurrently { unique, only, .. }) =
-            subject.digest.map(|digest| &digest.kind)
-        else {
-            return Err(unknown().into());
-        };
-        Ok(Self {
-            wanted: Wanted {
-                index: index.clone(),
-                unique: *unique,
-                only: *only,
-            },
-            table: table.oid,
-            on_only: OnOnly::of(&piece.placed.text).ok_or_else(unknown)?,
-            subject: Subject {
-                // An intent about another table says nothing of this one.
-                last: subject.last.filter(|_| looked.intent.is_some()),
-                ..subject
-            },
-            shape: None,
-            lock_timeout,
-            ended: None,
-            error: None,
-        })
-    }
-
-    fn last(&mut self) -> Result<&mut Try, StandaloneError> {
-        let last = self.subject.last.as_mut();
-        last.ok_or_else(|| Error::protocol("a step without an intent").into())
-    }
-
-    /// Facts, in no order that matters; in a transaction too.
-    async fn facts(&self, session: &Session) -> Result<Looked, Error> {
-        let sql = &self.wanted.index.sql;
-        let is_same = |definition: &str| same_index(sql, definition);
-        let last = self.subject.last.as_ref();
-        let mut facts = look(session, self.table, last, is_same).await?;
-        facts.ended = self.ended;
-        Ok(facts)
-    }
-
-    /// Facts, in the order in which PostgreSQL would give names.
-    async fn look(&mut self, session: &Session) -> Result<Looked, Error> {
-        let mut facts = self.facts(session).await?;
-        let target = facts.target.filter(|target| {
-            let mut indexes = facts.nodes.iter().flat_map(|node| &node.indexes);
-            indexes.any(|part| part.index.oid == *target)
-        });
-        match target {
-            Some(target) if self.shape.as_ref().is_none_or(|(of, _)| *of != target) => {
-                self.shape = Some((target, Shape::read(session, target).await?));
-            }
-            Some(_) => {}
-            None => self.shape = None,
-        }
-        if let Some((_, shape)) = &self.shape
-            && shape.collide(&facts.nodes)
-        {
-            let leaves = partition_tree::leaves(session, &facts.nodes, self.lock_timeout).await?;
-            facts.nodes = partitioned_index::in_order(facts.nodes, &leaves);
-        }
-        Ok(facts)
-    }
-
-    fn shape(&self) -> Result<&Shape, StandaloneError> {
-        let shape = self.shape.as_ref().map(|(_, shape)| shape);
-        shape.ok_or_else(|| Error::protocol("no index to go by").into())
-    }
-
-    /// The error at its place in the statement as the user wrote it.
-    fn placed(&self, error: Error) -> Error {
-        match error {
-            Error::Server(mut server) => {
-                server.position = server
-                    .position
-                    .map(|position| self.on_only.position(position));
-                Error::Server(server)
-            }
-            error => error,
-        }
-    }
-}
-
-/// Facts about the table with this OID.
-async fn look(
-    session: &Session,
-    table: u32,
-    last: Option<&Try>,
-    is_same: impl Fn(&str) -> Option<bool>,
-) -> Result<Looked, Error> {
-    let target = last.and_then(|last| last.trace.target);
-    let notes = last.map(|last| last.notes.clone()).unwrap_or_default();
-    let tables = partition_tree::nodes(session, table, target, is_same).await?;
-    let at_work = notes.building.as_ref().map(|building| building.partition);
-    let stray = match at_work {
-        Some(partition) if tables.iter().all(|node| node.oid != partition) => {
-            partition_tree::node(session, partition, target).await?
-        }
-        _ => None,
-    };
-    Ok(Looked {
-        nodes: tables,
-        stray,
-        target,
-        notes,
-        ended: None,
-    })
 }

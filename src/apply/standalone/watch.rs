@@ -1,5 +1,6 @@
 //! Statements awaited: who is in their way is told, and waited out.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
@@ -8,8 +9,10 @@ use crate::apply::pause::{Meanwhile, Pause, Stopped};
 use crate::apply::{Event, Run, Signal};
 use crate::history::LockKey;
 use crate::migration::Name;
+use crate::plan::OnConflict;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
+use crate::postgres::progress::{self, Progress};
 use crate::postgres::{Error, Session, lock};
 
 /// Silence of the server after which the lock queue is looked at.
@@ -38,6 +41,9 @@ pub(super) struct Watch<'a> {
     canceller: Canceller,
     /// Whether signals end the run; else that is left to the caller.
     heeds_signals: bool,
+    /// Whether a lock that a concurrent migration holds is the caller's to deal
+    /// with, and not to be waited for here.
+    yields: bool,
     second: Option<Session>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
@@ -49,10 +55,12 @@ pub(super) struct Watch<'a> {
     at: Option<(Name, usize)>,
     /// How often it has failed.
     failures: usize,
-    /// Since when those who hold its table have been waited for.
+    /// Since when those who hold its table have been waited for, or have got on.
     waiting_since: Option<Instant>,
     /// When a lock wait that was too long was ended.
     cut_short: Option<Instant>,
+    /// How far they were then.
+    seen: BTreeMap<i32, Progress>,
 }
 
 impl<'a> Watch<'a> {
@@ -62,6 +70,7 @@ impl<'a> Watch<'a> {
             pid: session.backend().pid,
             canceller: session.canceller(),
             heeds_signals,
+            yields: false,
             second: None,
             wait: None,
             told: Vec::new(),
@@ -70,7 +79,49 @@ impl<'a> Watch<'a> {
             failures: 0,
             waiting_since: None,
             cut_short: None,
+            seen: BTreeMap::new(),
         }
+    }
+
+    /// The same, but a lock that a concurrent migration holds is not waited for.
+    pub(super) fn yielding(mut self, yields: bool) -> Self {
+        self.yields = yields;
+        self
+    }
+
+    /// Ends with the lock that is waited for, if a concurrent migration holds
+    /// it: the batch's lock is not kept while that one runs.
+    ///
+    /// Only before the first statement, unless the run is to end: what a file
+    /// has set in its session would be lost.
+    fn yield_to(&self, wait: &LockWait) -> Result<(), StandaloneError> {
+        let is_at_first = self.at.as_ref().is_some_and(|(_, number)| *number == 1);
+        let is_held = wait.blockers.iter().any(Blocker::is_of_migration);
+        let ends = self.run.settings.on_conflict == OnConflict::Fail;
+        let is_table = wait.lock_type == "relation";
+        if self.yields && is_held && is_table && (is_at_first || ends) {
+            let number = self.at.as_ref().map_or(1, |(_, number)| *number);
+            return Err(StandaloneError::Conflict(Box::new(wait.clone()), number));
+        }
+        Ok(())
+    }
+
+    /// As `yield_to`, for sessions that hold a table.
+    pub(super) async fn yield_to_holders(
+        &self,
+        session: &Session,
+        (oid, relation): (u32, &str),
+        pids: &[i32],
+    ) -> Result<(), StandaloneError> {
+        if !self.yields {
+            return Ok(());
+        }
+        let mut blockers = Vec::new();
+        for pid in pids {
+            blockers.extend(activity::backend(session, *pid).await?);
+        }
+        let relation = relation.to_owned();
+        self.yield_to(&LockWait::on_relation(oid, relation, blockers))
     }
 
     /// What comes is about this statement, counted from 1.
@@ -247,6 +298,9 @@ impl<'a> Watch<'a> {
         cause: &str,
     ) -> Result<(), StandaloneError> {
         let wait = self.wait.take();
+        if let Some(wait) = &wait {
+            self.yield_to(wait)?;
+        }
         let first = self.run.settings.pause();
         self.failures += 1;
         if let Some((name, number)) = self.at.clone() {
@@ -272,7 +326,9 @@ impl<'a> Watch<'a> {
         Ok(pause.over(session, meanwhile).await?)
     }
 
-    /// Waits a little for sessions that hold a table, and tells them.
+    /// Waits a little for sessions that hold a table, and tells them. Only time
+    /// in which none of them visibly gets on is bounded: one may be a build of
+    /// hours whose runner is gone.
     pub(super) async fn wait_for(
         &mut self,
         session: &Session,
@@ -281,6 +337,11 @@ impl<'a> Watch<'a> {
     ) -> Result<(), StandaloneError> {
         const POLL: Duration = Duration::from_millis(250);
         let what = format!("{} to let go of `{relation}`", list(pids.iter().copied()));
+        let seen = progress::of(session, pids).await?;
+        if seen != self.seen {
+            self.seen = seen;
+            self.waiting_since = None;
+        }
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let bound = self.run.settings.concurrent_wait;
         check(since, what, bound, "--concurrent-wait")?;
@@ -297,6 +358,12 @@ impl<'a> Watch<'a> {
         }
         self.sleep(POLL * fastrand::u32(75..=125) / 100).await?;
         self.make_way(session).await
+    }
+
+    /// A moment, so that a look that finds nothing to do is not the next one at
+    /// once.
+    pub(super) async fn breathe(&self) -> Result<(), StandaloneError> {
+        self.sleep(Duration::from_millis(100)).await
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), StandaloneError> {

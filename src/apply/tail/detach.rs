@@ -1,10 +1,12 @@
 //! Signals in the tail: the first one leaves builds to the server, a second
 //! SIGINT cancels them and removes what they left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::step::Held;
 use super::{Report, Tail};
 use crate::apply::{Event, Signal, standalone};
 use crate::graph::Graph;
@@ -33,17 +35,20 @@ impl Tail<'_> {
         &self,
         graph: &Graph,
         signal: Signal,
-        held: Vec<(Name, Session)>,
+        held: Vec<(Name, Held)>,
         report: &mut Report,
     ) {
         let mut builds = Vec::new();
-        for (name, session) in held {
-            let survives = tokio::time::timeout(LOOK_WITHIN, self.survives(&name, &session)).await;
-            // Where it cannot be known the session is left alone.
-            if matches!(survives, Ok(Ok(false))) {
-                self.stop(name, session, report).await;
-            } else {
-                builds.push((name, session));
+        for (name, held) in held {
+            let survives = tokio::time::timeout(LOOK_WITHIN, self.survives(&name, &held)).await;
+            match survives {
+                Ok(Ok(pids)) if pids.is_empty() => self.stop(name, held.session, report).await,
+                Ok(Ok(pids)) => builds.push((name, held, pids)),
+                // Where it cannot be known the session is left alone.
+                _ => {
+                    let pid = held.session.backend().pid;
+                    builds.push((name, held, vec![pid]));
+                }
             }
         }
         if builds.is_empty() {
@@ -52,7 +57,7 @@ impl Tail<'_> {
         self.run.events.tell(Event::Detached {
             builds: builds
                 .iter()
-                .map(|(name, session)| (name.clone(), session.backend().pid))
+                .flat_map(|(name, _, pids)| pids.iter().map(|pid| (name.clone(), *pid)))
                 .collect(),
         });
         // SIGTERM comes from a supervisor, who waits for our end.
@@ -65,37 +70,44 @@ impl Tail<'_> {
         // All are cancelled before anything is removed: a removal waits for the
         // snapshots of builds that still run.
         let ended: Vec<bool> = if again.is_ok() {
-            let ends = builds
-                .iter()
-                .map(|(_, session)| interrupt_statement(session));
+            let ends = builds.iter().map(|(_, held, _)| interrupt_statements(held));
             join_all(ends).await
         } else {
             vec![false; builds.len()]
         };
-        for ((name, session), ended) in builds.into_iter().zip(ended) {
+        for ((name, held, pids), ended) in builds.into_iter().zip(ended) {
             if ended {
-                self.remove(graph, name, session, report).await;
+                self.remove(graph, name, held, report).await;
             } else {
-                report.detached.push((name, session.backend().pid));
+                let pids = pids.into_iter().map(|pid| (name.clone(), pid));
+                report.detached.extend(pids);
             }
         }
     }
 
-    /// Whether what the session does now goes on without us: it has written
-    /// an intent, and is at work.
-    async fn survives(&self, name: &Name, session: &Session) -> Result<bool, postgres::Error> {
+    /// The pids of the sessions whose work goes on without us: they are at it,
+    /// and an intent says so.
+    async fn survives(&self, name: &Name, held: &Held) -> Result<Vec<i32>, postgres::Error> {
         let control = self.control.session().await?;
-        let backend = session.backend();
+        let backend = held.session.backend();
         let is_begun = self
             .ledger
             .intents(&control, name)
             .await?
             .iter()
             .any(|intent| intent.state == IntentState::Begun && intent.backend == *backend);
-        let state = activity::backend(&control, backend.pid)
-            .await?
-            .and_then(|backend| backend.state);
-        Ok(is_begun && state.as_deref() == Some("active"))
+        if !is_begun {
+            return Ok(Vec::new());
+        }
+        let mut at_work = Vec::new();
+        let helpers = held.helpers.iter().map(|helper| helper.backend().pid);
+        for pid in std::iter::once(backend.pid).chain(helpers) {
+            let state = activity::backend(&control, pid).await?;
+            if state.and_then(|backend| backend.state).as_deref() == Some("active") {
+                at_work.push(pid);
+            }
+        }
+        Ok(at_work)
     }
 
     /// Ends what the session does, in a transaction or between statements.
@@ -121,10 +133,17 @@ impl Tail<'_> {
     }
 
     /// Removes what a cancelled build left.
-    async fn remove(&self, graph: &Graph, name: Name, mut session: Session, report: &mut Report) {
+    async fn remove(&self, graph: &Graph, name: Name, held: Held, report: &mut Report) {
         let Some(migration) = graph.get(&name) else {
             return;
         };
+        let Held {
+            mut session,
+            helpers,
+        } = held;
+        // They hold locks, which would be waited for.
+        let helpers = helpers.into_iter().filter_map(Arc::into_inner);
+        join_all(helpers.map(Session::close)).await;
         let cleaning = standalone::clean_up(self.run, self.ledger, &mut session, migration);
         let why = match tokio::time::timeout(CLEAN_UP_WITHIN, cleaning).await {
             Ok(Ok(())) => None,
@@ -145,6 +164,14 @@ impl Tail<'_> {
             }
         }
     }
+}
+
+/// Cancels what these sessions run and waits for its end; whether all ended.
+async fn interrupt_statements(held: &Held) -> bool {
+    let helpers = held.helpers.iter().map(AsRef::as_ref);
+    let sessions = std::iter::once(&held.session).chain(helpers);
+    let ended = join_all(sessions.map(interrupt_statement)).await;
+    ended.into_iter().all(|ended| ended)
 }
 
 /// Cancels what the session runs and waits for its end; whether it ended.

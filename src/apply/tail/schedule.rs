@@ -1,7 +1,8 @@
 //! Which members of the tail may start now. Pure: the tail tells what happens
 //! and asks what is next.
 //!
-//! - At most `jobs` run at once.
+//! - At most so many run at once as there are places: `--jobs`, less those that
+//!   help one of them with its partitions.
 //! - A member starts when all that it comes `after` are done. If one of those
 //!   failed, was detached or was given up waiting for, it is *held back*: two
 //!   that meet on a relation stand in the order of their names, and the later
@@ -35,39 +36,54 @@ enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Schedule<'a> {
     members: Vec<(&'a TailStep, State)>,
-    jobs: usize,
 }
 
 impl<'a> Schedule<'a> {
-    /// All pending; at most `jobs` at once, at least one.
-    pub(super) fn new(steps: &'a [TailStep], jobs: usize) -> Self {
+    /// All pending.
+    pub(super) fn new(steps: &'a [TailStep]) -> Self {
         Self {
             members: steps.iter().map(|step| (step, State::Pending)).collect(),
-            jobs: jobs.max(1),
         }
     }
 
-    /// The first one by name that may start now; it counts as running then.
-    pub(super) fn start(&mut self) -> Option<&'a Name> {
-        let running: Vec<Snapshots> = self
-            .members
-            .iter()
-            .filter(|(_, state)| *state == State::Running)
-            .map(|(step, _)| step.snapshots)
-            .collect();
-        if running.len() >= self.jobs {
+    /// The first one by name that may start now, where there are `places`; it
+    /// counts as running then.
+    pub(super) fn start(&mut self, places: usize) -> Option<&'a Name> {
+        if self.running() >= places {
             return None;
         }
-        let index = self.members.iter().position(|(step, state)| {
-            *state == State::Pending
-                && step.after.iter().all(|name| self.is_done(name))
-                && running
-                    .iter()
-                    .all(|other| may_overlap(step.snapshots, *other))
-        })?;
+        let index = self.startable()?;
         let (step, state) = &mut self.members[index];
         *state = State::Running;
         Some(&step.name)
+    }
+
+    /// How many run.
+    pub(super) fn running(&self) -> usize {
+        let states = self.members.iter().map(|(_, state)| *state);
+        states.filter(|state| *state == State::Running).count()
+    }
+
+    /// Whether another one could start if there were a place.
+    pub(super) fn wants_place(&self) -> bool {
+        self.startable().is_some()
+    }
+
+    fn startable(&self) -> Option<usize> {
+        let mut members = self.members.iter();
+        members.position(|(step, state)| {
+            *state == State::Pending
+                && step.after.iter().all(|name| self.is_done(name))
+                && self.overlaps_well(step.snapshots)
+        })
+    }
+
+    fn overlaps_well(&self, snapshots: Snapshots) -> bool {
+        let mut running = self
+            .members
+            .iter()
+            .filter(|(_, state)| *state == State::Running);
+        running.all(|(other, _)| may_overlap(snapshots, other.snapshots))
     }
 
     /// It turned out to run in a session that is not ours.
@@ -126,7 +142,8 @@ mod tests {
 
     /// `a:waits b:holds<a c:both`, one word per member, then what happens:
     /// `start` starts all that may, `+a` is done, `-a` ends undone, `~a` runs
-    /// elsewhere, `?a` is free again. Each `start` gives a line of names.
+    /// elsewhere, `?a` is free again. Each `start` gives a line of names, and
+    /// `…` if one waits for a place.
     #[track_caller]
     fn check(jobs: usize, members: &str, events: &str, expected: &[&str]) {
         let steps: Vec<TailStep> = members
@@ -146,13 +163,14 @@ mod tests {
                 }
             })
             .collect();
-        let mut schedule = Schedule::new(&steps, jobs);
+        let mut schedule = Schedule::new(&steps);
         let mut lines = Vec::new();
         for event in events.split_whitespace() {
             if event == "start" {
                 let started: Vec<&str> =
-                    std::iter::from_fn(|| schedule.start().map(Name::as_str)).collect();
-                lines.push(started.join(" "));
+                    std::iter::from_fn(|| schedule.start(jobs).map(Name::as_str)).collect();
+                let more = if schedule.wants_place() { " …" } else { "" };
+                lines.push(format!("{}{more}", started.join(" ")));
                 continue;
             }
             let (what, name) = event.split_at(1);
@@ -173,8 +191,8 @@ mod tests {
     #[test]
     fn independent_builds_run_side_by_side_up_to_jobs() {
         let members = "a:waits b:waits c:waits";
-        check(2, members, "start +b start", &["a b", "c", "left: "]);
-        check(1, members, "start +a start", &["a", "b", "left: c"]);
+        check(2, members, "start +b start", &["a b …", "c", "left: "]);
+        check(1, members, "start +a start", &["a …", "b …", "left: c"]);
         check(9, members, "start", &["a b c", "left: "]);
     }
 
@@ -214,7 +232,7 @@ mod tests {
             1,
             "a:waits b:waits<a c:waits d:waits<b",
             "start -a start +c start",
-            &["a", "c", "", "left: b d"],
+            &["a …", "c", "", "left: b d"],
         );
     }
 

@@ -1,10 +1,12 @@
 //! One member of the tail: its own session, its lock, its statements.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
+use crate::apply::crew::Crew;
 use crate::apply::stalled::Stalled;
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, Interrupt, Run};
@@ -44,8 +46,17 @@ pub(super) enum End {
     },
     /// Whoever runs it has made no visible progress for too long.
     TimedOut(i32),
-    /// The user asked to end; what it was doing goes on in this session.
-    Held(Option<Box<Session>>),
+    /// The user asked to end; what it was doing goes on in these sessions.
+    Held(Option<Box<Held>>),
+}
+
+/// The sessions of a member, at work.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The one with the migration's lock.
+    pub(super) session: Session,
+    /// Those beside it.
+    pub(super) helpers: Vec<Arc<Session>>,
 }
 
 impl From<postgres::Error> for End {
@@ -69,6 +80,8 @@ impl Tail<'_> {
     pub(super) async fn work(&self, migration: &Migration) -> End {
         let mut interrupt = std::pin::pin!(self.run.interrupt.first());
         let application = application_name(&self.run.project, &migration.name);
+        let helpers = Crew::new(self.run, &migration.name, application.clone(), &self.slots);
+        let helpers = Arc::new(helpers);
         let connecting = async {
             let session = connect(self.run, &application).await?;
             // The server goes on with a build whose client is gone; that is
@@ -105,6 +118,7 @@ impl Tail<'_> {
         }
         let pid = session.backend().pid;
         self.watch.begin(&migration.name, pid, Whose::Ours);
+        self.watch.help(&migration.name, &helpers);
         let began = Instant::now();
         // Signals are ours to answer: a build that goes on in the server is
         // not to be cancelled by the first one.
@@ -114,9 +128,11 @@ impl Tail<'_> {
         };
         let result = tokio::select! {
             biased;
-            result = standalone::run(&deaf, self.ledger, &mut session, migration, self.deployment) => result,
-            _ = &mut interrupt => return End::Held(Some(Box::new(session))),
+            result = standalone::run(&deaf, self.ledger, &mut session, migration, self.deployment, Some(&helpers)) => result,
+            _ = &mut interrupt => return End::Held(Some(Box::new(Held { session, helpers: helpers.take() }))),
         };
+        // Builds that they still run, our own session lost, go on in the server.
+        drop(helpers.take());
         let end = match result {
             Ok(_) => End::Done(began.elapsed()),
             Err(error) => failed(error, &session, began.elapsed()),
@@ -266,8 +282,8 @@ fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
             End::Failed(Box::new(remedies.fold(diagnostic, Diagnostic::note)))
         }
         StandaloneError::Preempted(pid) => End::Preempted(pid),
-        StandaloneError::TimedOut { .. } | StandaloneError::Interrupted(_) => {
-            not_finished(error.to_string())
-        }
+        StandaloneError::TimedOut { .. }
+        | StandaloneError::Interrupted(_)
+        | StandaloneError::Conflict(..) => not_finished(error.to_string()),
     }
 }

@@ -2,10 +2,11 @@
 //! it waits for, and writes down how far ours are.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::pace::{Pace, Sight};
+use super::pace::{Pace, Sight, Told};
+use crate::apply::crew::Crew;
 use crate::apply::{Event, Run};
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker};
@@ -33,6 +34,53 @@ struct Entry {
     pid: i32,
     whose: Whose,
     pace: Pace,
+    /// Those who work beside it, and what was told of each.
+    helpers: Option<Arc<Crew>>,
+    beside: BTreeMap<i32, Pace>,
+}
+
+impl Entry {
+    /// What these looks add to what was told, one for each.
+    fn look(&mut self, sights: &[(i32, Sight)]) -> Vec<Told> {
+        let now = Instant::now();
+        self.beside
+            .retain(|pid, _| sights.iter().any(|(seen, _)| seen == pid));
+        let mut told = Vec::with_capacity(sights.len());
+        for (pid, sight) in sights {
+            let pace = if *pid == self.pid {
+                &mut self.pace
+            } else {
+                self.beside.entry(*pid).or_insert_with(|| Pace::new(now))
+            };
+            told.push(pace.look(now, sight));
+        }
+        told
+    }
+}
+
+/// What is looked at, at one time.
+#[derive(Debug)]
+struct Watched {
+    name: Name,
+    /// The session with the migration's lock first.
+    pids: Vec<i32>,
+    whose: Whose,
+    partitions: Option<(u64, u64)>,
+}
+
+impl Watched {
+    fn of((name, entry): (&Name, &Entry)) -> Self {
+        let helpers = entry.helpers.as_ref();
+        let sessions = helpers.map_or_else(Vec::new, |helpers| helpers.sessions());
+        let mut pids = vec![entry.pid];
+        pids.extend(sessions.iter().map(|session| session.backend().pid));
+        Self {
+            name: name.clone(),
+            pids,
+            whose: entry.whose,
+            partitions: helpers.and_then(|helpers| helpers.partitions()),
+        }
+    }
 }
 
 /// The builds that are watched now.
@@ -63,9 +111,18 @@ impl<'a> Watch<'a> {
             pid,
             whose,
             pace: Pace::new(Instant::now()),
+            helpers: None,
+            beside: BTreeMap::new(),
         };
         entries.insert(name.clone(), entry);
         true
+    }
+
+    /// These may work on `name` beside the session that is watched.
+    pub(super) fn help(&self, name: &Name, helpers: &Arc<Crew>) {
+        if let Some(entry) = self.entries().get_mut(name) {
+            entry.helpers = Some(Arc::clone(helpers));
+        }
     }
 
     /// `name` is not watched any more.
@@ -80,18 +137,20 @@ impl<'a> Watch<'a> {
 
     /// For how long `name` has made no visible progress.
     pub(super) fn quiet(&self, name: &Name) -> Duration {
-        self.entries()
-            .get(name)
-            .map_or(Duration::ZERO, |entry| entry.pace.changed().elapsed())
+        self.entries().get(name).map_or(Duration::ZERO, |entry| {
+            let beside = entry.beside.values().map(Pace::changed);
+            let changed = beside.fold(entry.pace.changed(), Instant::max);
+            changed.elapsed()
+        })
     }
 
     /// How long to wait before the next look.
     pub(super) fn pause(&self) -> Duration {
-        if self.entries().values().any(|entry| entry.pace.is_waiting()) {
-            LOOK_AT_WAIT
-        } else {
-            LOOK
-        }
+        let is_waiting = self
+            .entries()
+            .values()
+            .any(|entry| entry.pace.is_waiting() || entry.beside.values().any(Pace::is_waiting));
+        if is_waiting { LOOK_AT_WAIT } else { LOOK }
     }
 
     /// Looks at each build once.
@@ -99,35 +158,34 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// As [`Session::execute`].
     pub(super) async fn look(&self, session: &Session) -> Result<(), postgres::Error> {
-        let builds: Vec<(Name, i32, Whose)> = self
-            .entries()
-            .iter()
-            .map(|(name, entry)| (name.clone(), entry.pid, entry.whose))
-            .collect();
-        let pids: Vec<i32> = builds.iter().map(|(_, pid, _)| *pid).collect();
+        let builds: Vec<Watched> = self.entries().iter().map(Watched::of).collect();
+        let pids: Vec<i32> = builds.iter().flat_map(|build| build.pids.clone()).collect();
         let mut shown = progress::of(session, &pids).await?;
         // Another role's progress is hidden from us, unless its runner wrote
         // it down for everyone.
         let is_hidden = builds
             .iter()
-            .any(|(_, pid, whose)| *whose == Whose::Elsewhere && !shown.contains_key(pid));
+            .any(|build| build.whose == Whose::Elsewhere && !shown.contains_key(&build.pids[0]));
         let written = if is_hidden {
             self.ledger.progress(session).await?
         } else {
             BTreeMap::new()
         };
-        for (name, pid, whose) in builds {
-            let written = written.get(&name).filter(|(row, _)| row.pid == pid);
-            let progress = shown.remove(&pid).or_else(|| {
-                written.map(|(row, _)| Progress {
-                    phase: row.phase.clone(),
-                    done: row.done,
-                    total: row.total,
-                    locker: None,
-                })
-            });
-            let sight = sight(session, pid, progress).await?;
-            self.tell(session, &name, pid, whose, &sight).await?;
+        for build in builds {
+            let mut sights = Vec::with_capacity(build.pids.len());
+            for pid in &build.pids {
+                let written = written.get(&build.name).filter(|(row, _)| row.pid == *pid);
+                let progress = shown.remove(pid).or_else(|| {
+                    written.map(|(row, _)| Progress {
+                        phase: row.phase.clone(),
+                        done: row.done,
+                        total: row.total,
+                        locker: None,
+                    })
+                });
+                sights.push((*pid, sight(session, *pid, progress).await?));
+            }
+            self.tell(session, &build, &sights).await?;
         }
         Ok(())
     }
@@ -135,17 +193,23 @@ impl<'a> Watch<'a> {
     async fn tell(
         &self,
         session: &Session,
-        name: &Name,
-        pid: i32,
-        whose: Whose,
-        sight: &Sight,
+        build: &Watched,
+        sights: &[(i32, Sight)],
     ) -> Result<(), postgres::Error> {
+        let name = &build.name;
         let told = match self.entries().get_mut(name) {
-            Some(entry) if entry.pid == pid => entry.pace.look(Instant::now(), sight),
+            Some(entry) if entry.pid == build.pids[0] => entry.look(sights),
             // It ended during the look.
             _ => return Ok(()),
         };
-        if let (true, Some(progress)) = (told.progress, &sight.progress) {
+        // Of several that get on at once, one is shown: the next by pid takes
+        // over when it has ended.
+        let leading = sights
+            .iter()
+            .position(|(_, sight)| sight.progress.is_some());
+        let leading = leading.unwrap_or(0);
+        let progress = sights[leading].1.progress.as_ref();
+        if let (true, Some(progress)) = (told[leading].progress, progress) {
             self.run.events.tell(Event::Progress {
                 name: name.clone(),
                 phase: progress.phase.clone(),
@@ -153,24 +217,33 @@ impl<'a> Watch<'a> {
                 total: progress.total,
             });
         }
-        if let Some(since) = told.waits {
-            self.run.events.tell(Event::BuildWaits {
-                name: name.clone(),
-                blockers: sight.blockers.clone(),
-                since,
-            });
+        for (told, (_, sight)) in told.iter().zip(sights) {
+            if let Some(since) = told.waits {
+                self.run.events.tell(Event::BuildWaits {
+                    name: name.clone(),
+                    blockers: sight.blockers.clone(),
+                    since,
+                });
+            }
         }
-        if told.write && whose == Whose::Ours {
-            let waits_for: Vec<String> = sight.blockers.iter().map(ToString::to_string).collect();
+        if told.iter().any(|told| told.write) && build.whose == Whose::Ours {
+            let mut waits_for: Vec<String> = Vec::new();
+            for blocker in sights.iter().flat_map(|(_, sight)| &sight.blockers) {
+                let blocker = blocker.to_string();
+                if !waits_for.contains(&blocker) {
+                    waits_for.push(blocker);
+                }
+            }
             let row = ProgressRow {
-                pid,
-                phase: match &sight.progress {
+                pid: build.pids[0],
+                phase: match progress {
                     Some(progress) => progress.phase.clone(),
                     None => "running".to_owned(),
                 },
-                done: sight.progress.as_ref().and_then(|progress| progress.done),
-                total: sight.progress.as_ref().and_then(|progress| progress.total),
+                done: progress.and_then(|progress| progress.done),
+                total: progress.and_then(|progress| progress.total),
                 waits_for: (!waits_for.is_empty()).then(|| waits_for.join("; ")),
+                partitions: build.partitions,
             };
             self.ledger.write_progress(session, name, &row).await?;
         }

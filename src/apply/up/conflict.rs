@@ -1,7 +1,6 @@
 //! A lock that the batch needs and that a concurrent migration holds: what the
 //! plan says about it is done, without the batch's lock.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::server::{self, Heeds};
@@ -125,17 +124,14 @@ impl Runner<'_> {
     /// tells, whosever it is.
     async fn holders(&mut self, pids: &[i32]) -> Result<Vec<Holder>, ApplyError> {
         self.control_again().await?;
-        let held: BTreeMap<LockKey, i32> = lock::held(&self.control)
-            .await?
-            .into_iter()
-            .filter(|(_, pid)| pids.contains(pid))
-            .collect();
+        let held = lock::held_by(&self.control, pids).await?;
         if held.is_empty() {
             return Ok(Vec::new());
         }
         let unfinished = self.ledger.unfinished(&self.control).await?;
         let holders = unfinished.into_iter().filter_map(|(project, name)| {
-            let pid = *held.get(&LockKey::migration(&project, &name))?;
+            let own = held.get(&LockKey::migration(&project, &name));
+            let pid = *own.or_else(|| held.get(&LockKey::helpers(&project, &name)))?;
             Some(Holder { project, name, pid })
         });
         Ok(holders.collect())

@@ -376,7 +376,7 @@ impl Elsewhere {
             Signs::Expected,
         )
         .await?;
-        match standalone::run(run, &ledger, session, migration, deployment).await {
+        match standalone::run(run, &ledger, session, migration, deployment, None).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 Ok(Ran::Done(self.kept().await?))

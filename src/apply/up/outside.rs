@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::conflict::{After, Missed};
 use super::fence::{self, Signs};
 use super::{Next, Runner};
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, standalone, tail};
+use crate::diagnostic::{Diagnostic, code};
+use crate::files;
 use crate::history::LockKey;
-use crate::migration::Name;
+use crate::migration::{Migration, Name};
 use crate::postgres::ledger::IntentState;
 use crate::postgres::lock;
 
@@ -44,11 +47,31 @@ impl Runner<'_> {
             lock::unlock(session, key).await?;
             return Ok(Next::PlanAgain);
         }
-        match standalone::run(run, &self.ledger, session, migration, deployment).await {
+        let ran = standalone::run_yielding(run, &self.ledger, session, migration, deployment);
+        match ran.await {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 self.committed.push(name.clone());
                 Ok(Next::Step)
+            }
+            Err(standalone::StandaloneError::Conflict(wait, number)) => {
+                let diagnostic = at_statement(migration, number);
+                let missed = Missed {
+                    wait: Some(*wait),
+                    needed_by: Some(name),
+                    diagnostic: &diagnostic,
+                };
+                match self.conflict(survey, missed).await {
+                    Ok(After::Go(next)) => Ok(next),
+                    Ok(After::Pause(_)) => {
+                        if let Some(session) = &self.batch {
+                            lock::unlock(session, key).await?;
+                        }
+                        self.sleep(run.settings.pause()).await?;
+                        Ok(Next::PlanAgain)
+                    }
+                    Err(error) => Err(self.partly(name, error).await),
+                }
             }
             // The intents tell the next try what was done.
             Err(standalone::StandaloneError::ConnectionLost(reason)) => {
@@ -121,5 +144,17 @@ impl Runner<'_> {
             self.committed.push(name.clone());
         }
         Ok(())
+    }
+}
+
+/// The place of a statement, for a diagnostic about it.
+fn at_statement(migration: &Migration, number: usize) -> Diagnostic {
+    let diagnostic = Diagnostic::new(code::HELD_BY_CONCURRENT, "");
+    let items = migration.outline.as_ref().map(|outline| &outline.items);
+    match items.and_then(|items| items.get(number - 1)) {
+        Some(item) => diagnostic
+            .source(&files::excerpt(migration, item.span, item.line))
+            .label(item.span, "this statement"),
+        None => diagnostic.source(&migration.source),
     }
 }

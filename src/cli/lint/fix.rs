@@ -222,7 +222,7 @@ fn tell(args: &LintArgs, path: &Path, fixed: &Fixed, report: &mut Report) {
             let between = if index == 0 { ":" } else { "," };
             let _ = write!(
                 text,
-                "{between} line {}, {}",
+                "{between} line {} ({})",
                 done.line,
                 done.rules.join(", ")
             );

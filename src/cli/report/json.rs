@@ -403,7 +403,7 @@ fn list(blockers: &[Blocker]) -> Vec<Value> {
     blockers.iter().map(blocker).collect()
 }
 
-fn blocker(blocker: &Blocker) -> Value {
+pub(super) fn blocker(blocker: &Blocker) -> Value {
     json!({
         "pid": blocker.pid,
         "user": blocker.user,

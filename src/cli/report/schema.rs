@@ -58,6 +58,19 @@ pub(crate) fn check(name: &str, value: &Value) {
     assert!(problems.is_empty(), "{}\nin {value:#}", problems.join("\n"));
 }
 
+/// Checks a value against one property of a schema.
+///
+/// # Panics
+/// As [`check`].
+#[track_caller]
+pub(crate) fn check_part(name: &str, property: &str, value: &Value) {
+    let root = load(name);
+    let mut problems = Vec::new();
+    let schema = &root["properties"][property];
+    validate(&root, schema, value, "$", &mut problems);
+    assert!(problems.is_empty(), "{}\nin {value:#}", problems.join("\n"));
+}
+
 fn validate(root: &Value, schema: &Value, value: &Value, path: &str, problems: &mut Vec<String>) {
     let Some(schema) = schema.as_object() else {
         panic!("the schema at {path} is no object");

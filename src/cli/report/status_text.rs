@@ -99,7 +99,10 @@ fn phase(row: &ProgressRow) -> String {
         row.total,
         Duration::ZERO,
     );
-    let text = progress(&row.phase, row.done, row.total, &reading);
+    let mut text = progress(&row.phase, row.done, row.total, &reading);
+    if let Some((done, total)) = row.partitions {
+        text = format!("{done} of {total} partitions, {text}");
+    }
     match &row.waits_for {
         Some(whom) => format!("{text}, waits for {whom}"),
         None => text,

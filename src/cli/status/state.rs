@@ -220,6 +220,8 @@ fn entry(entry: &Entry) -> Value {
             "done": row.done,
             "total": row.total,
             "waits_for": row.waits_for,
+            "partitions_done": row.partitions.map(|(done, _)| done),
+            "partitions_total": row.partitions.map(|(_, total)| total),
         })),
     })
 }

@@ -245,8 +245,7 @@ fn what_is_not_available_is_read_and_refused() {
         allow a because b 77..81
         allow c because d 99..103
         error[not-available-yet] 10..18: `backfill` is not available yet
-        error[not-available-yet] 38..52: `schema-version` is not available yet
-        error[not-available-yet] 70..75: `allow` is not available yet",
+        error[not-available-yet] 38..52: `schema-version` is not available yet",
     );
 }
 

@@ -7,6 +7,7 @@ use super::{Done, File, Fixed, Folder, Written, cut, name_after};
 use crate::directive::Directives;
 use crate::migration::{Kind, Name};
 use crate::statement::RelationName;
+use crate::text::Span;
 
 /// A statement that is moved, at least in part.
 pub(super) struct Moved {
@@ -41,7 +42,6 @@ impl Compose<'_> {
             return fixed;
         }
         let line_end = self.line_end();
-        let mut text = self.text.to_owned();
         let mut tails: BTreeMap<(RelationName, Work), Tail> = BTreeMap::new();
         let mut order: Vec<(RelationName, Work)> = Vec::new();
         let mut ending: Vec<(RelationName, Work, String)> = Vec::new();
@@ -75,19 +75,7 @@ impl Compose<'_> {
                 ending.push((rewriting.table.clone(), *work, sql.clone()));
             }
         }
-        // From the end on, so that earlier places stay true.
-        for one in moved.iter().rev() {
-            let statement = self.file.statements[one.index].statement();
-            if one.rewriting.is_cut {
-                let cut = cut::of(self.text, statement, one.index == 0);
-                text.replace_range(cut.span.start..cut.span.end, "");
-            } else {
-                let begin = statement.span.start;
-                for (range, new) in one.rewriting.edits.iter().rev() {
-                    text.replace_range(begin + range.start..begin + range.end, new);
-                }
-            }
-        }
+        let mut text = self.without(moved);
         let mut files = Vec::new();
         let mut names: BTreeMap<(RelationName, Work), Name> = BTreeMap::new();
         let mut last = self.file.name.clone();
@@ -111,12 +99,48 @@ impl Compose<'_> {
             files.push(self.ending(&ending, &names, &last));
         }
         files.sort_by(|one, other| one.name.cmp(&other.name));
+        let is_all = moved.len() == self.file.statements.len();
+        if is_all && moved.iter().all(|one| one.rewriting.is_cut) {
+            let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+            text.push_str(&format!(
+                "-- What stood here is in {}.{line_end}",
+                crate::text::list(names)
+            ));
+        }
         Fixed {
             text,
             files,
             done: done(moved),
             ..Fixed::default()
         }
+    }
+
+    /// The file's text without what is moved.
+    fn without(&self, moved: &[Moved]) -> String {
+        let mut changes: Vec<(Span, &str)> = Vec::new();
+        let mut cuts = Vec::new();
+        for one in moved {
+            let statement = self.file.statements[one.index].statement();
+            if one.rewriting.is_cut {
+                cuts.push(cut::of(self.text, statement, one.index == 0).span);
+            }
+            let begin = statement.span.start;
+            for (range, new) in &one.rewriting.edits {
+                changes.push((Span::new(begin + range.start, begin + range.end), new));
+            }
+        }
+        changes.extend(
+            cut::without(self.text, &cuts)
+                .into_iter()
+                .map(|span| (span, "")),
+        );
+        // From the end on, so that earlier places stay true.
+        changes.sort_by_key(|(span, _)| std::cmp::Reverse(*span));
+        let mut text = self.text.to_owned();
+        for (span, new) in changes {
+            text.replace_range(span.start..span.end, new);
+        }
+        text
     }
 
     fn ending(

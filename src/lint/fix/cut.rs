@@ -38,17 +38,32 @@ pub(super) fn of(text: &str, statement: &Statement, is_first: bool) -> Cut {
     };
     let above = comments_above(text, first, statement.raw.start, is_first);
     let (end, behind) = rest_of_line(text, semicolon(text, statement));
-    let mut cut = Cut {
+    Cut {
         span: Span::new(above, end),
         above: text[above..first].to_owned(),
         behind,
-    };
-    // Of the blank lines above and below, one set is enough.
-    let is_apart = text[..above].is_empty() || ends_blank(&text[..above]);
-    if is_apart {
-        cut.span.end += blank_lines(&text[end..]);
     }
-    cut
+}
+
+/// What is taken out of `text` with the spans, which are in order: of the blank
+/// lines above and below, one set is left.
+pub(super) fn without(text: &str, spans: &[Span]) -> Vec<Span> {
+    let mut gone: Vec<Span> = Vec::new();
+    for span in spans {
+        match gone.last_mut() {
+            // Nothing but blank lines is between them.
+            Some(last) if text[last.end..span.start].trim().is_empty() => last.end = span.end,
+            _ => gone.push(*span),
+        }
+    }
+    for span in &mut gone {
+        let begins_line = text[..span.end].ends_with('\n');
+        let above = text[..span.start].trim_start_matches('\u{feff}');
+        if begins_line && (above.is_empty() || ends_blank(above)) {
+            span.end += blank_lines(&text[span.end..]);
+        }
+    }
+    gone
 }
 
 /// Where the statement's `;` ends.
@@ -140,7 +155,9 @@ mod tests {
         let statements = split(text).expect("valid");
         let cut = of(text, &statements[index], index == 0);
         let mut left = text.to_owned();
-        left.replace_range(cut.span.start..cut.span.end, "");
+        for gone in without(text, &[cut.span]) {
+            left.replace_range(gone.start..gone.end, "");
+        }
         assert_eq!(left, stays, "{text}");
         assert_eq!(format!("{}{}", cut.above, cut.behind), comments, "{text}");
     }

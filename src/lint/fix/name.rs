@@ -1,5 +1,7 @@
 //! Names as PostgreSQL chooses them, and as SQL writes them.
 
+use pg_query::protobuf::KeywordKind;
+
 /// Longest name in bytes (`NAMEDATALEN - 1`).
 const NAME_BYTES_MAX: usize = 63;
 
@@ -10,10 +12,15 @@ pub(super) fn identifier(text: &str) -> String {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    // A keyword may be a name or not, depending on its kind and its place.
+    // Others than the unreserved ones are no name, or not everywhere.
     let is_keyword = || {
         pg_query::scan(text).map_or(true, |scanned| {
-            scanned.tokens.iter().any(|token| token.keyword_kind != 0)
+            scanned.tokens.iter().any(|token| {
+                !matches!(
+                    token.keyword_kind(),
+                    KeywordKind::NoKeyword | KeywordKind::UnreservedKeyword
+                )
+            })
         })
     };
     if is_plain && !is_keyword() {
@@ -66,6 +73,7 @@ mod tests {
     fn identifiers() {
         assert_eq!(identifier("users"), "users");
         assert_eq!(identifier("Users"), "\"Users\"");
+        assert_eq!(identifier("name"), "name");
         assert_eq!(identifier("user"), "\"user\"");
         assert_eq!(identifier("a\"b"), "\"a\"\"b\"");
         assert_eq!(identifier("1a"), "\"1a\"");

@@ -245,7 +245,7 @@ impl Altering<'_> {
     ) -> Result<(), Reason> {
         match command.subtype() {
             AlterTableType::AtSetNotNull => {
-                let check = self.check_not_null(&command.name);
+                let check = self.check_not_null(&command.name)?;
                 self.becomes.push((index, Some(check)));
                 let head = self.head;
                 let ending = &mut self.rewriting.ending;
@@ -276,14 +276,27 @@ impl Altering<'_> {
         chosen(&self.table.name, Some(column), "not_null_check")
     }
 
-    fn check_not_null(&mut self, column: &str) -> String {
+    /// Whether the constraint is one that is validated already.
+    fn validates(&self, constraint: &str) -> bool {
+        self.rewriting
+            .gone
+            .iter()
+            .any(|gone| matches!(gone, Gone::Validity { name, .. } if name == constraint))
+    }
+
+    fn check_not_null(&mut self, column: &str) -> Result<String, Reason> {
         let name = self.check_name(column);
+        if self.validates(&name) {
+            return Err(format!(
+                "two of its actions demand that `{column}` is not null"
+            ));
+        }
         self.validate(&name, false);
-        format!(
+        Ok(format!(
             "ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
             identifier(&name),
             identifier(column)
-        )
+        ))
     }
 
     fn drop_check(&mut self, column: &str) {
@@ -336,9 +349,7 @@ impl Altering<'_> {
         } else {
             constraint.conname.clone()
         };
-        let is_there =
-            |gone: &Gone| matches!(gone, Gone::Validity { name: other, .. } if *other == name);
-        if self.rewriting.gone.iter().any(is_there) {
+        if self.validates(&name) {
             return Err(format!(
                 "it has no name, and another one would get `{name}`"
             ));
@@ -397,7 +408,8 @@ impl Altering<'_> {
         let kind = if is_primary {
             // Taking the index makes the columns NOT NULL: without a CHECK
             // that says so, by a scan under ACCESS EXCLUSIVE.
-            let checks: Vec<String> = keys.iter().map(|key| self.check_not_null(key)).collect();
+            let checks = keys.iter().map(|key| self.check_not_null(key));
+            let checks = checks.collect::<Result<Vec<_>, _>>()?;
             becomes = Some(checks.join(", "));
             "PRIMARY KEY"
         } else {

@@ -113,13 +113,11 @@ fn constraints_are_validated_in_the_tail() {
     ADD c int, -- the order
     ADD CONSTRAINT t_c FOREIGN KEY (c) REFERENCES o (id) ON DELETE CASCADE NOT VALID,
     ADD CONSTRAINT t_a_check CHECK (a > 0) NOT VALID;
-== 2026-01-02-00-00-01-validate-t.sql
+== 2026-01-02-00-00-00-validate-t.sql
 -- segue: begin-concurrent-migration-with: 2026-01-02-00-00-00-b.sql
 ALTER TABLE t VALIDATE CONSTRAINT t_c;
 ALTER TABLE t VALIDATE CONSTRAINT t_a_check;
-"
-        .replace("00-00-01-validate-t", "00-00-00-validate-t")
-        .as_str(),
+",
     );
 }
 
@@ -199,6 +197,28 @@ fn what_relies_on_it_keeps_it_where_it_is() {
     left(
         "CREATE INDEX t_a ON t (a);\nDO $$ BEGIN PERFORM 1 FROM t; END $$;\n",
         "1: left: the code of the statement of line 2 may rely on it",
+    );
+}
+
+#[test]
+fn a_column_is_proved_not_null_once() {
+    check(
+        "ALTER TABLE t ALTER a SET NOT NULL;\nALTER TABLE t ADD PRIMARY KEY (a);\n",
+        "ALTER TABLE t ADD CONSTRAINT t_a_not_null_check CHECK (a IS NOT NULL) NOT VALID;
+ALTER TABLE t ADD PRIMARY KEY (a);
+== 2026-01-02-00-00-00-validate-t_a_not_null_check.sql
+-- segue: begin-concurrent-migration-with: 2026-01-02-00-00-00-b.sql
+ALTER TABLE t VALIDATE CONSTRAINT t_a_not_null_check;
+== 2026-01-02-00-00-01-b-end.sql
+-- segue: end-concurrent-migration: 2026-01-02-00-00-00-validate-t_a_not_null_check.sql
+ALTER TABLE t ALTER a SET NOT NULL;
+ALTER TABLE t DROP CONSTRAINT t_a_not_null_check;
+2: left: another statement of the file gets a constraint of the same name
+",
+    );
+    left(
+        "ALTER TABLE t ALTER a SET NOT NULL, ADD PRIMARY KEY (a);\n",
+        "1: left: two of its actions demand that `a` is not null",
     );
 }
 

@@ -5,6 +5,7 @@ use pg_query::protobuf::{AlterTableType, ColumnDef, ConstrType, RangeVar};
 
 use crate::diagnostic::Severity;
 use crate::lint::rule::EVERYWHERE;
+use crate::lint::state::ColumnType;
 use crate::lint::tree::{added_column, of_kind, relation, table_commands};
 use crate::lint::{Finding, Rule, Subject};
 
@@ -23,7 +24,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if !is_required(column) {
             return None;
         }
-        if !has_default(column) {
+        if !has_default(subject, column) {
             return Some(
                 subject
                     .finding(format!(
@@ -55,64 +56,69 @@ fn is_required(column: &ColumnDef) -> bool {
             .any(|kind| of_kind(column, kind).next().is_some())
 }
 
-/// Whether the server has a value for it.
-fn has_default(column: &ColumnDef) -> bool {
-    let is_serial = column.type_name.as_ref().is_some_and(|name| {
-        let names = crate::lint::tree::strings(&name.names);
-        let serial = [
-            "serial",
-            "bigserial",
-            "smallserial",
-            "serial2",
-            "serial4",
-            "serial8",
-        ];
-        names.last().is_some_and(|name| serial.contains(name))
-    });
-    // A domain may have one.
-    let is_other = column
+/// Whether the server has a value for it, or may have one.
+fn has_default(subject: &Subject<'_>, column: &ColumnDef) -> bool {
+    let has_own = [
+        ConstrType::ConstrDefault,
+        ConstrType::ConstrGenerated,
+        ConstrType::ConstrIdentity,
+    ]
+    .into_iter()
+    .any(|kind| of_kind(column, kind).next().is_some());
+    // Serial types have one, and a domain may.
+    let is_plain = column
         .type_name
         .as_ref()
-        .is_some_and(|name| crate::lint::tree::strings(&name.names).len() == 1 && !is_known(name));
-    is_serial
-        || is_other
-        || [
-            ConstrType::ConstrDefault,
-            ConstrType::ConstrGenerated,
-            ConstrType::ConstrIdentity,
-        ]
-        .into_iter()
-        .any(|kind| of_kind(column, kind).next().is_some())
+        .and_then(ColumnType::of)
+        .is_some_and(|data_type| {
+            PLAIN.contains(&data_type.name.name.as_str()) || subject.state.is_enum(&data_type.name)
+        });
+    has_own || !is_plain
 }
 
-/// Whether a type without a namespace is one of PostgreSQL's own, which have no
-/// default.
-fn is_known(name: &pg_query::protobuf::TypeName) -> bool {
-    let names = crate::lint::tree::strings(&name.names);
-    let known = [
-        "text",
-        "uuid",
-        "json",
-        "jsonb",
-        "bytea",
-        "date",
-        "inet",
-        "cidr",
-        "timestamptz",
-        "citext",
-        "int4",
-        "int8",
-        "int2",
-        "float8",
-        "float4",
-        "bool",
-        "money",
-        "xml",
-        "oid",
-        "tsvector",
-    ];
-    names.last().is_some_and(|name| known.contains(name))
-}
+/// PostgreSQL's own types, which have no default.
+const PLAIN: &[&str] = &[
+    "bit",
+    "bool",
+    "bpchar",
+    "bytea",
+    "char",
+    "cidr",
+    "citext",
+    "date",
+    "daterange",
+    "float4",
+    "float8",
+    "inet",
+    "int2",
+    "int4",
+    "int4range",
+    "int8",
+    "int8range",
+    "interval",
+    "json",
+    "jsonb",
+    "macaddr",
+    "money",
+    "name",
+    "numeric",
+    "numrange",
+    "oid",
+    "point",
+    "regclass",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "tsrange",
+    "tstzrange",
+    "tsvector",
+    "uuid",
+    "varbit",
+    "varchar",
+    "xml",
+];
 
 /// Whether the file takes the default of a column that it adds away again.
 fn drops_default(subject: &Subject<'_>, table: &RangeVar, column: &str) -> bool {
@@ -141,9 +147,21 @@ mod tests {
             "ALTER TABLE t ADD a int NOT NULL",
             "ALTER TABLE t ADD a text NOT NULL UNIQUE",
             "ALTER TABLE t ADD a varchar(10) NOT NULL",
+            "ALTER TABLE t ADD a int[] NOT NULL",
         ] {
             check(NAME, sql, &[&format!("1:19 {message}")]);
         }
+    }
+
+    #[test]
+    fn a_column_of_an_enum_without_a_default() {
+        check(
+            NAME,
+            "CREATE TYPE \"Kind\" AS ENUM ('A'); ALTER TABLE t ADD a \"Kind\" NOT NULL",
+            &[
+                "1:54 `a` is NOT NULL and has no default: this fails where `t` has a row, and running code that does not know the column can insert none",
+            ],
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `ADD PRIMARY KEY`, `UNIQUE` or `EXCLUDE` that builds its index itself.
+//! `ADD PRIMARY KEY` or `UNIQUE` that builds its index itself.
 
 use pg_query::protobuf::{ConstrType, Constraint, RangeVar};
 
@@ -33,17 +33,12 @@ fn builds(subject: &Subject<'_>, table: &RangeVar, constraint: &Constraint) -> O
         _ if !constraint.indexname.is_empty() => return None,
         ConstrType::ConstrPrimary => (
             "primary key",
-            Some(
-                "build a unique index with `CREATE UNIQUE INDEX CONCURRENTLY` in a concurrent migration; a later file with `-- segue: end-concurrent-migration: FILE` makes it the key by `ADD PRIMARY KEY USING INDEX`",
-            ),
+            "build a unique index with `CREATE UNIQUE INDEX CONCURRENTLY` in a concurrent migration; a later file with `-- segue: end-concurrent-migration: FILE` makes it the key by `ADD PRIMARY KEY USING INDEX`",
         ),
         ConstrType::ConstrUnique => (
             "unique constraint",
-            Some(
-                "build a unique index with `CREATE UNIQUE INDEX CONCURRENTLY` in a concurrent migration; it rejects duplicates as the constraint does, and `ADD CONSTRAINT … UNIQUE USING INDEX` can make it one later",
-            ),
+            "build a unique index with `CREATE UNIQUE INDEX CONCURRENTLY` in a concurrent migration; it rejects duplicates as the constraint does, and `ADD CONSTRAINT … UNIQUE USING INDEX` can make it one later",
         ),
-        ConstrType::ConstrExclusion => ("exclusion constraint", None),
         _ => return None,
     };
     let table = relation(table);
@@ -55,12 +50,7 @@ fn builds(subject: &Subject<'_>, table: &RangeVar, constraint: &Constraint) -> O
             subject.word(constraint.location),
             "builds an index under the strongest lock",
         );
-    Some(match help {
-        Some(help) => finding.help(help),
-        None => finding
-            .note("PostgreSQL has no way to build the index of an exclusion constraint beside traffic")
-            .help("make a new table that has the constraint, and move the rows over"),
-    })
+    Some(finding.help(help))
 }
 
 #[cfg(test)]
@@ -83,10 +73,6 @@ mod tests {
             (
                 "ALTER TABLE t ADD COLUMN b int UNIQUE",
                 "1:32 `t` can be neither read nor written while the index of this unique constraint is built",
-            ),
-            (
-                "ALTER TABLE t ADD EXCLUDE USING gist (during WITH &&)",
-                "1:19 `t` can be neither read nor written while the index of this exclusion constraint is built",
             ),
         ] {
             check(NAME, sql, &[expected]);

@@ -9,6 +9,7 @@ use crate::lint::state::RelationKind;
 use crate::lint::tree::{dotted, object, relation, strings};
 use crate::lint::{Finding, Rule, Subject};
 use crate::statement::RelationName;
+use crate::text::Span;
 
 pub(super) const RULE: Rule = Rule {
     name: "drop-breaks-code",
@@ -31,7 +32,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         })
         .map(|(table, command)| {
             let what = format!("column `{}` of `{}`", command.name, relation(table));
-            finding(subject, &what, "DROP COLUMN")
+            finding(subject, &what, subject.column(&command.name))
         })
         .collect()
 }
@@ -50,7 +51,13 @@ fn dropped(subject: &Subject<'_>, drop: &DropStmt) -> Vec<Finding> {
     let names = drop.objects.iter().filter_map(|node| dotted(&object(node)));
     names
         .filter(|name| !is_unused(subject, name) && !comes_back(subject, name))
-        .map(|name| finding(subject, &format!("{kind} `{name}`"), keywords))
+        .map(|name| {
+            finding(
+                subject,
+                &format!("{kind} `{name}`"),
+                subject.keywords(keywords),
+            )
+        })
         .collect()
 }
 
@@ -88,10 +95,10 @@ fn comes_back(subject: &Subject<'_>, name: &RelationName) -> bool {
     })
 }
 
-fn finding(subject: &Subject<'_>, what: &str, keywords: &str) -> Finding {
+fn finding(subject: &Subject<'_>, what: &str, place: Span) -> Finding {
     subject
         .finding(format!("code that runs now may still use {what}"))
-        .label(subject.keywords(keywords), "is gone when this commits")
+        .label(place, "is gone when this commits")
         .help("let a deployment of code that does not name it come first; then `-- segue: allow: drop-breaks-code, REASON` says so")
 }
 
@@ -120,8 +127,8 @@ mod tests {
             NAME,
             "ALTER TABLE t DROP COLUMN a, DROP b",
             &[
-                "1:15 code that runs now may still use column `a` of `t`",
-                "1:15 code that runs now may still use column `b` of `t`",
+                "1:27 code that runs now may still use column `a` of `t`",
+                "1:35 code that runs now may still use column `b` of `t`",
             ],
         );
     }

@@ -88,7 +88,7 @@ fn finding(
 ) -> Finding {
     let name = relation(table);
     let place = match command.subtype() {
-        AlterTableType::AtSetNotNull => subject.keywords("SET NOT NULL"),
+        AlterTableType::AtSetNotNull => subject.keywords_of(column, "SET NOT NULL"),
         _ if is_key(command) => subject.keywords("PRIMARY KEY"),
         _ => subject.keywords("NOT NULL"),
     };
@@ -133,6 +133,11 @@ mod tests {
         );
         check(
             NAME,
+            "ALTER TABLE t ALTER ab DROP NOT NULL, ALTER COLUMN \"a\" SET NOT NULL",
+            &[&expected("1:56")],
+        );
+        check(
+            NAME,
             "ALTER TABLE t ADD COLUMN a int;\nALTER TABLE t ALTER a SET NOT NULL",
             &[&expected("2:23")],
         );
@@ -140,6 +145,11 @@ mod tests {
             NAME,
             "ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL OR b) NOT VALID, VALIDATE CONSTRAINT c;\nALTER TABLE t ALTER a SET NOT NULL",
             &[&expected("2:23")],
+        );
+        check(
+            NAME,
+            "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0;\nALTER TABLE t ALTER a DROP NOT NULL, ALTER a SET NOT NULL",
+            &[&expected("2:43")],
         );
         check(
             NAME,

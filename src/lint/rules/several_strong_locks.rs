@@ -1,5 +1,8 @@
 //! One transaction that has to have several tables for itself at once.
 
+use pg_query::NodeEnum;
+use pg_query::protobuf::ObjectType;
+
 use crate::diagnostic::Severity;
 use crate::lint::{Finding, Rule, Subject};
 use crate::migration::Kind;
@@ -39,7 +42,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// The tables in use that a statement takes an ACCESS EXCLUSIVE lock on.
-fn add(subject: &Subject<'_>, node: &pg_query::NodeEnum, tables: &mut Vec<RelationName>) {
+fn add(subject: &Subject<'_>, node: &NodeEnum, tables: &mut Vec<RelationName>) {
+    if is_about_another_kind(node) {
+        return;
+    }
     for (name, lock) in locks_of(node).0 {
         if lock == LockMode::AccessExclusive
             && !subject.state.is_new(&name)
@@ -47,6 +53,33 @@ fn add(subject: &Subject<'_>, node: &pg_query::NodeEnum, tables: &mut Vec<Relati
         {
             tables.push(name);
         }
+    }
+}
+
+/// Whether it is indexes or views that a statement locks: who reads those has
+/// their tables as well.
+fn is_about_another_kind(node: &NodeEnum) -> bool {
+    let is_table = |kind| {
+        matches!(
+            kind,
+            ObjectType::ObjectTable | ObjectType::ObjectForeignTable
+        )
+    };
+    match node {
+        NodeEnum::DropStmt(drop) => matches!(
+            drop.remove_type(),
+            ObjectType::ObjectIndex
+                | ObjectType::ObjectView
+                | ObjectType::ObjectMatview
+                | ObjectType::ObjectSequence
+        ),
+        NodeEnum::RenameStmt(rename) => !matches!(
+            rename.rename_type(),
+            ObjectType::ObjectTable | ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint
+        ),
+        NodeEnum::AlterTableStmt(alter) => !is_table(alter.objtype()),
+        NodeEnum::ReindexStmt(_) | NodeEnum::RefreshMatViewStmt(_) => true,
+        _ => false,
     }
 }
 
@@ -70,6 +103,7 @@ mod tests {
         for sql in [
             "ALTER TABLE a ADD x int; ALTER TABLE b ADD x int; CREATE TABLE c (a int); ALTER TABLE c ADD x int",
             "ALTER TABLE a ADD x int; ALTER TABLE b ADD x int; CREATE INDEX ON c (a)",
+            "DROP INDEX a; DROP INDEX b; DROP INDEX c; DROP VIEW v, w; ALTER INDEX i RENAME TO j",
             "-- segue: no-txn\nTRUNCATE a; TRUNCATE b; TRUNCATE c",
         ] {
             check(NAME, sql, &[]);

@@ -272,6 +272,10 @@ impl State {
             }
             AlterTableType::AtDropColumn => {
                 known.columns.remove(&command.name);
+                // A CHECK that names the column goes with it.
+                known
+                    .constraints
+                    .retain(|_, constraint| !proves(constraint, &command.name));
             }
             AlterTableType::AtAlterColumnType => {
                 let column = known.columns.entry(command.name.clone()).or_default();
@@ -294,6 +298,9 @@ impl State {
                     .entry(command.name.clone())
                     .or_default()
                     .is_not_null = false;
+                known.constraints.retain(|name, constraint| {
+                    !(name.ends_with("_not_null") && proves(constraint, &command.name))
+                });
             }
             AlterTableType::AtAddConstraint => {
                 if let Some(constraint) = tree::added_constraint(command) {
@@ -574,6 +581,12 @@ fn constant(node: &Node) -> Option<String> {
         NodeEnum::ColumnRef(column) => strings(&column.fields).last().map(|&one| one.to_owned()),
         _ => None,
     }
+}
+
+/// Whether the constraint demands that the column is not null.
+fn proves(constraint: &Constraint, column: &str) -> bool {
+    matches!(&constraint.kind, ConstraintKind::Check { not_null }
+        if not_null.iter().any(|one| one == column))
 }
 
 fn add_column(table: &mut Relation, table_name: &str, column: &ColumnDef, file: usize) {

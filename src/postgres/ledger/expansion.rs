@@ -2,7 +2,9 @@
 //! way, so that whoever comes later knows which indexes are ours.
 
 use super::Ledger;
+use super::intent::read_notes;
 use crate::postgres::{Error, Session};
+use crate::procedure::partitioned_index::Notes;
 
 /// What an index that a transaction makes is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +36,23 @@ impl Ledger {
         statements
     }
 
+    /// What has been noted so far, by this run or any other.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn notes(&self, session: &Session, intent: i64) -> Result<Notes, Error> {
+        let sql = format!(
+            "SELECT pg_catalog.to_jsonb(made), building, partition, pg_catalog.to_jsonb(partition_indexes_before) FROM segue.intent WHERE id = {intent}"
+        );
+        let rows = self.transact_as_ourselves(session, &[sql]).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| Error::protocol("the intent is gone"))?;
+        let [made, building, one, one_before] = [0, 1, 2, 3].map(|index| row[index].as_deref());
+        read_notes(made, building, one, one_before)
+    }
+
     /// Notes that the index of `partition` is about to be built, and which
-    /// indexes it has now.
+    /// indexes it has now. Several sessions may write such notes at once.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -48,15 +65,15 @@ impl Ledger {
     ) -> Result<(), Error> {
         let oids: Vec<String> = indexes_before.iter().map(ToString::to_string).collect();
         let sql = format!(
-            "UPDATE segue.intent SET state = 'begun', error = NULL, partition = {partition}, partition_indexes_before = '{{{}}}' WHERE id = {intent}",
+            "UPDATE segue.intent SET state = 'begun', error = NULL, building = building OPERATOR(pg_catalog.||) '{{\"{partition}\": [{}]}}'::pg_catalog.jsonb WHERE id = {intent}",
             oids.join(",")
         );
         self.transact_as_ourselves(session, &[sql]).await?;
         Ok(())
     }
 
-    /// Notes that nothing is being built any more; `built` is the index that
-    /// has come of it.
+    /// Notes that nothing is being built on `partition` any more; `built` is the
+    /// index that has come of it.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -64,13 +81,15 @@ impl Ledger {
         &self,
         session: &Session,
         intent: i64,
+        partition: u32,
         built: Option<u32>,
     ) -> Result<(), Error> {
         let made = built.map_or_else(String::new, |oid| {
             format!("made = made || {oid}::pg_catalog.oid, ")
         });
+        // Version 3 had a column for the only one.
         let sql = format!(
-            "UPDATE segue.intent SET {made}partition = NULL, partition_indexes_before = '{{}}' WHERE id = {intent}"
+            "UPDATE segue.intent SET {made}building = building OPERATOR(pg_catalog.-) '{partition}'::pg_catalog.text, partition = nullif(partition, {partition}::pg_catalog.oid) WHERE id = {intent}"
         );
         self.transact_as_ourselves(session, &[sql]).await?;
         Ok(())

@@ -1,6 +1,8 @@
 //! Intents: what is about to run outside a transaction, written before it
 //! does, so that whoever comes later knows what may have been left behind.
 
+use std::collections::BTreeMap;
+
 use super::Ledger;
 use crate::migration::{Checksum, Name};
 use crate::postgres::{Backend, Error, Session, TextRow, column, literal};
@@ -211,21 +213,53 @@ fn read(row: &TextRow) -> Result<Intent, Error> {
             .as_deref()
             .and_then(|before| serde_json::from_str(before).ok())
             .unwrap_or_default(),
-        notes: Notes {
-            made: oids(row[14].as_deref()).ok_or_else(malformed)?,
-            building: match optional(15) {
-                None => None,
-                Some(partition) => Some(Building {
-                    partition,
-                    indexes_before: oids(row[16].as_deref()).ok_or_else(malformed)?,
-                }),
-            },
-        },
+        notes: read_notes(
+            row[14].as_deref(),
+            row[17].as_deref(),
+            row[15].as_deref(),
+            row[16].as_deref(),
+        )?,
         backend: Backend {
             pid: column(row, 9)?,
             start: column(row, 10)?,
         },
     })
+}
+
+/// What a statement that is done partition by partition has noted.
+pub(super) fn read_notes(
+    made: Option<&str>,
+    all: Option<&str>,
+    one: Option<&str>,
+    one_before: Option<&str>,
+) -> Result<Notes, Error> {
+    let one = one.and_then(|oid| oid.parse().ok());
+    let notes = oids(made)
+        .zip(building(all, one, one_before))
+        .map(|(made, building)| Notes { made, building });
+    notes.ok_or_else(|| Error::protocol("an intent in the ledger is malformed"))
+}
+
+/// Partitions at work, by OID; `one` is what version 3 of the ledger had, which
+/// a segue of that version may still write.
+fn building(
+    all: Option<&str>,
+    one: Option<u32>,
+    one_before: Option<&str>,
+) -> Option<Vec<Building>> {
+    let all = all.map_or_else(
+        || Some(BTreeMap::new()),
+        |all| serde_json::from_str(all).ok(),
+    )?;
+    let mut all: BTreeMap<u32, Vec<u32>> = all;
+    if let Some(one) = one {
+        all.insert(one, oids(one_before)?);
+    }
+    let building = all.into_iter().map(|(partition, indexes_before)| Building {
+        partition,
+        indexes_before,
+    });
+    Some(building.collect())
 }
 
 /// OIDs of an array in jsonb, where they are strings.

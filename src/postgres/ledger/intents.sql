@@ -4,7 +4,9 @@ SELECT id, checksum, statement, fingerprint, sql, state, relation,
        -- jsonb is a string.
        pg_catalog.to_jsonb(i) -> 'before',
        pg_catalog.to_jsonb(i) -> 'made', pg_catalog.to_jsonb(i) ->> 'partition',
-       pg_catalog.to_jsonb(i) -> 'partition_indexes_before'
+       pg_catalog.to_jsonb(i) -> 'partition_indexes_before',
+       -- Since version 4.
+       pg_catalog.to_jsonb(i) -> 'building'
   FROM segue.intent i
  WHERE project = :project AND file = :file
  ORDER BY id

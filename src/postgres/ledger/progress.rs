@@ -36,6 +36,7 @@ impl Ledger {
                     done: number(3),
                     total: number(4),
                     waits_for: row[5].clone(),
+                    partitions: number(7).zip(number(8)),
                 };
                 let seconds: f64 = column(row, 6)?;
                 let age = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();

@@ -1,5 +1,7 @@
 SELECT file, coalesce(pid, 0), phase, done, total, waits_for,
-       extract(epoch FROM pg_catalog.clock_timestamp() - updated_at)
-  FROM segue.progress
+       extract(epoch FROM pg_catalog.clock_timestamp() - updated_at),
+       -- Since version 4, and whoever only reads does not upgrade.
+       pg_catalog.to_jsonb(p) ->> 'partitions_done', pg_catalog.to_jsonb(p) ->> 'partitions_total'
+  FROM segue.progress p
  WHERE project = :project
  ORDER BY file

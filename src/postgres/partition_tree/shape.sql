@@ -10,7 +10,8 @@ SELECT pg_catalog.pg_get_indexdef(i.indexrelid),
        pg_catalog.array_to_json(ARRAY(
            SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid ORDER BY a.attnum)),
        (SELECT pg_catalog.pg_encoding_max_length(d.encoding)
-          FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+          FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()),
+       c.relpersistence = 't'
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
  WHERE i.indexrelid = :index

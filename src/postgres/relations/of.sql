@@ -20,6 +20,6 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relfilenode, i.indrelid, h.mode
   LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam AND i.indexrelid IS NOT NULL
  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'segue')
    AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
-   AND c.relkind IN ('r', 'p', 'm', 'i', 'I', 'v', 'S', 'f')
+   AND c.relkind IN ('r', 'p', 'm', 'i', 'I', 'v', 'f')
    AND (:condition)
  ORDER BY c.oid

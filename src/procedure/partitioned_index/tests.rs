@@ -80,7 +80,7 @@ fn looked(text: &str, made: &[u32]) -> Looked {
         target: Some(10),
         notes: Notes {
             made: made.to_vec(),
-            building: None,
+            building: Vec::new(),
         },
         ..Looked::default()
     }
@@ -94,14 +94,22 @@ fn shown(next: &Next) -> String {
         } => format!("done: {reason}"),
         Next::CreateTarget => "create the index of the whole".to_owned(),
         Next::CreateOn { node } => format!("create on {node}"),
-        Next::Build { node, number, of } => format!("build on {node}, {number} of {of}"),
-        Next::NoteBuilt { built } => format!("built {built:?}"),
+        Next::Build { leaves, of } => {
+            let leaves: Vec<String> = leaves
+                .iter()
+                .map(|leaf| match &leaf.again {
+                    Some(index) => format!("rebuild {index} of {}", leaf.node),
+                    None => format!("build on {}, {} of {of}", leaf.node, leaf.number),
+                })
+                .collect();
+            leaves.join("; ")
+        }
+        Next::NoteBuilt { partition, built } => format!("built {built:?} on {partition}"),
         Next::WaitFor { table, pids } => format!("wait for {table} {pids:?}"),
         Next::Drop { index, was_built } => {
             format!("drop {index}{}", if *was_built { ", built" } else { "" })
         }
         Next::DropWhole { oid, index } => format!("drop whole {index} ({oid})"),
-        Next::Rebuild { node, index } => format!("rebuild {index} of {node}"),
         Next::Attach { pairs } => {
             let pairs: Vec<String> = pairs
                 .iter()
@@ -180,7 +188,11 @@ fn one_of_that_name_that_is_not_ours() {
 #[test]
 fn leaf_after_leaf_is_built_then_all_are_attached() {
     check("p t, 10 i valid", &[], "done");
-    check("p t, 10 i invalid\n  l a\n  l b", &[], "build on 1, 1 of 2");
+    check(
+        "p t, 10 i invalid\n  l a\n  l b",
+        &[],
+        "build on 1, 1 of 2; build on 2, 2 of 2",
+    );
     check(
         "p t, 10 i invalid\n  l a, 11 a_idx valid\n  l b",
         &[11],
@@ -231,6 +243,98 @@ fn nobody_builds_beside_another_build() {
         &[11],
         "build on 2, 2 of 2",
     );
+    // The others first.
+    check(
+        "p t, 10 i invalid\n  l a held\n  l b\n  l c held\n  l d",
+        &[],
+        "build on 2, 1 of 4; build on 4, 2 of 4",
+    );
+    check(
+        "p t, 10 i invalid\n  l a held\n  l b, 12 b_idx valid\n  l c held",
+        &[12],
+        "wait for public.a [42]",
+    );
+}
+
+#[test]
+fn names_are_given_to_all_that_lack_an_index() {
+    let missing = |text: &str, made: &[u32]| missing(&looked(text, made));
+    let text = "p t, 10 i invalid\n  l a held\n  p s\n    l b\n  f g\n  l c, 11 c_idx valid";
+    assert_eq!(missing(text, &[]), [1, 2, 3]);
+    assert_eq!(missing("p t\n  l a", &[]), [0; 0]);
+}
+
+#[test]
+fn several_builds_that_were_interrupted() {
+    let next = |text: &str| {
+        let mut facts = looked(text, &[]);
+        facts.notes.building = [2, 3, 4]
+            .map(|partition| Building {
+                partition,
+                indexes_before: Vec::new(),
+            })
+            .to_vec();
+        shown(&next(&wanted(), &facts))
+    };
+    // One still runs, one was done, one is half-way.
+    let running = "p t, 10 i invalid\n  l a held, 11 a_idx invalid";
+    assert_eq!(
+        next(&format!(
+            "{running}\n  l b, 12 b_idx valid\n  l c, 13 c_idx invalid"
+        )),
+        "built Some(12) on 3"
+    );
+    assert_eq!(
+        next(&format!("{running}\n  l b held\n  l c, 13 c_idx invalid")),
+        "drop public.c_idx"
+    );
+    // What is free is built beside those that still run, which are waited for
+    // at the end.
+    assert_eq!(
+        next(&format!("{running}\n  l b held\n  l c held\n  l d")),
+        "build on 4, 1 of 4"
+    );
+    assert_eq!(
+        next(&format!(
+            "{running}\n  l b held\n  l c held\n  l d, 14 d_idx valid"
+        )),
+        "wait for public.a [42]"
+    );
+    // One that holds the lock of its build and has not begun yet.
+    assert_eq!(
+        next("p t, 10 i invalid\n  l a held\n  l b held\n  l c"),
+        "built None on 4"
+    );
+}
+
+#[test]
+fn a_failure_is_told_when_nobody_is_at_work_any_more() {
+    let mut facts = looked(
+        "p t, 10 i invalid\n  l a held, 11 a_idx invalid\n  l b",
+        &[],
+    );
+    facts.ended = Some(Ended::Failed);
+    facts.notes.building = vec![Building {
+        partition: 2,
+        indexes_before: vec![],
+    }];
+    assert_eq!(shown(&next(&wanted(), &facts)), "wait for public.a [42]");
+}
+
+#[test]
+fn looked_at_again_under_its_lock() {
+    let check = |text: &str, again: Option<&str>, expected: bool| {
+        let facts = looked(&format!("p t, 10 i invalid\n  {text}"), &[]);
+        assert_eq!(is_still_missing(&facts.nodes[1], again), expected, "{text}");
+    };
+    check("l a", None, true);
+    check("l a held", None, false);
+    check("l a, 11 a_idx valid", None, false);
+    check("l a, 11 a_idx invalid", None, true);
+    check("l a, 11 a_idx valid of 9", None, true);
+    check("l a, 11 a_idx invalid of 10", Some("public.a_idx"), true);
+    check("l a, 11 a_idx valid of 10", Some("public.a_idx"), false);
+    check("l a", Some("public.a_idx"), false);
 }
 
 #[test]
@@ -243,7 +347,7 @@ fn a_tree_is_done_from_above_and_attached_from_below() {
     check(
         "p t, 10 i invalid\n  p s, 11 s_idx invalid\n    l a\n  l b",
         &[11],
-        "build on 2, 1 of 2",
+        "build on 2, 1 of 2; build on 3, 2 of 2",
     );
     check(
         "p t, 10 i invalid\n  p s, 11 s_idx invalid\n    l a, 12 a_idx valid\n  l b, 13 b_idx valid",
@@ -269,10 +373,10 @@ fn a_tree_is_done_from_above_and_attached_from_below() {
 fn what_a_build_has_left() {
     let building = |text: &str, before: &[u32]| {
         let mut facts = looked(text, &[]);
-        facts.notes.building = Some(Building {
+        facts.notes.building = vec![Building {
             partition: 2,
             indexes_before: before.to_vec(),
-        });
+        }];
         facts
     };
     let check = |text: &str, before: &[u32], expected: &str| {
@@ -281,11 +385,11 @@ fn what_a_build_has_left() {
         // Given up, it is settled in the same way first.
         assert_eq!(shown(&clean_up(&facts)), expected);
     };
-    check("p t, 10 i invalid\n  l a", &[], "built None");
+    check("p t, 10 i invalid\n  l a", &[], "built None on 2");
     check(
         "p t, 10 i invalid\n  l a, 11 a_idx valid",
         &[],
-        "built Some(11)",
+        "built Some(11) on 2",
     );
     check(
         "p t, 10 i invalid\n  l a, 11 a_idx invalid",
@@ -301,18 +405,18 @@ fn what_a_build_has_left() {
     check(
         "p t, 10 i invalid\n  l a, 5 a_idx invalid",
         &[5],
-        "built None",
+        "built None on 2",
     );
     check(
         "p t, 10 i invalid\n  l a, 11 a_idx invalid other",
         &[],
-        "built None",
+        "built None on 2",
     );
     // Detached meanwhile.
     let mut facts = building("p t, 10 i invalid", &[]);
     let mut stray = tree("l gone, 11 gone_idx invalid").remove(0);
     stray.oid = 2;
-    facts.stray = Some(stray);
+    facts.stray = vec![stray];
     assert_eq!(shown(&next(&wanted(), &facts)), "drop public.gone_idx");
 }
 
@@ -320,14 +424,14 @@ fn what_a_build_has_left() {
 fn a_failure_is_told_after_what_it_left_is_gone() {
     let mut facts = looked("p t, 10 i invalid\n  l a, 11 a_idx invalid", &[]);
     facts.ended = Some(Ended::Failed);
-    facts.notes.building = Some(Building {
+    facts.notes.building = vec![Building {
         partition: 2,
         indexes_before: vec![],
-    });
+    }];
     assert_eq!(shown(&next(&wanted(), &facts)), "drop public.a_idx");
     facts.nodes[1].indexes.clear();
-    assert_eq!(shown(&next(&wanted(), &facts)), "built None");
-    facts.notes.building = None;
+    assert_eq!(shown(&next(&wanted(), &facts)), "built None on 2");
+    facts.notes.building.clear();
     assert_eq!(shown(&next(&wanted(), &facts)), "fail");
     facts.ended = Some(Ended::Curable);
     assert_eq!(shown(&next(&wanted(), &facts)), "build on 1, 1 of 1");

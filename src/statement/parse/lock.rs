@@ -230,10 +230,10 @@ fn partition(command: &AlterTableCmd, definition: &Node, locks: &mut Locks) {
         _ => None,
     };
     let mode = match command.subtype() {
-        AlterTableType::AtAttachPartition | AlterTableType::AtDetachPartitionFinalize => {
-            LockMode::AccessExclusive
-        }
-        AlterTableType::AtDetachPartition => mode_of(command),
+        // Of `DETACH … CONCURRENTLY` too, in its second transaction.
+        AlterTableType::AtAttachPartition
+        | AlterTableType::AtDetachPartition
+        | AlterTableType::AtDetachPartitionFinalize => LockMode::AccessExclusive,
         AlterTableType::AtAddInherit => LockMode::ShareUpdateExclusive,
         AlterTableType::AtDropInherit => LockMode::AccessShare,
         _ => return,

@@ -21,6 +21,7 @@ pub(super) fn of(node: &NodeEnum) -> Digest {
         drops: BTreeSet::new(),
         creates: BTreeSet::new(),
         adopts: BTreeSet::new(),
+        uses: BTreeSet::new(),
     };
     collect(node, &mut names);
     // A relation may be named in any of two hundred kinds of nodes. Their
@@ -29,6 +30,7 @@ pub(super) fn of(node: &NodeEnum) -> Digest {
         Walk {
             queries: Vec::new(),
             touches: &mut names.touches,
+            uses: &mut names.uses,
         }
         .visit(&tree);
     }
@@ -45,6 +47,7 @@ struct Walk<'a> {
     /// Names of the `WITH` queries that are visible here.
     queries: Vec<String>,
     touches: &'a mut BTreeSet<RelationName>,
+    uses: &'a mut BTreeSet<RelationName>,
 }
 
 impl Walk<'_> {
@@ -60,6 +63,12 @@ impl Walk<'_> {
                 ) {
                     self.touch(namespace, name);
                     return;
+                }
+                // Of a function call, and of a type.
+                for name in ["funcname", "names"] {
+                    if let Some(strings) = fields.get(name).and_then(Value::as_array) {
+                        self.uses.extend(self::name(strings));
+                    }
                 }
                 let visible = self.queries.len();
                 if let Some(with) = fields.get("with_clause") {
@@ -104,6 +113,15 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// A dotted name as the serialised form has it.
+fn name(strings: &[Value]) -> Option<RelationName> {
+    let strings: Vec<&str> = strings
+        .iter()
+        .filter_map(|string| string["node"]["String"]["sval"].as_str())
+        .collect();
+    dotted(&strings)
 }
 
 /// Whether a command of `ALTER TABLE` makes another table a part of this one,

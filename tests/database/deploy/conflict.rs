@@ -572,3 +572,74 @@ fn without_the_right_to_cancel_it_is_told_what_gives_it() {
         database.run(&format!("DROP OWNED BY {role} CASCADE"));
     }
 }
+
+/// A migration of the batch that runs outside a transaction.
+#[track_caller]
+fn outside_a_transaction(sql: &str, action: &str, expected: &str) {
+    let database = TestDatabase::new();
+    let project = gated(&database);
+    let holder = shut(&database, &[1]);
+    let (first, _) = building(&project, &database);
+    project.file("3-outside.sql", &format!("-- segue: no-txn\n{sql}\n"));
+    let second = project.spawn(&["up", "--on-conflict", action]);
+    if action == "wait" {
+        second.wait_for_stderr("to release a lock");
+        // Nobody else is held up by the batch's lock.
+        let other = project_on(&database);
+        for file in ["1-table.sql", "2-index.sql"] {
+            other.file(file, &project.read(&format!("migrations/{file}")));
+        }
+        other.file("4-other.sql", "CREATE TABLE other (a int);\n");
+        let third = other.spawn(&["up", "--until", "ready"]);
+        third.wait().expect_success();
+    } else if action == "preempt" {
+        second.wait_for_stderr("Ready");
+    } else {
+        let second = second.wait();
+        assert!(second.stderr.contains(expected), "{}", second.stderr);
+        assert_eq!(second.status, 4);
+        open(&holder);
+        first.wait().expect_success();
+        project.segue(&["up"]).expect_success();
+        return;
+    }
+    open(&holder);
+    first.wait().expect_success();
+    let second = second.wait();
+    second.expect_success();
+    assert!(second.stderr.contains(expected), "{}", second.stderr);
+    let ledger =
+        "SELECT count(*) FROM segue.migration WHERE state <> 'applied' OR error IS NOT NULL";
+    assert_eq!(database.query(ledger), "0");
+}
+
+const ALTER: &str = "ALTER TABLE t ADD COLUMN b int;";
+const BUILD: &str = "CREATE INDEX CONCURRENTLY t_b ON t (a);";
+
+#[test]
+fn wait_outside_a_transaction() {
+    let expected = "Waiting for `2-index.sql` to release a lock on";
+    outside_a_transaction(ALTER, "wait", expected);
+    outside_a_transaction(BUILD, "wait", expected);
+}
+
+#[test]
+fn fail_outside_a_transaction() {
+    outside_a_transaction(
+        ALTER,
+        "fail",
+        "`3-outside.sql` needs a lock on `t` that `2-index.sql` holds\n  --> migrations/3-outside.sql:2:1",
+    );
+    outside_a_transaction(
+        BUILD,
+        "fail",
+        "`3-outside.sql` needs a lock on `public.t` that `2-index.sql` holds\n  --> migrations/3-outside.sql:2:1",
+    );
+}
+
+#[test]
+fn preempt_outside_a_transaction() {
+    let expected = "Pre-empting `2-index.sql`, which holds a lock on";
+    outside_a_transaction(ALTER, "preempt", expected);
+    outside_a_transaction(BUILD, "preempt", expected);
+}

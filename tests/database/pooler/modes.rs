@@ -148,6 +148,31 @@ fn commands_that_only_read_work_in_transaction_mode() {
     assert_eq!(pooler.session().query("SELECT pg_listening_channels()"), "");
 }
 
+/// Statement mode refuses transactions: what needs none works.
+#[test]
+fn commands_that_only_read_in_statement_mode() {
+    let database = TestDatabase::new();
+    let pooler = PgBouncer::start(&database, &["pool_mode = statement"]);
+    let project = through(&database, &pooler);
+    project
+        .segue(&["up", "--direct-url", &database.url()])
+        .expect_success();
+    project
+        .segue(&["write-schema", "--database-url", &database.url()])
+        .expect_success();
+    project.segue(&["plan"]).expect_success();
+    project.segue(&["status"]).expect_success();
+    project.segue(&["wait", "settled"]).expect_success();
+    project.segue(&["verify"]).expect(
+        "",
+        "
+        error: transaction blocks not allowed in statement pooling mode (SQLSTATE 08P01)
+        help: this is a pooler's word: give the URL of the server itself as `--direct-url` or SEGUE_DIRECT_URL
+        ",
+        4,
+    );
+}
+
 #[test]
 fn a_pool_that_is_not_reset_is_refused() {
     let database = TestDatabase::new();

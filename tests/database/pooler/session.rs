@@ -162,7 +162,7 @@ fn no_more_clients() {
     );
 }
 
-/// Idle sessions are closed while a build goes on: they are opened again.
+/// Idle sessions are closed while a build goes on, and opened again.
 #[test]
 fn idle_clients_are_closed() {
     let database = TestDatabase::new();
@@ -180,11 +180,10 @@ fn idle_clients_are_closed() {
 }
 
 #[test]
-fn the_transaction_that_is_lost_at_commit_is_looked_up() {
+fn a_batch_whose_connection_ends_begins_anew() {
     let database = TestDatabase::new();
     let pooler = PgBouncer::start(&database, &["pool_mode = session"]);
     let project = through(&database, &pooler);
-    // A constraint trigger that lasts until the pooler has been told to hang up.
     project.file("1-u.sql", "CREATE TABLE u (a int);\nSELECT pg_sleep(2);\n");
     let run = project.spawn(&["up"]);
     let sleeping = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
@@ -193,4 +192,29 @@ fn the_transaction_that_is_lost_at_commit_is_looked_up() {
     TestSession::connect(&database.url()).run(&format!("SELECT pg_terminate_backend({pid})"));
     run.wait().expect_success();
     assert_eq!(database.query("SELECT count(*) FROM t"), "1");
+}
+
+/// The pooler hangs up on both sides; the server builds on.
+#[test]
+fn a_build_outlives_the_poolers_timeout() {
+    let database = TestDatabase::new();
+    let settings = ["pool_mode = session", "query_timeout = 1"];
+    let pooler = PgBouncer::start(&database, &settings);
+    let project = through(&database, &pooler);
+    let holder = database.session();
+    holder.run("BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    let run = project.spawn(&["up", "--retry-for", "3s"]);
+    run.wait_for_stderr("Reconnecting");
+    holder.run("COMMIT");
+    let run = run.wait();
+    run.expect_success();
+    assert!(
+        run.stderr.contains("has been built since an earlier try"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        database.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_a'::regclass"),
+        "t"
+    );
 }

@@ -26,6 +26,8 @@ const RETRY_FOR: Duration = Duration::from_secs(20);
 pub struct Case<'a> {
     pub database: TestDatabase<'a>,
     pub project: Project,
+    /// `--jobs`
+    pub jobs: usize,
 }
 
 /// `up` under way, in a runtime of its own that can die at once.
@@ -79,6 +81,7 @@ impl<'a> Case<'a> {
         let case = Self {
             database: TestDatabase::on(server),
             project: Project::new(),
+            jobs: 1,
         };
         case.project.file(
             "1-table.sql",
@@ -117,7 +120,7 @@ impl<'a> Case<'a> {
             verification: None,
             settings: Settings {
                 until: Until::Settled,
-                jobs: 2,
+                jobs: self.jobs,
                 lock_timeout: Duration::from_millis(50),
                 retry_for,
                 concurrent_wait: Duration::from_secs(20),

@@ -3,6 +3,7 @@
 mod interrupted;
 mod like_plain;
 mod meanwhile;
+mod side_by_side;
 
 use super::{Case, check};
 use crate::support::{Project, TestDatabase, assert_same_snapshot, snapshot};

@@ -66,7 +66,8 @@ fn a_ledger_of_the_first_version_is_upgraded() {
     let case = Case::with_table();
     case.database.run(
         "DROP TABLE segue.snapshot;
-         ALTER TABLE segue.intent DROP COLUMN before, DROP COLUMN made, DROP COLUMN partition, DROP COLUMN partition_indexes_before;
+         ALTER TABLE segue.intent DROP COLUMN before, DROP COLUMN made, DROP COLUMN partition, DROP COLUMN partition_indexes_before, DROP COLUMN building;
+         ALTER TABLE segue.progress DROP COLUMN partitions_done, DROP COLUMN partitions_total;
          UPDATE segue.ledger SET version = 1",
     );
     // It is read as it is.
@@ -76,7 +77,7 @@ fn a_ledger_of_the_first_version_is_upgraded() {
     case.project.finishes();
     let upgraded =
         "SELECT version || ' ' || (SELECT count(*) FROM segue.snapshot) FROM segue.ledger";
-    assert_eq!(case.database.query(upgraded), "3 1");
+    assert_eq!(case.database.query(upgraded), "4 1");
 }
 
 #[test]

@@ -73,8 +73,9 @@ fn an_index_of_a_partitioned_table_that_is_built() {
          CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (b); \
          CREATE TABLE t21 PARTITION OF t2 FOR VALUES IN (1);",
         "CREATE INDEX CONCURRENTLY i ON t (a)",
-        "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t1_a_idx')",
-        "table public.t, table public.t1",
+        "SELECT count(*) = 2 FROM pg_index \
+          WHERE NOT indisvalid AND indexrelid IN (to_regclass('t1_a_idx'), to_regclass('t21_a_idx'))",
+        "table public.t, table public.t1, table public.t2, table public.t21",
     );
 }
 

@@ -68,21 +68,19 @@ impl Copy {
             verb: verb(&item.class),
             ..Hints::default()
         };
-        let gone = held
-            .iter()
-            .filter(|(oid, _)| !seen.iter().any(|one| one.oid == **oid));
-        let locks: Vec<(u32, LockMode)> = gone.map(|(oid, mode)| (*oid, *mode)).collect();
-        let mut statement = self.learnt(migration, item, &seen, &messages, &hints);
-        // What it has dropped was there all the same.
-        for (oid, mode) in locks {
-            if let Some(name) = self.known.named(oid) {
-                statement.locks.insert(name.clone(), mode);
-            }
+        let statement = self.learnt(migration, item, &seen, &messages, &hints);
+        // Its last phase, which nothing holds up, may lock more strongly.
+        let told = self.by_the_manual(migration, item);
+        let mut locks = statement.locks;
+        for (table, mode) in &told.locks {
+            let held = locks.entry(table.clone()).or_insert(*mode);
+            *held = (*held).max(*mode);
         }
+        let statement = Statement { locks, ..statement };
         if held.is_empty() {
             return Ok(Statement {
                 work: statement.work,
-                ..self.by_the_manual(migration, item)
+                ..told
             });
         }
         Ok(statement)
@@ -95,6 +93,12 @@ impl Copy {
         let mut held = BTreeMap::new();
         let began = Instant::now();
         loop {
+            // The wait first: what is locked by then is seen after it.
+            let wait = activity::lock_wait(&self.watcher, pid).await?;
+            let is_held_up = wait.is_some_and(|wait| {
+                let mut blockers = wait.blockers.iter();
+                blockers.any(|blocker| blocker.pid == holder.backend().pid)
+            });
             let seen = relations::of(&self.watcher, pid, &[]).await?;
             for Relation {
                 oid, held: mode, ..
@@ -105,11 +109,6 @@ impl Copy {
                     *strongest = mode.max(*strongest);
                 }
             }
-            let wait = activity::lock_wait(&self.watcher, pid).await?;
-            let is_held_up = wait.is_some_and(|wait| {
-                let pids = wait.blockers.iter().map(|blocker| blocker.pid);
-                pids.into_iter().any(|pid| pid == holder.backend().pid)
-            });
             let is_done = !held.is_empty() && is_idle(&self.watcher, pid).await?;
             if is_held_up || is_done || began.elapsed() > HOLD_MAX {
                 break;

@@ -38,15 +38,23 @@ pub(in crate::apply::standalone) async fn clean_up(
     };
     let mut last = last.clone();
     loop {
-        let facts = look(session, table, Some(&last), |_| None).await?;
+        let facts = look(
+            session,
+            (&run.project, migration),
+            table,
+            Some(&last),
+            |_| None,
+        )
+        .await?;
         let next = match extent {
             Extent::Half => partitioned_index::settle(&facts),
             Extent::All => partitioned_index::clean_up(&facts),
         };
         match next {
             // Only remembered: whoever finds us dead here settles it again.
-            Next::NoteBuilt { built } => {
-                last.notes.building = None;
+            Next::NoteBuilt { partition, built } => {
+                let building = &mut last.notes.building;
+                building.retain(|building| building.partition != partition);
                 last.notes.made.extend(built);
             }
             Next::WaitFor { table, pids } => watch.wait_for(session, &table, &pids).await?,

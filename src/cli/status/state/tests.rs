@@ -96,6 +96,7 @@ fn everything(is_standby: bool) -> Status {
         done: Some(450),
         total: Some(1000),
         waits_for: None,
+        partitions: None,
     };
     let progress = [(Name::new("4-c.sql"), row)].into();
     Status::new(PROJECT, &files, &history, &progress, is_standby)

@@ -96,9 +96,19 @@ fn before_and_between_the_attaching() {
 
 #[test]
 fn at_each_note() {
+    at_each_note_with(1);
+}
+
+#[test]
+fn at_each_note_of_several_builders() {
+    at_each_note_with(3);
+}
+
+fn at_each_note_with(jobs: usize) {
     // The index of the whole, two for each partition, and the end.
     for step in 1..=8 {
-        let case = case(FLAT, INDEX);
+        let mut case = case(FLAT, INDEX);
+        case.jobs = jobs;
         // The ledger is there already.
         case.database.run(&format!(
             "CREATE SEQUENCE gate;
@@ -130,7 +140,13 @@ fn at_any_moment() {
         CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
         CREATE TABLE p3 PARTITION OF p DEFAULT;
         INSERT INTO p SELECT 1 + i % 3, 1 + i % 2 FROM generate_series(1, 5000) i;";
-    let case = case(setup, INDEX);
+    at_any_moment_with(1, setup);
+    at_any_moment_with(3, setup);
+}
+
+fn at_any_moment_with(jobs: usize, setup: &str) {
+    let mut case = case(setup, INDEX);
+    case.jobs = jobs;
     let seed = std::process::id();
     let mut random = fastrand::Rng::with_seed(seed.into());
     let mut kills = 0;
