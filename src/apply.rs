@@ -22,7 +22,7 @@ pub mod add;
 pub mod adopt;
 pub mod answer;
 mod batch;
-mod blocker;
+pub mod blocker;
 pub mod check;
 mod crew;
 pub mod event;
@@ -31,6 +31,7 @@ mod failure;
 mod feed;
 pub mod forecast;
 mod isolation;
+mod pause;
 pub mod rehearse;
 mod role;
 pub mod script;
@@ -46,6 +47,7 @@ pub use check::Mismatch;
 pub use event::Event;
 use event::Weight;
 pub use isolation::Isolation;
+pub use pause::GaveUp;
 
 /// How far `segue up` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,6 +337,14 @@ pub enum ApplyError {
         /// Migrations of this run that are committed all the same.
         committed: Vec<Name>,
     },
+    /// A try that would have to queue, or failed, was not due again in time.
+    #[error("{gave_up}")]
+    Blocked {
+        /// What for, and who was in the way.
+        gave_up: GaveUp,
+        /// Migrations of this run that are committed all the same.
+        committed: Vec<Name>,
+    },
     /// Ended inside a migration that runs statement by statement, of which a
     /// part is committed.
     #[error("{error}")]
@@ -383,6 +393,7 @@ impl ApplyError {
         | Self::Mismatch { committed, .. }
         | Self::Conflict { committed, .. }
         | Self::TimedOut { committed, .. }
+        | Self::Blocked { committed, .. }
         | Self::CommitUnknown { committed, .. }
         | Self::Interrupted { committed, .. } = &mut self
             && committed.is_empty()

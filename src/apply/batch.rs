@@ -16,7 +16,7 @@ use crate::graph::Graph;
 use crate::history::History;
 use crate::migration::{Migration, Name};
 use crate::plan::{Block, Cut, LedgerOf};
-use crate::postgres::activity::{self, LockWait};
+use crate::postgres::activity::LockWait;
 use crate::postgres::ledger::{Applied, Brought, Ledger, Notice};
 use crate::postgres::stall::CopyWatch;
 use crate::postgres::{Error, Message, Pipeline, Session, settings};
@@ -26,10 +26,13 @@ use crate::text::Variables;
 mod brought;
 mod commit;
 mod fold;
+mod guard;
 mod judge;
 mod verify;
 
 pub(super) use fold::Unfolded;
+pub(super) use guard::LockBounds;
+pub(super) use judge::CUT_SHORT;
 pub(super) use verify::BlockCheck;
 
 /// What a block needs besides its own migrations.
@@ -125,7 +128,9 @@ pub(super) struct Try<'a> {
     sending: usize,
     /// Migrations before which deferred triggers fire.
     fire_before: &'a [Name],
-    cap: Duration,
+    bounds: LockBounds,
+    /// When a lock wait that was too long was ended.
+    cut_short: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -135,26 +140,18 @@ struct Ran {
     ended: Option<Instant>,
 }
 
-/// Silence of the server after which the lock queue is looked at.
-const SILENCE: Duration = Duration::from_millis(15);
-const SILENCE_MAX: Duration = Duration::from_secs(1);
-
-/// A look that takes longer is given up: the other connection may be dead.
-const LOOK_MAX: Duration = Duration::from_secs(2);
-
 const SAVEPOINT: &str = "SAVEPOINT segue_of_one_migration";
 const RELEASE: &str = "RELEASE SAVEPOINT segue_of_one_migration";
 
 impl<'a> Try<'a> {
     /// One try of `block` on `session`, which holds the batch's lock.
     ///
-    /// `cap` is the longest that any lock may be waited for.
     pub(super) async fn run(
         batch: &'a Batch<'a>,
         session: &'a Session,
         block: &'a Block,
         fire_before: &'a [Name],
-        cap: Duration,
+        bounds: LockBounds,
         announcement: Option<&Announcement>,
         check: Option<&BlockCheck<'_>>,
     ) -> Ended {
@@ -174,7 +171,8 @@ impl<'a> Try<'a> {
             sending: 0,
             wait: None,
             fire_before,
-            cap,
+            bounds,
+            cut_short: None,
         };
         match this.transaction(announcement, check).await {
             Ok(checked) => Ended::Committed(checked),
@@ -224,7 +222,7 @@ impl<'a> Try<'a> {
 
     /// Back to what a session is at its start, then our own settings.
     fn clean(&self) -> String {
-        let timeout = self.batch.run.settings.lock_timeout.min(self.cap);
+        let timeout = self.batch.run.settings.lock_timeout.min(self.bounds.always);
         settings::clean_batch(timeout, self.session.server_version())
     }
 
@@ -343,7 +341,7 @@ impl<'a> Try<'a> {
         let leaves_bounds = class.may_change_session && settings::may_leave_bounds(&text);
         pipeline.push(&text, Flight::Statement { migration, placed });
         if leaves_bounds {
-            let bounds = settings::bounds(self.cap).into();
+            let bounds = settings::bounds(self.bounds.always).into();
             pipeline.push(&bounds, Flight::Ours { migration });
         }
         if resets_strings {
@@ -454,32 +452,6 @@ impl<'a> Try<'a> {
                     name: is_certain.then(|| self.migrations[migration].name.clone()),
                     notice,
                 });
-            }
-        }
-    }
-
-    /// Awaits `work` while watching for signals and for the lock queue.
-    async fn guard<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Ended> {
-        let run = self.batch.run;
-        tokio::pin!(work);
-        let mut silence = SILENCE;
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut work => return Ok(result),
-                signal = run.interrupt.first() => return Err(Ended::Interrupted(signal)),
-                () = tokio::time::sleep(silence) => {}
-            }
-            silence = (silence * 2).min(SILENCE_MAX);
-            let look = activity::lock_wait(self.batch.control, self.session.backend().pid);
-            tokio::select! {
-                // What cannot be looked at is only not told.
-                look = tokio::time::timeout(LOOK_MAX, look) => {
-                    if let Ok(Ok(Some(wait))) = look {
-                        self.wait = Some(wait);
-                    }
-                }
-                signal = run.interrupt.first() => return Err(Ended::Interrupted(signal)),
             }
         }
     }

@@ -29,7 +29,10 @@ impl fmt::Display for Blocker {
         }
         if let Some(state) = &self.state {
             write!(formatter, ", {state}")?;
-            let age = if self.is_active() {
+            let age = if self.is_idle() {
+                // It holds something by its session, since who knows when.
+                None
+            } else if self.is_active() {
                 self.query_age
             } else {
                 self.transaction_age
@@ -53,7 +56,36 @@ impl fmt::Display for Blocker {
     }
 }
 
+/// What is waited for, for people, by the name of its object and the `locktype`
+/// in `pg_locks`: ``a lock on `t` ``, ``a row of `t` ``.
+#[must_use]
+pub fn lock(object: Option<&str>, lock_type: &str) -> String {
+    match (lock_type, object) {
+        ("advisory", _) => "an advisory lock".to_owned(),
+        ("transactionid" | "tuple", Some(table)) => format!("a row of `{table}`"),
+        ("transactionid" | "speculative token", None) => "a row".to_owned(),
+        ("virtualxid", _) => "a snapshot".to_owned(),
+        (_, Some(object)) => format!("a lock on `{object}`"),
+        (_, None) => "a lock".to_owned(),
+    }
+}
+
 impl Blocker {
+    /// Whether the server hides from us what it does.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.user.is_some() && self.state.is_none() && self.prepared.is_none()
+    }
+
+    /// Which one, and what ends it.
+    #[must_use]
+    pub fn remedy_of(&self) -> String {
+        match &self.prepared {
+            Some(gid) => format!("prepared transaction `{gid}`: {}", self.remedy()),
+            None => format!("pid {}: {}", self.pid, self.remedy()),
+        }
+    }
+
     /// What ends it, for people: ``ended by `SELECT pg_terminate_backend(4711)` ``.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -63,6 +95,16 @@ impl Blocker {
             format!("ended by `COMMIT PREPARED '{gid}'` or `ROLLBACK PREPARED '{gid}'`")
         } else if self.is_segue() {
             "a segue at work, which ends by itself".to_owned()
+        } else if self.is_against_wraparound() {
+            format!(
+                "a vacuum against wraparound, which gives way to nobody and is best left to end; `SELECT pg_cancel_backend({pid})` stops it until autovacuum comes again"
+            )
+        } else if self.is_autovacuum() {
+            format!(
+                "an autovacuum worker, most likely: it ends by itself, or by `SELECT pg_cancel_backend({pid})`"
+            )
+        } else if self.is_idle() {
+            format!("held by its session until that ends: `SELECT pg_terminate_backend({pid})`")
         } else if self.is_active() {
             format!("ends with its statement, or by `SELECT pg_cancel_backend({pid})`")
         } else {
@@ -79,6 +121,16 @@ impl Blocker {
         self.application
             .as_deref()
             .is_some_and(|name| name.starts_with("segue: "))
+    }
+
+    /// Whether it is in no transaction.
+    fn is_idle(&self) -> bool {
+        self.state.as_deref() == Some("idle")
+    }
+
+    fn is_against_wraparound(&self) -> bool {
+        let query = self.query.as_deref().unwrap_or_default();
+        self.is_autovacuum() && query.ends_with("(to prevent wraparound)")
     }
 
     /// Whether it says of itself that it is a segue.
@@ -109,7 +161,7 @@ mod tests {
             query_age: Some(Duration::from_secs(179)),
             wait_event: Some("Client/ClientRead".to_owned()),
             query: Some("SELECT 1".to_owned()),
-            prepared: None,
+            ..Blocker::default()
         }
     }
 
@@ -168,6 +220,46 @@ mod tests {
             },
             "prepared transaction `it's` (alice), prepared 3.0h ago",
             "ended by `COMMIT PREPARED 'it''s'` or `ROLLBACK PREPARED 'it''s'`",
+        );
+    }
+
+    #[test]
+    fn an_idle_session_holds_by_itself() {
+        let idle = Blocker {
+            state: Some("idle".to_owned()),
+            transaction_age: None,
+            ..alice()
+        };
+        check(
+            &idle,
+            "pid 4711 (alice, `psql`), idle: SELECT 1",
+            "held by its session until that ends: `SELECT pg_terminate_backend(4711)`",
+        );
+    }
+
+    #[test]
+    fn a_vacuum_against_wraparound_is_told_apart() {
+        let worker = Blocker {
+            pid: 12,
+            application: Some("autovacuum worker".to_owned()),
+            state: Some("active".to_owned()),
+            query_age: Some(Duration::from_secs(2)),
+            query: Some("autovacuum: VACUUM public.t".to_owned()),
+            ..Blocker::default()
+        };
+        check(
+            &worker,
+            "pid 12 (`autovacuum worker`), active for 2s: autovacuum: VACUUM public.t",
+            "an autovacuum worker, most likely: it ends by itself, or by `SELECT pg_cancel_backend(12)`",
+        );
+        let query = "autovacuum: VACUUM public.t (to prevent wraparound)".to_owned();
+        check(
+            &Blocker {
+                query: Some(query),
+                ..worker
+            },
+            "pid 12 (`autovacuum worker`), active for 2s: autovacuum: VACUUM public.t (to prevent wraparound)",
+            "a vacuum against wraparound, which gives way to nobody and is best left to end; `SELECT pg_cancel_backend(12)` stops it until autovacuum comes again",
         );
     }
 

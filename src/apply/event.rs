@@ -66,6 +66,9 @@ pub enum Event {
     WaitingForLock {
         /// Which relation, for people; `None` if it is no relation.
         relation: Option<String>,
+        /// What kind of lock, in PostgreSQL's word: `relation`,
+        /// `transactionid`…; `None` if that is not known.
+        lock: Option<String>,
         /// Who holds it.
         blockers: Vec<Blocker>,
     },

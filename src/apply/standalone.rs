@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::crew::Crew;
 use super::failure::{Placed, failure};
 use super::role::Made;
-use super::{ApplyError, Event, NOT_RETRIED, Run, Signal};
+use super::{ApplyError, Event, GaveUp, NOT_RETRIED, Run, Signal};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::history::LockKey;
@@ -37,7 +37,9 @@ mod reader;
 mod resume;
 mod watch;
 
-pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name, settle_half_way};
+pub(super) use clean_up::{
+    CLEAN_UP_MARK, clean_up, clean_up_by_name, is_repeatable, settle_half_way,
+};
 use reader::Reader;
 use watch::Watch;
 pub(super) use watch::preempted_by;
@@ -81,6 +83,9 @@ pub enum StandaloneError {
         /// The option that bounds it.
         option: &'static str,
     },
+    /// A statement that would have to queue was not due again in time.
+    #[error(transparent)]
+    Blocked(GaveUp),
     /// Another run, in the session with this pid, needs the migration's locks
     /// for its batch: nothing is run until it has them no more. What a
     /// cancelled statement left has been removed, as far as that could be done.
@@ -123,6 +128,7 @@ impl StandaloneError {
                 committed,
             },
             Self::Interrupted(signal) => ApplyError::Interrupted { signal, committed },
+            Self::Blocked(gave_up) => ApplyError::Blocked { gave_up, committed },
             Self::TimedOut {
                 what,
                 after,
@@ -571,6 +577,7 @@ impl<'a> Standalone<'a> {
             StandaloneError::Failed(_)
                 | StandaloneError::Cancelled(_)
                 | StandaloneError::TimedOut { .. }
+                | StandaloneError::Blocked(_)
                 | StandaloneError::LockLost
                 | StandaloneError::Postgres(_)
         );

@@ -3,12 +3,13 @@
 use super::outcome::Outcome;
 use crate::apply::rehearse::RehearseError;
 use crate::apply::script::ScriptError;
-use crate::apply::{ApplyError, human};
+use crate::apply::{ApplyError, GaveUp, human};
 use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::files::expected;
 use crate::migration::Name;
 use crate::postgres;
+use crate::postgres::activity::Blocker;
 use crate::postgres::connect::ConnectError;
 use crate::postgres::target::TargetError;
 use crate::postgres::throwaway;
@@ -26,6 +27,8 @@ pub struct Error {
     pub notes: Vec<String>,
     /// What to do or type, and what running again will do.
     pub helps: Vec<String>,
+    /// Sessions in whose way the command gave up.
+    pub blockers: Vec<Blocker>,
 }
 
 impl Error {
@@ -38,6 +41,7 @@ impl Error {
             message: Some(message.into()),
             notes: Vec::new(),
             helps: Vec::new(),
+            blockers: Vec::new(),
         }
     }
 
@@ -56,6 +60,7 @@ impl Error {
             message: None,
             notes: Vec::new(),
             helps: Vec::new(),
+            blockers: Vec::new(),
         }
     }
 
@@ -126,6 +131,21 @@ impl From<ApplyError> for Error {
 }
 
 impl Error {
+    /// Another try was not due in time.
+    fn gave_up(gave_up: GaveUp) -> Self {
+        let GaveUp {
+            what,
+            blockers,
+            after,
+        } = gave_up;
+        let message = format!("gave up after {} while waiting for {what}", human(&after));
+        Self {
+            notes: blockers.iter().map(Blocker::remedy_of).collect(),
+            blockers,
+            ..Self::new(Outcome::TimedOut, message)
+        }
+    }
+
     fn of_run(error: ApplyError, partly: Option<&Partly>) -> Self {
         match error {
             ApplyError::Partly { error, .. } => Self::of_run(*error, partly),
@@ -168,6 +188,12 @@ impl Error {
                 "{}; `{option}` sets how long to wait",
                 again(&committed, partly)
             )),
+            ApplyError::Blocked { gave_up, committed } => {
+                Self::gave_up(gave_up).stands(&committed, partly).help(format!(
+                    "{}; `--retry-for` sets how long to wait",
+                    again(&committed, partly)
+                ))
+            }
             ApplyError::CommitUnknown { after, committed } => {
                 let mut error = Self::new(
                     Outcome::TimedOut,

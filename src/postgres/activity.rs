@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Session, TextRow, column};
+use super::{Error, Session, TextRow, column, literal};
 use crate::history::LockKey;
 
 /// A session that holds up another one.
@@ -24,6 +24,10 @@ pub struct Blocker {
     pub transaction_age: Option<Duration>,
     /// Age of its last statement.
     pub query_age: Option<Duration>,
+    /// When its transaction began, or was prepared: RFC 3339, UTC.
+    pub transaction_start: Option<String>,
+    /// When its last statement began: RFC 3339, UTC.
+    pub query_start: Option<String>,
     /// `IPC/SyncRep`, for example.
     pub wait_event: Option<String>,
     /// Start of its last statement, one line.
@@ -35,14 +39,48 @@ pub struct Blocker {
 /// What a backend waits for in the lock queue, and who is before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockWait {
-    /// OID of the relation, if it is one.
+    /// OID of the relation, or of the one whose row it is.
     pub relation: Option<u32>,
-    /// Its name, qualified as `search_path` needs it.
+    /// Its name, qualified as `search_path` needs it; of another object what
+    /// PostgreSQL calls it, `schema app`.
     pub relation_name: Option<String>,
+    /// What kind of lock: `locktype` of `pg_locks`.
+    pub lock_type: String,
+    /// What tells the lock apart from all others.
+    lock: String,
+    /// Those before it as the lock table knows them.
+    holders: Vec<Holder>,
     /// For how long already, in this one wait.
     pub age: Duration,
     /// Those before it, by pid; may be empty when the wait was just over.
     pub blockers: Vec<Blocker>,
+}
+
+/// A transaction, or session, before another one in the lock queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Holder {
+    pid: i32,
+    /// Its virtual transaction, which no later one of that process shares.
+    transaction: Option<String>,
+    /// Whether the lock may be the session's, and outlive the transaction.
+    keeps: bool,
+}
+
+impl LockWait {
+    /// What a wait for the table with this OID would meet, without queueing for
+    /// it. [`still_holding`] knows nobody of it.
+    #[must_use]
+    pub fn foreseen(relation: u32, name: String, blockers: Vec<Blocker>) -> Self {
+        Self {
+            relation: Some(relation),
+            relation_name: Some(name),
+            lock_type: "relation".to_owned(),
+            lock: String::new(),
+            holders: Vec::new(),
+            age: Duration::ZERO,
+            blockers,
+        }
+    }
 }
 
 /// What `pid` waits for in the lock queue; `None` if it does not.
@@ -58,15 +96,24 @@ pub async fn lock_wait(session: &Session, pid: i32) -> Result<Option<LockWait>, 
     let Some(first) = rows.first() else {
         return Ok(None);
     };
+    let (mut blockers, mut holders) = (Vec::new(), Vec::new());
+    for row in rows.iter().filter(|row| row[0].is_some()) {
+        let blocker = blocker(row)?;
+        holders.push(Holder {
+            pid: blocker.pid,
+            transaction: row[16].clone(),
+            keeps: row[17].as_deref() == Some("t"),
+        });
+        blockers.push(blocker);
+    }
     Ok(Some(LockWait {
-        relation: first[9].as_deref().and_then(|oid| oid.parse().ok()),
-        relation_name: first[10].clone(),
-        age: seconds(first, 11).unwrap_or_default(),
-        blockers: rows
-            .iter()
-            .filter(|row| row[0].is_some())
-            .map(blocker)
-            .collect::<Result<_, _>>()?,
+        relation: first[11].as_deref().and_then(|oid| oid.parse().ok()),
+        relation_name: first[12].clone(),
+        lock_type: column(first, 14)?,
+        lock: column(first, 15)?,
+        holders,
+        age: seconds(first, 13).unwrap_or_default(),
+        blockers,
     }))
 }
 
@@ -136,19 +183,46 @@ pub async fn terminate(session: &Session, pid: i32) -> Result<(), Error> {
         .await
 }
 
-/// Which of `pids` still hold a lock on `relation`.
+/// Which of `pids` hold a lock on `relation`, in whatever transaction.
 ///
 /// # Errors
 /// As [`Session::execute`].
-pub async fn still_holding(
-    session: &Session,
-    relation: u32,
-    pids: &[i32],
-) -> Result<Vec<i32>, Error> {
+pub async fn holding(session: &Session, relation: u32, pids: &[i32]) -> Result<Vec<i32>, Error> {
     let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
-    let sql = include_str!("activity/still_holding.sql")
+    let sql = include_str!("activity/holding.sql")
         .replace(":relation", &relation.to_string())
         .replace(":pids", &pids.join(","));
+    session
+        .query(&sql)
+        .await?
+        .iter()
+        .map(|row| column(row, 0))
+        .collect()
+}
+
+/// Which of those who were before `wait` still are, by pid: 0 is a prepared
+/// transaction. Another transaction of the same process is somebody else, so a
+/// table that many short ones use is free of all of them soon.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn still_holding(session: &Session, wait: &LockWait) -> Result<Vec<i32>, Error> {
+    let holders = wait.holders.iter();
+    let transactions: Vec<String> = holders
+        .clone()
+        .filter_map(|holder| holder.transaction.as_deref().map(literal))
+        .collect();
+    if transactions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keepers: Vec<String> = holders
+        .filter(|holder| holder.keeps)
+        .map(|holder| holder.pid.to_string())
+        .collect();
+    let sql = include_str!("activity/still_holding.sql")
+        .replace(":lock", &literal(&wait.lock))
+        .replace(":transactions", &transactions.join(", "))
+        .replace(":keepers", &keepers.join(","));
     session
         .query(&sql)
         .await?
@@ -173,5 +247,7 @@ pub(super) fn blocker(row: &TextRow) -> Result<Blocker, Error> {
         wait_event: row[6].clone(),
         query: row[7].clone().filter(|query| !query.trim().is_empty()),
         prepared: row[8].clone(),
+        transaction_start: row[9].clone(),
+        query_start: row[10].clone(),
     })
 }

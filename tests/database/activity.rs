@@ -47,10 +47,13 @@ fn a_build_waits_for_a_writer_that_is_idle_in_transaction() {
         panic!("{wait:?}");
     };
     assert!(blocker.transaction_age.is_some() && blocker.query_age.is_some());
+    assert!(blocker.transaction_start < blocker.query_start);
     assert_eq!(
         Blocker {
             transaction_age: None,
             query_age: None,
+            transaction_start: None,
+            query_start: None,
             user: None,
             ..blocker.clone()
         },

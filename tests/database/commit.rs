@@ -306,6 +306,43 @@ fn signals_wait_for_the_answer_to_commit() {
     project.has_nothing_to_do();
 }
 
+/// On a connection of its own that leads to the database at hand: what was read
+/// before the old session let go of its lock does not know of its commit.
+#[test]
+fn a_commit_under_way_on_a_connection_of_its_own_repeats_nothing() {
+    let server = Server::start(&[]);
+    let database = TestDatabase::on(&server);
+    database.run("CREATE TABLE a (id int)");
+    // Only what runs on the file's own connection waits for the standby.
+    let role = database.role("deploy", "SUPERUSER LOGIN");
+    database.run(&format!("ALTER ROLE {role} SET synchronous_commit = local"));
+    let mut project = Project::deploying(&database);
+    let proxy = Proxy::new(&database);
+    project
+        .env("DATABASE_URL", database.url_as(&role))
+        .env("OWN", proxy.url());
+    project.file(
+        "1.sql",
+        "-- segue: env-vars: OWN\n-- segue: connection: ${OWN}\nINSERT INTO a VALUES (1);\n",
+    );
+    proxy.trap("COMMIT", 1, At::After, Action::Cut);
+    let standby = SilentStandby::of(&server);
+    let run = project.spawn(&["up"]);
+    run.wait_for_stderr("Reconnecting");
+    // The old session waits, and the next one for its lock.
+    run.wait_for_stderr("for another run to end its batch");
+    drop(standby);
+    let run = run.wait();
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(database.query("SELECT count(*) FROM a"), "1");
+    assert_text(
+        "ledger",
+        &database.query("SELECT file, state, deployment FROM segue.migration"),
+        "1.sql|applied|1",
+    );
+    project.has_nothing_to_do();
+}
+
 #[test]
 fn a_standby_that_never_answers_ends_with_the_bound() {
     let server = Server::start(&[]);

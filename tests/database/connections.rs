@@ -121,24 +121,104 @@ fn a_lost_connection_repeats_nothing() {
     );
 }
 
+/// As if a run that has applied `1.sql` had died between the two ledgers.
+fn leave_behind(database: &TestDatabase<'_>, other: &TestDatabase<'_>) {
+    let row = "project, file, checksum, kind, state, statements, began_at, ended_at, duration";
+    let values = database.query(&format!(
+        "SELECT format('(%L, %L, %L, %L, %L, %L, %L, %L, %L)', project || ' of ' || current_database(), file, checksum, kind, state, statements, began_at, ended_at, duration) FROM (SELECT {row} FROM segue.migration) AS m"
+    ));
+    other.run(&format!(
+        "INSERT INTO segue.migration ({row}) VALUES {values}"
+    ));
+    database.run("DELETE FROM segue.migration");
+}
+
 #[test]
 fn a_row_that_was_left_behind_is_taken_over() {
     let (database, other, project) = two();
     project.file("1.sql", &format!("{ON_OTHER}CREATE TABLE a (id int);\n"));
     project.segue(&["up"]).expect_success();
-    // As if the run had died between the two ledgers.
-    let row = "project, file, checksum, kind, state, statements, began_at, ended_at, duration";
-    let values = database.query(&format!(
-        "SELECT format('(%L, %L, %L, %L, %L, %L, %L, %L, %L)', project || ' of ' || current_database(), file, checksum, kind, state, statements, began_at, ended_at, duration) FROM (SELECT {row} FROM segue.migration) AS m"
-    ));
     let times = "SELECT began_at, ended_at, duration FROM segue.migration";
     let before = database.query(times);
-    other.run(&format!(
-        "INSERT INTO segue.migration ({row}) VALUES {values}"
-    ));
-    database.run("DELETE FROM segue.migration");
+    leave_behind(&database, &other);
     project.segue(&["up"]).expect_success();
     assert_eq!(database.query(times), before);
+    assert_eq!(other.query("SELECT count(*) FROM segue.migration"), "0");
+}
+
+/// Found under no name of the folder, it would run again.
+#[test]
+fn a_row_that_was_left_behind_follows_its_renamed_file() {
+    let (database, other, project) = two();
+    let text = format!("{ON_OTHER}CREATE TABLE a (id int);\n");
+    project.file("1.sql", &text);
+    project.segue(&["up"]).expect_success();
+    leave_behind(&database, &other);
+    std::fs::remove_file(project.path().join("migrations/1.sql")).expect("removed");
+    project.file("2.sql", &text);
+    // A copy is a new migration, wherever the first one's row is.
+    project.file("3.sql", &text.replace("TABLE a", "TABLE b"));
+    project.segue(&["up"]).expect(
+        "",
+        "
+             Planned 2 migrations in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
+            Repaired `2.sql`: its row in database `[other]` as user `postgres` at [socket]:[port] has its new name: it was `1.sql` when it ran
+        Planned anew 1 migration in one transaction
+                 Ran `3.sql`, 1 statement in [t]
+           Committed 1 migration in [t]
+               Ready after [t] (deployment 2)
+             Settled after [t] (deployment 2)
+        ",
+        0,
+    );
+    assert_eq!(
+        database.query("SELECT file, state, deployment FROM segue.migration ORDER BY file"),
+        "2.sql|applied|\n3.sql|applied|2"
+    );
+    assert_eq!(other.query("SELECT count(*) FROM segue.migration"), "0");
+    project.has_nothing_to_do();
+}
+
+/// What it has done is not done again under its new name.
+#[test]
+fn a_half_done_file_goes_on_under_its_new_name() {
+    let (database, other, project) = two();
+    let text = |end: &str| {
+        format!("{ON_OTHER}-- segue: no-txn\nCREATE TABLE a (id int);\n{end}VACUUM a;\n")
+    };
+    other.run("CREATE TABLE fails (a int PRIMARY KEY); INSERT INTO fails VALUES (1)");
+    let text = text("INSERT INTO fails VALUES (1);\n");
+    project.file("1.sql", &text);
+    assert_eq!(project.segue(&["up"]).status, 4);
+    other.run("DELETE FROM fails");
+    std::fs::remove_file(project.path().join("migrations/1.sql")).expect("removed");
+    project.file("2.sql", &text);
+    project.segue(&["up"]).expect_success();
+    assert_eq!(
+        database.query("SELECT file, state, statements FROM segue.migration ORDER BY file"),
+        "2.sql|applied|3"
+    );
+    assert_eq!(other.query("SELECT count(*) FROM fails"), "1");
+    assert_eq!(other.query("SELECT count(*) FROM segue.migration"), "0");
+    project.has_nothing_to_do();
+}
+
+/// A row of a file that is gone belongs to the folder's own ledger all the
+/// same.
+#[test]
+fn a_row_that_was_left_behind_by_a_file_that_is_gone_is_taken_over() {
+    let (database, other, project) = two();
+    project.file("1.sql", &format!("{ON_OTHER}CREATE TABLE a (id int);\n"));
+    project.segue(&["up"]).expect_success();
+    leave_behind(&database, &other);
+    std::fs::remove_file(project.path().join("migrations/1.sql")).expect("removed");
+    project.file("2.sql", &format!("{ON_OTHER}CREATE TABLE b (id int);\n"));
+    project.segue(&["up"]).expect_success();
+    assert_eq!(
+        database.query("SELECT file, state FROM segue.migration ORDER BY file"),
+        "1.sql|applied\n2.sql|applied"
+    );
     assert_eq!(other.query("SELECT count(*) FROM segue.migration"), "0");
 }
 
@@ -296,4 +376,43 @@ fn the_isolation_level_is_the_users() {
     );
     project.env("CODD_TXN_ISOLATION", "chaos");
     assert_eq!(project.segue(&["up"]).status, 2);
+}
+
+/// There as well nobody queues while it is known to be in vain.
+#[test]
+fn who_is_in_the_way_there_is_named_and_waited_for() {
+    let (database, other, mut project) = two();
+    project.redact(r"_backend\(\d+\)", "_backend([pid])");
+    other.run("CREATE TABLE t (a int)");
+    let reader = other.session();
+    reader.run("SET application_name = 'shop'");
+    reader.run("BEGIN");
+    reader.run("SELECT * FROM t");
+    project.file(
+        "1.sql",
+        &format!("{ON_OTHER}ALTER TABLE t ADD COLUMN b int;\n"),
+    );
+    let run = project.spawn(&["up"]);
+    run.wait_for_stderr("Waiting");
+    reader.run("COMMIT");
+    run.wait().expect(
+        "",
+        "
+             Planned 1 migration in one transaction
+        Not verified there is no expected schema; `segue write-schema` writes it
+             Created the ledger, in namespace segue
+            Retrying the block in [t], after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
+             Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`), idle in transaction for [t]: SELECT * FROM t
+                     ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
+                 Ran `1.sql`, 1 statement in [t]
+           Committed 1 migration in [t]
+               Ready after [t] (deployment 1)
+             Settled after [t] (deployment 1)
+        ",
+        0,
+    );
+    assert_eq!(
+        database.query("SELECT state FROM segue.migration"),
+        "applied"
+    );
 }

@@ -278,6 +278,8 @@ fn whom_a_build_waits_for_is_told_within_seconds() {
         Blocker {
             transaction_age: None,
             query_age: None,
+            transaction_start: None,
+            query_start: None,
             wait_event: None,
             user: None,
             ..blocker.clone()

@@ -8,6 +8,10 @@ use crate::migration::Migration;
 use crate::plan::{Cut, CutReason};
 use crate::postgres::{Error, Failure, ServerError};
 
+/// Why segue itself has cancelled a statement.
+pub(in crate::apply) const CUT_SHORT: &str =
+    "a lock was waited for longer than `--lock-timeout` allows, and the wait was ended";
+
 impl Try<'_> {
     /// What an error means for the block.
     pub(super) fn judge(&mut self, error: Error, flight: Option<Flight>) -> Ended {
@@ -41,6 +45,12 @@ impl Try<'_> {
             reason,
         };
         match server.failure() {
+            Failure::Cancelled if self.was_cut_short() => Ended::Retry {
+                name: Some(migration.name.clone()),
+                cause: CUT_SHORT.to_owned(),
+                wait: self.wait.take(),
+                diagnostic: Box::new(self.diagnostic(migration, placed, &server).note(CUT_SHORT)),
+            },
             Failure::LockTimeout | Failure::Deadlock | Failure::Serialization => Ended::Retry {
                 name: Some(migration.name.clone()),
                 cause: server.to_string(),
@@ -76,7 +86,9 @@ impl Try<'_> {
     fn judge_block(&mut self, server: &ServerError) -> Ended {
         let note = format!("at the COMMIT{}", self.of_whom());
         let diagnostic = Box::new(words(server).note(note));
-        if server.failure().is_transient() {
+        if server.failure().is_transient()
+            || server.failure() == Failure::Cancelled && self.was_cut_short()
+        {
             Ended::Retry {
                 name: None,
                 cause: server.to_string(),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::reader::Reader;
 use super::resume::chains;
 use super::{Piece, Standalone, StandaloneError, Step, first_line};
+use crate::apply::batch::CUT_SHORT;
 use crate::apply::failure::Placed;
 use crate::apply::{Event, Isolation};
 use crate::diagnostic::{Diagnostic, code};
@@ -248,10 +249,12 @@ impl Standalone<'_> {
             self.copies = CopyWatch::of(session).await;
         }
         if piece.placed.copy_to_stdout {
-            return self.watch.guard(session, session.copy_out(text)).await;
+            let sent = session.copy_out(text);
+            return self.watch.guard_beside_builds(session, sent).await;
         }
         if !piece.is_copy {
-            let result = self.watch.guard(session, session.execute(text)).await?;
+            let sent = session.execute(text);
+            let result = self.watch.guard_beside_builds(session, sent).await?;
             if piece.placed.resets_strings && result.is_ok() {
                 session.execute(&settings::after_reset(text)).await?;
             }
@@ -288,8 +291,13 @@ impl Standalone<'_> {
             return Err(StandaloneError::ConnectionLost(server.message));
         }
         self.session.execute("ROLLBACK").await?;
-        if server.failure().is_transient() && self.may_retry() {
-            let cause = server.to_string();
+        let was_cut_short = server.failure() == Failure::Cancelled && self.watch.was_cut_short();
+        if (server.failure().is_transient() || was_cut_short) && self.may_retry() {
+            let cause = if was_cut_short {
+                CUT_SHORT.to_owned()
+            } else {
+                server.to_string()
+            };
             return self.watch.pause(self.session, &cause).await;
         }
         Err(self.failed(placed, &server))

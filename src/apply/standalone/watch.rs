@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::StandaloneError;
-use crate::apply::stalled::SIGN_OF_LIFE;
+use crate::apply::batch::LockBounds;
+use crate::apply::pause::{Meanwhile, Pause, Stopped};
+use crate::apply::stalled::Stalled;
 use crate::apply::{Event, Run, Signal};
 use crate::history::LockKey;
 use crate::migration::Name;
@@ -12,13 +14,26 @@ use crate::plan::OnConflict;
 use crate::postgres::activity::{self, Blocker, LockWait};
 use crate::postgres::connect::Canceller;
 use crate::postgres::progress::{self, Progress};
-use crate::postgres::{Error, Session, autovacuum, lock};
+use crate::postgres::{Error, Session, lock};
 
 /// Silence of the server after which the lock queue is looked at.
 const SILENCE: Duration = Duration::from_millis(15);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// An error that comes so soon after a lock wait was ended is about that.
+const CUT_SHORT: Duration = Duration::from_secs(1);
 /// The statement's own reply waits meanwhile, its locks held.
 const LOOK_MAX: Duration = Duration::from_secs(2);
+
+const SILENCE_MAX_BOUNDED: Duration = Duration::from_millis(250);
+
+/// How a statement may wait in the lock queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queues {
+    /// For as long as it takes.
+    Freely,
+    /// Not long enough to kill a concurrent build.
+    Bounded,
+}
 
 /// Watches one session from a second one.
 pub(super) struct Watch<'a> {
@@ -30,6 +45,10 @@ pub(super) struct Watch<'a> {
     /// Whether a lock that a concurrent migration holds is the caller's to deal
     /// with, and not to be waited for here.
     yields: bool,
+    /// Whether a claim of another run's batch ends the work.
+    heeds_claims: bool,
+    /// Helpers that a stopped runner has left.
+    stalled: Stalled<'a>,
     second: Option<Session>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
@@ -45,6 +64,8 @@ pub(super) struct Watch<'a> {
     waiting_since: Option<Instant>,
     /// How far they were then.
     seen: BTreeMap<i32, Progress>,
+    /// When a lock wait that was too long was ended.
+    cut_short: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
@@ -55,6 +76,8 @@ impl<'a> Watch<'a> {
             canceller: session.canceller(),
             heeds_signals,
             yields: false,
+            heeds_claims: true,
+            stalled: Stalled::new(run),
             second: None,
             wait: None,
             told: Vec::new(),
@@ -63,12 +86,20 @@ impl<'a> Watch<'a> {
             failures: 0,
             waiting_since: None,
             seen: BTreeMap::new(),
+            cut_short: None,
         }
     }
 
     /// The same, but a lock that a concurrent migration holds is not waited for.
     pub(super) fn yielding(mut self, yields: bool) -> Self {
         self.yields = yields;
+        self
+    }
+
+    /// The same, on behalf of the batch that has claimed the locks of the
+    /// migration at hand.
+    pub(super) fn for_claimant(mut self) -> Self {
+        self.heeds_claims = false;
         self
     }
 
@@ -102,12 +133,7 @@ impl<'a> Watch<'a> {
         for pid in pids {
             blockers.extend(activity::backend(session, *pid).await?);
         }
-        self.yield_to(&LockWait {
-            relation: Some(oid),
-            relation_name: Some(relation.to_owned()),
-            age: Duration::ZERO,
-            blockers,
-        })
+        self.yield_to(&LockWait::foreseen(oid, relation.to_owned(), blockers))
     }
 
     /// What comes is about this statement, counted from 1.
@@ -144,7 +170,34 @@ impl<'a> Watch<'a> {
         session: &Session,
         work: impl Future<Output = T>,
     ) -> Result<T, StandaloneError> {
+        self.guard_within(session, work, Queues::Freely).await
+    }
+
+    /// The same for what can be rolled back: beside a concurrent build it must
+    /// not queue for a table for long, whatever a file or a function has set,
+    /// or the build dies of a deadlock.
+    pub(super) async fn guard_beside_builds<T>(
+        &mut self,
+        session: &Session,
+        work: impl Future<Output = T>,
+    ) -> Result<T, StandaloneError> {
+        self.guard_within(session, work, Queues::Bounded).await
+    }
+
+    async fn guard_within<T>(
+        &mut self,
+        session: &Session,
+        work: impl Future<Output = T>,
+        queues: Queues,
+    ) -> Result<T, StandaloneError> {
         const PATIENCE: Duration = Duration::from_secs(10);
+        let silence_max = match queues {
+            Queues::Freely => SILENCE_MAX,
+            Queues::Bounded => SILENCE_MAX_BOUNDED,
+        };
+        // Opened during a short wait in the queue, it would come too late to see
+        // who is before us.
+        let _ = tokio::time::timeout(LOOK_MAX, self.open_second(session)).await;
         tokio::pin!(work);
         let mut silence = SILENCE;
         loop {
@@ -160,12 +213,15 @@ impl<'a> Watch<'a> {
                 }
                 () = tokio::time::sleep(silence) => {}
             }
-            silence = (silence * 2).min(SILENCE_MAX);
+            silence = (silence * 2).min(silence_max);
             // What cannot be looked at is only not told.
-            if let Ok(Ok(wait)) = tokio::time::timeout(LOOK_MAX, self.look(session)).await {
-                self.note(wait);
-            }
+            let _ = tokio::time::timeout(LOOK_MAX, self.look(session, queues)).await;
         }
+    }
+
+    /// Whether a lock wait has just been ended.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.cut_short.is_some_and(|at| at.elapsed() < CUT_SHORT)
     }
 
     async fn signal(&self) -> Signal {
@@ -176,32 +232,58 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn look(&mut self, session: &Session) -> Result<Option<LockWait>, Error> {
+    async fn open_second(&mut self, session: &Session) -> Result<(), Error> {
         if self.second.as_ref().is_none_or(Session::is_lost) {
             self.second = Some(session.sibling(Duration::ZERO).await?);
         }
-        match &self.second {
-            Some(second) => activity::lock_wait(second, self.pid).await,
-            None => Ok(None),
-        }
+        Ok(())
     }
 
-    fn note(&mut self, wait: Option<LockWait>) {
-        let Some(wait) = wait else { return };
-        self.tell(wait.relation_name.clone(), wait.blockers.clone());
+    async fn look(&mut self, session: &Session, queues: Queues) -> Result<(), Error> {
+        self.open_second(session).await?;
+        let Some(second) = &self.second else {
+            return Ok(());
+        };
+        let Some(wait) = activity::lock_wait(second, self.pid).await? else {
+            return Ok(());
+        };
+        // A row may be waited for as long as it takes.
+        let is_bounded = queues == Queues::Bounded && wait.lock_type == "relation";
+        let is_too_long = if is_bounded {
+            let bounds = LockBounds::of(second, Duration::MAX).await?;
+            bounds.are_passed(second, &wait).await
+        } else {
+            Ok(false)
+        };
+        self.note(wait);
+        if is_too_long? && !self.was_cut_short() {
+            self.cut_short = Some(Instant::now());
+            self.canceller.cancel().await?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, wait: LockWait) {
+        self.tell(
+            wait.relation_name.clone(),
+            Some(wait.lock_type.clone()),
+            wait.blockers.clone(),
+        );
         self.wait = Some(wait);
     }
 
     /// Tells who is in the way, once.
-    fn tell(&mut self, relation: Option<String>, blockers: Vec<Blocker>) {
+    fn tell(&mut self, relation: Option<String>, lock: Option<String>, blockers: Vec<Blocker>) {
         let pids: Vec<i32> = blockers.iter().map(|blocker| blocker.pid).collect();
         if pids.is_empty() || pids == self.told {
             return;
         }
         self.told = pids;
-        self.run
-            .events
-            .tell(Event::WaitingForLock { relation, blockers });
+        self.run.events.tell(Event::WaitingForLock {
+            relation,
+            lock,
+            blockers,
+        });
     }
 
     /// The session of another run whose batch has claimed the locks of the
@@ -214,6 +296,9 @@ impl<'a> Watch<'a> {
     /// Refuses to go on with a migration whose locks another run has claimed:
     /// that run waits for us to end.
     async fn make_way(&self, session: &Session) -> Result<(), StandaloneError> {
+        if !self.heeds_claims {
+            return Ok(());
+        }
         match self.preempted_by(session).await {
             Some(pid) => Err(StandaloneError::Preempted(pid)),
             None => Ok(()),
@@ -242,42 +327,18 @@ impl<'a> Watch<'a> {
                 pause: first,
             });
         }
-        if let Some(wait) = &wait
-            && autovacuum::make_way(session, wait).await?
-        {
-            let since = *self.failing_since.get_or_insert_with(Instant::now);
-            let what = format!("a try without this error: {cause}");
-            return check(since, what, self.run.settings.retry_for, "--retry-for");
-        }
-        let mut next = first;
-        loop {
-            let what = match &wait {
-                Some(wait) => format!(
-                    "a lock on `{}`, held by {}",
-                    wait.relation_name.as_deref().unwrap_or("an object"),
-                    list(wait.blockers.iter().map(|blocker| blocker.pid))
-                ),
-                None => format!("a try without this error: {cause}"),
-            };
-            let since = *self.failing_since.get_or_insert_with(Instant::now);
-            check(since, what, self.run.settings.retry_for, "--retry-for")?;
-            let until = Instant::now() + next;
-            while let Some(left) = until.checked_duration_since(Instant::now()) {
-                self.sleep(left.min(SIGN_OF_LIFE)).await?;
-                self.make_way(session).await?;
-            }
-            next = self.run.settings.pause();
-            let Some((relation, wait)) =
-                wait.as_ref().and_then(|wait| Some((wait.relation?, wait)))
-            else {
-                return Ok(());
-            };
-            let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
-            let holding = activity::still_holding(session, relation, &pids).await?;
-            if holding.is_empty() {
-                return Ok(());
-            }
-        }
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        let pause = Pause::new(self.run, since, cause.to_owned(), wait, first);
+        let mut pause = if self.heeds_signals {
+            pause
+        } else {
+            pause.ignoring_signals()
+        };
+        let meanwhile = match &self.at {
+            Some((name, _)) if self.heeds_claims => Meanwhile::MakeWay(name),
+            _ => Meanwhile::Nothing,
+        };
+        Ok(pause.over(session, meanwhile).await?)
     }
 
     /// Waits a little for sessions that hold a table, and tells them. Only time
@@ -308,10 +369,22 @@ impl<'a> Watch<'a> {
                     ..Blocker::default()
                 }));
             }
-            self.tell(Some(relation.to_owned()), blockers);
+            self.tell(Some(relation.to_owned()), None, blockers);
         }
+        self.end_stalled(session, pids).await?;
         self.sleep(POLL * fastrand::u32(75..=125) / 100).await?;
         self.make_way(session).await
+    }
+
+    /// Ends those of `pids` that build an index of a partition for the migration
+    /// at hand, or have built it, and whose runner is stopped.
+    async fn end_stalled(&mut self, session: &Session, pids: &[i32]) -> Result<(), Error> {
+        let Some((name, _)) = &self.at else {
+            return Ok(());
+        };
+        let mut helpers = lock::holders(session, LockKey::helpers(&self.run.project, name)).await?;
+        helpers.retain(|pid| pids.contains(pid));
+        self.stalled.look_at_helpers(session, &helpers).await
     }
 
     /// A moment, so that a look that finds nothing to do is not the next one at
@@ -324,6 +397,17 @@ impl<'a> Watch<'a> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
             signal = self.signal() => Err(StandaloneError::Interrupted(signal)),
+        }
+    }
+}
+
+impl From<Stopped> for StandaloneError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::GaveUp(gave_up) => Self::Blocked(gave_up),
+            Stopped::Interrupted(signal) => Self::Interrupted(signal),
+            Stopped::Preempted(pid) => Self::Preempted(pid),
+            Stopped::Postgres(error) => error.into(),
         }
     }
 }

@@ -88,7 +88,7 @@ pub(in crate::apply) async fn wait_out(
     let began = Instant::now();
     let mut looked = None;
     loop {
-        let holding = activity::still_holding(control, relation, &pids).await?;
+        let holding = activity::holding(control, relation, &pids).await?;
         let holding: BTreeSet<i32> = holding.into_iter().collect();
         let Some(last) = holders.iter().find(|one| holding.contains(&one.pid)) else {
             return Ok(());

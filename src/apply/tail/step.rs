@@ -276,6 +276,11 @@ fn failed(error: StandaloneError, session: &Session, after: Duration) -> End {
         }
         StandaloneError::Postgres(error) => End::from(error),
         StandaloneError::LockLost => End::RunsElsewhere,
+        StandaloneError::Blocked(gave_up) => {
+            let diagnostic = Diagnostic::error(code::NOT_FINISHED, gave_up.to_string());
+            let remedies = gave_up.blockers.iter().map(activity::Blocker::remedy_of);
+            End::Failed(Box::new(remedies.fold(diagnostic, Diagnostic::note)))
+        }
         StandaloneError::Preempted(pid) => End::Preempted(pid),
         StandaloneError::TimedOut { .. }
         | StandaloneError::Interrupted(_)

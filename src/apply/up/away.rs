@@ -59,10 +59,19 @@ impl Runner<'_> {
         let mut there = self.take(connection).await?;
         self.work_elsewhere().await;
         there.lock(self.run).await?;
+        self.control_again().await?;
+        // The lock may have been that of a COMMIT whose answer was lost: what
+        // was read before it was had may be older than that.
+        let history = self.ledger.history(&self.control).await?;
+        if names.iter().any(|name| history.is_closed(name)) {
+            return Ok(Next::PlanAgain);
+        }
         // Another run may have died between its COMMIT there and the rows here.
-        let kept = there.kept(names).await?;
+        there
+            .follow_renamed(self.run, &self.migrations, &history)
+            .await?;
+        let kept = there.kept().await?;
         if !kept.is_empty() {
-            self.control_again().await?;
             self.ledger
                 .receive(&self.control, &kept, self.deployment)
                 .await?;
@@ -125,19 +134,17 @@ impl Runner<'_> {
         let owed = std::mem::take(&mut self.owed);
         self.ledger.receive(&self.control, &owed, None).await?;
         let history = self.ledger.history(&self.control).await?;
-        let mut open: BTreeMap<Arc<str>, (Connection, Vec<Name>)> = BTreeMap::new();
+        let mut open: BTreeMap<Arc<str>, Connection> = BTreeMap::new();
         for migration in &self.migrations {
             let Some(connection) = &migration.connection else {
                 continue;
             };
             if !history.is_closed(&migration.name) {
                 let string = Arc::clone(&connection.string);
-                let entry = open.entry(string);
-                let (_, names) = entry.or_insert_with(|| (connection.clone(), Vec::new()));
-                names.push(migration.name.clone());
+                open.entry(string).or_insert_with(|| connection.clone());
             }
         }
-        for (connection, names) in open.values() {
+        for connection in open.values() {
             let mut there = match self.take(connection).await {
                 Ok(there) => there,
                 // Whoever needs it says so: what comes first may make it.
@@ -150,7 +157,10 @@ impl Runner<'_> {
             let ledger = there.shelf();
             if ledger.is_some_and(|ledger| ledger.version().is_some()) {
                 there.lock(self.run).await?;
-                let kept = there.kept(names).await?;
+                there
+                    .follow_renamed(self.run, &self.migrations, &history)
+                    .await?;
+                let kept = there.kept().await?;
                 self.committed.extend(
                     kept.iter()
                         .map(|one| one.name.clone())

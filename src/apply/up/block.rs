@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::conflict::{After, Missed};
 use super::server::{self, Heeds};
 use super::{Next, Runner};
-use crate::apply::batch::{Batch, Ended, Try, Unfolded};
+use crate::apply::batch::{Batch, Ended, LockBounds, Try, Unfolded};
+use crate::apply::pause::{Meanwhile, Pause, Stopped};
 use crate::apply::role::Made;
-use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
@@ -18,7 +18,7 @@ use crate::plan::{Block, LedgerOf, Ready};
 use crate::postgres::activity::{self, LockWait};
 use crate::postgres::ledger::Brought;
 use crate::postgres::transaction::{self, Status};
-use crate::postgres::{Error, autovacuum, lock, settings};
+use crate::postgres::{Error, lock, settings};
 use crate::text::Variables;
 
 impl Runner<'_> {
@@ -28,6 +28,7 @@ impl Runner<'_> {
         block: &Block,
     ) -> Result<Next, ApplyError> {
         let began = Instant::now();
+        let mut failing_since = None;
         let is_last = block.is_last && survey.plan.ready == Ready::WithLastBlock;
         let announcement = is_last.then(|| self.announcement(survey));
         let mut roles = Made::default();
@@ -38,9 +39,8 @@ impl Runner<'_> {
             let Some(session) = self.batch.as_ref() else {
                 return Ok(Next::PlanAgain);
             };
-            let lock_wait_max = settings::lock_wait_max(&self.control).await?;
-            self.refuse_long_lock_timeout(lock_wait_max).await?;
-            let cap = lock_wait_max.max(self.run.settings.lock_timeout);
+            let bounds = LockBounds::of(&self.control, self.run.settings.lock_timeout).await?;
+            self.refuse_long_lock_timeout(bounds.beside_a_build).await?;
             self.run.events.tell(Event::BlockBegan {
                 migrations: block.migrations.len(),
                 attempt,
@@ -53,7 +53,7 @@ impl Runner<'_> {
                 session,
                 block,
                 &self.fire_before,
-                cap,
+                bounds,
                 announcement.as_ref(),
                 self.block_check(survey, is_last).as_ref(),
             )
@@ -76,7 +76,8 @@ impl Runner<'_> {
                     wait,
                     diagnostic,
                 } => {
-                    let times = (began, attempt);
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    let times = (since, attempt);
                     let again = self.again(survey, times, name, cause, wait, diagnostic);
                     if let Some(next) = again.await? {
                         return Ok(next);
@@ -130,7 +131,7 @@ impl Runner<'_> {
     async fn again(
         &mut self,
         survey: &Survey,
-        (began, attempt): (Instant, usize),
+        (since, attempt): (Instant, usize),
         name: Option<Name>,
         cause: String,
         wait: Option<LockWait>,
@@ -150,7 +151,8 @@ impl Runner<'_> {
                 })
             }
             After::Pause(wait) => {
-                self.pause(began, attempt, name, cause, wait).await?;
+                let pause = Pause::of_block(self.run, since, attempt, name, cause, wait);
+                self.pause(pause).await?;
                 Ok(None)
             }
         }
@@ -256,50 +258,18 @@ impl Runner<'_> {
         })
     }
 
-    /// Waits before the next try: a while in any case, and for as long as those
-    /// who held the lock still do.
-    async fn pause(
-        &mut self,
-        began: Instant,
-        attempt: usize,
-        name: Option<Name>,
-        cause: String,
-        wait: Option<LockWait>,
-    ) -> Result<(), ApplyError> {
-        let first = self.run.settings.pause();
-        self.run.events.tell(Event::BlockRetried {
-            attempt,
-            name,
-            cause: cause.clone(),
-            pause: first,
-        });
-        let Some(wait) = wait else {
-            self.check_patience(began, &cause, None)?;
-            return self.sleep(first).await;
-        };
-        self.run.events.tell(Event::WaitingForLock {
-            relation: wait.relation_name.clone(),
-            blockers: wait.blockers.clone(),
-        });
-        match autovacuum::make_way(&self.control, &wait).await {
-            Ok(true) => return self.check_patience(began, &cause, Some(&wait)),
-            Ok(false) => {}
-            Err(error) => self.control_lost(error).await?,
-        }
-        let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
-        let mut next = first;
+    /// Waits before the next try of a block.
+    pub(super) async fn pause(&mut self, mut pause: Pause<'_>) -> Result<(), ApplyError> {
         loop {
-            self.check_patience(began, &cause, Some(&wait))?;
-            self.sleep(next).await?;
-            let Some(relation) = wait.relation else {
-                return Ok(());
+            let meanwhile = match &self.batch {
+                Some(session) => Meanwhile::ShowLife(session),
+                None => Meanwhile::Nothing,
             };
-            match activity::still_holding(&self.control, relation, &pids).await {
-                Ok(holding) if holding.is_empty() => return Ok(()),
-                Ok(_) => {}
-                Err(error) => self.control_lost(error).await?,
+            match pause.over(&self.control, meanwhile).await {
+                Ok(()) => return Ok(()),
+                Err(Stopped::Postgres(error)) => self.control_lost(error).await?,
+                Err(stopped) => return Err(stopped.into_apply_error(&self.committed)),
             }
-            next = self.run.settings.pause();
         }
     }
 
@@ -316,61 +286,9 @@ impl Runner<'_> {
         self.control_anew(patience, Heeds::Signals).await
     }
 
-    fn check_patience(
-        &self,
-        began: Instant,
-        cause: &str,
-        wait: Option<&LockWait>,
-    ) -> Result<(), ApplyError> {
-        if began.elapsed() < self.run.settings.retry_for {
-            return Ok(());
-        }
-        let what = match wait {
-            Some(wait) => {
-                let blockers: Vec<String> = wait.blockers.iter().map(ToString::to_string).collect();
-                format!(
-                    "a lock on `{}`, held by {}",
-                    wait.relation_name.as_deref().unwrap_or("an object"),
-                    blockers.join(", ")
-                )
-            }
-            None => format!("a try without this error: {cause}"),
-        };
-        Err(ApplyError::TimedOut {
-            what,
-            after: began.elapsed(),
-            option: "--retry-for",
-            committed: self.committed.clone(),
-        })
-    }
-
-    /// Sleeps, and shows at times those who wait for the batch's lock that we
-    /// live.
-    pub(super) async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
-        let until = Instant::now() + pause;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            tokio::select! {
-                () = tokio::time::sleep(left.min(SIGN_OF_LIFE)) => {}
-                signal = self.run.interrupt.first() => return Err(ApplyError::Interrupted {
-                    signal,
-                    committed: self.committed.clone(),
-                }),
-            }
-            if let Some(session) = &self.batch {
-                // That it is lost, its next statement tells.
-                let _ = session.execute("SELECT 1").await;
-            }
-            if Instant::now() >= until {
-                return Ok(());
-            }
-        }
-    }
-
     /// The connection ended before COMMIT: nothing of the block is there, once
     /// the old backend is gone. Its lock tells.
     pub(super) async fn lost(&mut self, began: Instant, reason: &str) -> Result<Next, ApplyError> {
-        self.check_patience(began, reason, None)?;
         self.losses += 1;
         if self.losses > super::LOSSES_MAX {
             let diagnostic = Diagnostic::error(
@@ -386,7 +304,8 @@ impl Runner<'_> {
                 committed: self.committed.clone(),
             });
         }
-        self.sleep(PAUSE_MIN).await?;
+        let pause = Pause::new(self.run, began, reason.to_owned(), None, PAUSE_MIN);
+        self.pause(pause).await?;
         Ok(Next::PlanAgain)
     }
 

@@ -61,7 +61,7 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
     if !makes_it || !says_absent(&absence) {
         return Err(absence);
     }
-    Bootstrap {
+    let bootstrap = Bootstrap {
         run,
         migrations,
         history: History::default(),
@@ -77,9 +77,8 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
         found: Vec::new(),
         losses: 0,
         was_told: false,
-    }
-    .run(absence)
-    .await
+    };
+    Box::pin(bootstrap.run(absence)).await
 }
 
 fn says_absent(error: &ApplyError) -> bool {
@@ -225,7 +224,11 @@ impl Bootstrap<'_> {
         if server::reach(run).await.is_ok() {
             return Ok(());
         }
-        let kept = there.kept(names).await?;
+        there
+            .follow_renamed(run, self.migrations, &self.history)
+            .await?;
+        let mut kept = there.kept().await?;
+        kept.retain(|one| names.contains(&one.name));
         if !kept.is_empty() {
             let found = kept.iter().map(|one| (connection.clone(), one.clone()));
             self.found.extend(found);

@@ -10,20 +10,21 @@
 //! way round.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::fence::{self, Signs};
 use super::server::greet;
-use crate::apply::batch::{Batch, Ended, Try};
+use crate::apply::batch::{Batch, Ended, LockBounds, Try};
+use crate::apply::pause::{Meanwhile, Pause};
 use crate::apply::role::Made;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, Run, standalone};
 use crate::diagnostic::{Diagnostic, code};
-use crate::history::LockKey;
+use crate::history::{History, LockKey, Record, Renamed};
 use crate::migration::{Connection, Migration, Name};
 use crate::plan::{Block, Cut};
 use crate::postgres::ledger::{Kept, Ledger};
-use crate::postgres::{self, Failure, Session, lock, pooler, settings, surroundings};
+use crate::postgres::{self, Failure, Session, lock, pooler, surroundings};
 use crate::text::Variables;
 
 mod unrecorded;
@@ -126,14 +127,59 @@ impl Elsewhere {
         Ok(lock::unlock(&self.session, self.key).await?)
     }
 
-    /// What a run that is gone has applied there, of these.
-    pub(super) async fn kept(&self, names: &[Name]) -> Result<Vec<Kept>, ApplyError> {
+    /// What a run that is gone has applied there.
+    pub(super) async fn kept(&self) -> Result<Vec<Kept>, ApplyError> {
         let Some(ledger) = self.shelf() else {
             return Ok(Vec::new());
         };
-        let mut kept = ledger.kept(&self.session).await?;
-        kept.retain(|one| names.contains(&one.name));
-        Ok(kept)
+        Ok(ledger.kept(&self.session).await?)
+    }
+
+    /// Gives what a run that is gone has left there the names that its files
+    /// have by now: found under none, it would run again. `history` is that of
+    /// the database at hand; the lock is held.
+    pub(super) async fn follow_renamed(
+        &self,
+        run: &Run,
+        migrations: &[Migration],
+        history: &History,
+    ) -> Result<(), ApplyError> {
+        let Some(ledger) = self.shelf() else {
+            return Ok(());
+        };
+        let mut left = ledger.history(&self.session).await?;
+        if left.records.is_empty() {
+            return Ok(());
+        }
+        // What is done has its row already, and is nobody's new name.
+        for one in migrations.iter().filter(|one| history.is_closed(&one.name)) {
+            if let (Some(record), false) = (
+                history.records.get(&one.name),
+                left.records.contains_key(&one.name),
+            ) {
+                let checksum = one.checksum;
+                let record = Record {
+                    checksum,
+                    ..record.clone()
+                };
+                left.records.insert(one.name.clone(), record);
+            }
+        }
+        left.follow(ledger.project(), migrations);
+        if left.renamed.is_empty() {
+            return Ok(());
+        }
+        ledger.rename(&self.session, &left.renamed).await?;
+        for Renamed { from, to, .. } in left.renamed {
+            run.events.tell(Event::Repaired {
+                name: to,
+                what: format!(
+                    "its row in {} has its new name: it was `{from}` when it ran",
+                    self.place
+                ),
+            });
+        }
+        Ok(())
     }
 
     /// The rows are where they belong, and need not be kept any more.
@@ -193,7 +239,7 @@ impl Elsewhere {
         });
         match self.book {
             Book::AtHand(_) => Ok(ran),
-            Book::There(_) => Ok(Ran::Done(self.kept(&block.migrations).await?)),
+            Book::There(_) => Ok(Ran::Done(self.kept().await?)),
             Book::Nowhere => {
                 let ended_at = surroundings::clock(&self.session).await?;
                 let kept = migrations
@@ -213,14 +259,13 @@ impl Elsewhere {
         deployment: Option<i64>,
     ) -> Result<Ran, ApplyError> {
         let run = work.run;
-        let began = Instant::now();
+        let mut failing_since = None;
         let graph = &work.survey.graph;
         let names = block.migrations.iter();
         let variables = names
             .filter_map(|name| graph.get(name))
             .fold(Variables::default(), |all, one| all.and(&one.variables));
-        let cap = settings::lock_wait_max(control).await?;
-        let cap = cap.max(run.settings.lock_timeout);
+        let bounds = LockBounds::of(control, run.settings.lock_timeout).await?;
         let mut roles = Made::default();
         let brought = OnceLock::new();
         for attempt in 1.. {
@@ -245,7 +290,7 @@ impl Elsewhere {
                 &self.session,
                 block,
                 work.fire_before,
-                cap,
+                bounds,
                 None,
                 None,
             );
@@ -254,8 +299,15 @@ impl Elsewhere {
                 Ended::Retry { diagnostic, .. } if run.settings.retry_for.is_zero() => {
                     return Err(failed(diagnostic.note(NOT_RETRIED)));
                 }
-                Ended::Retry { name, cause, .. } => {
-                    pause(run, began, attempt, name, cause).await?;
+                Ended::Retry {
+                    name, cause, wait, ..
+                } => {
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    let mut pause = Pause::of_block(run, since, attempt, name, cause, wait);
+                    let over = pause
+                        .over(control, Meanwhile::ShowLife(&self.session))
+                        .await;
+                    over.map_err(|stopped| stopped.into_apply_error(&[]))?;
                 }
                 Ended::FireTriggersBefore(name) => work.fire_before.push(name),
                 Ended::Cut(cut) => {
@@ -327,8 +379,7 @@ impl Elsewhere {
         match standalone::run(run, &ledger, session, migration, deployment, None).await {
             Ok(_) => {
                 lock::unlock(session, key).await?;
-                let names = std::slice::from_ref(&migration.name);
-                Ok(Ran::Done(self.kept(names).await?))
+                Ok(Ran::Done(self.kept().await?))
             }
             Err(standalone::StandaloneError::ConnectionLost(reason)) => Ok(Ran::Lost(reason)),
             Err(error) => Err(error.into_apply_error(&[])),
@@ -340,38 +391,6 @@ fn failed(diagnostic: Diagnostic) -> ApplyError {
     ApplyError::Migration {
         diagnostic: Box::new(diagnostic),
         committed: Vec::new(),
-    }
-}
-
-/// Waits before the next try of a block.
-async fn pause(
-    run: &Run,
-    began: Instant,
-    attempt: usize,
-    name: Option<Name>,
-    cause: String,
-) -> Result<(), ApplyError> {
-    if began.elapsed() >= run.settings.retry_for {
-        return Err(ApplyError::TimedOut {
-            what: format!("a try without this error: {cause}"),
-            after: began.elapsed(),
-            option: "--retry-for",
-            committed: Vec::new(),
-        });
-    }
-    let pause: Duration = run.settings.pause();
-    run.events.tell(Event::BlockRetried {
-        attempt,
-        name,
-        cause,
-        pause,
-    });
-    tokio::select! {
-        () = tokio::time::sleep(pause) => Ok(()),
-        signal = run.interrupt.first() => Err(ApplyError::Interrupted {
-            signal,
-            committed: Vec::new(),
-        }),
     }
 }
 

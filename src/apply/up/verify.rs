@@ -127,6 +127,7 @@ impl Runner<'_> {
             if let Ok(Some(wait)) = look {
                 self.run.events.tell(Event::WaitingForLock {
                     relation: wait.relation_name,
+                    lock: Some(wait.lock_type),
                     blockers: wait.blockers,
                 });
             }

@@ -73,9 +73,14 @@ pub(crate) fn event(event: &Event) -> Value {
             "event": "role-made",
             "role": role,
         }),
-        Event::WaitingForLock { relation, blockers } => json!({
+        Event::WaitingForLock {
+            relation,
+            lock,
+            blockers,
+        } => json!({
             "event": "waiting-for-lock",
             "relation": relation,
+            "lock": lock,
             "blockers": list(blockers),
         }),
         Event::BlockRetried {
@@ -364,6 +369,7 @@ pub(crate) fn error(error: &Error) -> Value {
         "message": error.message,
         "notes": error.notes,
         "helps": error.helps,
+        "blockers": list(&error.blockers),
         "outcome": error.outcome.name(),
         "status": error.outcome.status(),
     })
@@ -405,6 +411,8 @@ pub(super) fn blocker(blocker: &Blocker) -> Value {
         "state": blocker.state,
         "transaction_age_ms": blocker.transaction_age.map(milliseconds),
         "query_age_ms": blocker.query_age.map(milliseconds),
+        "transaction_start": blocker.transaction_start,
+        "query_start": blocker.query_start,
         "wait_event": blocker.wait_event,
         "query": blocker.query,
         "prepared": blocker.prepared,

@@ -69,15 +69,13 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
     }
 }
 
-/// Sessions, joined by `and`; if it is a single one, with what ends it on a
-/// line of its own.
+/// Sessions, joined by `and`, each with what ends it on a line of its own.
 pub(crate) fn sessions(blockers: &[Blocker]) -> String {
     match blockers {
         [] => "a session that is gone already".to_owned(),
-        [one] => format!("{one}\n{}", one.remedy()),
         several => several
             .iter()
-            .map(ToString::to_string)
+            .map(|one| format!("{one}\n{}", one.remedy()))
             .collect::<Vec<_>>()
             .join("\nand "),
     }

@@ -10,10 +10,11 @@ use super::pace::{Pace, Reading};
 use super::phrase::{
     absent, brought, commit_waits, count, cut, left, names, sessions, strong_locks, thousands,
 };
-use crate::apply::{Event, human};
+use crate::apply::{Event, blocker, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Place, Plan, Step};
 use crate::postgres::ServerError;
+use crate::postgres::activity::Blocker;
 
 mod planned;
 
@@ -106,14 +107,19 @@ impl Teller {
                 statements,
                 duration,
             } => return self.ran(name, *kind, *statements, *duration, at),
-            Event::WaitingForLock { relation, blockers } => {
-                let what = relation.as_ref().map_or_else(
-                    || "for a lock".to_owned(),
-                    |relation| format!("for a lock on `{relation}`"),
-                );
+            Event::WaitingForLock {
+                relation,
+                lock,
+                blockers,
+            } => {
+                let lock = lock.as_deref().unwrap_or("relation");
+                let what = format!("for {}", blocker::lock(relation.as_deref(), lock));
                 let pids: Vec<_> = blockers.iter().map(|blocker| blocker.pid).collect();
                 let text = format!("{what}, held by {}", sessions(blockers));
-                return self.once(format!("{what} {pids:?}"), Line::notable("Waiting", text));
+                let waiting = Line::notable("Waiting", text);
+                let mut lines = self.once(format!("{what} {pids:?}"), waiting);
+                lines.extend(self.hidden(blockers));
+                return lines;
             }
             Event::StalledEnded { .. } | Event::Conflict { .. } | Event::Preempted { .. } => {
                 let Some((key, line)) = conflict::told(event) else {
@@ -295,10 +301,10 @@ impl Teller {
                     human(since),
                     sessions(blockers)
                 );
-                return self.once(
-                    format!("build {name} {pids:?}"),
-                    Line::notable("Waiting", text),
-                );
+                let waiting = Line::notable("Waiting", text);
+                let mut lines = self.once(format!("build {name} {pids:?}"), waiting);
+                lines.extend(self.hidden(blockers));
+                return lines;
             }
             Event::MigrationDone { name, duration } => {
                 self.pace.end(name);
@@ -357,6 +363,15 @@ impl Teller {
         } else {
             Vec::new()
         }
+    }
+
+    /// Once per run, that the role may not see what others do.
+    fn hidden(&mut self, blockers: &[Blocker]) -> Vec<Line> {
+        if !blockers.iter().any(Blocker::is_hidden) {
+            return Vec::new();
+        }
+        let text = "are state, age and statement of other roles' sessions\n`GRANT pg_read_all_stats TO ROLE`, for the role that segue connects as, shows them";
+        self.once("hidden".to_owned(), Line::notable("Hidden", text))
     }
 
     fn planned(&mut self, plan: &Plan) -> Vec<Line> {

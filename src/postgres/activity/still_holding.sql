@@ -1,5 +1,10 @@
+-- A transaction keeps its locks until it ends, or waits in the queue before us.
+-- By its process alone another transaction of a busy connection would count.
 SELECT DISTINCT coalesce(l.pid, 0)
   FROM pg_catalog.pg_locks l
- WHERE l.relation = :relation AND l.granted
-   AND coalesce(l.pid, 0) = ANY ('{:pids}'::pg_catalog.int4[])
-   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+ WHERE pg_catalog.json_build_array(l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid,
+                                   l.transactionid, l.classid, l.objid, l.objsubid)::pg_catalog.text = :lock
+   AND (l.virtualtransaction IN (:transactions)
+        OR l.pid = ANY ('{:keepers}'::pg_catalog.int4[])
+       AND l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+ ORDER BY 1

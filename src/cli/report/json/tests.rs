@@ -73,6 +73,7 @@ fn all() -> Vec<Event> {
         },
         Event::WaitingForLock {
             relation: None,
+            lock: Some("transactionid".to_owned()),
             blockers: vec![holder.clone()],
         },
         Event::StatementRetried {

@@ -1,7 +1,6 @@
 use super::*;
 use crate::diagnostic::render::Style;
 use crate::plan::{Block, Cut, CutReason, Fact, Ready};
-use crate::postgres::activity::Blocker;
 
 /// Tells events, each at its second; all lines.
 fn tell(verbosity: Verbosity, events: &[(u64, Event)]) -> String {
@@ -168,6 +167,7 @@ fn a_deployment_with_a_tail() {
 fn a_wait_is_told_once_for_each_session_that_is_waited_for() {
     let waiting = |pid| Event::WaitingForLock {
         relation: Some("orders".to_owned()),
+        lock: Some("relation".to_owned()),
         blockers: vec![blocker(pid)],
     };
     let retried = |attempt| Event::BlockRetried {
@@ -190,6 +190,8 @@ fn a_wait_is_told_once_for_each_session_that_is_waited_for() {
         "    Retrying the block in 1s, after try 1 was rolled back in `1.sql`: canceling statement due to lock timeout
      Waiting for a lock on `orders`, held by pid 7 (app)
              ended by its own COMMIT, or by `SELECT pg_terminate_backend(7)`
+      Hidden are state, age and statement of other roles' sessions
+             `GRANT pg_read_all_stats TO ROLE`, for the role that segue connects as, shows them
      Waiting for a lock on `orders`, held by pid 8 (app)
              ended by its own COMMIT, or by `SELECT pg_terminate_backend(8)`
     Retrying the block in 1s, after try 13 was rolled back in `1.sql`: canceling statement due to lock timeout
