@@ -37,7 +37,9 @@ mod reader;
 mod resume;
 mod watch;
 
-pub(super) use clean_up::{CLEAN_UP_MARK, clean_up, clean_up_by_name, settle_half_way};
+pub(super) use clean_up::{
+    CLEAN_UP_MARK, clean_up, clean_up_by_name, is_repeatable, settle_half_way,
+};
 use reader::Reader;
 use watch::Watch;
 pub(super) use watch::preempted_by;

@@ -64,15 +64,22 @@ impl Runner<'_> {
                 };
                 match self.conflict(survey, missed).await {
                     Ok(After::Go(next)) => Ok(next),
-                    Ok(After::Pause(_)) => {
+                    Ok(After::Pause(wait)) => {
                         if let Some(session) = &self.batch {
                             lock::unlock(session, key).await?;
                         }
-                        let cause = diagnostic.message.clone();
+                        let began = match &self.held_up {
+                            Some((held_up, began)) if held_up == name => *began,
+                            _ => Instant::now(),
+                        };
+                        self.held_up = Some((name.clone(), began));
+                        let cause = "another session holds a lock that it needs".to_owned();
                         let first = run.settings.pause();
-                        let pause = Pause::new(run, Instant::now(), cause, None, first);
-                        self.pause(pause).await?;
-                        Ok(Next::PlanAgain)
+                        let pause = Pause::new(run, began, cause, wait, first);
+                        match self.pause(pause).await {
+                            Ok(()) => Ok(Next::PlanAgain),
+                            Err(error) => Err(self.partly(name, error).await),
+                        }
                     }
                     Err(error) => Err(self.partly(name, error).await),
                 }

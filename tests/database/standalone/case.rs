@@ -235,13 +235,15 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// Waits until a statement that begins so runs, and waits for somebody.
+    /// Waits until a statement that begins so runs, and waits for somebody; of
+    /// several the one that waits at a gate, and not for another one's row.
     pub fn wait_for_statement(&self, beginning: &str) -> i32 {
         let session = self.database.session();
         wait_for(beginning, || {
             let pid = session.query(&format!(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid() LIMIT 1"
+                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid() \
+                 ORDER BY wait_event <> 'advisory', pid LIMIT 1"
             ));
             pid.parse().ok()
         })
