@@ -159,14 +159,14 @@ pub async fn held(session: &Session, tables: &[TableName]) -> Result<Vec<Held>, 
 
 fn held_of(row: &TextRow, tables: &[TableName]) -> Result<Option<Held>, Error> {
     // Predicate locks are nobody's concern.
-    let Some(mode) = row[10].as_deref().and_then(LockMode::of_pg_locks) else {
+    let Some(mode) = row[12].as_deref().and_then(LockMode::of_pg_locks) else {
         return Ok(None);
     };
-    let place: usize = column(row, 9)?;
+    let place: usize = column(row, 11)?;
     Ok(Some(Held {
         table: tables[place].clone(),
         mode,
-        granted: row[11].as_deref() == Some("t"),
+        granted: row[13].as_deref() == Some("t"),
         session: activity::blocker(row)?,
     }))
 }

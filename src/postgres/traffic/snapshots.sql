@@ -4,7 +4,9 @@ SELECT a.pid, a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backe
        extract(epoch FROM pg_catalog.clock_timestamp() - a.query_start),
        a.wait_event_type || '/' || a.wait_event,
        pg_catalog.left(pg_catalog.regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 120),
-       NULL AS gid
+       NULL AS gid,
+       pg_catalog.to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       pg_catalog.to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
   FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = pg_catalog.current_database()
    AND a.backend_xmin IS NOT NULL
@@ -18,7 +20,8 @@ SELECT a.pid, a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backe
 UNION ALL
 SELECT 0, p.owner, NULL, NULL,
        extract(epoch FROM pg_catalog.clock_timestamp() - p.prepared),
-       NULL, NULL, NULL, p.gid
+       NULL, NULL, NULL, p.gid,
+       pg_catalog.to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), NULL
   FROM pg_catalog.pg_prepared_xacts p
  WHERE p.database = pg_catalog.current_database()
  ORDER BY age DESC NULLS LAST, 1, 9
