@@ -116,6 +116,13 @@ impl Blocker {
         self.state.as_deref() == Some("active")
     }
 
+    /// Whether it says of itself that it runs a concurrent migration.
+    pub(super) fn is_of_migration(&self) -> bool {
+        self.application
+            .as_deref()
+            .is_some_and(|name| name.starts_with("segue: "))
+    }
+
     /// Whether it is in no transaction.
     fn is_idle(&self) -> bool {
         self.state.as_deref() == Some("idle")
@@ -124,13 +131,6 @@ impl Blocker {
     fn is_against_wraparound(&self) -> bool {
         let query = self.query.as_deref().unwrap_or_default();
         self.is_autovacuum() && query.ends_with("(to prevent wraparound)")
-    }
-
-    /// Whether it says of itself that it runs a concurrent migration.
-    pub(super) fn is_of_migration(&self) -> bool {
-        self.application
-            .as_deref()
-            .is_some_and(|name| name.starts_with("segue: "))
     }
 
     /// Whether it says of itself that it is a segue.

@@ -57,16 +57,18 @@ impl Eviction<'_> {
         loop {
             is_ours = is_ours || lock::try_lock(session, key).await?;
             // They may have outlived the one they helped.
-            let mut pids = lock::holders(session, helping).await?;
-            if is_ours && pids.is_empty() {
+            let helpers = lock::holders(session, helping).await?;
+            if is_ours && helpers.is_empty() {
                 return Ok(Evicted::Now);
             }
+            stalled.look_at_helpers(session, &helpers).await?;
+            let mut pid = helpers.first().copied();
             let mut cleans_up = false;
             if !is_ours && let Some(holder) = activity::holder(session, key).await? {
-                let pid = holder.pid;
+                pid = Some(holder.pid);
                 stalled.look(session, &holder).await?;
-                if told != Some(pid) {
-                    told = Some(pid);
+                if told != pid {
+                    told = pid;
                     run.events.tell(Event::RunsElsewhere {
                         name: name.clone(),
                         holder: holder.clone(),
@@ -79,38 +81,59 @@ impl Eviction<'_> {
                     && holder
                         .query_age
                         .is_none_or(|age| age < self.clean_up_within);
-                pids.insert(0, pid);
             }
             if !cleans_up && cancelled.is_none_or(|at| at.elapsed() >= CANCEL_AGAIN) {
                 cancelled = Some(Instant::now());
-                for pid in pids {
-                    match activity::cancel(session, pid).await {
+                for key in [key, helping] {
+                    match lock::cancel_holders(session, key).await {
                         Err(error) if error.failure() == Failure::InsufficientPrivilege => {
-                            return Ok(Evicted::NoRight { pid });
+                            return Ok(Evicted::NoRight {
+                                pid: pid.unwrap_or_default(),
+                            });
                         }
                         result => result?,
                     }
                 }
             }
-            self.pause().await?;
+            self.pause("the session that runs", pid).await?;
         }
     }
 
-    /// Takes the lock for `session` once it is free.
+    /// Takes the lock for `session` once it is free, without cancelling
+    /// anybody.
     ///
     /// # Errors
     /// As [`Eviction::of`].
     pub(super) async fn wait(&self, session: &Session) -> Result<(), ApplyError> {
         while !lock::try_lock(session, self.key).await? {
-            self.pause().await?;
+            self.pause("the session that runs", self.told).await?;
         }
         Ok(())
     }
 
-    async fn pause(&self) -> Result<(), ApplyError> {
+    /// Takes the claim for `session` once no other batch has it; tells which.
+    ///
+    /// # Errors
+    /// As [`Eviction::of`].
+    pub(super) async fn claim(&self, session: &Session) -> Result<(), ApplyError> {
+        let mut told = None;
+        while !lock::try_lock(session, self.key).await? {
+            if let Some(holder) = activity::holder(session, self.key).await?
+                && told != Some(holder.pid)
+            {
+                told = Some(holder.pid);
+                self.run.events.tell(Event::WaitingForBatch { holder });
+            }
+            self.pause("the batch that has pre-empted", told).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, who: &str, pid: Option<i32>) -> Result<(), ApplyError> {
         if self.began.elapsed() >= self.run.settings.concurrent_wait {
+            let pid = pid.map_or_else(String::new, |pid| format!(", pid {pid},"));
             return Err(ApplyError::TimedOut {
-                what: format!("the session that runs `{}` to end", self.name),
+                what: format!("{who} `{}`{pid} to end", self.name),
                 after: self.began.elapsed(),
                 option: "--concurrent-wait",
                 committed: Vec::new(),

@@ -4,6 +4,7 @@
 //! the ledger, and the runner, if it goes on, finds its connection lost and
 //! reads the history again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::{Event, Run};
@@ -19,22 +20,49 @@ pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// Pause between two looks at the same session.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Looks at who holds a lock that is waited for.
+/// Looks at those who hold a lock that is waited for.
 #[derive(Debug)]
 pub(super) struct Stalled<'a> {
     run: &'a Run,
-    looked: Option<Instant>,
-    /// No right to end it, or it goes on all the same.
-    spared: Option<i32>,
+    looked: BTreeMap<i32, Instant>,
+    /// No right to end them, or they go on all the same.
+    spared: BTreeSet<i32>,
 }
 
 impl<'a> Stalled<'a> {
     pub(super) fn new(run: &'a Run) -> Self {
         Self {
             run,
-            looked: None,
-            spared: None,
+            looked: BTreeMap::new(),
+            spared: BTreeSet::new(),
         }
+    }
+
+    /// As [`Stalled::look`], for those who build indexes of partitions for a
+    /// migration. Their builds go on without a runner, and only then are they
+    /// idle, with the locks that say of a partition that it is at work.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub(super) async fn look_at_helpers(
+        &mut self,
+        session: &Session,
+        helpers: &[i32],
+    ) -> Result<(), Error> {
+        for pid in helpers {
+            if self.is_due(*pid)
+                && let Some(helper) = activity::backend(session, *pid).await?
+            {
+                self.look(session, &helper).await?;
+                self.looked.insert(*pid, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, pid: i32) -> bool {
+        let looked = self.looked.get(&pid);
+        !self.spared.contains(&pid) && looked.is_none_or(|looked| looked.elapsed() >= LOOK)
     }
 
     /// Ends the session of `holder` if it has done nothing for too long.
@@ -43,13 +71,10 @@ impl<'a> Stalled<'a> {
     /// As [`Session::execute`].
     pub(super) async fn look(&mut self, session: &Session, holder: &Blocker) -> Result<(), Error> {
         let pid = holder.pid;
-        if self.spared == Some(pid)
-            || holder.state.as_deref() != Some("idle")
-            || self.looked.is_some_and(|looked| looked.elapsed() < LOOK)
-        {
+        if holder.state.as_deref() != Some("idle") || !self.is_due(pid) {
             return Ok(());
         }
-        self.looked = Some(Instant::now());
+        self.looked.insert(pid, Instant::now());
         let is_at_work = holder
             .query
             .as_deref()
@@ -60,7 +85,7 @@ impl<'a> Stalled<'a> {
         if is_at_work || idle < self.run.settings.stalled_after {
             return Ok(());
         }
-        self.spared = Some(pid);
+        self.spared.insert(pid);
         match activity::terminate(session, pid).await {
             Ok(()) => {
                 self.run.events.tell(Event::StalledEnded {

@@ -69,6 +69,9 @@ struct Runner<'a> {
     /// Concurrent migrations that this run has cancelled, whose locks its
     /// batch needs. The control session claims them.
     preempted: BTreeSet<Name>,
+    /// The migration outside a transaction that could not have a lock, and
+    /// since when.
+    held_up: Option<(Name, Instant)>,
     /// Connections lost in the batch so far.
     losses: usize,
     began: Instant,
@@ -201,6 +204,7 @@ impl<'a> Runner<'a> {
             holds_deployment: false,
             is_announced: false,
             preempted: BTreeSet::new(),
+            held_up: None,
             losses: 0,
             began,
             expectation,

@@ -26,6 +26,9 @@ pub struct Holder {
     pub name: Name,
     /// The session.
     pub pid: i32,
+    /// Whether what it runs can be cancelled and run again: a `CALL` or `DO`
+    /// with a COMMIT of its own cannot.
+    pub is_repeatable: bool,
 }
 
 /// What the batch does about those that hold a lock.
@@ -54,6 +57,8 @@ pub enum NotOurs {
     Project,
     /// This folder does not have it, so nobody here could run it again.
     Folder,
+    /// How much of its statement is done could not be known afterwards.
+    Unrepeatable,
 }
 
 /// Decides what the batch of `project` does about a lock that `holders` hold,
@@ -78,6 +83,9 @@ pub fn course(
             Course::NotOurs(NotOurs::Project)
         }
         OnConflict::Preempt if !holders.iter().all(is_known) => Course::NotOurs(NotOurs::Folder),
+        OnConflict::Preempt if !holders.iter().all(|one| one.is_repeatable) => {
+            Course::NotOurs(NotOurs::Unrepeatable)
+        }
         OnConflict::Preempt if strangers => Course::StrangersFirst,
         OnConflict::Preempt => Course::Preempt,
     }

@@ -67,11 +67,12 @@ struct Holder {
 }
 
 impl LockWait {
-    /// For a relation that `blockers` hold, as it would be: nobody has queued.
+    /// What a wait for the table with this OID would meet, without queueing for
+    /// it. [`still_holding`] knows nobody of it.
     #[must_use]
-    pub fn on_relation(oid: u32, name: String, blockers: Vec<Blocker>) -> Self {
+    pub fn foreseen(relation: u32, name: String, blockers: Vec<Blocker>) -> Self {
         Self {
-            relation: Some(oid),
+            relation: Some(relation),
             relation_name: Some(name),
             lock_type: "relation".to_owned(),
             lock: String::new(),

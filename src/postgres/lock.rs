@@ -54,6 +54,20 @@ pub async fn holders(session: &Session, key: LockKey) -> Result<Vec<i32>, Error>
     Ok(holders)
 }
 
+/// Cancels what others run who have the lock: looked up and cancelled in one
+/// statement, since whoever has let go of it may be at work on something else a
+/// moment later.
+///
+/// # Errors
+/// [`Error::Server`] with 42501 without the right to.
+pub async fn cancel_holders(session: &Session, key: LockKey) -> Result<(), Error> {
+    let (classid, objid) = key.halves();
+    let sql = include_str!("lock/cancel.sql")
+        .replace(":classid", &classid.to_string())
+        .replace(":objid", &objid.to_string());
+    session.execute(&sql).await
+}
+
 /// As [`held`], those of these sessions only.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod conflict;
 mod crowd;
 mod cut_off;
 mod handed_over;
+mod hostile_conflict;
 mod killed;
 mod listener;
 mod seen;

@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::migration::{Migration, Name};
 use crate::postgres::ledger::{Intent, IntentState, Ledger};
 use crate::postgres::{Error, Failure, Session, settings, timeouts};
-use crate::procedure::{Next, Work};
+use crate::procedure::{Nature, Next, Work};
 use crate::statement::{Digest, digest};
 use crate::text::Source;
 
@@ -147,7 +147,7 @@ pub(in crate::apply) async fn clean_up_by_name(
 
 /// Removes what the last try of a migration has left half-way; what is built
 /// stays, and whoever takes it up goes on from there. `session` holds the
-/// migration's lock.
+/// migration's lock, for the batch that has claimed it.
 ///
 /// # Errors
 /// [`StandaloneError`]
@@ -161,7 +161,7 @@ pub(in crate::apply) async fn settle_half_way(
     session.execute(&clean).await?;
     let name = &migration.name;
     let source = Some(&migration.source);
-    let mut watch = Watch::new(run, session, true);
+    let mut watch = Watch::new(run, session, true).for_claimant();
     for intent in ledger.intents(session, name).await? {
         if matches!(intent.state, IntentState::Begun | IntentState::Failed(_)) {
             let intent = intent.fill(&migration.variables);
@@ -174,6 +174,13 @@ pub(in crate::apply) async fn settle_half_way(
         }
     }
     Ok(())
+}
+
+/// Whether a statement that was cancelled half-way can be run again by whoever
+/// comes next.
+pub(in crate::apply) fn is_repeatable(sql: &str, is_rerunnable: bool) -> bool {
+    let work = Work::of(digest(sql).as_ref(), sql, is_rerunnable);
+    work != Work::Other(Nature::Commits)
 }
 
 fn subject<'a>(intent: &Intent, digest: Option<&'a Digest>) -> Subject<'a> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::StandaloneError;
 use crate::apply::batch::LockBounds;
 use crate::apply::pause::{Meanwhile, Pause, Stopped};
+use crate::apply::stalled::Stalled;
 use crate::apply::{Event, Run, Signal};
 use crate::history::LockKey;
 use crate::migration::Name;
@@ -44,6 +45,10 @@ pub(super) struct Watch<'a> {
     /// Whether a lock that a concurrent migration holds is the caller's to deal
     /// with, and not to be waited for here.
     yields: bool,
+    /// Whether a claim of another run's batch ends the work.
+    heeds_claims: bool,
+    /// Helpers that a stopped runner has left.
+    stalled: Stalled<'a>,
     second: Option<Session>,
     /// The last lock that was waited for.
     wait: Option<LockWait>,
@@ -57,10 +62,10 @@ pub(super) struct Watch<'a> {
     failures: usize,
     /// Since when those who hold its table have been waited for, or have got on.
     waiting_since: Option<Instant>,
-    /// When a lock wait that was too long was ended.
-    cut_short: Option<Instant>,
     /// How far they were then.
     seen: BTreeMap<i32, Progress>,
+    /// When a lock wait that was too long was ended.
+    cut_short: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
@@ -71,6 +76,8 @@ impl<'a> Watch<'a> {
             canceller: session.canceller(),
             heeds_signals,
             yields: false,
+            heeds_claims: true,
+            stalled: Stalled::new(run),
             second: None,
             wait: None,
             told: Vec::new(),
@@ -78,14 +85,21 @@ impl<'a> Watch<'a> {
             at: None,
             failures: 0,
             waiting_since: None,
-            cut_short: None,
             seen: BTreeMap::new(),
+            cut_short: None,
         }
     }
 
     /// The same, but a lock that a concurrent migration holds is not waited for.
     pub(super) fn yielding(mut self, yields: bool) -> Self {
         self.yields = yields;
+        self
+    }
+
+    /// The same, on behalf of the batch that has claimed the locks of the
+    /// migration at hand.
+    pub(super) fn for_claimant(mut self) -> Self {
+        self.heeds_claims = false;
         self
     }
 
@@ -120,8 +134,7 @@ impl<'a> Watch<'a> {
         for pid in pids {
             blockers.extend(activity::backend(session, *pid).await?);
         }
-        let relation = relation.to_owned();
-        self.yield_to(&LockWait::on_relation(oid, relation, blockers))
+        self.yield_to(&LockWait::foreseen(oid, relation.to_owned(), blockers))
     }
 
     /// What comes is about this statement, counted from 1.
@@ -284,6 +297,9 @@ impl<'a> Watch<'a> {
     /// Refuses to go on with a migration whose locks another run has claimed:
     /// that run waits for us to end.
     async fn make_way(&self, session: &Session) -> Result<(), StandaloneError> {
+        if !self.heeds_claims {
+            return Ok(());
+        }
         match self.preempted_by(session).await {
             Some(pid) => Err(StandaloneError::Preempted(pid)),
             None => Ok(()),
@@ -320,8 +336,8 @@ impl<'a> Watch<'a> {
             pause.ignoring_signals()
         };
         let meanwhile = match &self.at {
-            Some((name, _)) => Meanwhile::MakeWay(name),
-            None => Meanwhile::Nothing,
+            Some((name, _)) if self.heeds_claims => Meanwhile::MakeWay(name),
+            _ => Meanwhile::Nothing,
         };
         Ok(pause.over(session, meanwhile).await?)
     }
@@ -356,8 +372,20 @@ impl<'a> Watch<'a> {
             }
             self.tell(Some(relation.to_owned()), None, blockers);
         }
+        self.end_stalled(session, pids).await?;
         self.sleep(POLL * fastrand::u32(75..=125) / 100).await?;
         self.make_way(session).await
+    }
+
+    /// Ends those of `pids` that build an index of a partition for the migration
+    /// at hand, or have built it, and whose runner is stopped.
+    async fn end_stalled(&mut self, session: &Session, pids: &[i32]) -> Result<(), Error> {
+        let Some((name, _)) = &self.at else {
+            return Ok(());
+        };
+        let mut helpers = lock::holders(session, LockKey::helpers(&self.run.project, name)).await?;
+        helpers.retain(|pid| pids.contains(pid));
+        self.stalled.look_at_helpers(session, &helpers).await
     }
 
     /// A moment, so that a look that finds nothing to do is not the next one at

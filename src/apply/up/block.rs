@@ -9,7 +9,6 @@ use super::{Next, Runner};
 use crate::apply::batch::{Batch, Ended, LockBounds, Try, Unfolded};
 use crate::apply::pause::{Meanwhile, Pause, Stopped};
 use crate::apply::role::Made;
-use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, NOT_RETRIED, PAUSE_MIN};
 use crate::diagnostic::{Diagnostic, code};
@@ -260,7 +259,7 @@ impl Runner<'_> {
     }
 
     /// Waits before the next try of a block.
-    async fn pause(&mut self, mut pause: Pause<'_>) -> Result<(), ApplyError> {
+    pub(super) async fn pause(&mut self, mut pause: Pause<'_>) -> Result<(), ApplyError> {
         loop {
             let meanwhile = match &self.batch {
                 Some(session) => Meanwhile::ShowLife(session),
@@ -285,29 +284,6 @@ impl Runner<'_> {
         });
         let patience = self.run.settings.retry_for;
         self.control_anew(patience, Heeds::Signals).await
-    }
-
-    /// Sleeps, and shows at times those who wait for the batch's lock that we
-    /// live.
-    pub(super) async fn sleep(&self, pause: Duration) -> Result<(), ApplyError> {
-        let until = Instant::now() + pause;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            tokio::select! {
-                () = tokio::time::sleep(left.min(SIGN_OF_LIFE)) => {}
-                signal = self.run.interrupt.first() => return Err(ApplyError::Interrupted {
-                    signal,
-                    committed: self.committed.clone(),
-                }),
-            }
-            if let Some(session) = &self.batch {
-                // That it is lost, its next statement tells.
-                let _ = session.execute("SELECT 1").await;
-            }
-            if Instant::now() >= until {
-                return Ok(());
-            }
-        }
     }
 
     /// The connection ended before COMMIT: nothing of the block is there, once

@@ -11,8 +11,9 @@ use crate::apply::{ApplyError, Event, standalone, tail};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::LockKey;
 use crate::migration::Name;
-use crate::plan::{Course, Holder, NotOurs, course};
+use crate::plan::{Course, Holder, NotOurs, OnConflict, course};
 use crate::postgres::activity::{Blocker, LockWait};
+use crate::postgres::ledger::IntentState;
 use crate::postgres::{Session, lock, progress};
 
 /// How long it may take to remove what a cancelled build left, on either side.
@@ -52,7 +53,7 @@ impl Runner<'_> {
             return Ok(After::Pause(Some(wait)));
         };
         let pids: Vec<i32> = wait.blockers.iter().map(|blocker| blocker.pid).collect();
-        let holders = self.holders(&pids).await?;
+        let holders = self.holders(survey, &pids).await?;
         let is_holder = |blocker: &Blocker| holders.iter().any(|one| one.pid == blocker.pid);
         let project = &self.run.project;
         let on_conflict = self.run.settings.on_conflict;
@@ -122,19 +123,50 @@ impl Runner<'_> {
 
     /// Those of `pids` that work on a concurrent migration: the lock of one
     /// tells, whosever it is.
-    async fn holders(&mut self, pids: &[i32]) -> Result<Vec<Holder>, ApplyError> {
+    async fn holders(&mut self, survey: &Survey, pids: &[i32]) -> Result<Vec<Holder>, ApplyError> {
         self.control_again().await?;
         let held = lock::held_by(&self.control, pids).await?;
         if held.is_empty() {
             return Ok(Vec::new());
         }
         let unfinished = self.ledger.unfinished(&self.control).await?;
-        let holders = unfinished.into_iter().filter_map(|(project, name)| {
+        let mut holders = Vec::new();
+        for (project, name) in unfinished {
             let own = held.get(&LockKey::migration(&project, &name));
-            let pid = *own.or_else(|| held.get(&LockKey::helpers(&project, &name)))?;
-            Some(Holder { project, name, pid })
-        });
-        Ok(holders.collect())
+            let Some(pid) = own.or_else(|| held.get(&LockKey::helpers(&project, &name))) else {
+                continue;
+            };
+            let is_repeatable = self.is_repeatable(survey, &project, &name).await?;
+            holders.push(Holder {
+                project,
+                name,
+                pid: *pid,
+                is_repeatable,
+            });
+        }
+        Ok(holders)
+    }
+
+    /// Whether what a migration runs now can be cancelled and run again. Asked
+    /// of this project's own only, and where it is to be cancelled.
+    async fn is_repeatable(
+        &self,
+        survey: &Survey,
+        project: &str,
+        name: &Name,
+    ) -> Result<bool, ApplyError> {
+        let is_asked = self.run.settings.on_conflict == OnConflict::Preempt;
+        let migration = survey.graph.get(name);
+        let Some(migration) = migration.filter(|_| is_asked && project == self.run.project) else {
+            return Ok(true);
+        };
+        let intents = self.ledger.intents(&self.control, name).await?;
+        let begun = intents
+            .into_iter()
+            .filter(|intent| intent.state == IntentState::Begun);
+        Ok(begun
+            .map(|intent| intent.fill(&migration.variables))
+            .all(|intent| standalone::is_repeatable(&intent.sql, migration.rerunnable)))
     }
 
     fn tell_conflict(&self, missed: &Missed<'_>, wait: &LockWait, holders: &[Holder]) {
@@ -231,11 +263,12 @@ impl Runner<'_> {
             told: Some(holder.pid),
             clean_up_within: CLEAN_UP_WITHIN,
         };
-        // Another batch may have claimed it, which then goes first.
-        if !self.preempted.contains(name) {
-            claim.wait(&self.control).await?;
-            self.preempted.insert(name.clone());
+        // Another batch may have claimed it, which then goes first. What was
+        // claimed by a session that is lost may not have been had again.
+        if !lock::is_mine(&self.control, claim.key).await? {
+            claim.claim(&self.control).await?;
         }
+        self.preempted.insert(name.clone());
         let patience = self.run.settings.retry_for;
         let session = server::reach_again(self.run, patience, Heeds::Signals).await?;
         let eviction = Eviction {
@@ -313,7 +346,12 @@ fn not_ours(why: NotOurs) -> NoPreemption {
         why: match why {
             NotOurs::Project => "it is another project's",
             NotOurs::Folder => "this folder does not have it, so this run could not run it again",
+            NotOurs::Unrepeatable => {
+                "its statement commits by itself, so how much of it is done could not be known afterwards"
+            }
         },
-        help: None,
+        help: (why == NotOurs::Unrepeatable).then_some(
+            "`-- segue: rerunnable` at the top of the file says that it may always run again",
+        ),
     }
 }

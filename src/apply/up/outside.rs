@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::conflict::{After, Missed};
 use super::fence::{self, Signs};
 use super::{Next, Runner};
+use crate::apply::pause::Pause;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, standalone, tail};
 use crate::diagnostic::{Diagnostic, code};
@@ -63,12 +64,22 @@ impl Runner<'_> {
                 };
                 match self.conflict(survey, missed).await {
                     Ok(After::Go(next)) => Ok(next),
-                    Ok(After::Pause(_)) => {
+                    Ok(After::Pause(wait)) => {
                         if let Some(session) = &self.batch {
                             lock::unlock(session, key).await?;
                         }
-                        self.sleep(run.settings.pause()).await?;
-                        Ok(Next::PlanAgain)
+                        let began = match &self.held_up {
+                            Some((held_up, began)) if held_up == name => *began,
+                            _ => Instant::now(),
+                        };
+                        self.held_up = Some((name.clone(), began));
+                        let cause = "another session holds a lock that it needs".to_owned();
+                        let first = run.settings.pause();
+                        let pause = Pause::new(run, began, cause, wait, first);
+                        match self.pause(pause).await {
+                            Ok(()) => Ok(Next::PlanAgain),
+                            Err(error) => Err(self.partly(name, error).await),
+                        }
                     }
                     Err(error) => Err(self.partly(name, error).await),
                 }

@@ -159,7 +159,7 @@ mod tests {
             NAME,
             "CREATE TYPE \"Kind\" AS ENUM ('A'); ALTER TABLE t ADD a \"Kind\" NOT NULL",
             &[
-                "1:54 `a` is NOT NULL and has no default: this fails where `t` has a row, and running code that does not know the column can insert none",
+                "1:53 `a` is NOT NULL and has no default: this fails where `t` has a row, and running code that does not know the column can insert none",
             ],
         );
     }

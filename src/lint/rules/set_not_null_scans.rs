@@ -148,8 +148,8 @@ mod tests {
         );
         check(
             NAME,
-            "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0;\nALTER TABLE t ALTER a DROP NOT NULL, ALTER a SET NOT NULL",
-            &[&expected("2:43")],
+            "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0;\nALTER TABLE t ALTER a DROP NOT NULL;\nALTER TABLE t ALTER a SET NOT NULL",
+            &[&expected("3:23")],
         );
         check(
             NAME,

@@ -35,7 +35,8 @@ fn graph() -> Graph {
     graph
 }
 
-/// `main/c other/x`, and `stranger` for one who is no segue.
+/// `main/c other/x`, with `!` if it cannot be repeated, and `stranger` for one
+/// who is no segue.
 #[track_caller]
 fn check(on_conflict: OnConflict, blockers: &str, expected: Course) {
     let (strangers, holders): (Vec<&str>, Vec<&str>) = blockers
@@ -45,10 +46,15 @@ fn check(on_conflict: OnConflict, blockers: &str, expected: Course) {
         .into_iter()
         .map(|word| {
             let (project, name) = word.split_once('/').expect("project/name");
+            let (name, is_repeatable) = match name.strip_suffix('!') {
+                Some(name) => (name, false),
+                None => (name, true),
+            };
             Holder {
                 project: project.to_owned(),
                 name: Name::new(name),
                 pid: 7,
+                is_repeatable,
             }
         })
         .collect();
@@ -100,4 +106,12 @@ fn one_that_this_folder_lacks_is_not_cancelled() {
     let expected = Course::NotOurs(NotOurs::Folder);
     check(OnConflict::Preempt, "main/gone", expected);
     check(OnConflict::Preempt, "main/a", expected);
+}
+
+#[test]
+fn one_whose_end_could_not_be_known_is_not_cancelled() {
+    let expected = Course::NotOurs(NotOurs::Unrepeatable);
+    check(OnConflict::Preempt, "main/c!", expected);
+    check(OnConflict::Preempt, "main/c main/d! stranger", expected);
+    check(OnConflict::Wait, "main/c!", Course::Wait);
 }

@@ -55,7 +55,8 @@ impl Ledger {
     /// indexes it has now. Several sessions may write such notes at once.
     ///
     /// # Errors
-    /// As [`Session::execute`].
+    /// As [`Session::execute`]; also if the statement is over or was given up
+    /// meanwhile, so that a runner which was stopped builds nothing any more.
     pub async fn note_building(
         &self,
         session: &Session,
@@ -65,10 +66,16 @@ impl Ledger {
     ) -> Result<(), Error> {
         let oids: Vec<String> = indexes_before.iter().map(ToString::to_string).collect();
         let sql = format!(
-            "UPDATE segue.intent SET state = 'begun', error = NULL, building = building OPERATOR(pg_catalog.||) '{{\"{partition}\": [{}]}}'::pg_catalog.jsonb WHERE id = {intent}",
+            "UPDATE segue.intent SET state = 'begun', error = NULL, building = building OPERATOR(pg_catalog.||) '{{\"{partition}\": [{}]}}'::pg_catalog.jsonb WHERE id = {intent} AND state IN ('begun', 'failed') RETURNING 1",
             oids.join(",")
         );
-        self.transact_as_ourselves(session, &[sql]).await?;
+        if self
+            .transact_as_ourselves(session, &[sql])
+            .await?
+            .is_empty()
+        {
+            return Err(Error::protocol("the statement was given up meanwhile"));
+        }
         Ok(())
     }
 

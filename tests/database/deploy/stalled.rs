@@ -7,7 +7,9 @@ use segue::apply::{Event, Outcome, Settings};
 use segue::history::LockKey;
 
 use super::{concurrent, gated, left, open, project_on, shut, wait_at_gate, wait_for_rows};
-use crate::support::{Background, Project, Run, TestDatabase, Up, settings, wait_until};
+use crate::support::{
+    Background, Project, Run, TestDatabase, TestSession, Up, settings, wait_until,
+};
 
 /// Soon, where the program itself waits half a minute.
 fn impatient() -> Settings {
@@ -311,4 +313,84 @@ fn a_build_that_is_stopped_can_be_preempted() {
     assert!(ended_a_session(&second.events()));
     woken(first, &project, &database);
     assert_eq!(left(&database), "2-index.sql applied\nt_a");
+}
+
+/// A table whose partitions are built side by side, each build waiting for the
+/// snapshot of the session that is returned, and their runner stopped.
+fn stopped_side_by_side<'a>(
+    project: &'a Project,
+    database: &TestDatabase<'_>,
+) -> (Background<'a>, TestSession) {
+    project.file(
+        "1-table.sql",
+        "CREATE TABLE p (a int) PARTITION BY LIST (a);\n\
+         CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);\n\
+         CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);\n\
+         INSERT INTO p VALUES (1), (2);\n",
+    );
+    project.file(
+        "2-index.sql",
+        &concurrent("CREATE INDEX CONCURRENTLY p_a ON p (a);"),
+    );
+    project
+        .segue(&["up", "--until", "ready", "-q"])
+        .expect("", "", 0);
+    database.run("CREATE TABLE elsewhere (a int)");
+    let snapshot = database.session();
+    snapshot.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM elsewhere");
+    let first = project.spawn(&["settle"]);
+    wait_for_rows(
+        database,
+        "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database() \
+         AND phase = 'waiting for old snapshots' HAVING count(*) = 2",
+    );
+    first.pause();
+    (first, snapshot)
+}
+
+const VALID: &str = "SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY 1) FROM pg_index \
+    WHERE indisvalid AND indrelid IN ('p'::regclass, 'p1'::regclass, 'p2'::regclass)";
+
+fn ended_sessions(events: &[Event]) -> usize {
+    let is_end = |event: &&Event| matches!(event, Event::StalledEnded { .. });
+    events.iter().filter(is_end).count()
+}
+
+/// The session beside the one with the migration's lock says of its partition
+/// that it is at work, and would say so for ever.
+#[test]
+fn while_partitions_are_built_side_by_side() {
+    let database = TestDatabase::new();
+    let project = project_on(&database);
+    let (first, snapshot) = stopped_side_by_side(&project, &database);
+    let before = database.query("SELECT 'p1_a_idx'::regclass::oid, 'p2_a_idx'::regclass::oid");
+    snapshot.run("COMMIT");
+    let events = taken_over(&project, &database);
+    assert_eq!(ended_sessions(&events), 2);
+    woken(first, &project, &database);
+    // Both builds had come to their end.
+    let after = database.query("SELECT 'p1_a_idx'::regclass::oid, 'p2_a_idx'::regclass::oid");
+    assert_eq!(after, before);
+    assert_eq!(database.query(VALID), "p1_a_idx p2_a_idx p_a");
+}
+
+#[test]
+fn builds_side_by_side_that_are_stopped_can_be_preempted() {
+    let database = TestDatabase::new();
+    let project = project_on(&database);
+    let (first, snapshot) = stopped_side_by_side(&project, &database);
+    project.file("3-column.sql", "ALTER TABLE p ADD COLUMN b int;\n");
+    let preempting = Settings {
+        on_conflict: segue::plan::OnConflict::Preempt,
+        ..impatient()
+    };
+    let mut second = Up::start(&project, &database.url(), preempting);
+    second.wait_for("readiness", |event| {
+        matches!(event, Event::Ready { .. }).then_some(())
+    });
+    assert_eq!(ended_sessions(&second.events()), 2);
+    snapshot.run("COMMIT");
+    assert_eq!(second.wait().expect("settled"), Outcome::Settled);
+    woken(first, &project, &database);
+    assert_eq!(database.query(VALID), "p1_a_idx p2_a_idx p_a");
 }

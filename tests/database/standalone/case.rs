@@ -235,13 +235,15 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// Waits until a statement that begins so runs, and waits for somebody.
+    /// Waits until a statement that begins so runs, and waits for somebody; of
+    /// several the one that waits at a gate, and not for another one's row.
     pub fn wait_for_statement(&self, beginning: &str) -> i32 {
         let session = self.database.session();
         wait_for(beginning, || {
             let pid = session.query(&format!(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid()"
+                 AND state = 'active' AND wait_event_type = 'Lock' AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid() \
+                 ORDER BY wait_event <> 'advisory', pid LIMIT 1"
             ));
             pid.parse().ok()
         })
@@ -256,12 +258,20 @@ impl<'a> Case<'a> {
     }
 
     /// Runs `up` until the statement that begins so has to wait, and kills
-    /// runner and backend.
+    /// the runner and all backends that wait with it.
     pub fn dies_while_waiting(&self, beginning: &str) {
         let running = self.start();
-        let pid = self.wait_for_statement(beginning);
+        self.wait_for_statement(beginning);
         running.kill();
-        self.terminate(pid);
+        let session = self.database.session();
+        wait_until("backends to end", || {
+            session
+                .query(&format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND query LIKE '%{beginning}%' AND pid <> pg_backend_pid()"
+                ))
+                .is_empty()
+        });
     }
 
     /// Runs `up` until the statement is done whose end the ledger does not know

@@ -249,14 +249,10 @@ fn helpers_that_outlive_their_runner_are_waited_for_and_their_indexes_kept() {
     let (one, two, three) = (hold(&case, "p1"), hold(&case, "p2"), hold(&case, "p3"));
     let running = case.start();
     wait_until_at_work(&case, "p1 p2 p3");
-    let lock = "SELECT l.pid FROM pg_locks l JOIN segue.migration m ON m.file = '2-tail.sql' \
-        WHERE locktype = 'advisory' AND l.pid IN (SELECT pid FROM pg_stat_progress_create_index) \
-        GROUP BY l.pid HAVING count(*) = 2";
-    let main = case.database.query(lock);
+    // The first one is built in the session that holds the migration's lock.
+    let main = builder(&case, "p1");
     running.kill();
-    case.database
-        .run(&format!("SELECT pg_terminate_backend({main})"));
-    case.wait_until_gone(main.parse().expect("one pid"));
+    case.terminate(main);
     let orphans = at_work(&case);
     assert_eq!(orphans.split(' ').count(), 2, "{orphans}");
     let oids = "SELECT string_agg(indexrelid::text, ' ' ORDER BY indexrelid) FROM pg_index WHERE indrelid IN ('p2'::regclass, 'p3'::regclass)";
