@@ -41,8 +41,9 @@ const RESERVED: [Reserved; 9] = [
     Reserved {
         name: r"\bpg_catalog\b",
         // The batch asks a word or two of the server's functions in its own
-        // transaction.
-        places: &["postgres"],
+        // transaction; in the parser's trees PostgreSQL's own types have it
+        // before their names.
+        places: &["postgres", "lint"],
     },
     Reserved {
         name: r"\bclap(_complete)?::|\bindicatif\b",

@@ -20,7 +20,8 @@ pub fn measure(stage: &Stage) -> Vec<Section> {
             .map(|part| format!(
                 "CREATE TABLE p{part} PARTITION OF p FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {part});\n"
             ))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     );
     for folder in [&before, &two, &partitioned] {
         write(folder, "1-tables.sql", &tables);

@@ -23,7 +23,7 @@ use crate::plan::{Plan, Step};
 use crate::postgres::activity::Blocker;
 use crate::postgres::target::Environment;
 use crate::postgres::traffic::{self, Held};
-use crate::postgres::{Session, Target, introspect};
+use crate::postgres::{Failure, Session, Target, introspect};
 use crate::schema::{Diff, Rules, Snapshot};
 use crate::statement::LockMode;
 
@@ -55,6 +55,8 @@ pub enum Likeness {
     Same,
     /// It differs; the objects that do, for people.
     Differs(Vec<String>),
+    /// The live schema could not be read: somebody has locked a table of it.
+    Unknown,
     /// The applied migrations could not be replayed; why. Nothing was run
     /// then.
     Impossible(String),
@@ -92,14 +94,22 @@ pub struct Forecast {
 pub async fn forecast(stage: &Stage<'_>, survey: &Survey) -> Result<Forecast, RehearseError> {
     let live = Session::connect(&stage.live, stage.connect_wait).await?;
     traffic::only_look(&live).await?;
-    let mut snapshot = patiently(&live, LOCK_TIMEOUT, introspect::read)
-        .await?
-        .snapshot;
-    stage.rules.apply(&mut snapshot);
+    let snapshot = match patiently(&live, LOCK_TIMEOUT, introspect::read).await {
+        Ok(reading) => {
+            let mut snapshot = reading.snapshot;
+            stage.rules.apply(&mut snapshot);
+            Some(snapshot)
+        }
+        // Who asks for a forecast wants to know of just that.
+        Err(error) if error.failure() == Failure::LockTimeout => None,
+        Err(error) => return Err(error.into()),
+    };
+    // Reading has brought the lock timeout back to that of the server.
+    traffic::only_look(&live).await?;
 
     let mut server = Server::start(&stage.place, stage.connect_wait).await?;
     let database = server.database().await?;
-    let run = Box::pin(run(stage, survey, &database.target, &snapshot)).await;
+    let run = Box::pin(run(stage, survey, &database.target, snapshot.as_ref())).await;
     server.drop(database).await?;
     let ran = run?;
 
@@ -155,16 +165,18 @@ async fn run(
     stage: &Stage<'_>,
     survey: &Survey,
     target: &Target,
-    live: &Snapshot,
+    live: Option<&Snapshot>,
 ) -> Result<Ran, RehearseError> {
     let replayed = replay(stage, survey, target).await?;
     let session = Session::connect(target, stage.connect_wait).await?;
     let likeness = if let Some(why) = replayed {
         Likeness::Impossible(why)
-    } else {
+    } else if let Some(live) = live {
         let mut copied = introspect::read(&session).await?.snapshot;
         stage.rules.apply(&mut copied);
         likeness(&Diff::between(live, &copied))
+    } else {
+        Likeness::Unknown
     };
     let mut copy = Copy::new(session, stage.connect_wait).await?;
     if matches!(likeness, Likeness::Impossible(_)) {

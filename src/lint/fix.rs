@@ -243,16 +243,13 @@ fn decide(
 ) -> (Vec<Moved>, Vec<Left>) {
     let near = |index: usize| {
         let own = file.statements.get(index);
-        let (text, place) = match own {
-            Some(text) => {
-                let line = text.statement().position.line;
-                (text.sql(), format!("the statement of line {line}"))
-            }
-            None => {
-                let (name, text) = later[index - file.statements.len()];
-                let line = text.statement().position.line;
-                (text.sql(), format!("line {line} of `{name}`"))
-            }
+        let (text, place) = if let Some(text) = own {
+            let line = text.statement().position.line;
+            (text.sql(), format!("the statement of line {line}"))
+        } else {
+            let (name, text) = later[index - file.statements.len()];
+            let line = text.statement().position.line;
+            (text.sql(), format!("line {line} of `{name}`"))
         };
         Near {
             text,

@@ -10,6 +10,7 @@ use crate::migration::Kind;
 use crate::statement::RelationName;
 
 mod apply;
+mod definition;
 mod relation;
 
 pub use relation::{Column, ColumnType, Constraint, ConstraintKind, Relation, RelationKind};

@@ -146,7 +146,8 @@ fn locks_and_work_are_seen_statement_by_statement() {
     );
 }
 
-/// What waits for others is held up on the copy until its locks are seen.
+/// What waits for others is held up on the copy until its locks are seen;
+/// `DETACH` waits between two transactions, without any.
 #[test]
 fn concurrent_statements_are_seen_while_they_wait() {
     let database = TestDatabase::new();
@@ -195,7 +196,7 @@ fn concurrent_statements_are_seen_while_they_wait() {
         tail
           VACUUM users: users SHARE UPDATE EXCLUSIVE; - (by the manual)
         tail
-          ALTER TABLE events DETACH PARTITION events_2 CONCURRENTLY: events SHARE UPDATE EXCLUSIVE, events_2 ACCESS EXCLUSIVE; -
+          ALTER TABLE events DETACH PARTITION events_2 CONCURRENTLY: events SHARE UPDATE EXCLUSIVE, events_2 ACCESS EXCLUSIVE; - (by the manual)
         ",
     );
 }

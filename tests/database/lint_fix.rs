@@ -57,7 +57,7 @@ const CHANGES: [(&str, &str); 9] = [
 ];
 
 /// A project with its database, in which what is there before is applied.
-fn project<'a>(database: &TestDatabase<'a>, change: &str) -> Project {
+fn project(database: &TestDatabase<'_>, change: &str) -> Project {
     let project = Project::on(database);
     project.file(BASE, TABLES);
     project.segue(&["up"]).expect_success();

@@ -196,7 +196,10 @@ fn what_is_dropped_or_emptied_by_cascade_is_not_named() {
     session.run("ROLLBACK");
     assert!(rules("TRUNCATE t CASCADE", "truncate-cascade"));
     let error = session.try_query("TRUNCATE t").expect_err("it refuses");
-    assert_eq!(error.code().map(|code| code.code()), Some("0A000"));
+    assert_eq!(
+        error.code().map(tokio_postgres::error::SqlState::code),
+        Some("0A000")
+    );
     let keys =
         "SELECT count(*) FROM pg_constraint WHERE conrelid = 'u'::regclass AND contype = 'f'";
     assert_eq!(session.query(keys), "1");
@@ -206,7 +209,10 @@ fn what_is_dropped_or_emptied_by_cascade_is_not_named() {
     session.run("ROLLBACK");
     assert!(rules("DROP TABLE t CASCADE", "drop-cascade"));
     let error = session.try_query("DROP TABLE t").expect_err("it refuses");
-    assert_eq!(error.code().map(|code| code.code()), Some("2BP01"));
+    assert_eq!(
+        error.code().map(tokio_postgres::error::SqlState::code),
+        Some("2BP01")
+    );
 }
 
 #[test]
@@ -238,7 +244,10 @@ fn a_default_that_is_taken_away_stops_inserts_of_older_code() {
     let error = session
         .try_query("INSERT INTO t (id) VALUES (2000)")
         .expect_err("it fails");
-    assert_eq!(error.code().map(|code| code.code()), Some("23502"));
+    assert_eq!(
+        error.code().map(tokio_postgres::error::SqlState::code),
+        Some("23502")
+    );
 }
 
 #[test]
@@ -251,7 +260,10 @@ fn a_lock_outlives_its_statement() {
     let error = reader
         .try_query("SELECT 1 FROM t LIMIT 1")
         .expect_err("it waits");
-    assert_eq!(error.code().map(|code| code.code()), Some("55P03"));
+    assert_eq!(
+        error.code().map(tokio_postgres::error::SqlState::code),
+        Some("55P03")
+    );
     session.run("ROLLBACK");
     // The update alone keeps no reader out.
     session.run("BEGIN; UPDATE t SET k = k");

@@ -14,7 +14,7 @@ fn a_misspelt_command_is_corrected() {
         "
         error: unrecognized subcommand 'pln'
 
-          tip: a similar subcommand exists: 'plan'
+          tip: some similar subcommands exist: 'lint', 'plan'
 
         Usage: segue [OPTIONS] <COMMAND>
 

@@ -112,7 +112,8 @@ impl<'a> Watch<'a> {
         let is_at_first = self.at.as_ref().is_some_and(|(_, number)| *number == 1);
         let is_held = wait.blockers.iter().any(Blocker::is_of_migration);
         let ends = self.run.settings.on_conflict == OnConflict::Fail;
-        if self.yields && is_held && wait.relation.is_some() && (is_at_first || ends) {
+        let is_table = wait.lock_type == "relation";
+        if self.yields && is_held && is_table && (is_at_first || ends) {
             let number = self.at.as_ref().map_or(1, |(_, number)| *number);
             return Err(StandaloneError::Conflict(Box::new(wait.clone()), number));
         }

@@ -61,7 +61,7 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
     if !makes_it || !says_absent(&absence) {
         return Err(absence);
     }
-    Bootstrap {
+    let bootstrap = Bootstrap {
         run,
         migrations,
         history: History::default(),
@@ -77,9 +77,8 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
         found: Vec::new(),
         losses: 0,
         was_told: false,
-    }
-    .run(absence)
-    .await
+    };
+    Box::pin(bootstrap.run(absence)).await
 }
 
 fn says_absent(error: &ApplyError) -> bool {

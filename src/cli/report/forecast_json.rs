@@ -12,6 +12,7 @@ pub(crate) fn forecast(forecast: &Forecast) -> Value {
     let (copy, differs, reason) = match &forecast.likeness {
         Likeness::Same => ("same", &[][..], None),
         Likeness::Differs(objects) => ("differs", objects.as_slice(), None),
+        Likeness::Unknown => ("unknown", &[][..], None),
         Likeness::Impossible(why) => ("none", &[][..], Some(why)),
     };
     let held = forecast.held.iter().map(|held| {

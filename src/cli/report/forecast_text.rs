@@ -70,6 +70,10 @@ fn origin(forecast: &Forecast) -> String {
                 shown.join(", ")
             )
         }
+        Likeness::Unknown => {
+            "of which it is not known whether it is the live schema: somebody has locked a table there"
+                .to_owned()
+        }
         Likeness::Impossible(why) => {
             return format!(
                 "By the manual alone: the applied migrations of this folder cannot be replayed to make a copy of the live schema ({why})."
@@ -504,7 +508,19 @@ fn cut(text: &str, characters: usize) -> String {
 fn paragraph(text: &mut String, indent: &str, words: &str) {
     let mut line = indent.to_owned();
     let mut is_empty = true;
-    for word in words.split(' ') {
+    let mut words = words.split(' ').peekable();
+    while let Some(word) = words.next() {
+        // A number and its unit stay together.
+        let is_number = word.ends_with(|last: char| last.is_ascii_digit());
+        let unit = words.next_if(|next| {
+            let next = next.trim_end_matches([',', ';', ')', '.']);
+            is_number
+                && ["B", "kB", "MB", "GB", "TB", "s", "min", "h", "k", "M", "G"].contains(&next)
+        });
+        let word = match unit {
+            Some(unit) => format!("{word} {unit}"),
+            None => word.to_owned(),
+        };
         if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
             let _ = writeln!(text, "{line}");
             line = if indent.len() > 2 {
@@ -517,7 +533,7 @@ fn paragraph(text: &mut String, indent: &str, words: &str) {
         if !is_empty {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
         is_empty = false;
     }
     let _ = writeln!(text, "{line}");

@@ -64,7 +64,7 @@ impl Compose<'_> {
                 }
                 let tail = tails.entry(key).or_default();
                 tail.body.push_str(&std::mem::take(&mut comments));
-                tail.body.push_str(&format!("{sql};{line_end}"));
+                tail.body.extend([sql, ";", line_end]);
                 tail.statements.push(sql.clone());
             }
             for (work, subject) in &rewriting.subjects {
@@ -102,10 +102,8 @@ impl Compose<'_> {
         let is_all = moved.len() == self.file.statements.len();
         if is_all && moved.iter().all(|one| one.rewriting.is_cut) {
             let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-            text.push_str(&format!(
-                "-- What stood here is in {}.{line_end}",
-                crate::text::list(names)
-            ));
+            let names = crate::text::list(names);
+            text.extend(["-- What stood here is in ", &names, ".", line_end]);
         }
         Fixed {
             text,
@@ -158,10 +156,8 @@ impl Compose<'_> {
         needs.sort_unstable();
         needs.dedup();
         let statements: Vec<String> = ending.iter().map(|(_, _, sql)| sql.clone()).collect();
-        let body: String = statements
-            .iter()
-            .map(|sql| format!("{sql};{line_end}"))
-            .collect();
+        let lines = statements.iter().flat_map(|sql| [sql, ";", line_end]);
+        let body: String = lines.collect();
         let stem = crate::migration::Slug::of(self.file.name.as_str());
         let stem = stem.map_or_else(|| "end".to_owned(), |slug| slug.as_str().to_owned());
         let name = self.name(last, &format!("{stem}-end"), &statements, Kind::Batch);

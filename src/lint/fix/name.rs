@@ -47,11 +47,10 @@ pub(super) fn chosen(table: &str, columns: Option<&str>, label: &str) -> String 
         }
     }
     let mut name = clip(table, one).to_owned();
-    for part in [columns.map(|columns| clip(columns, other)), Some(label)] {
-        if let Some(part) = part {
-            name.push('_');
-            name.push_str(part);
-        }
+    let columns = columns.map(|columns| clip(columns, other));
+    for part in columns.into_iter().chain([label]) {
+        name.push('_');
+        name.push_str(part);
     }
     name
 }
@@ -85,7 +84,7 @@ mod tests {
         assert_eq!(chosen("users", Some("email"), "key"), "users_email_key");
         assert_eq!(chosen("users", None, "pkey"), "users_pkey");
         let long = chosen(&"t".repeat(40), Some(&"c".repeat(40)), "fkey");
-        assert_eq!(long, format!("{}_{}_fkey", "t".repeat(29), "c".repeat(28)),);
+        assert_eq!(long, format!("{}_{}_fkey", "t".repeat(29), "c".repeat(28)));
         assert_eq!(long.len(), 63);
         assert_eq!(chosen(&"é".repeat(40), None, "pkey").len(), 63);
     }

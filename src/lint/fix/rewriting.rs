@@ -397,7 +397,7 @@ impl Altering<'_> {
             list(&keys)
         );
         if !including.is_empty() {
-            build.push_str(&format!(" INCLUDE ({})", list(&including)));
+            build.extend([" INCLUDE (", &list(&including), ")"]);
         }
         if constraint.nulls_not_distinct {
             build.push_str(" NULLS NOT DISTINCT");

@@ -72,9 +72,8 @@ fn whole_table<'a>(subject: &'a Subject<'_>) -> Option<(&'static str, &'a RangeV
             delete.where_clause.is_none().then_some(("deleted", table))
         }
         NodeEnum::InsertStmt(insert) => {
-            let select = match &insert.select_stmt.as_deref()?.node {
-                Some(NodeEnum::SelectStmt(select)) => select,
-                _ => return None,
+            let Some(NodeEnum::SelectStmt(select)) = &insert.select_stmt.as_deref()?.node else {
+                return None;
             };
             let is_whole = select.where_clause.is_none()
                 && select.limit_count.is_none()

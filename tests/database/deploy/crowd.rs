@@ -40,9 +40,10 @@ fn version(database: &TestDatabase<'_>, number: usize) -> Project {
     for (index, files) in VERSIONS[..number].iter().enumerate() {
         for (name, sql) in *files {
             let partner = ["1-table.sql", "3-column.sql", "6-row.sql"][index];
-            let text = match sql.starts_with("CREATE INDEX") {
-                true => concurrent(sql).replace("1-table.sql", partner),
-                false => (*sql).to_owned(),
+            let text = if sql.starts_with("CREATE INDEX") {
+                concurrent(sql).replace("1-table.sql", partner)
+            } else {
+                (*sql).to_owned()
             };
             project.file(name, &text);
         }

@@ -179,6 +179,8 @@ fn a_table_that_is_locked_does_not_hold_it_up() {
     let run = project.segue(&["plan", "--forecast", "--format", "json"]);
     run.expect_success();
     let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(json["forecast"]["copy"]["schema"], "unknown");
+    assert_eq!(json["forecast"]["held"][0]["mode"], "ACCESS EXCLUSIVE");
     let table = &json["forecast"]["tables"][0];
     assert_eq!(
         (table["rows"].as_u64(), table["table"]["name"].as_str()),

@@ -165,7 +165,6 @@ fn tries_go_on_on_a_table_that_is_never_free() {
     traffic.end();
     run.wait().expect_success();
     let waits = sampler.end();
-    assert!(waits.len() >= 3, "{waits:?}");
     assert!(waits.iter().all(|wait| *wait < WAIT_MAX), "{waits:?}");
     project.has_nothing_to_do();
 }
