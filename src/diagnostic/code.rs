@@ -189,7 +189,7 @@ codes! {
     UNREADABLE "unreadable" Error
         "A file that was there when the migrations were read cannot be read any more. Nothing of it was committed."
     HELD_BY_CONCURRENT "held-by-concurrent" Error
-        "The batch needs a lock that a concurrent migration holds while it runs: on the table whose index it builds, for example. `segue up --on-conflict wait`, the default, waits for it without holding up anybody, `fail` ends with this error, and `preempt` cancels it, removes what it left half-way, applies the batch, and runs it again in the tail; the run that it was cancelled of waits and takes it up again, too. Only a migration of the same project and folder is pre-empted, in a session that this role may cancel."
+        "The batch needs a lock that a concurrent migration holds while it runs: on the table whose index it builds, for example. `segue up --on-conflict wait`, the default, waits for it without holding up anybody, `fail` ends with this error, and `preempt` cancels it, removes what it left half-way, applies the batch, and runs it again in the tail; the run that it was cancelled of waits and takes it up again, too. Only a migration of the same project and folder is pre-empted, in a session that this role may cancel, and not in the middle of a `CALL` or `DO` that commits by itself."
     NOT_FINISHED "not-finished" Error
         "A concurrent migration, or a transaction of the batch, ended before it was done, for a reason that lies outside its text: its session was lost again and again, or a wait reached its bound. What it left half-way is repaired by the next run, `segue settle` for example."
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Runner;
 use crate::apply::batch::BlockCheck;
 use crate::apply::check::{self, Checked, Expectation, Looking, Mismatch, Stage};
+use crate::apply::stalled::SIGN_OF_LIFE;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, OnMismatch};
 use crate::history::DeploymentState;
@@ -134,6 +135,18 @@ impl Runner<'_> {
         }
     }
 
+    /// Says to those who wait for the batch's lock that its runner lives, for
+    /// ever.
+    async fn show_life(&self) -> Infallible {
+        loop {
+            if let Some(batch) = &self.batch {
+                // That it is lost, its next statement tells.
+                let _ = batch.execute("SELECT 1").await;
+            }
+            tokio::time::sleep(SIGN_OF_LIFE).await;
+        }
+    }
+
     /// Ends what reading had begun when it was given up: no snapshot of ours
     /// stays open, and the session can say how the run ended.
     async fn end_reading(&mut self) {
@@ -199,7 +212,6 @@ impl Runner<'_> {
         if !matches!(survey.plan.checks, Checks::Made { .. }) {
             return Ok(());
         }
-        self.work_elsewhere().await;
         let Some(mismatch) = self.verify(survey, Stage::Batch).await? else {
             return Ok(());
         };
@@ -254,6 +266,7 @@ impl Runner<'_> {
             let looking = looking.look(&self.control, stage);
             let looked = tokio::select! {
                 looked = looking => looked,
+                never = self.show_life() => match never {},
                 signal = self.run.interrupt.first() => {
                     self.end_reading().await;
                     return Err(ApplyError::Interrupted {
