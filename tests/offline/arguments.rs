@@ -145,6 +145,7 @@ fn problems_are_json_too() {
             "message": "cannot read the folder `nowhere`: No such file or directory (os error 2)",
             "notes": [],
             "helps": ["`--migrations DIR` or `SEGUE_MIGRATIONS` names another folder"],
+            "blockers": [],
             "outcome": "usage",
             "status": 2,
         })
