@@ -15,6 +15,9 @@ use crate::postgres::{Error, Session, autovacuum};
 const LOOK: Duration = Duration::from_millis(100);
 const LOOK_MAX: Duration = Duration::from_millis(400);
 
+/// Between two signs of life: far more often than anybody asks for one.
+const SHOW_LIFE: Duration = Duration::from_secs(1);
+
 /// Whom it waits for is told again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(30);
 
@@ -248,7 +251,7 @@ impl<'a> Pause<'a> {
             match meanwhile {
                 Meanwhile::Nothing => {}
                 Meanwhile::ShowLife(worker) => {
-                    if self.shown.elapsed() >= SIGN_OF_LIFE / 2 {
+                    if self.shown.elapsed() >= SHOW_LIFE {
                         self.shown = Instant::now();
                         // That it is lost, its next statement tells.
                         let _ = worker.execute("SELECT 1").await;
