@@ -26,7 +26,7 @@ mod rules;
 mod state;
 mod tree;
 
-pub use finding::{Edit, Finding, Fix, NewFile};
+pub use finding::Finding;
 pub use rule::{Rule, Subject};
 pub use rules::TABLE;
 pub use state::State;

@@ -17,37 +17,6 @@ pub struct Finding {
     pub statement: Option<(usize, usize)>,
     /// Why it is waived.
     pub waived: Option<String>,
-    /// What would cure it.
-    pub fix: Option<Fix>,
-}
-
-/// Changes of files that cure a finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fix {
-    /// What is done, for people: `move it into a concurrent migration`.
-    pub title: String,
-    /// In the finding's own file, apart from one another, by place.
-    pub edits: Vec<Edit>,
-    /// Files that come into being.
-    pub files: Vec<NewFile>,
-}
-
-/// Some bytes of a file, replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edit {
-    /// Which bytes.
-    pub span: Span,
-    /// What comes in their place.
-    pub text: String,
-}
-
-/// A migration that comes right after the one that was found fault with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewFile {
-    /// What its name ends in, before `.sql`: `person-email-index`.
-    pub slug: String,
-    /// Its whole text.
-    pub text: String,
 }
 
 impl Finding {
@@ -58,7 +27,6 @@ impl Finding {
             diagnostic,
             statement: None,
             waived: None,
-            fix: None,
         }
     }
 
@@ -80,13 +48,6 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.diagnostic = self.diagnostic.help(help);
-        self
-    }
-
-    /// Adds what would cure it.
-    #[must_use]
-    pub fn fix(mut self, fix: Fix) -> Self {
-        self.fix = Some(fix);
         self
     }
 
