@@ -104,7 +104,6 @@ impl Subject<'_> {
             diagnostic: Diagnostic::new(self.rule.code(), message),
             statement: Some((statement.span.start, statement.position.line)),
             waived: None,
-            fix: None,
         }
     }
 

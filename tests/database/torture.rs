@@ -112,6 +112,7 @@ fn a_small_plan_comes_to_the_same_end_whatever_dies() {
         &text,
         "
         ✓ all 4 files are valid
+        ✓ no rule of `segue lint` objects
         PostgreSQL [major]
           ✓ a fresh database is made, by 4 migrations in [duration]
           ✓ a second `segue up` does nothing
@@ -154,6 +155,7 @@ fn what_does_not_come_to_the_same_end_is_found() {
         &text,
         "
         ✓ the only file is valid
+        ✓ no rule of `segue lint` objects
         PostgreSQL [major]
           ✓ a fresh database is made, by 1 migration in [duration]
           ✓ a second `segue up` does nothing
