@@ -83,28 +83,45 @@ pub async fn settle_in(session: &Session) -> Result<bool, Error> {
     Ok(row[1].as_deref() == Some("t"))
 }
 
+/// Both sessions are asked at once this often, after the first look.
+const LOOKS: usize = 4;
+
 /// Looks whether two open, idle sessions, the second one just connected, have
-/// a server process each: one round trip.
+/// a server process each: one round trip, and one for each of [`LOOKS`].
 ///
 /// A pooler that gives the process used last has both use the same one; one
 /// that takes turns has the first one change. Where others use the pool at the
-/// same moment, it may take a later look, of which there is one whenever a lock
-/// is taken.
+/// same moment, a look sees by chance: of five processes, both sessions get
+/// their own ones again in one of 25. So there are several, and a later one
+/// whenever a lock is taken.
 ///
 /// # Errors
 /// As [`Session::execute`]; [`Error::Pooled`].
 pub async fn two(first: &Session, second: &Session) -> Result<(), Error> {
-    let seen = if first.backend() == second.backend() {
-        Err(Pooled::Shared.into())
-    } else {
-        let pid = first.value("SELECT pg_catalog.pg_backend_pid()").await?;
-        let pid = pid.and_then(|pid| pid.parse().ok());
-        same_backend(first, pid.unwrap_or_default())
-    };
-    if seen.is_err() {
+    let seen = look_at_two(first, second).await;
+    if matches!(seen, Err(Error::Pooled(_))) {
         leave(second).await;
     }
     seen
+}
+
+async fn look_at_two(first: &Session, second: &Session) -> Result<(), Error> {
+    if first.backend() == second.backend() {
+        return Err(Pooled::Shared.into());
+    }
+    look(first).await?;
+    for _ in 0..LOOKS {
+        let (one, other) = tokio::join!(look(first), look(second));
+        one.and(other)?;
+    }
+    Ok(())
+}
+
+/// Whether a statement is run by the process of the session's first one.
+async fn look(session: &Session) -> Result<(), Error> {
+    let pid = session.value("SELECT pg_catalog.pg_backend_pid()").await?;
+    let pid = pid.and_then(|pid| pid.parse().ok());
+    same_backend(session, pid.unwrap_or_default())
 }
 
 /// Takes our settings back, as far as the pooler brings us to where they are.

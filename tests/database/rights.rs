@@ -152,7 +152,10 @@ fn a_blocker_is_named_as_far_as_rights_go() {
             Retrying the block in [t], after try 1 was rolled back in `2.sql`: canceling statement due to lock timeout (SQLSTATE 55P03)
              Waiting for a lock on `t`, held by pid [pid] (postgres, `shop`)
                      ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
+              Hidden are state, age and statement of other roles' sessions
+                     `GRANT pg_read_all_stats TO ROLE`, for the role that segue connects as, shows them
         error: gave up after [t] while waiting for a lock on `t`, held by pid [pid] (postgres, `shop`)
+        note: pid [pid]: ended by its own COMMIT, or by `SELECT pg_terminate_backend([pid])`
         note: nothing was committed: the database is as it was
         help: `segue up` starts afresh; `--retry-for` sets how long to wait
 

@@ -34,7 +34,7 @@ fn at_work(case: &Case) -> String {
     case.database.query(
         "SELECT coalesce(string_agg(p.relid::regclass::text, ' ' ORDER BY p.relid::regclass::text), '') \
            FROM pg_stat_progress_create_index p JOIN pg_stat_activity a USING (pid) \
-          WHERE a.wait_event_type = 'Lock'",
+          WHERE a.wait_event_type = 'Lock' AND a.datname = current_database()",
     )
 }
 
