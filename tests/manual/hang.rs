@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::support::{PgBouncer, Project, TestDatabase, TestSession};
+use crate::support::{PgBouncer, Project, TestDatabase, TestSession, wait_until};
 
 const TABLE: &str = "2026-01-12-create-orders.sql";
 const COLUMN: &str = "2026-03-02-add-email.sql";
@@ -56,6 +56,10 @@ fn second_instance() -> Scene {
     let report = report(&database);
     let first = project.spawn(&["up"]);
     first.wait_for_stderr("Running");
+    // What the second one sees of the first is the build.
+    wait_until("the build", || {
+        database.running("CREATE INDEX CONCURRENTLY%").is_some()
+    });
     let second = project.spawn(&["up"]);
     second.wait_for_stderr("run by");
     report.run("COMMIT");
