@@ -75,26 +75,21 @@ impl<'a> Stalled<'a> {
             return Ok(());
         }
         self.looked.insert(pid, Instant::now());
-        let is_at_work = holder
-            .query
-            .as_deref()
-            .is_some_and(|query| query == AT_WORK);
-        let Some(idle) = activity::idle_for(session, pid).await? else {
-            return Ok(());
-        };
-        if is_at_work || idle < self.run.settings.stalled_after {
-            return Ok(());
-        }
-        self.spared.insert(pid);
-        match activity::terminate(session, pid).await {
-            Ok(()) => {
+        let idle_min = self.run.settings.stalled_after;
+        match activity::end_idle(session, pid, idle_min, AT_WORK).await {
+            Ok(None) => Ok(()),
+            Ok(Some(idle)) => {
+                self.spared.insert(pid);
                 self.run.events.tell(Event::StalledEnded {
                     holder: holder.clone(),
                     idle,
                 });
                 Ok(())
             }
-            Err(error) if error.failure() == Failure::InsufficientPrivilege => Ok(()),
+            Err(error) if error.failure() == Failure::InsufficientPrivilege => {
+                self.spared.insert(pid);
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }

@@ -162,13 +162,25 @@ pub async fn cancel(session: &Session, pid: i32) -> Result<(), Error> {
         .await
 }
 
-/// For how long a session has been idle, outside of any transaction; `None` if
-/// it is not, is gone, or our rights do not show it.
+/// Ends a session that has been idle, outside of any transaction, for at least
+/// `idle_min`, unless its last statement was `unless`; for how long it was.
+/// `None` if it is not idle, is gone, or our rights do not show it.
+///
+/// Looking and ending are one statement: between two the process could have
+/// gone on, or its pid have come to somebody else.
 ///
 /// # Errors
-/// As [`Session::execute`].
-pub async fn idle_for(session: &Session, pid: i32) -> Result<Option<Duration>, Error> {
-    let sql = include_str!("activity/idle_for.sql").replace(":pid", &pid.to_string());
+/// [`Error::Server`] without the right to do it, [`Error::Lost`].
+pub async fn end_idle(
+    session: &Session,
+    pid: i32,
+    idle_min: Duration,
+    unless: &str,
+) -> Result<Option<Duration>, Error> {
+    let sql = include_str!("activity/end_idle.sql")
+        .replace(":pid", &pid.to_string())
+        .replace(":idle_min", &idle_min.as_secs_f64().to_string())
+        .replace(":unless", &literal(unless));
     let rows = session.query(&sql).await?;
     Ok(rows.first().and_then(|row| seconds(row, 0)))
 }
