@@ -66,7 +66,6 @@ pub async fn survey(
     let mut survey = planned(history, ledger.project(), migrations, options, expectation)?;
     survey.plan.expanded = expanded(session, &survey.graph, &survey.history).await?;
     relate(session, &survey.graph, &mut survey.plan.tail).await?;
-    survey.plan.strong_locks = strong_locks(session, &survey).await?;
     Ok(survey)
 }
 
@@ -135,8 +134,15 @@ fn planned(
     })
 }
 
-/// Transactions of the batch that lock several busy tables.
-async fn strong_locks(session: &Session, survey: &Survey) -> Result<Vec<StrongLocks>, ApplyError> {
+/// Transactions of the batch that lock several busy tables. How busy they are is
+/// true of a moment: no part of what is planned, only of what is told of it.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn strong_locks(
+    session: &Session,
+    survey: &Survey,
+) -> Result<Vec<StrongLocks>, ApplyError> {
     let (batch, graph) = (&survey.plan.batch, &survey.graph);
     // A fresh database has nothing that could be busy.
     if !survey.history.has_user_relations {

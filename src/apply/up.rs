@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::Announcement;
 use super::check::Expectation;
-use super::survey::{Survey, survey};
+use super::survey::{Survey, strong_locks, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
@@ -246,7 +246,10 @@ impl<'a> Runner<'a> {
             .check(&self.control, &self.ledger, &survey.history)
             .await?;
         let mut told = survey.plan.clone();
-        self.run.events.tell(Event::Planned(Box::new(told.clone())));
+        survey.plan.strong_locks = strong_locks(&self.control, &survey).await?;
+        self.run
+            .events
+            .tell(Event::Planned(Box::new(survey.plan.clone())));
         if let Ready::Nothing = survey.plan.ready
             && survey.plan.is_empty()
         {

@@ -230,7 +230,8 @@ async fn look(
         options,
         Some(&expectation),
     );
-    let survey = surveying.await?;
+    let mut survey = surveying.await?;
+    survey.plan.strong_locks = survey::strong_locks(&session, &survey).await?;
     session.close().await;
     Ok(survey)
 }

@@ -93,3 +93,26 @@ fn counters_show_what_is_busy_and_up_tells_it_once() {
         ]
     );
 }
+
+/// How busy tables are changes from moment to moment, what is planned does not.
+#[test]
+fn an_application_that_comes_meanwhile_is_no_reason_to_plan_anew() {
+    let database = TestDatabase::new();
+    let project = project(&database);
+    let other = Project::on(&database);
+    other.file("1.sql", "SELECT pg_sleep(3); SELECT 1 / 0;");
+    let first = other.spawn(&["up"]);
+    crate::support::wait_until("the first run", || {
+        database.running("SELECT pg_sleep%").is_some()
+    });
+    let second = project.spawn(&["up"]);
+    second.wait_for_stderr("Waiting");
+    let application = database.session();
+    application.run("BEGIN; SELECT FROM users; SELECT FROM orders");
+    assert_eq!(first.wait().status, 4);
+    second.wait_for_stderr("Retrying");
+    application.run("COMMIT");
+    let second = second.wait();
+    second.expect_success();
+    assert!(!second.stderr.contains("Planned anew"), "{}", second.stderr);
+}
