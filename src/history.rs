@@ -96,6 +96,24 @@ pub struct Deployment {
     pub is_held: bool,
 }
 
+/// How far a concurrent migration is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressRow {
+    /// The backend that works on it.
+    pub pid: i32,
+    /// In PostgreSQL's words, `building index: scanning table` for example.
+    pub phase: String,
+    /// Units done, blocks mostly.
+    pub done: Option<u64>,
+    /// Units in all.
+    pub total: Option<u64>,
+    /// Whom it waits for, for people.
+    pub waits_for: Option<String>,
+    /// Of a statement that is done partition by partition: how many of them
+    /// have their index, and how many there are.
+    pub partitions: Option<(u64, u64)>,
+}
+
 /// Key of an advisory lock, as `pg_try_advisory_lock(bigint)` takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LockKey(pub i64);

@@ -21,6 +21,10 @@ pub mod migration;
 
 pub mod history;
 
+pub mod status;
+
+pub mod readiness;
+
 pub mod graph;
 
 pub mod ending;

@@ -90,6 +90,18 @@ pub enum Kind {
     Concurrent,
 }
 
+impl Kind {
+    /// One word, as the ledger and JSON have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Standalone => "standalone",
+            Self::Concurrent => "concurrent",
+        }
+    }
+}
+
 /// Another migration, named in a directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {

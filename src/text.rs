@@ -6,10 +6,12 @@
 
 mod list;
 mod nearest;
+mod phrase;
 mod variables;
 
 pub use list::list;
 pub use nearest::nearest;
+pub use phrase::{count, names, thousands};
 pub use variables::{DataFiller, Filled, Variables};
 
 /// Half-open range of bytes in a file, from 0.

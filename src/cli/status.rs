@@ -16,10 +16,7 @@ use crate::history::History;
 use crate::migration::Migration;
 use crate::postgres::ledger::Ledger;
 use crate::postgres::{self, Session, transaction};
-
-mod state;
-
-pub use state::{Entry, EntryState, Status};
+use crate::status::Status;
 
 /// Show files against ledger, the deployment's state and the tail's progress
 ///
@@ -129,3 +126,6 @@ fn print(args: StatusArgs, report: &Report, status: &Status) -> Result<(), Error
         (false, false) => report::result(&status_text::status(status, report.is_verbose())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,10 +19,7 @@ use crate::migration::Migration;
 use crate::postgres::connect::ConnectError;
 use crate::postgres::ledger::Ledger;
 use crate::postgres::{self, Session, Target, listen, pooler, transaction};
-
-mod verdict;
-
-pub use verdict::{Looker, Verdict};
+use crate::readiness::{Goal, Looker, Verdict};
 
 /// Wait until this folder is ready, or settled
 ///
@@ -39,7 +36,7 @@ pub use verdict::{Looker, Verdict};
 pub struct WaitArgs {
     /// What to wait for
     #[arg(value_name = "STATE", default_value = "ready")]
-    pub goal: Goal,
+    pub goal: GoalArg,
 
     /// How long
     #[arg(long, value_name = "D", default_value = "10m")]
@@ -52,18 +49,18 @@ pub struct WaitArgs {
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Goal {
+pub enum GoalArg {
     /// The batch is committed: new code may serve
     Ready,
     /// The concurrent migrations are done too
     Settled,
 }
 
-impl Goal {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Settled => "settled",
+impl From<GoalArg> for Goal {
+    fn from(goal: GoalArg) -> Self {
+        match goal {
+            GoalArg::Ready => Self::Ready,
+            GoalArg::Settled => Self::Settled,
         }
     }
 }
@@ -89,7 +86,7 @@ pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Resu
     let mut wait = Wait {
         args,
         context,
-        looker: Looker::new(&context.project(), args.goal),
+        looker: Looker::new(&context.project(), args.goal.into()),
         until: Instant::now() + args.timeout.0,
         last: None,
     };
@@ -257,9 +254,10 @@ impl Wait<'_> {
             return Ok(());
         }
         let Self { args, last, .. } = self;
+        let goal = Goal::from(args.goal);
         let mut error = Error::new(
             Outcome::TimedOut,
-            format!("not {} after {}", args.goal.as_str(), args.timeout),
+            format!("not {} after {}", goal.as_str(), args.timeout),
         )
         .help("`--timeout` sets how long to wait");
         error.notes.extend(last.clone());
@@ -276,17 +274,13 @@ impl Wait<'_> {
     }
 
     fn reached(&self, deployment: Option<&Deployment>) -> Result<(), Error> {
-        let goal = self.args.goal.as_str();
+        let goal = Goal::from(self.args.goal);
         if self.args.json {
-            return report::result_json(&to_json(
-                &self.context.project(),
-                self.args.goal,
-                deployment,
-            ));
+            return report::result_json(&to_json(&self.context.project(), goal, deployment));
         }
         report::result(&match deployment {
-            Some(deployment) => format!("{goal}: deployment {}\n", deployment.id),
-            None => format!("{goal}: the folder has no migrations\n"),
+            Some(deployment) => format!("{}: deployment {}\n", goal.as_str(), deployment.id),
+            None => format!("{}: the folder has no migrations\n", goal.as_str()),
         })
     }
 }

@@ -30,7 +30,7 @@ pub use brought::Brought;
 pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
-pub use write::{Applied, Notice, ProgressRow};
+pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
 const UPGRADES: [&str; 4] = [

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use super::pace::{Pace, Sight, Told};
 use crate::apply::crew::Crew;
 use crate::apply::{Event, Run};
+use crate::history::ProgressRow;
 use crate::migration::Name;
 use crate::postgres::activity::{self, Blocker};
-use crate::postgres::ledger::{Ledger, ProgressRow};
+use crate::postgres::ledger::Ledger;
 use crate::postgres::progress::{self, Progress};
 use crate::postgres::{self, Session};
 

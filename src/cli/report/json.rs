@@ -14,15 +14,14 @@ use crate::apply::check::Stage;
 use crate::cli::error::Error;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::to_json;
-use crate::migration::{Kind, Name};
+use crate::migration::Name;
 use crate::plan::{Cut, OnConflict};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
 
-/// Version of everything that segue writes as JSON.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) use crate::status::JSON_VERSION as VERSION;
 
 /// An event, without its time.
 #[expect(
@@ -65,7 +64,7 @@ pub(crate) fn event(event: &Event) -> Value {
         } => json!({
             "event": "migration-ran",
             "migration": name.as_str(),
-            "kind": kind(*ran),
+            "kind": ran.as_str(),
             "statements": statements,
             "duration_ms": milliseconds(*duration),
         }),
@@ -160,7 +159,7 @@ pub(crate) fn event(event: &Event) -> Value {
         } => json!({
             "event": "migration-began",
             "migration": name.as_str(),
-            "kind": kind(*begun),
+            "kind": begun.as_str(),
             "pid": pid,
         }),
         Event::StatementBegan {
@@ -391,14 +390,6 @@ pub(crate) fn cut(cut: &Cut) -> Value {
 }
 
 /// `batch`, `standalone` or `concurrent`.
-pub(crate) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Batch => "batch",
-        Kind::Standalone => "standalone",
-        Kind::Concurrent => "concurrent",
-    }
-}
-
 fn list(blockers: &[Blocker]) -> Vec<Value> {
     blockers.iter().map(blocker).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::migration::Name;
 use crate::plan::{Cut, CutReason, Plan, StrongLocks};
 use crate::postgres::activity::Blocker;
-use crate::text::list;
+pub(crate) use crate::text::{count, names, thousands};
 
 /// The database that is not there yet, and who makes it.
 pub(crate) fn absent(plan: &Plan) -> Option<String> {
@@ -27,45 +27,6 @@ pub(crate) fn commit_waits(wait_event: Option<&str>) -> String {
         }
         Some(event) => format!(" for {event}"),
         None => String::new(),
-    }
-}
-
-/// `1 migration`, `3 migrations`, `12,000 migrations`
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(number as u64))
-}
-
-/// `12,345,678`
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `` `a.sql`, `b.sql` and 7 more ``
-pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
-    const SHOWN_MAX: usize = 5;
-    let names: Vec<&Name> = names.into_iter().collect();
-    // To leave out a single one saves nothing.
-    let shown = if names.len() <= SHOWN_MAX + 1 {
-        names.len()
-    } else {
-        SHOWN_MAX
-    };
-    let quoted: Vec<_> = names[..shown]
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect();
-    match (quoted.as_slice(), names.len() - shown) {
-        (all, 0) => list(all),
-        (_, more) => format!("{} and {more} more", quoted.join(", ")),
     }
 }
 
@@ -141,25 +102,6 @@ pub(crate) fn left(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_separators() {
-        assert_eq!(count(1, "migration"), "1 migration");
-        assert_eq!(count(0, "migration"), "0 migrations");
-        assert_eq!(count(10_000, "migration"), "10,000 migrations");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(thousands(100), "100");
-    }
-
-    #[test]
-    fn long_lists_are_cut() {
-        let all: Vec<Name> = ["a", "b", "c", "d", "e", "f", "g"].map(Name::new).into();
-        assert_eq!(names(&all[..1]), "`a`");
-        assert_eq!(names(&all[..2]), "`a` and `b`");
-        assert_eq!(names(&all[..6]), "`a`, `b`, `c`, `d`, `e` and `f`");
-        assert_eq!(names(&all), "`a`, `b`, `c`, `d`, `e` and 2 more");
-        assert_eq!(names(&[]), "");
-    }
 
     #[test]
     fn time_left_is_rough() {

@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::pace::Pace;
 use super::phrase::{count, names};
 use super::tell::progress;
-use crate::cli::status::{Entry, EntryState, Status};
-use crate::history::{Deployment, DeploymentState};
+use crate::history::{Deployment, DeploymentState, ProgressRow};
 use crate::migration::Name;
-use crate::postgres::ledger::ProgressRow;
+use crate::status::{Entry, EntryState, Status};
 
 /// Where the project stands; `all` lists each migration.
 pub(crate) fn status(status: &Status, all: bool) -> String {

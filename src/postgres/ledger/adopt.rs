@@ -33,7 +33,7 @@ impl Ledger {
                 literal(&self.project),
                 literal(one.applied.name.as_str()),
                 one.applied.checksum,
-                super::write::kind_text(one.applied.kind),
+                one.applied.kind.as_str(),
                 if one.error.is_some() {
                     "failed"
                 } else {

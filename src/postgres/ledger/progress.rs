@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Ledger, ProgressRow};
-use crate::history::State;
+use super::Ledger;
+use crate::history::{ProgressRow, State};
 use crate::migration::Name;
 use crate::postgres::{Error, Session, column, literal};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Ledger;
-use crate::history::DeploymentState;
+use crate::history::{DeploymentState, ProgressRow};
 use crate::migration::{Checksum, Kind, Name};
 use crate::postgres::listen::CHANNEL;
 use crate::postgres::{Error, Session, ident, literal};
@@ -65,14 +65,6 @@ impl Notice {
     }
 }
 
-pub(super) fn kind_text(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Batch => "batch",
-        Kind::Standalone => "standalone",
-        Kind::Concurrent => "concurrent",
-    }
-}
-
 pub(super) fn name_or_null(name: Option<&str>) -> String {
     name.map_or_else(|| "NULL".to_owned(), literal)
 }
@@ -120,7 +112,7 @@ impl Ledger {
                         literal(&self.project),
                         literal(one.name.as_str()),
                         one.checksum,
-                        kind_text(one.kind),
+                        one.kind.as_str(),
                         one.statements,
                         schema_diff(one),
                         micros = one.duration.as_micros(),
@@ -319,7 +311,7 @@ impl Ledger {
             literal(&self.project),
             literal(migration.name.as_str()),
             migration.checksum,
-            kind_text(migration.kind),
+            migration.kind.as_str(),
             deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
             schema_diff(migration),
         );
@@ -375,7 +367,7 @@ impl Ledger {
         let sql = format!(
             "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, ended_at, schema_diff) VALUES ({project}, {file}, '{}', '{}', 'abandoned', pg_catalog.clock_timestamp(), {}) ON CONFLICT (project, file) DO UPDATE SET state = 'abandoned', ended_at = excluded.ended_at, error = NULL WHERE m.state <> 'applied'",
             migration.checksum,
-            kind_text(migration.kind),
+            migration.kind.as_str(),
             schema_diff(migration),
         );
         self.transact(session, &[sql]).await?;
@@ -468,22 +460,4 @@ fn grants(readers: &[String]) -> String {
     format!(
         "GRANT USAGE ON SCHEMA segue TO {readers};\nGRANT SELECT ON ALL TABLES IN SCHEMA segue TO {readers};\nALTER DEFAULT PRIVILEGES IN SCHEMA segue GRANT SELECT ON TABLES TO {readers};\n"
     )
-}
-
-/// How far a concurrent migration is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgressRow {
-    /// The backend that works on it.
-    pub pid: i32,
-    /// In PostgreSQL's words, `building index: scanning table` for example.
-    pub phase: String,
-    /// Units done, blocks mostly.
-    pub done: Option<u64>,
-    /// Units in all.
-    pub total: Option<u64>,
-    /// Whom it waits for, for people.
-    pub waits_for: Option<String>,
-    /// Of a statement that is done partition by partition: how many of them
-    /// have their index, and how many there are.
-    pub partitions: Option<(u64, u64)>,
 }

@@ -6,6 +6,7 @@ use crate::apply::check::Mismatch;
 use crate::cli::outcome::Outcome;
 use crate::cli::report::{schema, stamped};
 use crate::diagnostic::code;
+use crate::migration::Kind;
 use crate::plan::{Checks, CutReason, OnConflict, Place, Plan, Ready};
 use crate::schema::Diff;
 use crate::text::{Source, Span};

@@ -2,10 +2,29 @@
 
 use std::time::{Duration, Instant};
 
-use super::Goal;
-use crate::cli::report::phrase::{count, names};
 use crate::history::{Deployment, DeploymentState, History, Progress};
 use crate::migration::{Kind, Migration, Name};
+use crate::text::{count, names};
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The batch is committed: new code may serve.
+    Ready,
+    /// The concurrent migrations are done too.
+    Settled,
+}
+
+impl Goal {
+    /// As users write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Settled => "settled",
+        }
+    }
+}
 
 /// What one look says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cli::report::json::{VERSION, kind};
-use crate::history::{Deployment, DeploymentState, History, Progress};
+use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow};
 use crate::migration::{Kind, Migration, Name};
-use crate::postgres::ledger::ProgressRow;
+
+/// Version of everything that segue writes as JSON.
+pub const JSON_VERSION: u32 = 1;
 
 /// Where a project stands in a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,7 +188,7 @@ impl Status {
             })
             .collect();
         json!({
-            "version": VERSION,
+            "version": JSON_VERSION,
             "project": self.project,
             "place": self.place(),
             "standby": self.is_standby,
@@ -204,7 +205,7 @@ fn entry(entry: &Entry) -> Value {
     };
     json!({
         "migration": entry.name.as_str(),
-        "kind": kind(entry.kind),
+        "kind": entry.kind.as_str(),
         "state": entry.state.as_str(),
         "modified": entry.is_modified,
         "missing": entry.is_missing,
@@ -225,6 +226,3 @@ fn entry(entry: &Entry) -> Value {
         })),
     })
 }
-
-#[cfg(test)]
-mod tests;

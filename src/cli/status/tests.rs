@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::*;
+use std::collections::BTreeMap;
+
 use crate::cli::report::{schema, status_text};
-use crate::history::{LockKey, Record, State};
-use crate::migration::Checksum;
+use crate::history::{Deployment, DeploymentState, History, LockKey, ProgressRow, Record, State};
+use crate::migration::{Checksum, Kind, Migration, Name};
+use crate::status::{EntryState, Status};
 use crate::text::Source;
 
 const PROJECT: &str = "main";
