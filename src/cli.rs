@@ -32,7 +32,6 @@ mod outcome;
 mod panic;
 mod patience;
 mod plan;
-mod project;
 mod reference;
 mod report;
 mod run;

@@ -9,6 +9,8 @@
 // Pure: values in, values out.
 pub mod text;
 
+pub mod project;
+
 pub mod diagnostic;
 
 pub mod schema;
