@@ -52,4 +52,6 @@ pub mod postgres;
 
 pub mod apply;
 
+pub mod deployment;
+
 pub mod cli;
