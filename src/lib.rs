@@ -54,4 +54,5 @@ pub mod apply;
 
 pub mod deployment;
 
+#[cfg(feature = "cli")]
 pub mod cli;
