@@ -23,6 +23,7 @@ mod rules;
 mod run;
 mod source;
 mod stop;
+mod wait;
 
 pub use embedded::Embedded;
 pub use error::{Committed, Error, Partly, Unsettled};
