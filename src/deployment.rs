@@ -293,13 +293,16 @@ impl Deployment {
     /// # Errors
     /// See [`Error`]; what is committed all the same is in it, and the next
     /// call goes on from there.
-    pub async fn up(&self) -> Result<Ready, Error> {
-        let ran = self.run(Work::Batch).await?;
-        Ok(Ready {
-            of: self.clone(),
-            deployment: ran.deployment,
-            is_settled: ran.outcome == Outcome::Settled,
-            tail: ran.tail,
-        })
+    pub fn up(&self) -> impl Future<Output = Result<Ready, Error>> + Send + use<> {
+        let of = self.clone();
+        async move {
+            let ran = of.run(Work::Batch).await?;
+            Ok(Ready {
+                of,
+                deployment: ran.deployment,
+                is_settled: ran.outcome == Outcome::Settled,
+                tail: ran.tail,
+            })
+        }
     }
 }

@@ -115,17 +115,20 @@ impl Deployment {
     ///
     /// # Errors
     /// [`Error::Unsettled`] if it is not done; others as [`Deployment::up`].
-    pub async fn settle(&self) -> Result<Settled, Error> {
-        let ran = self.run(Work::Tail).await?;
-        match ran.outcome {
-            Outcome::Settled | Outcome::Ready => Ok(Settled {
-                deployment: ran.deployment,
-            }),
-            Outcome::Unsettled(report) => Err(Error::Unsettled(Unsettled::of(&report))),
-            Outcome::Mismatched(mismatch) => Err(Error::Unsettled(Unsettled {
-                mismatch: Some(mismatch.summary()),
-                ..Unsettled::default()
-            })),
+    pub fn settle(&self) -> impl Future<Output = Result<Settled, Error>> + Send + use<> {
+        let of = self.clone();
+        async move {
+            let ran = of.run(Work::Tail).await?;
+            match ran.outcome {
+                Outcome::Settled | Outcome::Ready => Ok(Settled {
+                    deployment: ran.deployment,
+                }),
+                Outcome::Unsettled(report) => Err(Error::Unsettled(Unsettled::of(&report))),
+                Outcome::Mismatched(mismatch) => Err(Error::Unsettled(Unsettled {
+                    mismatch: Some(mismatch.summary()),
+                    ..Unsettled::default()
+                })),
+            }
         }
     }
 }

@@ -34,14 +34,17 @@ impl Deployment {
     /// # Errors
     /// [`Error::FailedElsewhere`] when that run fails meanwhile,
     /// [`Error::TimedOut`], and what [`Deployment::up`] finds before it begins.
-    pub async fn wait_ready(&self) -> Result<Ready, Error> {
-        let Reached { deployment, tail } = self.wait(Goal::Ready).await?;
-        Ok(Ready {
-            of: self.clone(),
-            deployment,
-            is_settled: tail.is_empty(),
-            tail,
-        })
+    pub fn wait_ready(&self) -> impl Future<Output = Result<Ready, Error>> + Send + use<> {
+        let of = self.clone();
+        async move {
+            let Reached { deployment, tail } = of.wait(Goal::Ready).await?;
+            Ok(Ready {
+                of,
+                deployment,
+                is_settled: tail.is_empty(),
+                tail,
+            })
+        }
     }
 
     /// Waits until another process has settled this program's migrations, as
@@ -49,9 +52,12 @@ impl Deployment {
     ///
     /// # Errors
     /// As [`Deployment::wait_ready`].
-    pub async fn wait_settled(&self) -> Result<Settled, Error> {
-        let Reached { deployment, .. } = self.wait(Goal::Settled).await?;
-        Ok(Settled { deployment })
+    pub fn wait_settled(&self) -> impl Future<Output = Result<Settled, Error>> + Send + use<> {
+        let of = self.clone();
+        async move {
+            let Reached { deployment, .. } = of.wait(Goal::Settled).await?;
+            Ok(Settled { deployment })
+        }
     }
 
     async fn wait(&self, goal: Goal) -> Result<Reached, Error> {
