@@ -21,9 +21,9 @@ pub mod migration;
 
 pub mod history;
 
-pub mod status;
-
 pub mod readiness;
+
+pub mod status;
 
 pub mod graph;
 

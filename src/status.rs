@@ -7,6 +7,12 @@ use serde_json::{Value, json};
 use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow};
 use crate::migration::{Kind, Migration, Name};
 
+mod stage;
+mod view;
+
+pub use stage::Stage;
+pub use view::{Stale, View};
+
 /// Version of everything that segue writes as JSON.
 pub const JSON_VERSION: u32 = 1;
 
