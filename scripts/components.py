@@ -4,6 +4,7 @@ the crates: standard library only, no network beyond what cargo needs.
 
     scripts/components.py sbom TARGET       a CycloneDX 1.6 document, to stdout
     scripts/components.py licences TARGET   THIRD-PARTY.md: who is in it, and all licence texts
+    scripts/components.py targets           what a release is made for
     scripts/components.py check             whether every licence is in ALLOWED, with its text
 
 The same Cargo.lock and SOURCE_DATE_EPOCH give the same bytes.
@@ -358,6 +359,8 @@ def main():
         sbom(arguments[1])
     elif len(arguments) == 2 and arguments[0] == "licences":
         licences(arguments[1])
+    elif arguments == ["targets"]:
+        print(*TARGETS)
     elif arguments == ["check"]:
         check()
     else:

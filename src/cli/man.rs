@@ -154,9 +154,8 @@ fn page(command: &Command, date: &str, subcommands: &[&str]) -> String {
         man.render_subcommands_section(&mut page)
             .expect("memory can be written");
     }
-    let mut text = plain_breaks(&String::from_utf8_lossy(&page));
-    text.push_str(&last_sections(command, is_segue).render());
-    text
+    page.extend(last_sections(command, is_segue).render().into_bytes());
+    plain_breaks(&String::from_utf8_lossy(&page))
 }
 
 /// What every page ends with.
@@ -186,13 +185,15 @@ fn last_sections(command: &Command, is_segue: bool) -> Roff {
     roff
 }
 
-/// One `.sp` where clap's paragraphs leave blank lines, which are no part of
+/// Once what each section defines of the apostrophe. One `.sp` where clap's paragraphs leave blank lines, which are no part of
 /// roff's language for manuals, and breaks around them. `.PP` would end an
 /// option's indentation.
 fn plain_breaks(page: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in page.lines().map(str::trim_end) {
+        let is_definition = line.starts_with(".ie ") || line.starts_with(".el ");
         match (line, lines.last()) {
+            _ if is_definition && lines.contains(&line) => {}
             ("", Some(&".br")) => *lines.last_mut().expect("looked at") = ".sp",
             ("" | ".br", Some(&".sp")) => {}
             ("", _) => lines.push(".sp"),
