@@ -117,6 +117,10 @@ pub mod status;
 pub mod readiness;
 
 #[doc(hidden)]
+pub mod readiness;
+
+pub mod status;
+
 pub mod graph;
 
 #[doc(hidden)]
@@ -155,6 +159,10 @@ pub mod apply;
 
 #[doc(hidden)]
 pub mod deployment;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod serve;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
