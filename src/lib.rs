@@ -111,16 +111,12 @@ pub mod migration;
 pub mod history;
 
 #[doc(hidden)]
-pub mod status;
-
-#[doc(hidden)]
 pub mod readiness;
 
 #[doc(hidden)]
-pub mod readiness;
-
 pub mod status;
 
+#[doc(hidden)]
 pub mod graph;
 
 #[doc(hidden)]
