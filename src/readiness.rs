@@ -74,6 +74,9 @@ struct Failures {
 /// after a while.
 const ORPHAN_AFTER: Duration = Duration::from_millis(1500);
 
+/// A runner gives a sign of life every 2 s.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
 impl Looker {
     /// Has seen nothing yet; waits for a folder's migrations.
     #[must_use]
@@ -254,7 +257,14 @@ impl Looker {
         let orphan = self.orphan.take();
         let who = match newest.map(|newest| (newest, newest.state)) {
             Some((newest, DeploymentState::Running)) if newest.is_held || is_standby => {
-                format!("deployment {} is under way", newest.id)
+                let id = newest.id;
+                match history.silence.filter(|silence| *silence > SILENCE_MAX) {
+                    Some(silence) => format!(
+                        "deployment {id} seems abandoned: its runner has given no sign of life for more than {} s",
+                        silence.as_secs() / 10 * 10
+                    ),
+                    None => format!("deployment {id} is under way"),
+                }
             }
             Some((newest, DeploymentState::Running)) => {
                 let since = match orphan {
