@@ -50,7 +50,7 @@ const RESERVED: [Reserved; 10] = [
         places: &["serve"],
     },
     Reserved {
-        name: r"\bclap(_complete)?::|\bindicatif\b",
+        name: r"\bclap(_complete|_mangen)?::|\bindicatif\b",
         places: &["cli"],
     },
     Reserved {
