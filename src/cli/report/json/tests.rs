@@ -249,6 +249,14 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
     objects.push(error(
         &Error::new(Outcome::Failed, "no").note("a").help("b"),
     ));
+    let address = "127.0.0.1:7433".parse().expect("an address");
+    objects.push(listening(address, None));
+    objects.push(listening(address, Some(address)));
+    objects.push(served(&View::unseen(
+        "main",
+        crate::readiness::Goal::Ready,
+        "2026-01-31T10:00:00.123Z",
+    )));
     let mut used = BTreeSet::new();
     for object in objects {
         let object = stamped(object);
