@@ -236,6 +236,8 @@ pub struct Signals {
     pub first: Option<Signal>,
     /// How many SIGINT have come.
     pub interrupts: usize,
+    /// How many of both have come.
+    pub total: usize,
 }
 
 /// Signals of the user, to be awaited; cheap to clone.
@@ -264,6 +266,12 @@ impl Interrupt {
     /// Waits for the second SIGINT.
     pub async fn again(&self) {
         self.until(|signals| (signals.interrupts >= 2).then_some(()))
+            .await;
+    }
+
+    /// Waits for a second signal, of whichever kind.
+    pub async fn second(&self) {
+        self.until(|signals| (signals.total >= 2).then_some(()))
             .await;
     }
 

@@ -23,6 +23,7 @@ mod duration;
 mod error;
 mod explain;
 mod global;
+mod hook;
 mod init;
 mod lint;
 mod log;

@@ -19,6 +19,8 @@ pub mod statement;
 
 pub mod migration;
 
+pub mod backoff;
+
 pub mod history;
 
 pub mod status;

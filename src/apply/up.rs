@@ -12,6 +12,7 @@ use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
+use crate::readiness::Goal;
 
 mod away;
 mod block;
@@ -23,6 +24,7 @@ mod failed;
 mod fence;
 mod loss;
 mod outside;
+mod reached;
 mod renamed;
 pub(super) mod server;
 mod verify;
@@ -158,6 +160,11 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
             .find(|deployment| deployment.ready_at.is_some())
             .map(|deployment| deployment.id),
     };
+    // Of a folder with pending batch migrations neither can be said.
+    let is_ready = is_ready(&survey.plan);
+    if is_ready {
+        runner.tell_reached(&survey, Goal::Ready);
+    }
     if runner.ledger.version().is_none() {
         return Ok(Outcome::Settled);
     }
@@ -166,7 +173,11 @@ pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, Ap
         // An older segue may have made it.
         runner.ledger_ready().await?;
     }
-    runner.tail(&survey, &open).await
+    let ended = runner.tail(&survey, &open).await?;
+    if is_ready && ended == Outcome::Settled {
+        runner.tell_reached(&survey, Goal::Settled);
+    }
+    Ok(ended)
 }
 
 impl<'a> Runner<'a> {
@@ -253,6 +264,8 @@ impl<'a> Runner<'a> {
         if let Ready::Nothing = survey.plan.ready
             && survey.plan.is_empty()
         {
+            self.tell_reached(&survey, Goal::Ready);
+            self.tell_reached(&survey, Goal::Settled);
             return Ok(Outcome::Settled);
         }
         if !is_ready(&survey.plan) || !survey.plan.tail.is_empty() {
@@ -302,7 +315,11 @@ impl<'a> Runner<'a> {
             return Ok(Outcome::Ready);
         }
         let steps = survey.plan.tail.clone();
-        self.tail(&survey, &steps).await
+        let ended = self.tail(&survey, &steps).await?;
+        if ended == Outcome::Settled {
+            self.tell_reached(&survey, Goal::Settled);
+        }
+        Ok(ended)
     }
 
     /// Makes or upgrades the ledger if that is needed.
@@ -473,17 +490,6 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn tell_ready(&mut self) {
-        self.is_announced = true;
-        if let Some(deployment) = self.deployment {
-            self.run.events.tell(Event::Ready {
-                deployment,
-                after: self.began.elapsed(),
-                again: false,
-            });
-        }
-    }
-
     /// Makes the deployment ready by a small transaction of its own.
     async fn announce(&mut self, survey: &Survey) -> Result<(), ApplyError> {
         self.verify_batch(survey).await?;
@@ -492,21 +498,7 @@ impl<'a> Runner<'a> {
         self.ledger
             .announce_ready(&self.control, &announcement.notice, &announcement.tail)
             .await?;
-        self.tell_ready();
-        Ok(())
-    }
-
-    async fn announce_again(&mut self, survey: &Survey, deployment: i64) -> Result<(), ApplyError> {
-        self.deployment = Some(deployment);
-        // A reader's role may run `up` where nothing is to be done, so nothing
-        // is written here but the notification.
-        let notice = self.notice(DeploymentState::Ready, survey);
-        self.ledger.tell(&self.control, &notice).await?;
-        self.run.events.tell(Event::Ready {
-            deployment,
-            after: self.began.elapsed(),
-            again: true,
-        });
+        self.tell_ready(survey);
         Ok(())
     }
 

@@ -1,16 +1,20 @@
 //! What `up`, `settle` and `abandon` share: events told while the run goes on,
 //! signals heard, and the way it ended put into words.
 
+use tokio::sync::mpsc::UnboundedReceiver;
+
 use super::context::Context;
 use super::error::Error;
+use super::hook::{self, HookArgs, Hooks, Tries};
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
 use super::signal;
-use crate::apply::{self, ApplyError, Events, Interrupt, Run, Settings, Verification, tail};
+use crate::apply::{self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, tail};
 use crate::migration::Name;
 use crate::postgres::Target;
 
-/// Does `work` with all that it needs, and tells how it went.
+/// Does `work` with all that it needs, runs the commands that are due when it
+/// is ready or settled, and tells how it went.
 ///
 /// # Errors
 /// See [`Error`].
@@ -20,9 +24,19 @@ pub(super) async fn run(
     target: &Target,
     settings: Settings,
     verification: Option<Verification>,
+    hooks: &HookArgs,
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
-    match tell(context, report, target, settings, verification, work).await? {
+    report.notes(context.notices());
+    let interrupt = signal::listen()?;
+    let mut hooks = Hooks::new(hooks, Tries::One, interrupt.clone());
+    let (events, receiver) = Events::channel();
+    let run = Run {
+        verification,
+        ..on(context, target, settings, events, interrupt)
+    };
+    let ended = drive(report, run, receiver, &mut hooks, work).await;
+    let ended = ended.map_err(Error::from).and_then(|ended| match ended {
         apply::Outcome::Settled => Ok(Outcome::Done),
         apply::Outcome::Ready => {
             report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
@@ -34,7 +48,8 @@ pub(super) async fn run(
                 .note("the deployment is ready, and its tail is done")
                 .help("`segue settle` checks again; `--on-mismatch warn` settles it all the same"))
         }
-    }
+    });
+    hook::judge(ended, hooks.failures())
 }
 
 /// Does `work` with all that it needs, and tells its events.
@@ -50,19 +65,68 @@ pub(super) async fn tell<T>(
     work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
 ) -> Result<T, Error> {
     report.notes(context.notices());
+    let interrupt = signal::listen()?;
+    let mut hooks = Hooks::new(&HookArgs::default(), Tries::One, interrupt.clone());
     let (events, receiver) = Events::channel();
     let run = Run {
         verification,
-        ..on(context, target, settings, events, signal::listen()?)
+        ..on(context, target, settings, events, interrupt)
     };
+    Ok(drive(report, run, receiver, &mut hooks, work).await?)
+}
+
+/// Does `work`, tells its events and runs the commands that are due, to their
+/// end.
+pub(super) async fn drive<T>(
+    report: &mut Report,
+    run: Run,
+    events: UnboundedReceiver<Event>,
+    hooks: &mut Hooks,
+    work: impl AsyncFnOnce(&Run) -> T,
+) -> T {
+    let interrupt = run.interrupt.clone();
     let working = async move {
         let ended = work(&run).await;
         // The last sender: without it the report would wait for ever.
         drop(run);
         ended
     };
-    let (ended, ()) = tokio::join!(working, report.follow(receiver));
-    Ok(ended?)
+    let (ended, ()) = tokio::join!(working, follow(report, events, hooks, &interrupt));
+    ended
+}
+
+/// Tells events until the sender is gone, and what is due by them until its
+/// end.
+async fn follow(
+    report: &mut Report,
+    mut events: UnboundedReceiver<Event>,
+    hooks: &mut Hooks,
+    interrupt: &Interrupt,
+) {
+    let mut has_more = true;
+    let mut was_asked = false;
+    while has_more || !hooks.is_idle() {
+        tokio::select! {
+            event = events.recv(), if has_more => {
+                let Some(event) = event else {
+                    has_more = false;
+                    report.calm();
+                    if let Some(goal) = hooks.running() {
+                        let text = format!("for `{}` to end", hook::option(goal));
+                        report.line_unless_quiet(&Line::active("Waiting", text));
+                    }
+                    continue;
+                };
+                hooks.heed(&event);
+                report.event(&event);
+            }
+            told = hooks.next() => report.hook(&told),
+            _ = interrupt.first(), if !was_asked => {
+                was_asked = true;
+                hooks.close();
+            }
+        }
+    }
 }
 
 /// A run on `target` that verifies nothing.

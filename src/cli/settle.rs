@@ -6,6 +6,7 @@ use super::answers::AnswerArgs;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
+use super::hook::HookArgs;
 use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
@@ -23,6 +24,9 @@ use crate::apply::{self, Until};
 pub struct SettleArgs {
     #[command(flatten)]
     pub bounds: Bounds,
+
+    #[command(flatten)]
+    pub hooks: HookArgs,
 
     #[command(flatten)]
     pub answers: AnswerArgs,
@@ -54,6 +58,7 @@ pub async fn run(
         &target,
         settings,
         verification,
+        &args.hooks,
         async |run| Box::pin(apply::up::settle(run, migrations)).await,
     )
     .await

@@ -29,6 +29,7 @@ pub fn listen() -> Result<Interrupt, Error> {
             };
             sender.send_modify(|signals| {
                 signals.first.get_or_insert(came);
+                signals.total += 1;
                 if came == Signal::Interrupt {
                     signals.interrupts += 1;
                 }

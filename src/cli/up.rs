@@ -7,6 +7,7 @@ use super::bounds::Bounds;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
+use super::hook::HookArgs;
 use super::on_conflict::OnConflictArg;
 use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
@@ -62,6 +63,9 @@ pub struct UpArgs {
     pub no_fold: bool,
 
     #[command(flatten)]
+    pub hooks: HookArgs,
+
+    #[command(flatten)]
     pub answers: AnswerArgs,
 
     #[command(flatten)]
@@ -89,6 +93,12 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         UntilArg::Ready => Until::Ready,
         UntilArg::Settled => Until::Settled,
     };
+    if until == Until::Ready && args.hooks.on_settled.is_some() {
+        return Err(Error::usage(
+            "`--until ready` leaves the tail to others, so `--on-settled` would never be run",
+        )
+        .help("give `--on-settled` to the `segue settle` that runs the tail"));
+    }
     let mut settings = args
         .bounds
         .settings(&context.config().up, until, args.strict);
@@ -111,6 +121,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         target,
         settings,
         verification,
+        &args.hooks,
         async |run| Box::pin(apply::up::up(run, migrations)).await,
     )
     .await;

@@ -148,6 +148,20 @@ pub(crate) fn event(event: &Event) -> Value {
             "after_ms": milliseconds(*after),
             "again": again,
         }),
+        Event::Reached {
+            goal,
+            project,
+            deployment,
+            migration,
+            fingerprint,
+        } => json!({
+            "event": "reached",
+            "state": goal.as_str(),
+            "project": project,
+            "deployment": deployment,
+            "migration": migration.as_ref().map(Name::as_str),
+            "fingerprint": fingerprint,
+        }),
         Event::TailBegan { names } => json!({
             "event": "tail-began",
             "migrations": names.iter().map(Name::as_str).collect::<Vec<_>>(),

@@ -341,6 +341,8 @@ impl Teller {
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
             Event::DeploymentBegan { .. }
             | Event::StatementBegan { .. }
+            // For programs: people have just been told it in other words.
+            | Event::Reached { .. }
             // Told with what differs.
             | Event::DriftFound { .. }
             | Event::Mismatched { .. } => return Vec::new(),
