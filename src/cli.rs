@@ -41,6 +41,7 @@ mod server;
 mod settle;
 mod signal;
 mod status;
+mod systemd;
 mod up;
 mod verify;
 mod wait;

@@ -27,6 +27,8 @@ pub mod status;
 
 pub mod readiness;
 
+pub mod duty;
+
 pub mod graph;
 
 pub mod ending;

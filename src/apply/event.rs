@@ -330,6 +330,24 @@ pub enum Event {
         /// Whether the run goes on all the same, as asked.
         goes_on: bool,
     },
+    /// A service that runs tails cannot do so now; it waits.
+    ServiceWaits {
+        /// Why, for people.
+        reason: String,
+    },
+    /// A tail that a service has run is not done; it is run again.
+    ServiceRetries {
+        /// Why, for people.
+        reason: String,
+        /// When, from now, if nothing changes before.
+        pause: Duration,
+    },
+    /// Deployments have left concurrent migrations that the service's folder
+    /// lacks; they are not its to run.
+    ServiceLacks {
+        /// Which.
+        names: Vec<Name>,
+    },
     /// A message of the server: RAISE NOTICE, a warning.
     Notice {
         /// During which migration, as far as known.
@@ -393,6 +411,9 @@ impl Event {
             | Self::CommitWaits { .. }
             | Self::CommitResolved { .. }
             | Self::RunsElsewhere { .. }
+            | Self::ServiceWaits { .. }
+            | Self::ServiceRetries { .. }
+            | Self::ServiceLacks { .. }
             | Self::BuildWaits { .. } => Weight::Trouble,
         }
     }

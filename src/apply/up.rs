@@ -27,11 +27,13 @@ mod outside;
 mod reached;
 mod renamed;
 pub(super) mod server;
+mod settle;
 mod verify;
 
 pub(super) use fence::{Signs, poll};
 use server::Heeds;
 pub use server::{beside, greet, reach};
+pub use settle::{settle, settle_announced};
 use verify::Known;
 pub(super) use verify::told;
 
@@ -113,71 +115,6 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
         }
         Ok(outcome) => Ok(outcome),
     }
-}
-
-/// Runs what the tail still has to do, whatever else is pending.
-///
-/// # Errors
-/// As [`up`].
-pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
-    let mut runner = Runner::new(run, migrations).await?;
-    // Only the tail runs here, whatever `up` would do with it.
-    runner.options.no_fold = true;
-    let mut survey = runner.survey().await?;
-    run.settings
-        .answers
-        .check(&runner.control, &runner.ledger, &survey.history)
-        .await?;
-    run.events
-        .tell(Event::Planned(Box::new(survey.plan.clone())));
-    if !survey.plan.renamed.is_empty() {
-        survey = Box::pin(runner.settle_renamed()).await?;
-    }
-    // A concurrent migration whose partner is pending belongs to a deployment
-    // that is still to come.
-    let open: Vec<_> = survey
-        .plan
-        .tail
-        .iter()
-        .filter(|step| {
-            let partner = survey
-                .graph
-                .get(&step.name)
-                .and_then(|migration| migration.partner.as_ref());
-            partner.is_none_or(|partner| {
-                !runner.survey_progress(&survey, &partner.name).is_open()
-                    || survey.graph.get(&partner.name).is_none()
-            })
-        })
-        .cloned()
-        .collect();
-    runner.deployment = match survey.plan.ready {
-        Ready::Already(deployment) => Some(deployment),
-        _ => survey
-            .history
-            .deployments
-            .iter()
-            .find(|deployment| deployment.ready_at.is_some())
-            .map(|deployment| deployment.id),
-    };
-    // Of a folder with pending batch migrations neither can be said.
-    let is_ready = is_ready(&survey.plan);
-    if is_ready {
-        runner.tell_reached(&survey, Goal::Ready);
-    }
-    if runner.ledger.version().is_none() {
-        return Ok(Outcome::Settled);
-    }
-    if !open.is_empty() {
-        runner.prove().await?;
-        // An older segue may have made it.
-        runner.ledger_ready().await?;
-    }
-    let ended = runner.tail(&survey, &open).await?;
-    if is_ready && ended == Outcome::Settled {
-        runner.tell_reached(&survey, Goal::Settled);
-    }
-    Ok(ended)
 }
 
 impl<'a> Runner<'a> {

@@ -8,8 +8,8 @@ use super::error::Error;
 use super::hook::{self, HookArgs, Hooks, Tries};
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
-use super::signal;
-use crate::apply::{self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, tail};
+use super::{signal, systemd};
+use crate::apply::{self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, service, tail};
 use crate::migration::Name;
 use crate::postgres::Target;
 
@@ -50,6 +50,42 @@ pub(super) async fn run(
         }
     });
     hook::judge(ended, hooks.failures())
+}
+
+/// Runs tails whenever there are any, until a signal comes.
+///
+/// # Errors
+/// Only of what is wrong from the beginning, see [`Error`].
+pub(super) async fn serve(
+    context: &Context,
+    report: &mut Report,
+    target: &Target,
+    settings: Settings,
+    verification: Option<Verification>,
+    hooks: &HookArgs,
+) -> Result<Outcome, Error> {
+    report.notes(context.notices());
+    let interrupt = signal::listen()?;
+    let mut hooks = Hooks::new(hooks, Tries::Endless, interrupt.clone());
+    let (events, receiver) = Events::channel();
+    let run = Run {
+        verification,
+        ..on(context, target, settings, events, interrupt)
+    };
+    let socket = context.environment().variables.get("NOTIFY_SOCKET");
+    report.line_unless_quiet(&Line::active(
+        "Serving",
+        format!("project {}: its tails run as soon as there are any", run.project),
+    ));
+    systemd::notify(socket, "READY=1");
+    drive(report, run, receiver, &mut hooks, async |run| {
+        service::serve(run, || context.reread()).await;
+        systemd::notify(socket, "STOPPING=1");
+    })
+    .await;
+    // Whoever stops a service has not failed; what failed was told.
+    report.line_unless_quiet(&Line::done("Stopped", "as asked"));
+    Ok(Outcome::Done)
 }
 
 /// Does `work` with all that it needs, and tells its events.
@@ -107,6 +143,8 @@ async fn follow(
     let mut was_asked = false;
     while has_more || !hooks.is_idle() {
         tokio::select! {
+            // In the order in which things happen, as far as that is known.
+            biased;
             event = events.recv(), if has_more => {
                 let Some(event) = event else {
                     has_more = false;

@@ -20,6 +20,7 @@ mod env_vars;
 mod fold;
 mod forecast;
 mod fresh_database;
+mod hooks;
 mod introspect;
 mod keepalive;
 mod lint;

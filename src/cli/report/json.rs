@@ -329,6 +329,19 @@ pub(crate) fn event(event: &Event) -> Value {
                 .collect::<Vec<_>>(),
             "goes_on": goes_on,
         }),
+        Event::ServiceWaits { reason } => json!({
+            "event": "service-waits",
+            "reason": reason,
+        }),
+        Event::ServiceRetries { reason, pause } => json!({
+            "event": "service-retries",
+            "reason": reason,
+            "pause_ms": milliseconds(*pause),
+        }),
+        Event::ServiceLacks { names } => json!({
+            "event": "service-lacks",
+            "migrations": names.iter().map(Name::as_str).collect::<Vec<_>>(),
+        }),
         Event::Notice { name, notice } => json!({
             "event": "notice",
             "migration": name.as_ref().map(Name::as_str),

@@ -338,6 +338,15 @@ impl Teller {
                     names(lacking)
                 ),
             ),
+            Event::ServiceWaits { reason } => Line::notable("Waiting", reason.clone()),
+            Event::ServiceRetries { reason, pause } => Line::notable(
+                "Again",
+                format!("in {}, or as soon as something changes: {reason}", human(pause)),
+            ),
+            Event::ServiceLacks { names: lacking } => Line::notable(
+                "Left",
+                format!("{}: this folder lacks them, somebody else has to run them", names(lacking)),
+            ),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
             Event::DeploymentBegan { .. }
             | Event::StatementBegan { .. }

@@ -227,6 +227,16 @@ fn all() -> Vec<Event> {
             }),
             goes_on: true,
         },
+        Event::ServiceWaits {
+            reason: "it is a standby".to_owned(),
+        },
+        Event::ServiceRetries {
+            reason: "it failed".to_owned(),
+            pause: second,
+        },
+        Event::ServiceLacks {
+            names: vec![name.clone()],
+        },
         Event::Notice {
             name: Some(name),
             notice: ServerError {
