@@ -91,7 +91,11 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
                 continue;
             }
             let longest = self.not_before.saturating_duration_since(Instant::now());
-            let longest = if longest.is_zero() { PAUSE } else { longest.min(PAUSE) };
+            let longest = if longest.is_zero() {
+                PAUSE
+            } else {
+                longest.min(PAUSE)
+            };
             let Some(history) = self.look(longest).await else {
                 continue;
             };
@@ -146,7 +150,9 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
         match watch.next(longest).await {
             Look::Seen(seen) if seen.is_standby() => {
                 let host = &seen.host;
-                self.trouble(format!("{host} is a standby: nothing can run there before it is promoted"));
+                self.trouble(format!(
+                    "{host} is a standby: nothing can run there before it is promoted"
+                ));
                 // It may be promoted, or the name lead elsewhere by then.
                 self.watch = None;
                 tokio::time::sleep(PAUSE).await;
@@ -195,7 +201,11 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
             return;
         };
         let began = Instant::now();
-        if self.tried.as_ref().is_none_or(|tried| self.seen.is_more_than(tried)) {
+        if self
+            .tried
+            .as_ref()
+            .is_none_or(|tried| self.seen.is_more_than(tried))
+        {
             self.backoff.reset();
         }
         self.tried = Some(self.seen.clone());
@@ -217,7 +227,9 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
         let took = began.elapsed().min(TRY_MAX);
         let pause = self.backoff.pause().max(took) * fastrand::u32(90..=110) / 100;
         self.not_before = Instant::now() + pause;
-        self.run.events.tell(Event::ServiceRetries { reason, pause });
+        self.run
+            .events
+            .tell(Event::ServiceRetries { reason, pause });
     }
 
     /// Tells what is in the way, once.

@@ -9,7 +9,9 @@ use super::hook::{self, HookArgs, Hooks, Tries};
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
 use super::{signal, systemd};
-use crate::apply::{self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, service, tail};
+use crate::apply::{
+    self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, service, tail,
+};
 use crate::migration::Name;
 use crate::postgres::Target;
 
@@ -75,7 +77,10 @@ pub(super) async fn serve(
     let socket = context.environment().variables.get("NOTIFY_SOCKET");
     report.line_unless_quiet(&Line::active(
         "Serving",
-        format!("project {}: its tails run as soon as there are any", run.project),
+        format!(
+            "project {}: its tails run as soon as there are any",
+            run.project
+        ),
     ));
     systemd::notify(socket, "READY=1");
     drive(report, run, receiver, &mut hooks, async |run| {

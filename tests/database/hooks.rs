@@ -204,7 +204,11 @@ fn what_a_command_leaves_in_the_background_holds_nothing_up() {
     let database = TestDatabase::new();
     let project = plain(&database);
     let began = Instant::now();
-    let run = project.segue(&["up", "--on-ready", "sleep 60 & echo $! > child; cat; echo end"]);
+    let run = project.segue(&[
+        "up",
+        "--on-ready",
+        "sleep 60 & echo $! > child; cat; echo end",
+    ]);
     let elapsed = began.elapsed();
     let child = project.read("child");
     assert!(is_alive(&child), "what it started on purpose stays");
@@ -222,7 +226,9 @@ fn a_command_that_prints_much_takes_no_memory() {
     // The shell's parent is segue; a line without an end, and many short ones.
     let prints = "head -c 50000000 /dev/zero | tr '\\0' 'x'; echo; yes | head -n 50000; \
          grep VmHWM /proc/$PPID/status > memory";
-    project.segue(&["up", "--on-ready", prints]).expect_success();
+    project
+        .segue(&["up", "--on-ready", prints])
+        .expect_success();
     let memory = project.read("memory");
     let kilobytes = memory.split_whitespace().nth(1).expect("a number");
     let kilobytes: u64 = kilobytes.parse().expect("a number");
@@ -270,7 +276,13 @@ fn programs_are_told_by_events() {
         .iter()
         .map(|event| {
             let field = |name: &str| event[name].as_str().unwrap_or("-").to_owned();
-            [field("event"), field("state"), field("line"), field("error")].join(" ")
+            [
+                field("event"),
+                field("state"),
+                field("line"),
+                field("error"),
+            ]
+            .join(" ")
         })
         .collect();
     let mut names = names.join("\n");
