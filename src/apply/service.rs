@@ -100,7 +100,15 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
                 continue;
             };
             let migrations = self.migrations.clone().unwrap_or_default();
-            self.told(&migrations, &history);
+            let seen = Duty::new(&self.run.project, &migrations, &history);
+            // The files may have come with the deployment.
+            if !seen.lacking.is_empty() && seen.lacking != self.seen.lacking {
+                self.reread();
+                if self.watch.is_none() {
+                    continue;
+                }
+            }
+            self.take_in(seen, &migrations);
             if self.seen.has_work() && self.is_due() && self.reread() {
                 return;
             }
@@ -173,8 +181,7 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
     }
 
     /// Takes in what was seen, and tells what is new in it.
-    fn told(&mut self, migrations: &[Migration], history: &History) {
-        let seen = Duty::new(&self.run.project, migrations, history);
+    fn take_in(&mut self, seen: Duty, migrations: &[Migration]) {
         let reached = |before: Option<i64>, now: Option<i64>, goal| {
             if let Some(deployment) = now.filter(|_| before != now) {
                 self.run.events.tell(Event::Reached {

@@ -58,6 +58,8 @@ struct Runner<'a> {
     /// Whether the database held no relations of its own at the beginning.
     was_empty: Option<bool>,
     deployment: Option<i64>,
+    /// What the log says of this run.
+    span: tracing::Span,
     /// What this run has committed so far.
     committed: Vec<Name>,
     /// Connections of migrations' own.
@@ -145,6 +147,7 @@ impl<'a> Runner<'a> {
             fire_before: Vec::new(),
             was_empty: None,
             deployment: None,
+            span: tracing::Span::current(),
             committed: Vec::new(),
             elsewhere: away::Connections::new(),
             owed: made.owed,
@@ -365,6 +368,7 @@ impl<'a> Runner<'a> {
             .await
             .map_err(|error| self.rights(error))?;
         self.deployment = Some(id);
+        self.span.record("deployment", id);
         self.hold_deployment().await?;
         self.run
             .events

@@ -327,7 +327,7 @@ pub fn schema_diff_json(diff: &Diff, before: &str, after: &str) -> Value {
 }
 
 /// An event with version and time.
-fn stamped(mut fields: Value) -> Value {
+pub(crate) fn stamped(mut fields: Value) -> Value {
     let now = jiff::Timestamp::now();
     // Milliseconds: more would only be noise.
     let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);

@@ -1,7 +1,10 @@
 //! What `up`, `settle` and `abandon` share: events told while the run goes on,
 //! signals heard, and the way it ended put into words.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::UnboundedReceiver;
+use tracing::Instrument as _;
 
 use super::context::Context;
 use super::error::Error;
@@ -126,15 +129,20 @@ pub(super) async fn drive<T>(
     work: impl AsyncFnOnce(&Run) -> T,
 ) -> T {
     let interrupt = run.interrupt.clone();
+    let span = run_span(&run.project);
     let working = async move {
         let ended = work(&run).await;
         // The last sender: without it the report would wait for ever.
         drop(run);
         ended
     };
+    let working = working.instrument(span);
     let (ended, ()) = tokio::join!(working, follow(report, events, hooks, &interrupt));
     ended
 }
+
+/// A command that is silent for so long, with nothing else to do, is named.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Tells events until the sender is gone, and what is due by them until its
 /// end.
@@ -146,6 +154,7 @@ async fn follow(
 ) {
     let mut has_more = true;
     let mut was_asked = false;
+    let mut is_told = false;
     while has_more || !hooks.is_idle() {
         tokio::select! {
             // In the order in which things happen, as far as that is known.
@@ -154,22 +163,32 @@ async fn follow(
                 let Some(event) = event else {
                     has_more = false;
                     report.calm();
-                    if let Some(goal) = hooks.running() {
-                        let text = format!("for `{}` to end", hook::option(goal));
-                        report.line_unless_quiet(&Line::active("Waiting", text));
-                    }
                     continue;
                 };
                 hooks.heed(&event);
                 report.event(&event);
             }
             told = hooks.next() => report.hook(&told),
+            () = tokio::time::sleep(SILENCE), if !has_more && !is_told => {
+                is_told = true;
+                if let Some(goal) = hooks.running() {
+                    let text = format!("for `{}` to end", hook::option(goal));
+                    report.line_unless_quiet(&Line::active("Waiting", text));
+                }
+            }
             _ = interrupt.first(), if !was_asked => {
                 was_asked = true;
                 hooks.close();
             }
         }
     }
+}
+
+/// What the log says of a run; `deployment` comes when it has one. An error's,
+/// so that it is there as soon as anything is logged.
+fn run_span(project: &str) -> tracing::Span {
+    let run = format!("{:08x}", fastrand::u32(..));
+    tracing::error_span!("run", run, project, deployment = tracing::field::Empty)
 }
 
 /// A run on `target` that verifies nothing.

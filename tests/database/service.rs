@@ -64,11 +64,11 @@ fn each_tail_is_run_when_its_deployment_is_ready() {
         "",
         "
              Serving project main: its tails run as soon as there are any
-                Tail 1 concurrent migration: 2-i.sql
+                Tail 1 concurrent migration: `2-i.sql`
              Running `2-i.sql` (pid [pid])
             Finished `2-i.sql` in [t]
              Settled after [t] (deployment 1)
-                Tail 1 concurrent migration: 4-u.sql
+                Tail 1 concurrent migration: `4-u.sql`
              Running `4-u.sql` (pid [pid])
             Finished `4-u.sql` in [t]
              Settled after [t] (deployment 2)
@@ -208,6 +208,8 @@ fn a_server_that_restarts_is_waited_out() {
     project.segue(&["up", "--until", "ready"]).expect_success();
     wait_settled(&database, 1);
     server.crash();
+    std::thread::sleep(Duration::from_secs(5));
+    eprintln!("{}", service.stderr());
     project.file("3-u.sql", "CREATE TABLE u (a int);\n").file(
         "4-u.sql",
         "-- segue: begin-concurrent-migration-with: 3-u.sql\n\
@@ -215,6 +217,7 @@ fn a_server_that_restarts_is_waited_out() {
     );
     project.segue(&["up", "--until", "ready"]).expect_success();
     wait_settled(&database, 2);
+    eprintln!("{}", service.stderr());
     // And in the middle of a build.
     project.file(
         "5-u.sql",
@@ -269,7 +272,7 @@ fn what_the_folder_lacks_is_left_and_told() {
     let older = Project::deploying(&database);
     older.file("1-t.sql", "CREATE TABLE t (a int);\n");
     let service = older.spawn(&["settle", "--service"]);
-    service.wait_for_stderr("Left 2-i.sql: this folder lacks them, somebody else has to run them");
+    service.wait_for_stderr("Left to others, since this folder lacks it: `2-i.sql`");
     std::thread::sleep(Duration::from_millis(500));
     assert_text("states", &states(&database), "1|ready");
     newer.segue(&["settle"]).expect_success();

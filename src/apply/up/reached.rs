@@ -27,6 +27,7 @@ impl Runner<'_> {
         deployment: i64,
     ) -> Result<(), ApplyError> {
         self.deployment = Some(deployment);
+        self.span.record("deployment", deployment);
         // A reader's role may run `up` where nothing is to be done, so nothing
         // is written here but the notification.
         let notice = self.notice(DeploymentState::Ready, survey);

@@ -89,6 +89,9 @@ async fn settle_of(
             .find(|deployment| deployment.ready_at.is_some())
             .map(|deployment| deployment.id),
     };
+    if let Some(deployment) = runner.deployment {
+        runner.span.record("deployment", deployment);
+    }
     // Of a folder with pending batch migrations neither can be said.
     let is_ready = scope == Scope::Folder && is_ready(&survey.plan);
     if is_ready {

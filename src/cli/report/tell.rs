@@ -345,7 +345,7 @@ impl Teller {
             ),
             Event::ServiceLacks { names: lacking } => Line::notable(
                 "Left",
-                format!("{}: this folder lacks them, somebody else has to run them", names(lacking)),
+                format!("to others, since this folder lacks it: {}", names(lacking)),
             ),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
             Event::DeploymentBegan { .. }

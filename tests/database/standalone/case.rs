@@ -52,6 +52,7 @@ impl Running {
         self.signals.send_replace(Signals {
             first: Some(Signal::Interrupt),
             interrupts: 1,
+            ..Signals::default()
         });
     }
 

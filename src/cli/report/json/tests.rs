@@ -258,6 +258,15 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
     let mut objects: Vec<Value> = all().iter().map(event).collect();
     objects.push(diagnostic(&a_diagnostic()));
     objects.push(note("hello"));
+    // `cli::log` writes it, and has a test of its own.
+    objects.push(json!({
+        "event": "log",
+        "level": "warn",
+        "target": "segue",
+        "message": "hello",
+        "fields": {},
+        "spans": [],
+    }));
     objects.push(schema_diff(
         &a_difference(),
         Sides {
