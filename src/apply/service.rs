@@ -24,7 +24,7 @@ const FOLDER_PAUSE: Duration = Duration::from_secs(10);
 
 /// Pause after an error that does not pass by itself, a wrong password for
 /// example: accounts are locked for less.
-const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+const REFUSED_PAUSE: Duration = Duration::from_secs(15);
 
 /// Runs tails until the first signal. `read` reads the folder: its migrations,
 /// or why they cannot be used now, one line.

@@ -37,6 +37,7 @@ mod renamed;
 mod rights;
 mod roles;
 mod scratch;
+mod secrets;
 mod service;
 mod sessions;
 mod signals;

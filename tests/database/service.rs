@@ -24,12 +24,13 @@ fn states(database: &TestDatabase<'_>) -> String {
     database.query("SELECT id, state FROM segue.deployment ORDER BY id")
 }
 
+/// Waits until so many deployments are settled. Their numbers have gaps where
+/// a server has crashed.
 #[track_caller]
-fn wait_settled(database: &TestDatabase<'_>, id: i64) {
-    let sql =
-        format!("SELECT count(*) FROM segue.deployment WHERE id = {id} AND state = 'settled'");
+fn wait_settled(database: &TestDatabase<'_>, count: usize) {
+    let sql = "SELECT count(*) FROM segue.deployment WHERE state = 'settled'";
     wait_until("the deployment to be settled", || {
-        database.query(&sql) == "1"
+        database.query(sql) == count.to_string()
     });
 }
 
@@ -208,8 +209,6 @@ fn a_server_that_restarts_is_waited_out() {
     project.segue(&["up", "--until", "ready"]).expect_success();
     wait_settled(&database, 1);
     server.crash();
-    std::thread::sleep(Duration::from_secs(5));
-    eprintln!("{}", service.stderr());
     project.file("3-u.sql", "CREATE TABLE u (a int);\n").file(
         "4-u.sql",
         "-- segue: begin-concurrent-migration-with: 3-u.sql\n\
@@ -217,7 +216,6 @@ fn a_server_that_restarts_is_waited_out() {
     );
     project.segue(&["up", "--until", "ready"]).expect_success();
     wait_settled(&database, 2);
-    eprintln!("{}", service.stderr());
     // And in the middle of a build.
     project.file(
         "5-u.sql",
