@@ -42,6 +42,7 @@ mod settle;
 mod signal;
 mod status;
 mod systemd;
+mod traces;
 mod up;
 mod verify;
 mod wait;

@@ -11,10 +11,12 @@ use super::error::Error;
 use super::hook::{self, HookArgs, Hooks, Tries};
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
+use super::traces::{Extent, Traces};
 use super::{signal, systemd};
 use crate::apply::{
     self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, service, tail,
 };
+use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::Target;
 
@@ -40,7 +42,8 @@ pub(super) async fn run(
         verification,
         ..on(context, target, settings, events, interrupt)
     };
-    let ended = drive(report, run, receiver, &mut hooks, work).await;
+    let mut traces = traces(context, &run, Extent::Run);
+    let ended = drive(report, run, receiver, &mut hooks, &mut traces, work).await;
     let ended = ended.map_err(Error::from).and_then(|ended| match ended {
         apply::Outcome::Settled => Ok(Outcome::Done),
         apply::Outcome::Ready => {
@@ -54,7 +57,9 @@ pub(super) async fn run(
                 .help("`segue settle` checks again; `--on-mismatch warn` settles it all the same"))
         }
     });
-    hook::judge(ended, hooks.failures())
+    let ended = hook::judge(ended, hooks.failures());
+    traces.end(ended.as_ref().err().map(said).as_deref());
+    ended
 }
 
 /// Runs tails whenever there are any, until a signal comes.
@@ -86,11 +91,13 @@ pub(super) async fn serve(
         ),
     ));
     systemd::notify(socket, "READY=1");
-    drive(report, run, receiver, &mut hooks, async |run| {
+    let mut traces = traces(context, &run, Extent::Service);
+    let serving = async |run: &Run| {
         service::serve(run, || context.reread()).await;
         systemd::notify(socket, "STOPPING=1");
-    })
-    .await;
+    };
+    drive(report, run, receiver, &mut hooks, &mut traces, serving).await;
+    traces.end(None);
     // Whoever stops a service has not failed; what failed was told.
     report.line_unless_quiet(&Line::done("Stopped", "as asked"));
     Ok(Outcome::Done)
@@ -116,7 +123,11 @@ pub(super) async fn tell<T>(
         verification,
         ..on(context, target, settings, events, interrupt)
     };
-    Ok(drive(report, run, receiver, &mut hooks, work).await?)
+    let mut traces = traces(context, &run, Extent::Run);
+    let ended = drive(report, run, receiver, &mut hooks, &mut traces, work).await;
+    let ended = ended.map_err(Error::from);
+    traces.end(ended.as_ref().err().map(said).as_deref());
+    ended
 }
 
 /// Does `work`, tells its events and runs the commands that are due, to their
@@ -126,6 +137,7 @@ pub(super) async fn drive<T>(
     run: Run,
     events: UnboundedReceiver<Event>,
     hooks: &mut Hooks,
+    traces: &mut Traces,
     work: impl AsyncFnOnce(&Run) -> T,
 ) -> T {
     let interrupt = run.interrupt.clone();
@@ -137,7 +149,7 @@ pub(super) async fn drive<T>(
         ended
     };
     let working = working.instrument(span);
-    let (ended, ()) = tokio::join!(working, follow(report, events, hooks, &interrupt));
+    let (ended, ()) = tokio::join!(working, follow(report, events, hooks, traces, &interrupt));
     ended
 }
 
@@ -150,6 +162,7 @@ async fn follow(
     report: &mut Report,
     mut events: UnboundedReceiver<Event>,
     hooks: &mut Hooks,
+    traces: &mut Traces,
     interrupt: &Interrupt,
 ) {
     let mut has_more = true;
@@ -166,6 +179,7 @@ async fn follow(
                     continue;
                 };
                 hooks.heed(&event);
+                traces.heed(&event);
                 report.event(&event);
             }
             told = hooks.next() => report.hook(&told),
@@ -182,6 +196,17 @@ async fn follow(
             }
         }
     }
+}
+
+fn traces(context: &Context, run: &Run, extent: Extent) -> Traces {
+    Traces::begin(&context.environment().variables, &run.project, extent)
+}
+
+/// Why it ended, one line for a trace.
+fn said(error: &Error) -> String {
+    let of_files = || error.diagnostics.first().map(Diagnostic::summary);
+    let message = error.message.clone().or_else(of_files);
+    message.unwrap_or_else(|| error.outcome.summary().to_owned())
 }
 
 /// What the log says of a run; `deployment` comes when it has one. An error's,

@@ -6,6 +6,7 @@ use crate::support::{Project, TestDatabase, secret, wait_until};
 /// A table, an index that fails, and a value that nobody should see.
 fn telling(database: &TestDatabase<'_>) -> Project {
     let mut project = Project::deploying(database);
+    project.env("TOKEN", TOKEN);
     project
         .file(
             "1-t.sql",
@@ -18,8 +19,7 @@ fn telling(database: &TestDatabase<'_>) -> Project {
             "-- segue: begin-concurrent-migration-with: 1-t.sql\n\
              -- segue: env-vars: TOKEN\n\
              CREATE UNIQUE INDEX CONCURRENTLY i ON t (a) WHERE a <> '${TOKEN}x';\n",
-        )
-        .env("TOKEN", TOKEN);
+        );
     project
 }
 
@@ -29,12 +29,12 @@ const TOKEN: &str = "token-of-a-migration";
 #[should_panic(expected = "the password is in standard error")]
 fn an_output_with_the_password_would_be_noticed() {
     let project = Project::new();
-    let mut command = project.command(&[]);
+    let command = project.command(&[]);
     let environment: Vec<_> = command
         .get_envs()
         .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
         .collect();
-    command = std::process::Command::new("sh");
+    let mut command = std::process::Command::new("sh");
     command
         .args(["-c", "echo \"$PGPASSWORD\" >&2"])
         .envs(environment);
