@@ -238,8 +238,8 @@ pub struct Signals {
     pub first: Option<Signal>,
     /// How many SIGINT have come.
     pub interrupts: usize,
-    /// How many of both have come.
-    pub total: usize,
+    /// The second one, of whatever kind.
+    pub second: Option<Signal>,
 }
 
 /// Signals of the user, to be awaited; cheap to clone.
@@ -265,15 +265,14 @@ impl Interrupt {
         self.until(|signals| signals.first).await
     }
 
+    /// Waits for the second signal, of whatever kind.
+    pub async fn second(&self) -> Signal {
+        self.until(|signals| signals.second).await
+    }
+
     /// Waits for the second SIGINT.
     pub async fn again(&self) {
         self.until(|signals| (signals.interrupts >= 2).then_some(()))
-            .await;
-    }
-
-    /// Waits for a second signal, of whichever kind.
-    pub async fn second(&self) {
-        self.until(|signals| (signals.total >= 2).then_some(()))
             .await;
     }
 

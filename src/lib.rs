@@ -23,11 +23,10 @@ pub mod backoff;
 
 pub mod history;
 
-pub mod status;
-
 pub mod readiness;
 
 pub mod duty;
+pub mod status;
 
 pub mod graph;
 
@@ -53,5 +52,7 @@ pub mod files;
 pub mod postgres;
 
 pub mod apply;
+
+pub mod serve;
 
 pub mod cli;

@@ -29,6 +29,8 @@ mod lint_hazards;
 mod lock_modes;
 mod locks;
 mod ordinary;
+#[cfg(feature = "otel")]
+mod otel;
 mod places;
 mod pooler;
 mod project;

@@ -98,7 +98,7 @@ impl Command {
                     signal = Signal::SIGKILL;
                     deadline = tokio::time::Instant::now() + TERM_WITHIN;
                 }
-                () = self.interrupt.second(), if ended_by.is_none() => {
+                _ = self.interrupt.second(), if ended_by.is_none() => {
                     ended_by = Some("a second signal ended it".to_owned());
                     end(group, signal);
                     signal = Signal::SIGKILL;

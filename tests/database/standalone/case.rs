@@ -250,6 +250,12 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Waits until the build for this partition waits for whoever holds its
+    /// table: that of another one may wait too, for a moment.
+    pub fn wait_for_build_of(&self, partition: &str) -> i32 {
+        self.wait_for_statement(&format!("CREATE INDEX CONCURRENTLY%ON public.{partition} "))
+    }
+
     pub fn wait_until_gone(&self, pid: i32) {
         let session = self.database.session();
         wait_until("a backend to end", || {
