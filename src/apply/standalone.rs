@@ -344,6 +344,7 @@ impl<'a> Standalone<'a> {
                 });
             }
             let span = tracing::error_span!("statement", number = next + 1);
+            tracing::trace!(parent: &span, "the statement begins");
             let step = self.step(&mut reader, piece, is_chained, &mut open);
             let step = step.instrument(span).await?;
             self.tell_notices();

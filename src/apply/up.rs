@@ -15,6 +15,7 @@ use crate::postgres::{self, Failure, Session, lock};
 use crate::readiness::Goal;
 
 mod away;
+mod beat;
 mod block;
 pub mod bootstrap;
 mod brought;
@@ -80,6 +81,7 @@ struct Runner<'a> {
     held_up: Option<(Name, Instant)>,
     /// Connections lost in the batch so far.
     losses: usize,
+    beat: beat::Beat,
     began: Instant,
     /// What the schema is checked against; `None`: it is not.
     expectation: Option<Expectation>,
@@ -157,6 +159,7 @@ impl<'a> Runner<'a> {
             preempted: BTreeSet::new(),
             held_up: None,
             losses: 0,
+            beat: beat::Beat::default(),
             began,
             expectation,
             known: Known::default(),
@@ -242,6 +245,7 @@ impl<'a> Runner<'a> {
             survey = self.survey().await?;
         }
         self.unfence().await;
+        self.stop_beating().await;
         match (self.deployment, survey.plan.ready) {
             (None, Ready::Already(deployment)) => {
                 self.announce_again(&survey, deployment).await?;

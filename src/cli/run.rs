@@ -143,7 +143,9 @@ pub(super) async fn drive<T>(
     let interrupt = run.interrupt.clone();
     let span = run_span(&run.project);
     let working = async move {
+        tracing::trace!("the run begins");
         let ended = work(&run).await;
+        tracing::trace!("the run has ended");
         // The last sender: without it the report would wait for ever.
         drop(run);
         ended

@@ -27,7 +27,7 @@ use crate::apply::{self, Until};
 /// With nothing to do it announces the deployment once more that made this folder ready.
 ///
 /// Exit statuses: 0 done, 2 usage, 3 invalid files, 4 failed before ready, 5 timed out, 6 ready but
-/// the tail is not done, 130 and 143 by signal with nothing changed. `segue explain 4` says more.
+/// the tail is not done or a command of --on-ready or --on-settled failed, 130 and 143 by signal with nothing changed. `segue explain 4` says more.
 #[derive(Args, Clone, Debug)]
 pub struct UpArgs {
     /// How far to go
