@@ -104,7 +104,7 @@ fn when_the_batch_fails_no_new_pod_starts() {
     assert_eq!(node.job(object(&objects, "Job", "shop-up-18")), (false, 3));
     assert_eq!(seen.wait().status, 1);
     let mut waiting = node.start(wait);
-    waiting.wait_for_stderr("deployment 4 failed");
+    waiting.wait_for_stderr("Waiting");
     assert!(!waiting.has_ended());
     assert_eq!(shop.log(), Vec::<String>::new());
     assert_eq!(shop.stands(), UNCHANGED);

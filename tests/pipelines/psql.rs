@@ -91,7 +91,7 @@ fn the_time_ends() {
         "",
         "
         wait-ready: there is no ledger, or it cannot be read
-        wait-ready: not ready after 1 s: there is no ledger, or it cannot be read
+        wait-ready: not ready after [duration]: there is no ledger, or it cannot be read
         ",
         5,
     );
@@ -164,7 +164,7 @@ fn a_notification_is_a_hint_and_no_proof() {
         "",
         "
         wait-ready: not applied: 2.sql
-        wait-ready: not ready after 4 s: not applied: 2.sql
+        wait-ready: not ready after [duration]: not applied: 2.sql
         ",
         5,
     );
@@ -181,7 +181,7 @@ fn names_are_not_run() {
     run.expect(
         "",
         &format!(
-            "wait-ready: not applied: {name}\nwait-ready: not ready after 0 s: not applied: {name}\n"
+            "wait-ready: not applied: {name}\nwait-ready: not ready after [duration]: not applied: {name}\n"
         ),
         5,
     );
