@@ -26,6 +26,7 @@ mod global;
 mod init;
 mod lint;
 mod log;
+mod man;
 mod on_conflict;
 mod on_mismatch;
 mod outcome;
@@ -34,8 +35,9 @@ mod patience;
 mod plan;
 mod project;
 mod reference;
-mod report;
+pub(crate) mod report;
 mod run;
+mod serve;
 mod server;
 mod settle;
 mod signal;
@@ -94,6 +96,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Serve(serve::ServeArgs),
     Verify(verify::VerifyArgs),
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
@@ -103,6 +106,7 @@ enum Command {
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Runs the program; its exit status.
@@ -142,6 +146,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
     match &cli.command {
         Command::Explain(args) => return explain::run(args),
         Command::Completions(args) => return completions::run(*args),
+        Command::Man(args) => return man::run(args),
         _ => {}
     }
     log::install(&cli.global)?;
@@ -168,13 +173,14 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
-            Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
+            Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(Outcome::Done),
         }
     })
 }

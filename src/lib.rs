@@ -21,9 +21,9 @@ pub mod migration;
 
 pub mod history;
 
-pub mod status;
-
 pub mod readiness;
+
+pub mod status;
 
 pub mod graph;
 
@@ -49,5 +49,7 @@ pub mod files;
 pub mod postgres;
 
 pub mod apply;
+
+pub mod serve;
 
 pub mod cli;
