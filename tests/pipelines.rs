@@ -11,6 +11,8 @@ mod connect {
 }
 #[path = "pipelines/argo.rs"]
 mod argo;
+#[path = "pipelines/balancer.rs"]
+mod balancer;
 #[path = "pipelines/compose.rs"]
 mod compose;
 #[path = "pipelines/file.rs"]
