@@ -25,6 +25,7 @@ mod batch;
 pub mod blocker;
 pub mod check;
 mod crew;
+pub mod drift;
 pub mod event;
 mod eviction;
 mod failure;

@@ -65,7 +65,7 @@ struct Failures {
 
 /// The row is committed before its lock is taken, so a runner is missed only
 /// after a while.
-const ORPHAN_AFTER: Duration = Duration::from_millis(1500);
+pub const ORPHAN_AFTER: Duration = Duration::from_millis(1500);
 
 impl Looker {
     /// Has seen nothing yet.

@@ -36,6 +36,7 @@ mod renamed;
 mod rights;
 mod roles;
 mod scratch;
+mod serve;
 mod sessions;
 mod signals;
 mod standalone;
