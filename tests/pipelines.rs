@@ -25,6 +25,8 @@ mod gitlab;
 mod helm;
 #[path = "pipelines/kubernetes.rs"]
 mod kubernetes;
+#[path = "pipelines/pages.rs"]
+mod pages;
 #[path = "pipelines/pod.rs"]
 mod pod;
 #[path = "pipelines/psql.rs"]
