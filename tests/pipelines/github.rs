@@ -1,5 +1,6 @@
 //! The workflow, run as GitHub runs one: jobs in the order of `needs`, each
-//! `run` by bash, and nothing after a failure.
+//! `run` by bash, and nothing after a failure. The runner is a Linux one.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 use std::fs;

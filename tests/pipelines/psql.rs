@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::config::{Config, Host};
 
 use super::file;
+use super::shop::path;
 use crate::connect::server::Server;
 use crate::support::{Background, Project, TestDatabase, TestSession, wait_until};
 
@@ -21,6 +22,7 @@ fn script(project: &Project, url: &str, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .current_dir(project.path())
+        .env("PATH", path())
         .env("PGHOST", host)
         .env("PGPORT", port.to_string())
         .env("PGUSER", config.get_user().expect("a user"))

@@ -6,6 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use segue::postgres::throwaway::{Options, find_servers};
+
 use crate::support::{Project, Run, SEGUE, TestDatabase};
 
 /// Its database with the last release applied, and a folder with the next one.
@@ -37,10 +39,7 @@ impl Shop {
         let bin = project.path().join("bin");
         fs::create_dir(&bin).expect("a folder");
         symlink(SEGUE, bin.join("segue")).expect("a link");
-        let path = std::env::var("PATH").unwrap_or_default();
-        // Debian keeps haproxy there, out of an ordinary user's PATH.
-        let path = format!("{}:{path}:/usr/sbin", bin.display());
-        project.env("PATH", path);
+        project.env("PATH", format!("{}:{}", bin.display(), path()));
         project.env("SHOP_URL", database.url());
         project.env("SHOP_LOG", project.path().join("log"));
         if let Some(bin) = std::env::var_os("SEGUE_TEST_PG_BIN") {
@@ -132,6 +131,17 @@ impl Shop {
                FROM segue.migration WHERE state = 'applied'",
         )
     }
+}
+
+/// Where programs are found: also those beside the servers that are installed,
+/// psql with Homebrew's, and Debian's for root, HAProxy among them.
+pub fn path() -> String {
+    let mut path = std::env::var("PATH").unwrap_or_default();
+    for server in find_servers(&Options::default()) {
+        path.push(':');
+        path.push_str(&server.bin.display().to_string());
+    }
+    path + ":/usr/sbin"
 }
 
 /// [`Shop::stands`] when a release was deployed as it should be.
