@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow};
 use crate::migration::{Kind, Migration, Name};
 
+mod pace;
+
+pub use pace::{Pace, Reading};
+
 /// Version of everything that segue writes as JSON.
 pub const JSON_VERSION: u32 = 1;
 
@@ -40,6 +44,10 @@ pub struct Entry {
     pub deployment: Option<i64>,
     /// When, RFC 3339, UTC.
     pub at: Option<String>,
+    /// Of a concurrent migration of the folder: the one that it begins with.
+    pub partner: Option<Name>,
+    /// The concurrent migrations that it needs done, by its file.
+    pub ends: Vec<Name>,
 }
 
 /// Where a migration stands.
@@ -126,6 +134,12 @@ impl Status {
                     is_missing: file.is_none(),
                     deployment: record.and_then(|record| record.deployment),
                     at: record.map(|record| record.at.clone()),
+                    partner: file
+                        .and_then(|file| file.partner.as_ref())
+                        .map(|partner| partner.name.clone()),
+                    ends: file.map_or_else(Vec::new, |file| {
+                        file.ends.iter().map(|ended| ended.name.clone()).collect()
+                    }),
                     state,
                 }
             })
