@@ -21,9 +21,11 @@ pub mod migration;
 
 pub mod history;
 
+pub mod readiness;
+
 pub mod status;
 
-pub mod readiness;
+pub mod page;
 
 pub mod graph;
 

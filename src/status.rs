@@ -8,8 +8,12 @@ use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow
 use crate::migration::{Kind, Migration, Name};
 
 mod pace;
+mod stage;
+mod view;
 
 pub use pace::{Pace, Reading};
+pub use stage::Stage;
+pub use view::{Stale, View};
 
 /// Version of everything that segue writes as JSON.
 pub const JSON_VERSION: u32 = 1;

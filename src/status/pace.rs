@@ -153,6 +153,9 @@ mod tests {
         let second = Duration::from_secs(1);
         pace.read(&name, "scan", Some(0), Some(10), Duration::ZERO);
         pace.keep(|_| false);
-        assert_eq!(pace.read(&name, "scan", Some(5), Some(10), second).rate, None);
+        assert_eq!(
+            pace.read(&name, "scan", Some(5), Some(10), second).rate,
+            None
+        );
     }
 }
