@@ -10,7 +10,7 @@ use crate::migration::Kind;
 use crate::status::{Entry, EntryState, Status, View};
 use crate::text::{count, thousands};
 
-/// Up to so many names a list is open from the start.
+/// Up to so many names a list is not folded.
 const OPEN_MAX: usize = 6;
 
 pub(super) fn write(html: &mut Html, view: &View, status: &Status) {
@@ -128,7 +128,6 @@ fn tail(html: &mut Html, view: &View, status: &Status, course: &Course) {
 struct Line<'a> {
     id: &'static str,
     word: &'static str,
-    not_yet: &'static str,
     /// When it was passed.
     at: Option<&'a str>,
     /// Whether it was passed, even if nobody knows when.
@@ -143,7 +142,6 @@ impl<'a> Line<'a> {
         Self {
             id: "ready",
             word: "Ready",
-            not_yet: "New code may serve from here",
             at,
             is_passed: course.is_ready,
             after: deployment.and_then(|one| after(one, at?)),
@@ -157,7 +155,6 @@ impl<'a> Line<'a> {
         Self {
             id: "settled",
             word: "Settled",
-            not_yet: "Nothing is left to do",
             at,
             is_passed,
             after: deployment.and_then(|one| after(one, at?)),
@@ -174,16 +171,13 @@ fn line(html: &mut Html, line: &Line) {
         .raw(line.id)
         .raw("\" data-passed=\"")
         .raw(if line.is_passed { "yes" } else { "no" })
-        .raw("\">\n<h3>");
+        .raw("\">\n<div class=\"label\"><h3>");
     if line.is_passed {
         html.mark(Mark::Done).text(line.word).raw("</h3>\n");
     } else {
         html.mark(Mark::Open)
-            .raw("<span class=\"unseen\">Not yet: </span>")
             .text(line.word)
-            .raw("</h3>\n<p>")
-            .text(line.not_yet)
-            .raw("</p>\n");
+            .raw("</h3>\n<p>not yet</p>\n");
     }
     if let Some(at) = line.at {
         html.raw("<p>").time(at).raw("</p>\n");
@@ -191,7 +185,7 @@ fn line(html: &mut Html, line: &Line) {
     if let Some(after) = &line.after {
         html.raw("<p>after ").text(after).raw("</p>\n");
     }
-    html.raw("</li>\n");
+    html.raw("</div>\n</li>\n");
 }
 
 /// What is there from before, folded.
@@ -212,11 +206,12 @@ fn names(html: &mut Html, id: &'static str, status: &Status, entries: &[&Entry])
     if entries.is_empty() {
         return;
     }
-    html.raw("<details id=\"").raw(id).raw("\"");
     if entries.len() <= OPEN_MAX {
-        html.raw(" open");
+        return list(html, status, entries);
     }
-    html.raw("><summary>")
+    html.raw("<details id=\"")
+        .raw(id)
+        .raw("\"><summary>")
         .text(&count(entries.len(), "file"))
         .raw("</summary>\n");
     list(html, status, entries);
@@ -307,11 +302,13 @@ fn edge(html: &mut Html, word: &'static str, other: &Entry) {
     if is_open(other) {
         html.raw("<a href=\"#")
             .attribute(&id(&other.name))
+            .raw("\" title=\"")
+            .attribute(other.name.as_str())
             .raw("\">")
-            .name(&other.name)
+            .slug(&other.name)
             .raw("</a>");
     } else {
-        html.name(&other.name);
+        html.slug(&other.name);
     }
     html.raw("</span>");
 }

@@ -251,7 +251,9 @@ fn place(status: &Status) -> String {
         .iter()
         .filter(|entry| entry.is_missing && !is_open(entry))
         .count();
+    let is_but_for_tail = status.ready().is_some();
     match status.place() {
+        "behind" if is_but_for_tail => "equal to the folder, but for the tail".to_owned(),
         "behind" => format!("behind the folder by {}", count(behind, "migration")),
         "ahead" => format!("ahead of the folder by {}", count(ahead, "migration")),
         "diverged" => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::migration::Name;
+use crate::migration::{Name, stamp_of};
 use crate::text::left;
 
 /// A piece of HTML.
@@ -71,9 +71,26 @@ impl Html {
     }
 
     /// A file's name, isolated from the direction of what is around it.
+    /// The time that it may begin with is set apart, since the rest tells
+    /// more.
     pub(super) fn name(&mut self, name: &Name) -> &mut Self {
-        self.raw("<bdi class=\"name\">")
-            .text(name.as_str())
+        let (stamp, rest) = split(name);
+        self.raw("<bdi class=\"name\">");
+        if !stamp.is_empty() {
+            self.raw("<span class=\"stamp\">")
+                .text(stamp)
+                .raw("</span>");
+        }
+        self.text(rest).raw("</bdi>")
+    }
+
+    /// A file's name beside others, without the time that it may begin with,
+    /// which a pointer that rests on it shows.
+    pub(super) fn slug(&mut self, name: &Name) -> &mut Self {
+        self.raw("<bdi class=\"name\" title=\"")
+            .attribute(name.as_str())
+            .raw("\">")
+            .text(split(name).1)
             .raw("</bdi>")
     }
 
@@ -117,6 +134,14 @@ impl Html {
             other => self.0.push(other),
         }
     }
+}
+
+/// A file's name in two: the time that it may begin with, and the rest.
+fn split(name: &Name) -> (&str, &str) {
+    const STAMP_BYTES: usize = "2026-01-31-10-00-00-".len();
+    let name = name.as_str();
+    let split = stamp_of(name).and_then(|_| name.split_at_checked(STAMP_BYTES));
+    split.unwrap_or(("", name))
 }
 
 /// Identifier of the element that is about this migration; a URL's fragment

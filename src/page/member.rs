@@ -153,10 +153,10 @@ fn edges(html: &mut Html, status: &Status, entry: &Entry) {
     }
     html.raw("<ul class=\"edges\">");
     if let Some(partner) = &entry.partner {
-        html.raw("<li>begins with ").name(partner).raw("</li>");
+        html.raw("<li>begins with ").slug(partner).raw("</li>");
     }
     for other in ending {
-        html.raw("<li>needed by ").name(&other.name).raw(", ");
+        html.raw("<li>needed by ").slug(&other.name).raw(", ");
         let (_, word) = state(other);
         html.text(word).raw("</li>");
     }

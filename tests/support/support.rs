@@ -5,6 +5,7 @@
 //! - [`Server`], [`TestDatabase`], [`TestSession`]: a real PostgreSQL, with one
 //!   fresh database per test
 //! - [`PgBouncer`]: a real pooler in front of a database
+//! - [`Browser`]: a real Chromium without a window
 //! - [`Proxy`]: a connection that fails when told to
 //! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
@@ -16,6 +17,7 @@
 )]
 
 mod background;
+mod browser;
 mod database;
 pub mod ddl_steps;
 mod deployment;
@@ -31,6 +33,7 @@ mod up;
 mod wait;
 
 pub use background::Background;
+pub use browser::{Browser, Log, Scheme};
 pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
 pub use library::{LibrarySession, target};
