@@ -236,6 +236,8 @@ pub struct Signals {
     pub first: Option<Signal>,
     /// How many SIGINT have come.
     pub interrupts: usize,
+    /// The second one, of whatever kind.
+    pub second: Option<Signal>,
 }
 
 /// Signals of the user, to be awaited; cheap to clone.
@@ -259,6 +261,11 @@ impl Interrupt {
     /// Waits for the first signal.
     pub async fn first(&self) -> Signal {
         self.until(|signals| signals.first).await
+    }
+
+    /// Waits for the second signal, of whatever kind.
+    pub async fn second(&self) -> Signal {
+        self.until(|signals| signals.second).await
     }
 
     /// Waits for the second SIGINT.

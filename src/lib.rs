@@ -50,4 +50,6 @@ pub mod postgres;
 
 pub mod apply;
 
+pub mod serve;
+
 pub mod cli;
