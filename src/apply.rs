@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{self, mpsc};
 
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Connection, Name};
@@ -41,6 +41,7 @@ pub mod standalone;
 pub mod survey;
 pub mod tail;
 pub mod up;
+pub mod watch;
 
 pub use answer::{Answer, Answers, Verdict};
 pub use check::Mismatch;
@@ -242,13 +243,13 @@ pub struct Signals {
 
 /// Signals of the user, to be awaited; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Interrupt(watch::Receiver<Signals>);
+pub struct Interrupt(sync::watch::Receiver<Signals>);
 
 impl Interrupt {
     /// Both ends.
     #[must_use]
-    pub fn channel() -> (watch::Sender<Signals>, Self) {
-        let (sender, receiver) = watch::channel(Signals::default());
+    pub fn channel() -> (sync::watch::Sender<Signals>, Self) {
+        let (sender, receiver) = sync::watch::channel(Signals::default());
         (sender, Self(receiver))
     }
 
