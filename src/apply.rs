@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{self, mpsc};
 
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Connection, Name};
@@ -41,6 +41,7 @@ pub mod standalone;
 pub mod survey;
 pub mod tail;
 pub mod up;
+pub mod watch;
 
 pub use answer::{Answer, Answers, Verdict};
 pub use check::Mismatch;
@@ -236,17 +237,19 @@ pub struct Signals {
     pub first: Option<Signal>,
     /// How many SIGINT have come.
     pub interrupts: usize,
+    /// The second one, of whatever kind.
+    pub second: Option<Signal>,
 }
 
 /// Signals of the user, to be awaited; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Interrupt(watch::Receiver<Signals>);
+pub struct Interrupt(sync::watch::Receiver<Signals>);
 
 impl Interrupt {
     /// Both ends.
     #[must_use]
-    pub fn channel() -> (watch::Sender<Signals>, Self) {
-        let (sender, receiver) = watch::channel(Signals::default());
+    pub fn channel() -> (sync::watch::Sender<Signals>, Self) {
+        let (sender, receiver) = sync::watch::channel(Signals::default());
         (sender, Self(receiver))
     }
 
@@ -259,6 +262,11 @@ impl Interrupt {
     /// Waits for the first signal.
     pub async fn first(&self) -> Signal {
         self.until(|signals| signals.first).await
+    }
+
+    /// Waits for the second signal, of whatever kind.
+    pub async fn second(&self) -> Signal {
+        self.until(|signals| signals.second).await
     }
 
     /// Waits for the second SIGINT.

@@ -34,8 +34,9 @@ mod patience;
 mod plan;
 mod project;
 mod reference;
-mod report;
+pub(crate) mod report;
 mod run;
+mod serve;
 mod server;
 mod settle;
 mod signal;
@@ -94,6 +95,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Serve(serve::ServeArgs),
     Verify(verify::VerifyArgs),
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
@@ -168,6 +170,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,

@@ -52,4 +52,6 @@ pub mod postgres;
 
 pub mod apply;
 
+pub mod serve;
+
 pub mod cli;

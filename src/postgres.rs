@@ -37,6 +37,7 @@ pub mod rows;
 pub mod scratch;
 pub mod settings;
 pub mod stall;
+pub mod standby;
 pub mod surroundings;
 pub mod target;
 pub mod throwaway;
@@ -240,6 +241,13 @@ impl Session {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Why the connection has ended, in the server's words if it said any.
+    #[must_use]
+    pub fn farewell(&self) -> String {
+        let reason = self.farewell.get().map(String::as_str);
+        reason.unwrap_or("connection closed").to_owned()
     }
 
     /// Runs one statement and discards its rows as they stream in.

@@ -186,7 +186,7 @@ impl Status {
     /// By `docs/json/status.schema.json`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let migrations: Vec<Value> = self.entries.iter().map(entry).collect();
+        let migrations: Vec<Value> = self.entries.iter().map(entry_json).collect();
         let deployments: Vec<Value> = self
             .deployments
             .iter()
@@ -216,7 +216,9 @@ impl Status {
     }
 }
 
-fn entry(entry: &Entry) -> Value {
+/// By `#/properties/migrations/items` of that schema.
+#[must_use]
+pub fn entry_json(entry: &Entry) -> Value {
     let (pid, progress) = match &entry.state {
         EntryState::Running(pid, progress) => (*pid, progress.as_ref()),
         _ => (None, None),

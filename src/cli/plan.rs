@@ -184,15 +184,6 @@ async fn forecast(
         })
 }
 
-/// Whether the folder begins with a migration that can run while the database
-/// is not there.
-pub(super) fn makes_database(migrations: &[Migration]) -> bool {
-    let first = migrations
-        .iter()
-        .min_by(|one, other| one.name.cmp(&other.name));
-    first.is_some_and(|first| first.connection.is_some())
-}
-
 async fn look(
     context: &Context,
     target: &Target,
@@ -202,7 +193,7 @@ async fn look(
     let session = match Session::connect(target, context.connect_wait()).await {
         Ok(session) => session,
         Err(postgres::Error::Connect(error))
-            if makes_database(&migrations) && bootstrap::is_absence(&error) =>
+            if bootstrap::makes_database(&migrations) && bootstrap::is_absence(&error) =>
         {
             let options = Options {
                 absent: Some(target.database().to_owned()),

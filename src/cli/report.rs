@@ -4,6 +4,7 @@
 //! per line; results to standard output.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use anstream::{AutoStream, ColorChoice};
@@ -17,6 +18,7 @@ use crate::apply::{Event, Mismatch};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{Style, render};
 use crate::schema::Diff;
+use crate::status::View;
 
 pub(crate) mod adopt_text;
 pub(crate) mod check;
@@ -242,6 +244,42 @@ impl Report {
             LogFormat::Json => self.object(json::note(&line.text)),
             LogFormat::Text => self.line(line),
         }
+    }
+
+    /// Tells where a server listens.
+    pub(crate) fn listening(&mut self, http: SocketAddr, agent: Option<SocketAddr>) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        if self.format == LogFormat::Json {
+            self.object(json::listening(http, agent));
+            return;
+        }
+        let mut text = format!("http://{http}");
+        if let Some(agent) = agent {
+            text.push_str(&format!("\nagent-check on {agent}"));
+        }
+        self.line(&Line::active("Listening", text));
+    }
+
+    /// Tells what a server shows now.
+    pub(crate) fn served(&mut self, view: &View) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        if self.format == LogFormat::Json {
+            self.object(json::served(view));
+            return;
+        }
+        let line = match &view.stale {
+            Some(stale) if view.is_ready => Line::notable(
+                "Away",
+                format!("{}\nwhat was seen last still counts: {}", stale.reason, view.reason),
+            ),
+            _ if view.is_ready => Line::done("Ready", view.reason.clone()),
+            _ => Line::notable("Not ready", view.reason.clone()),
+        };
+        self.line(&line);
     }
 
     /// Tells a line.

@@ -28,6 +28,9 @@ pub fn listen() -> Result<Interrupt, Error> {
                 else => return,
             };
             sender.send_modify(|signals| {
+                if signals.first.is_some() {
+                    signals.second.get_or_insert(came);
+                }
                 signals.first.get_or_insert(came);
                 if came == Signal::Interrupt {
                     signals.interrupts += 1;

@@ -8,14 +8,12 @@ use clap::Args;
 use super::context::Context;
 use super::error::Error;
 use super::outcome::Outcome;
-use super::plan;
 use super::report::{self, Report, status_text};
 use super::signal;
 use crate::apply::up::bootstrap;
+use crate::apply::watch::{Look, Watch, Watched};
 use crate::history::History;
-use crate::migration::Migration;
-use crate::postgres::ledger::Ledger;
-use crate::postgres::{self, Session, transaction};
+use crate::postgres::{self, Session};
 use crate::status::Status;
 
 /// Show files against ledger, the deployment's state and the tail's progress
@@ -28,7 +26,8 @@ pub struct StatusArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Go on until interrupted, and print again whenever something changes
+    /// Go on until interrupted, and print again whenever something changes; a server that restarts
+    /// is waited for
     #[arg(long)]
     pub watch: bool,
 }
@@ -47,17 +46,24 @@ pub async fn run(
 ) -> Result<Outcome, Error> {
     let target = context.target(report)?;
     let migrations = context.valid_migrations(report)?;
-    let session = match Session::connect(&target, context.connect_wait()).await {
+    let watched = Watched {
+        target,
+        project: context.project(),
+        owner: context.owner(),
+        migrations: migrations.into(),
+    };
+    if args.watch {
+        return follow(args, watched, report).await;
+    }
+    let session = match Session::connect(&watched.target, context.connect_wait()).await {
         Ok(session) => session,
         Err(postgres::Error::Connect(error))
-            if plan::makes_database(&migrations)
-                && bootstrap::is_absence(&error)
-                && !args.watch =>
+            if bootstrap::makes_database(&watched.migrations) && bootstrap::is_absence(&error) =>
         {
             report.note(&error.to_string());
             let status = Status::new(
-                &context.project(),
-                &migrations,
+                &watched.project,
+                &watched.migrations,
                 &History::default(),
                 &BTreeMap::new(),
                 false,
@@ -67,51 +73,45 @@ pub async fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    let mut status = read(&session, context, &migrations).await?;
-    print(args, report, &status)?;
-    if args.watch {
-        let interrupt = signal::listen()?;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                signal = interrupt.first() => return Ok(signal.into()),
-            }
-            let next = read(&session, context, &migrations).await?;
-            if next != status {
-                status = next;
-                print(args, report, &status)?;
-            }
-        }
+    let mut watch = Watch::begun(watched, session);
+    match watch.next(PAUSE).await {
+        Look::Seen(seen) => print(args, report, &watch.status(&seen))?,
+        Look::Away(away) => return Err(away.error.into()),
     }
-    session.close().await;
+    watch.close().await;
     Ok(Outcome::Done)
 }
 
-async fn read(
-    session: &Session,
-    context: &Context,
-    migrations: &[Migration],
-) -> Result<Status, Error> {
-    let owner = context.owner();
-    let project = context.project();
-    let ledger = Ledger::find(session, &project, owner.as_deref()).await?;
-    let mut history = ledger.history(session).await?;
-    history.follow(&project, migrations);
-    let progress = match ledger.version() {
-        Some(_) => ledger.progress(session).await?,
-        None => BTreeMap::new(),
-    };
-    let progress = progress
-        .into_iter()
-        .map(|(name, (row, _))| {
-            let renamed = history.renamed.iter().find(|one| one.from == name);
-            (renamed.map_or(name, |one| one.to.clone()), row)
-        })
-        .collect();
-    let is_standby = transaction::is_standby(session).await?;
-    Ok(Status::new(
-        &project, migrations, &history, &progress, is_standby,
-    ))
+/// Prints whenever something changes, until interrupted.
+async fn follow(args: StatusArgs, watched: Watched, report: &mut Report) -> Result<Outcome, Error> {
+    let interrupt = signal::listen()?;
+    let mut watch = Watch::new(watched);
+    let mut printed = None;
+    let mut told = None;
+    loop {
+        let look = tokio::select! {
+            look = watch.next(PAUSE) => look,
+            signal = interrupt.first() => return Ok(signal.into()),
+        };
+        match look {
+            Look::Seen(seen) => {
+                told = None;
+                let status = watch.status(&seen);
+                if printed.as_ref() != Some(&status) {
+                    print(args, report, &status)?;
+                    printed = Some(status);
+                }
+            }
+            Look::Away(away) if away.is_passing => {
+                let reason = away.error.to_string();
+                if told.as_ref() != Some(&reason) {
+                    report.note(&reason);
+                    told = Some(reason);
+                }
+            }
+            Look::Away(away) => return Err(away.error.into()),
+        }
+    }
 }
 
 fn print(args: StatusArgs, report: &Report, status: &Status) -> Result<(), Error> {

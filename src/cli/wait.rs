@@ -1,5 +1,6 @@
 //! `segue wait`
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -9,16 +10,12 @@ use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
 use super::outcome::Outcome;
-use super::plan::makes_database;
 use super::report::json::VERSION;
 use super::report::{self, Line, Report};
 use super::signal;
-use crate::apply::up::bootstrap;
+use crate::apply::watch::{Away, Look, PAUSE, Watch, Watched};
 use crate::history::Deployment;
-use crate::migration::Migration;
-use crate::postgres::connect::ConnectError;
-use crate::postgres::ledger::Ledger;
-use crate::postgres::{self, Session, Target, listen, pooler, transaction};
+use crate::postgres;
 use crate::readiness::{Goal, Looker, Verdict};
 
 /// Wait until this folder is ready, or settled
@@ -65,16 +62,6 @@ impl From<GoalArg> for Goal {
     }
 }
 
-/// A notification may be lost, or never be sent through a pooler: read again
-/// after this long in any case.
-const PAUSE: Duration = Duration::from_secs(2);
-
-/// Pause between two tries to connect.
-const CONNECT_PAUSE: Duration = Duration::from_millis(250);
-
-/// A server that does not answer for so long is as good as gone.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
-
 /// Runs the command.
 ///
 /// # Errors
@@ -83,6 +70,12 @@ pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Resu
     let target = context.target(report)?;
     let migrations = context.valid_migrations(report)?;
     let interrupt = signal::listen()?;
+    let mut watch = Watch::new(Watched {
+        target,
+        project: context.project(),
+        owner: context.owner(),
+        migrations: migrations.into(),
+    });
     let mut wait = Wait {
         args,
         context,
@@ -91,7 +84,12 @@ pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Resu
         last: None,
     };
     tokio::select! {
-        ended = wait.run(&target, &migrations, report) => ended,
+        ended = wait.run(&mut watch, report) => {
+            if ended.is_ok() {
+                watch.close().await;
+            }
+            ended
+        }
         signal = interrupt.first() => Ok(signal.into()),
     }
 }
@@ -105,154 +103,46 @@ struct Wait<'a> {
     last: Option<String>,
 }
 
-/// Why a session is of no more use.
-enum Broken {
-    /// Begin anew.
-    Lost(String),
-    /// Give up.
-    Fatal(Error),
-}
-
 impl Wait<'_> {
-    async fn run(
-        &mut self,
-        target: &Target,
-        migrations: &[Migration],
-        report: &mut Report,
-    ) -> Result<Outcome, Error> {
+    async fn run(&mut self, watch: &mut Watch, report: &mut Report) -> Result<Outcome, Error> {
+        let migrations = Arc::clone(&watch.watched().migrations);
         loop {
-            let session = match self.connect(target, migrations).await {
-                Ok(session) => session,
-                Err(Broken::Fatal(error)) => return Err(error),
-                Err(Broken::Lost(reason)) => {
-                    self.tell(report, reason)?;
-                    self.sleep(CONNECT_PAUSE).await?;
-                    continue;
+            let pause = self.looker.pause(PAUSE, Instant::now());
+            let missing = match tokio::time::timeout(self.left(), watch.next(pause)).await {
+                Err(_) => return Err(self.timed_out()),
+                Ok(Look::Away(Away { error, is_passing })) if !is_passing => {
+                    return Err(error.into());
+                }
+                Ok(Look::Away(Away { error, .. })) => lost(&error),
+                Ok(Look::Seen(seen)) => {
+                    let now = Instant::now();
+                    let (history, is_standby) = (&seen.history, seen.is_standby());
+                    match self.looker.look(&migrations, history, is_standby, now) {
+                        Verdict::Reached(deployment) => {
+                            self.reached(deployment.as_deref())?;
+                            return Ok(Outcome::Done);
+                        }
+                        Verdict::Failed { reason } => {
+                            return Err(Error::new(Outcome::No, reason)
+                                .help("`segue status` says what stands; `segue up` tries again"));
+                        }
+                        Verdict::NotYet { missing } => missing,
+                    }
                 }
             };
-            match self.watch(session, migrations, report).await {
-                Ok(outcome) => return Ok(outcome),
-                Err(Broken::Fatal(error)) => return Err(error),
-                Err(Broken::Lost(reason)) => {
-                    self.tell(report, reason)?;
-                    self.sleep(CONNECT_PAUSE).await?;
-                }
-            }
-        }
-    }
-
-    async fn connect(&self, target: &Target, migrations: &[Migration]) -> Result<Session, Broken> {
-        let patience = self.left().min(ANSWER_MAX);
-        let connecting = Session::connect(target, Duration::ZERO);
-        match tokio::time::timeout(patience, connecting).await {
-            Ok(Ok(session)) => Ok(session),
-            // The role that connects may be made by the same migrations.
-            Ok(Err(postgres::Error::Connect(error)))
-                if makes_database(migrations) && bootstrap::is_absence(&error) =>
-            {
-                Err(Broken::Lost(error.to_string()))
-            }
-            Ok(Err(error)) => Err(broken(error)),
-            Err(_) => Err(Broken::Lost(format!("no answer from {target}"))),
-        }
-    }
-
-    /// Looks at the state whenever something may have changed.
-    async fn watch(
-        &mut self,
-        mut session: Session,
-        migrations: &[Migration],
-        report: &mut Report,
-    ) -> Result<Outcome, Broken> {
-        // LISTEN before reading: a NOTIFY between the two would be lost.
-        let is_listening =
-            !is_pooled(&session).await && self.answer(listen::listen(&session)).await?;
-        let is_standby = self.answer(transaction::is_standby(&session)).await?;
-        let mut ledger = None;
-        loop {
-            let looked = self.look(&session, migrations, &mut ledger, is_standby);
-            match looked.await? {
-                Verdict::Reached(deployment) => {
-                    self.reached(deployment.as_deref()).map_err(Broken::Fatal)?;
-                    session.close().await;
-                    return Ok(Outcome::Done);
-                }
-                Verdict::Failed { reason } => {
-                    return Err(Broken::Fatal(
-                        Error::new(Outcome::No, reason)
-                            .help("`segue status` says what stands; `segue up` tries again"),
-                    ));
-                }
-                Verdict::NotYet { missing } => self.tell(report, missing).map_err(Broken::Fatal)?,
-            }
-            let pause = self.looker.pause(PAUSE, Instant::now()).min(self.left());
-            if is_listening {
-                match tokio::time::timeout(pause, listen::notified(&mut session)).await {
-                    // The state has changed, or it is time to look again.
-                    Ok(true) | Err(_) => {}
-                    Ok(false) => return Err(Broken::Lost("the connection was lost".to_owned())),
-                }
-            } else {
-                tokio::time::sleep(pause).await;
-            }
-            self.check_time().map_err(Broken::Fatal)?;
-        }
-    }
-
-    /// Looks once. `ledger` is kept for the next look once it is there: what is
-    /// found anew costs two round trips, at the moment that counts.
-    async fn look(
-        &mut self,
-        session: &Session,
-        migrations: &[Migration],
-        ledger: &mut Option<Ledger>,
-        is_standby: bool,
-    ) -> Result<Verdict, Broken> {
-        let owner = self.context.owner();
-        let project = self.context.project();
-        let reading = async {
-            let found = match ledger.take() {
-                Some(found) => found,
-                None => Ledger::find(session, &project, owner.as_deref()).await?,
-            };
-            let history = found.history(session).await.map(|mut history| {
-                history.follow(&project, migrations);
-                history
-            });
-            // It may be made meanwhile.
-            *ledger = Some(found).filter(|found| found.version().is_some());
-            history
-        };
-        let history = self.answer(reading).await?;
-        Ok(self
-            .looker
-            .look(migrations, &history, is_standby, Instant::now()))
-    }
-
-    /// An answer of the server, unless it takes too long.
-    async fn answer<T>(
-        &self,
-        asking: impl Future<Output = Result<T, postgres::Error>>,
-    ) -> Result<T, Broken> {
-        match tokio::time::timeout(ANSWER_MAX, asking).await {
-            Ok(answer) => answer.map_err(broken),
-            Err(_) => Err(Broken::Lost("the server does not answer".to_owned())),
+            self.tell(report, missing);
         }
     }
 
     /// Tells what is missing, once.
-    fn tell(&mut self, report: &mut Report, missing: String) -> Result<(), Error> {
+    fn tell(&mut self, report: &mut Report, missing: String) {
         if self.last.as_ref() != Some(&missing) {
             report.line_unless_quiet(&Line::notable("Waiting", missing.clone()));
             self.last = Some(missing);
         }
-        self.check_time()
     }
 
-    fn check_time(&self) -> Result<(), Error> {
-        if self.left() > Duration::ZERO {
-            return Ok(());
-        }
+    fn timed_out(&self) -> Error {
         let Self { args, last, .. } = self;
         let goal = Goal::from(args.goal);
         let mut error = Error::new(
@@ -261,12 +151,7 @@ impl Wait<'_> {
         )
         .help("`--timeout` sets how long to wait");
         error.notes.extend(last.clone());
-        Err(error)
-    }
-
-    async fn sleep(&self, pause: Duration) -> Result<(), Error> {
-        tokio::time::sleep(pause.min(self.left())).await;
-        self.check_time()
+        error
     }
 
     fn left(&self) -> Duration {
@@ -285,22 +170,6 @@ impl Wait<'_> {
     }
 }
 
-/// Whether a pooler would have us listen in a server process that others use,
-/// and that others' notifications then come to. What cannot be found out soon
-/// counts as no: without a notification it is looked every few seconds anyway.
-async fn is_pooled(session: &Session) -> bool {
-    let looking = async {
-        let second = session.sibling(Duration::ZERO).await?;
-        let seen = pooler::two(session, &second).await;
-        second.close().await;
-        seen
-    };
-    matches!(
-        tokio::time::timeout(PAUSE, looking).await,
-        Ok(Err(postgres::Error::Pooled(_)))
-    )
-}
-
 /// By `docs/json/wait.schema.json`.
 fn to_json(project: &str, goal: Goal, deployment: Option<&Deployment>) -> Value {
     json!({
@@ -313,23 +182,11 @@ fn to_json(project: &str, goal: Goal, deployment: Option<&Deployment>) -> Value 
     })
 }
 
-/// Whether a later try may go better.
-fn broken(error: postgres::Error) -> Broken {
+/// What has come in between, without repeating that it is an error.
+fn lost(error: &postgres::Error) -> String {
     match error {
-        postgres::Error::Connect(
-            error @ (ConnectError::NotAccepting { .. }
-            | ConnectError::Unreachable { .. }
-            | ConnectError::WrongKind { .. }
-            | ConnectError::NoDatabase { .. }
-            | ConnectError::TooManyConnections { .. }
-            | ConnectError::NoAnswer { .. }
-            | ConnectError::Refused { .. }),
-        ) => Broken::Lost(error.to_string()),
-        postgres::Error::Lost(reason) => Broken::Lost(reason),
-        error if error.failure() == postgres::Failure::ConnectionLost => {
-            Broken::Lost(error.to_string())
-        }
-        error => Broken::Fatal(error.into()),
+        postgres::Error::Lost(reason) => format!("the connection was lost ({reason})"),
+        error => error.to_string(),
     }
 }
 

@@ -38,6 +38,16 @@ pub fn is_absence(error: &ConnectError) -> bool {
     )
 }
 
+/// Whether the folder begins with a migration that can run while the database
+/// is not there.
+#[must_use]
+pub fn makes_database(migrations: &[Migration]) -> bool {
+    let first = migrations
+        .iter()
+        .min_by(|one, other| one.name.cmp(&other.name));
+    first.is_some_and(|first| first.connection.is_some())
+}
+
 /// Connects to the database at hand; where it is not there, and the folder's
 /// first migrations have connections of their own, those are run first.
 ///
@@ -54,11 +64,7 @@ pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Mad
         }
         Err(error) => error,
     };
-    let makes_it = migrations
-        .iter()
-        .min_by(|one, other| one.name.cmp(&other.name))
-        .is_some_and(|first| first.connection.is_some());
-    if !makes_it || !says_absent(&absence) {
+    if !makes_database(migrations) || !says_absent(&absence) {
         return Err(absence);
     }
     let bootstrap = Bootstrap {

@@ -2,6 +2,7 @@
 //! are those of `docs/json/event.schema.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,7 +22,27 @@ use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
 
+use crate::status::View;
 pub(crate) use crate::status::JSON_VERSION as VERSION;
+
+
+/// Where a server listens.
+pub(crate) fn listening(http: SocketAddr, agent: Option<SocketAddr>) -> Value {
+    json!({
+        "event": "listening",
+        "http": http.to_string(),
+        "agent": agent.map(|agent| agent.to_string()),
+    })
+}
+
+/// What a server shows now.
+pub(crate) fn served(view: &View) -> Value {
+    json!({
+        "event": "served",
+        "project": view.project,
+        "served": view.summary(),
+    })
+}
 
 /// An event, without its time.
 #[expect(

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 9] = [
+const SCHEMAS: [(&str, &str); 10] = [
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),
@@ -27,6 +27,10 @@ const SCHEMAS: [(&str, &str); 9] = [
     (
         "schema-diff",
         include_str!("../../../docs/json/schema-diff.schema.json"),
+    ),
+    (
+        "served",
+        include_str!("../../../docs/json/served.schema.json"),
     ),
     (
         "status",
@@ -68,6 +72,18 @@ pub(crate) fn check_part(name: &str, property: &str, value: &Value) {
     let mut problems = Vec::new();
     let schema = &root["properties"][property];
     validate(&root, schema, value, "$", &mut problems);
+    assert!(problems.is_empty(), "{}\nin {value:#}", problems.join("\n"));
+}
+
+/// Checks a value against one of a schema's `$defs`.
+///
+/// # Panics
+/// As [`check`].
+#[track_caller]
+pub(crate) fn check_def(name: &str, def: &str, value: &Value) {
+    let root = load(name);
+    let mut problems = Vec::new();
+    validate(&root, &root["$defs"][def], value, "$", &mut problems);
     assert!(problems.is_empty(), "{}\nin {value:#}", problems.join("\n"));
 }
 

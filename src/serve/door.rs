@@ -1,0 +1,180 @@
+//! Who comes in: connections taken, bounded, and let go at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::patient::Patient;
+use super::routes::{CONNECTIONS_MAX, Shared};
+use super::state::State;
+use super::{Course, Phase, agent};
+
+/// Agent-checks at a time.
+const CHECKS_MAX: usize = 1000;
+
+/// How long a request's header may take, and a connection be idle between two.
+const HEADER_MAX: Duration = Duration::from_secs(30);
+
+/// Longest header, bytes; what is longer is answered with 431.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a load balancer has for reading its line.
+const CHECK_MAX: Duration = Duration::from_secs(5);
+
+/// Pause after a connection that could not be taken: no file descriptor is
+/// left, for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longer than a system's queue of connections is.
+const QUEUE_MAX: usize = 4096;
+
+/// Connections that come in until the server stops.
+struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    course: watch::Receiver<Course>,
+    /// How many more are let in once the server stops.
+    queue: usize,
+    /// Each connection holds a receiver: it is closed when the last is gone.
+    inside: watch::Sender<()>,
+}
+
+impl Door {
+    fn new(listener: TcpListener, places: usize, course: watch::Receiver<Course>) -> Self {
+        Self {
+            listener,
+            places: Arc::new(Semaphore::new(places)),
+            course,
+            queue: QUEUE_MAX,
+            inside: watch::Sender::new(()),
+        }
+    }
+
+    /// The next connection; `None` when the server stops and nobody is left
+    /// outside.
+    async fn next(&mut self) -> Option<(TcpStream, Inside)> {
+        loop {
+            let place = tokio::select! {
+                biased;
+                place = Arc::clone(&self.places).acquire_owned() => place.ok()?,
+                () = stopping(&mut self.course) => return None,
+            };
+            // Who has connected already is let in first, but the queue may be
+            // filled again and again.
+            if self.course.borrow().phase == Phase::Stopping {
+                self.queue = self.queue.checked_sub(1)?;
+            }
+            let accepted = tokio::select! {
+                biased;
+                accepted = self.listener.accept() => accepted,
+                () = stopping(&mut self.course) => return None,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    return Some((
+                        stream,
+                        Inside {
+                            _place: place,
+                            _inside: self.inside.subscribe(),
+                        },
+                    ));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a connection could not be taken");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Closes, and waits until everybody has gone.
+    async fn close(self) {
+        let Self {
+            listener, inside, ..
+        } = self;
+        drop(listener);
+        inside.closed().await;
+    }
+}
+
+/// Held by a connection while it lasts.
+struct Inside {
+    _place: OwnedSemaphorePermit,
+    _inside: watch::Receiver<()>,
+}
+
+async fn stopping(course: &mut watch::Receiver<Course>) {
+    // An error says that the server itself is gone.
+    let _ = course
+        .wait_for(|course| course.phase == Phase::Stopping)
+        .await;
+}
+
+/// Speaks HTTP until the server stops.
+pub(super) async fn http(listener: TcpListener, router: Router, shared: Shared) {
+    let mut door = Door::new(listener, CONNECTIONS_MAX, shared.course());
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
+        .max_buf_size(2 * HEADER_BYTES_MAX);
+    while let Some((stream, inside)) = door.next().await {
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let stream = TokioIo::new(Patient::new(stream));
+        let connection = builder.serve_connection(stream, service);
+        let mut course = shared.course();
+        let open = shared.connection();
+        tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = stopping(&mut course) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection has ended");
+            }
+            drop((inside, open));
+        });
+    }
+    door.close().await;
+}
+
+/// Answers agent-checks until the server stops.
+pub(super) async fn agent(
+    listener: TcpListener,
+    state: watch::Receiver<Arc<State>>,
+    course: watch::Receiver<Course>,
+) {
+    let mut door = Door::new(listener, CHECKS_MAX, course.clone());
+    while let Some((stream, inside)) = door.next().await {
+        let line = agent::line(&state.borrow(), *course.borrow());
+        tokio::spawn(async move {
+            // Who does not take it, or does not go, is sent away.
+            let _ = tokio::time::timeout(CHECK_MAX, say(stream, &line)).await;
+            drop(inside);
+        });
+    }
+    door.close().await;
+}
+
+async fn say(mut stream: TcpStream, line: &str) -> std::io::Result<()> {
+    stream.write_all(line.as_bytes()).await?;
+    stream.shutdown().await?;
+    // Closing with something unread (`agent-send`) would send a reset, which
+    // may overtake the line.
+    let mut rest = [0; 512];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
+}

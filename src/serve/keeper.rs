@@ -1,0 +1,141 @@
+//! Looks, and the time that passes without one → the [`View`] to show.
+
+use std::time::{Duration, Instant};
+
+use super::Settings;
+use super::state::Moment;
+use crate::apply::human;
+use crate::readiness::{Goal, Verdict};
+use crate::status::{Stage, Stale, Status, View};
+
+/// Keeps the last known truth, and what becomes of it.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    stale_after: Duration,
+    view: View,
+    /// When the database was seen last.
+    seen: Option<Instant>,
+    /// What the last look said, while it counts.
+    known: Option<Known>,
+}
+
+/// Readiness by one look.
+#[derive(Clone, Debug)]
+struct Known {
+    is_ready: bool,
+    reason: String,
+}
+
+impl Keeper {
+    /// Has seen nothing yet.
+    pub(super) fn new(project: &str, settings: &Settings, now: &Moment) -> Self {
+        Self {
+            stale_after: settings.stale_after,
+            view: View::unseen(project, settings.goal, &now.text()),
+            seen: None,
+            known: None,
+        }
+    }
+
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub(super) fn seen(&self) -> Option<Instant> {
+        self.seen
+    }
+
+    /// The database has answered.
+    pub(super) fn look(&mut self, status: Status, verdict: Verdict, now: &Moment) {
+        let (stage, since) = status.stage();
+        let since = since.map(ToOwned::to_owned);
+        let since = since.unwrap_or_else(|| {
+            if self.view.stage == stage {
+                self.view.since.clone()
+            } else {
+                now.text()
+            }
+        });
+        let known = Known::new(verdict, self.view.goal, stage);
+        self.view.stage = stage;
+        self.view.since = since;
+        self.view.status = Some(status);
+        self.view.seen_at = Some(now.text());
+        self.view.stale = None;
+        self.view.is_ready = known.is_ready;
+        self.view.reason.clone_from(&known.reason);
+        self.known = Some(known);
+        self.seen = Some(now.instant);
+    }
+
+    /// The database was not to be seen, for this reason.
+    pub(super) fn away(&mut self, reason: String, now: &Moment) {
+        match &mut self.view.stale {
+            Some(stale) => stale.reason = reason,
+            None => {
+                self.view.stale = Some(Stale {
+                    since: now.text(),
+                    reason,
+                });
+            }
+        }
+        self.pass(now);
+    }
+
+    /// When what is known ceases to count, if nothing is seen until then.
+    pub(super) fn ends(&self) -> Option<Instant> {
+        // A hundred years at most: the option's own bound.
+        Some(self.known.as_ref().and(self.seen)? + self.stale_after)
+    }
+
+    /// Time has passed.
+    pub(super) fn pass(&mut self, now: &Moment) {
+        if self.ends().is_some_and(|ends| ends <= now.instant) {
+            self.known = None;
+        }
+        if self.known.is_some() {
+            return;
+        }
+        let stale = self.view.stale.get_or_insert_with(|| Stale {
+            since: now.text(),
+            reason: "it does not answer".to_owned(),
+        });
+        self.view.is_ready = false;
+        self.view.reason = match self.seen {
+            Some(_) => format!(
+                "the database has not been seen for more than {}: {}",
+                human(&self.stale_after),
+                stale.reason
+            ),
+            None => format!("the database has not been seen yet: {}", stale.reason),
+        };
+    }
+}
+
+impl Known {
+    fn new(verdict: Verdict, goal: Goal, stage: Stage) -> Self {
+        match verdict {
+            Verdict::Reached(deployment) => Self {
+                is_ready: true,
+                reason: match deployment {
+                    Some(deployment) => {
+                        let word = if stage == Stage::Settled {
+                            Goal::Settled
+                        } else {
+                            goal
+                        };
+                        format!("deployment {} is {}", deployment.id, word.as_str())
+                    }
+                    None => "the folder has no migrations".to_owned(),
+                },
+            },
+            Verdict::NotYet { missing: reason } | Verdict::Failed { reason } => Self {
+                is_ready: false,
+                reason,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

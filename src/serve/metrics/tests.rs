@@ -1,0 +1,94 @@
+use super::*;
+use crate::serve::example;
+
+const CLIENTS: Clients = Clients {
+    connections: 3,
+    streams: 2,
+};
+
+#[test]
+fn all_that_is_known_is_told() {
+    let began = example::moment(0);
+    let mut state = example::first().next(example::view(true, Some("gone")), Some(began.instant));
+    (state.looks, state.failures) = (7, 1);
+    let now = example::moment_after(&began, 60);
+    let text = text(&state, example::serving(), CLIENTS, &now);
+    let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let version = format!(
+        "segue_build_info{{version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    );
+    let expected = [
+        version.as_str(),
+        r#"segue_ready{project="main"} 1"#,
+        r#"segue_state{project="main",state="unknown"} 0"#,
+        r#"segue_state{project="main",state="pending"} 0"#,
+        r#"segue_state{project="main",state="running"} 0"#,
+        r#"segue_state{project="main",state="failed"} 0"#,
+        r#"segue_state{project="main",state="abandoned"} 0"#,
+        r#"segue_state{project="main",state="ready"} 1"#,
+        r#"segue_state{project="main",state="settled"} 0"#,
+        r#"segue_state_seconds{project="main"} 43260"#,
+        r#"segue_deployment_id{project="main"} 2"#,
+        r#"segue_database_up{project="main"} 0"#,
+        r#"segue_last_seen_age_seconds{project="main"} 60"#,
+        r#"segue_looks_total{project="main"} 7"#,
+        r#"segue_look_failures_total{project="main"} 1"#,
+        r#"segue_migrations{project="main",kind="batch",state="abandoned"} 0"#,
+        r#"segue_migrations{project="main",kind="batch",state="applied"} 1"#,
+        r#"segue_migrations{project="main",kind="batch",state="failed"} 0"#,
+        r#"segue_migrations{project="main",kind="batch",state="interrupted"} 0"#,
+        r#"segue_migrations{project="main",kind="batch",state="pending"} 0"#,
+        r#"segue_migrations{project="main",kind="batch",state="running"} 0"#,
+        r#"segue_migrations{project="main",kind="concurrent",state="abandoned"} 0"#,
+        r#"segue_migrations{project="main",kind="concurrent",state="applied"} 0"#,
+        r#"segue_migrations{project="main",kind="concurrent",state="failed"} 0"#,
+        r#"segue_migrations{project="main",kind="concurrent",state="interrupted"} 0"#,
+        r#"segue_migrations{project="main",kind="concurrent",state="pending"} 0"#,
+        r#"segue_migrations{project="main",kind="concurrent",state="running"} 1"#,
+        r#"segue_migrations{project="main",kind="standalone",state="abandoned"} 0"#,
+        r#"segue_migrations{project="main",kind="standalone",state="applied"} 0"#,
+        r#"segue_migrations{project="main",kind="standalone",state="failed"} 0"#,
+        r#"segue_migrations{project="main",kind="standalone",state="interrupted"} 0"#,
+        r#"segue_migrations{project="main",kind="standalone",state="pending"} 0"#,
+        r#"segue_migrations{project="main",kind="standalone",state="running"} 0"#,
+        r#"segue_migrations_modified{project="main"} 0"#,
+        r#"segue_migrations_missing{project="main"} 0"#,
+        r#"segue_tail_progress_ratio{project="main",migration="2-\"i\\\".sql"} 0.25"#,
+        r#"segue_tail_partitions_ratio{project="main",migration="2-\"i\\\".sql"} 0.5"#,
+        r#"segue_tail_blockers{project="main",migration="2-\"i\\\".sql"} 2"#,
+        "segue_http_connections 3",
+        "segue_event_streams 2",
+        "process_start_time_seconds 1769817600",
+    ];
+    assert_eq!(samples, expected);
+}
+
+#[test]
+fn nothing_is_told_of_a_database_that_was_not_seen() {
+    let text = text(
+        &example::first(),
+        example::serving(),
+        CLIENTS,
+        &example::moment(60),
+    );
+    let families: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .collect();
+    assert_eq!(
+        families,
+        [
+            "segue_build_info gauge",
+            "segue_ready gauge",
+            "segue_state gauge",
+            "segue_state_seconds gauge",
+            "segue_database_up gauge",
+            "segue_looks_total counter",
+            "segue_look_failures_total counter",
+            "segue_http_connections gauge",
+            "segue_event_streams gauge",
+            "process_start_time_seconds gauge",
+        ]
+    );
+}
