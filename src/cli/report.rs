@@ -274,7 +274,10 @@ impl Report {
         let line = match &view.stale {
             Some(stale) if view.is_ready => Line::notable(
                 "Away",
-                format!("{}\nwhat was seen last still counts: {}", stale.reason, view.reason),
+                format!(
+                    "{}\nwhat was seen last still counts: {}",
+                    stale.reason, view.reason
+                ),
             ),
             _ if view.is_ready => Line::done("Ready", view.reason.clone()),
             _ => Line::notable("Not ready", view.reason.clone()),

@@ -54,6 +54,8 @@ pub(super) fn status(is_ready: bool) -> Status {
         is_missing: false,
         deployment,
         at: None,
+        partner: None,
+        ends: Vec::new(),
     };
     if !is_ready {
         return Status {

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Given};
+use axum::http::StatusCode;
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderMap,
     HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::state::{Moment, State};
 use super::{Course, Phase, Settings, events, metrics};
+use crate::page;
 use crate::status::JSON_VERSION;
 
 /// Connections at a time; the next ones wait in the system's queue.
@@ -29,6 +30,9 @@ pub(super) const CONNECTIONS_MAX: usize = 10_000;
 const STREAMS_MAX: usize = 8_000;
 
 const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
@@ -107,6 +111,15 @@ impl Shared {
 /// All routes.
 pub(super) fn router(shared: Shared) -> Router {
     Router::new()
+        .route("/", get(page))
+        .route(
+            "/page.css",
+            get(async || answer(StatusCode::OK, CSS, page::STYLE)),
+        )
+        .route(
+            "/page.js",
+            get(async || answer(StatusCode::OK, SCRIPT, page::SCRIPT)),
+        )
         .route("/ready", get(ready))
         .route("/health", get(health))
         .route("/status", get(status))
@@ -200,6 +213,12 @@ async fn health(Given(shared): Given<Shared>) -> Response {
     )
 }
 
+/// What people look at.
+async fn page(Given(shared): Given<Shared>) -> Response {
+    let (state, _) = shared.now();
+    answer(StatusCode::OK, HTML, state.page())
+}
+
 async fn status(Given(shared): Given<Shared>) -> Response {
     let (state, _) = shared.now();
     answer(StatusCode::OK, JSON, state.json())
@@ -235,7 +254,7 @@ async fn metrics(Given(shared): Given<Shared>) -> Response {
 }
 
 async fn nothing() -> Response {
-    let text = "not here; see /ready, /status, /events, /metrics and /health\n";
+    let text = "not here; see /, /ready, /status, /events, /metrics and /health\n";
     answer(StatusCode::NOT_FOUND, TEXT, text)
 }
 

@@ -96,26 +96,27 @@ impl Link {
     /// # Errors
     /// As [`Session::execute`]; [`Error::Protocol`] if a newer segue has
     /// upgraded the ledger.
-    pub(super) async fn read(&mut self, watched: &Watched) -> Result<Seen, Error> {
+    pub(super) async fn read(&mut self, watched: &Watched, past_max: usize) -> Result<Seen, Error> {
         // Whatever has come so far is about what is read now.
         let _ = self.session.messages();
         self.is_reading = true;
-        let seen = answer(self.look(watched)).await;
+        let seen = answer(self.look(watched, past_max)).await;
         self.is_reading = false;
         seen
     }
 
-    async fn look(&mut self, watched: &Watched) -> Result<Seen, Error> {
+    async fn look(&mut self, watched: &Watched, past_max: usize) -> Result<Seen, Error> {
         let session = &self.session;
         let found = match self.ledger.take() {
             Some(found) => found,
             None => Ledger::find(session, &watched.project, watched.owner.as_deref()).await?,
         };
         // Sent one behind the other, before the first answer has come.
-        let (standby, mut history, progress) = future::try_join3(
+        let (standby, mut history, progress, mut past) = future::try_join4(
             Standby::look(session),
             found.history(session),
             found.progress(session),
+            found.past(session, past_max),
         )
         .await?;
         // It may be made meanwhile.
@@ -132,9 +133,23 @@ impl Link {
                 (renamed.map_or(name, |one| one.to.clone()), row)
             })
             .collect();
+        for deployment in &mut past {
+            // The lock is as the history has it, read in the same round trip.
+            let held = history
+                .deployments
+                .iter()
+                .find(|one| one.id == deployment.id);
+            deployment.is_held = held.is_some_and(|one| one.is_held);
+            if let Some(name) = &mut deployment.migration
+                && let Some(renamed) = history.renamed.iter().find(|one| one.from == *name)
+            {
+                name.clone_from(&renamed.to);
+            }
+        }
         Ok(Seen {
             history,
             progress,
+            past,
             standby,
             host: session.host().to_owned(),
         })

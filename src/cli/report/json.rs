@@ -22,9 +22,8 @@ use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
 
-use crate::status::View;
 pub(crate) use crate::status::JSON_VERSION as VERSION;
-
+use crate::status::View;
 
 /// Where a server listens.
 pub(crate) fn listening(http: SocketAddr, agent: Option<SocketAddr>) -> Value {

@@ -12,14 +12,8 @@ fn check(views: &[(bool, Option<&str>)], expected: &str) {
 
 #[test]
 fn it_is_down_until_it_was_ready_and_drains_after_that() {
-    check(
-        &[],
-        "down #the database has not been looked at yet\n",
-    );
-    check(
-        &[(false, None)],
-        "down #1 migration pending: `1.sql`\n",
-    );
+    check(&[], "down #the database has not been looked at yet\n");
+    check(&[(false, None)], "down #1 migration pending: `1.sql`\n");
     check(
         &[(false, None), (true, None)],
         "up ready #deployment 2 is ready\n",
@@ -41,10 +35,7 @@ fn a_server_that_stops_drains() {
         drains: true,
         ..example::serving()
     };
-    assert_eq!(
-        line(&state, course),
-        "up drain #segue serve is stopping\n"
-    );
+    assert_eq!(line(&state, course), "up drain #segue serve is stopping\n");
 }
 
 #[test]

@@ -25,8 +25,22 @@ fn check(shared: &Shared, known: &[&str], unknown: &[&str]) {
 fn on_loopback_only_names_that_lead_nowhere_else_are_known() {
     check(
         &shared("127.0.0.1:1", &[]),
-        &["127.0.0.1:7433", "localhost", "LOCALHOST:1", "[::1]:7433", "[::1]", "10.0.0.1"],
-        &["evil.example", "evil.example:7433", "localhost.evil.example", "", "[", "::1"],
+        &[
+            "127.0.0.1:7433",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]:7433",
+            "[::1]",
+            "10.0.0.1",
+        ],
+        &[
+            "evil.example",
+            "evil.example:7433",
+            "localhost.evil.example",
+            "",
+            "[",
+            "::1",
+        ],
     );
     check(
         &shared("127.0.0.1:1", &["db.example"]),
