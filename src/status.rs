@@ -241,6 +241,7 @@ pub fn entry_json(entry: &Entry) -> Value {
             "done": row.done,
             "total": row.total,
             "waits_for": row.waits_for,
+            "ends_wait": row.ends_wait,
             "partitions_done": row.partitions.map(|(done, _)| done),
             "partitions_total": row.partitions.map(|(_, total)| total),
         })),

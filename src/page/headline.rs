@@ -1,7 +1,7 @@
 //! The state, in a word, a sentence and a few facts.
 
 use super::course::{Course, is_open};
-use super::markup::{Html, Mark};
+use super::markup::{Html, Mark, sentence};
 use super::word;
 use crate::history::{Deployment, DeploymentState};
 use crate::migration::Kind;
@@ -95,16 +95,6 @@ pub(super) fn write(html: &mut Html, view: &View, tone: Tone) {
         facts(html, view, status);
     }
     html.raw("</section>\n");
-}
-
-/// Reasons begin in lower case and end without a period, like messages.
-fn sentence(reason: &str) -> String {
-    let mut characters = reason.chars();
-    let Some(first) = characters.next() else {
-        return String::new();
-    };
-    let end = if reason.ends_with('.') { "" } else { "." };
-    format!("{}{}{end}", first.to_uppercase(), characters.as_str())
 }
 
 fn notes(html: &mut Html, view: &View) {
@@ -261,18 +251,5 @@ fn place(status: &Status) -> String {
         }
         _ if status.entries.is_empty() => "no migrations, in the folder or applied".to_owned(),
         _ => "equal to the folder".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_become_sentences() {
-        assert_eq!(sentence("nobody works on it"), "Nobody works on it.");
-        assert_eq!(sentence("2 pending: `a.sql`"), "2 pending: `a.sql`.");
-        assert_eq!(sentence("Done."), "Done.");
-        assert_eq!(sentence(""), "");
     }
 }

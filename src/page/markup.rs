@@ -198,6 +198,16 @@ pub(super) fn took(from: &str, to: &str) -> Option<String> {
     })
 }
 
+/// Reasons begin in lower case and end without a period, like messages.
+pub(super) fn sentence(reason: &str) -> String {
+    let mut characters = reason.chars();
+    let Some(first) = characters.next() else {
+        return String::new();
+    };
+    let end = if reason.ends_with('.') { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), characters.as_str())
+}
+
 /// Shapes, different without colour too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -327,5 +337,13 @@ mod tests {
     fn identifiers_are_plain_and_differ() {
         assert_eq!(id(&Name::new("2026-01-01-a.sql")), "m-2026-01-01-a.sql");
         assert_eq!(id(&Name::new("a b_\"<.sql")), "m-a_20b_5f_22_3c.sql");
+    }
+
+    #[test]
+    fn reasons_become_sentences() {
+        assert_eq!(sentence("nobody works on it"), "Nobody works on it.");
+        assert_eq!(sentence("2 pending: `a.sql`"), "2 pending: `a.sql`.");
+        assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence(""), "");
     }
 }

@@ -1,7 +1,7 @@
 //! A concurrent migration: a card with its state, and while it runs how far it
 //! is, how long it will take and whom it waits for.
 
-use super::markup::{Html, Mark, id};
+use super::markup::{Html, Mark, id, sentence};
 use crate::history::ProgressRow;
 use crate::migration::Name;
 use crate::status::{Entry, EntryState, Reading, Status, View};
@@ -137,7 +137,11 @@ fn running(html: &mut Html, name: &Name, row: &ProgressRow, reading: Option<&Rea
     if let Some(whom) = &row.waits_for {
         html.raw("<div class=\"waits\"><p><strong>Waits for</strong> <bdi>")
             .prose(whom)
-            .raw("</bdi></p></div>\n");
+            .raw("</bdi></p>\n");
+        if let Some(end) = &row.ends_wait {
+            html.raw("<p>").prose(&sentence(end)).raw("</p>");
+        }
+        html.raw("</div>\n");
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn status(is_ready: bool) -> Status {
         done: Some(250),
         total: Some(1000),
         waits_for: Some("pid 1 (app); pid 2 (psql)".to_owned()),
+        ends_wait: None,
         partitions: Some((1, 2)),
     };
     Status {

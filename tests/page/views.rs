@@ -57,6 +57,9 @@ fn running(phase: &str, counts: Option<(u64, u64)>, waits_for: Option<&str>) -> 
             done: counts.map(|(done, _)| done),
             total: counts.map(|(_, total)| total),
             waits_for: waits_for.map(ToOwned::to_owned),
+            ends_wait: waits_for.map(|_| {
+                "ended by its own COMMIT, or by `SELECT pg_terminate_backend(20188)`".to_owned()
+            }),
             partitions: None,
         }),
     )
@@ -186,7 +189,23 @@ pub fn building() -> View {
     view
 }
 
-fn settled() -> View {
+/// A little later: the first is further, and the second waits for nobody.
+pub fn further() -> View {
+    let mut view = building();
+    for entry in &mut status(&mut view).entries {
+        match entry.name.as_str() {
+            ORDERS => {
+                let phase = "building index: loading tuples in tree";
+                entry.state = running(phase, Some((61, 100)), None);
+            }
+            EVENTS => entry.state = running("building index: scanning table", None, None),
+            _ => {}
+        }
+    }
+    view
+}
+
+pub fn settled() -> View {
     let mut entries = earlier();
     entries.push(applied(COLUMN, 42));
     for name in [ORDERS, EVENTS] {
@@ -219,7 +238,7 @@ fn under_way() -> View {
     )
 }
 
-fn failed() -> View {
+pub fn failed() -> View {
     let mut view = under_way();
     let error = "2026-03-02-14-00-00-add-col.sql:2:14: column `state` of relation `orders` already exists (42701)";
     view.stage = Stage::Failed;
@@ -242,7 +261,7 @@ fn abandoned() -> View {
     view
 }
 
-fn tail_failed() -> View {
+pub fn tail_failed() -> View {
     let mut view = building();
     let error = "could not create unique index \"orders_key\" (23505)\nDETAIL: Key (email)=(ada@example.org) is duplicated.";
     for entry in &mut status(&mut view).entries {
