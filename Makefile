@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two test test-all histories torture bench lint docs fuzz setup
+.PHONY: demo demo-two test test-all histories torture bench lint lint-release docs fuzz package setup
 
 setup:
 	@scripts/setup
@@ -42,7 +42,15 @@ bench: setup
 lint: setup
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run examples/*/demo; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo; fi
+
+## What cannot run here: workflows, Dockerfile, SBOM, licences.
+lint-release: setup
+	@scripts/lint-release
+
+## What a release gives away, for this machine or TARGET, in target/dist.
+package: setup
+	@scripts/package $(TARGET)
 
 docs: setup
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

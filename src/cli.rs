@@ -26,6 +26,7 @@ mod global;
 mod init;
 mod lint;
 mod log;
+mod man;
 mod on_conflict;
 mod on_mismatch;
 mod outcome;
@@ -105,6 +106,7 @@ enum Command {
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Runs the program; its exit status.
@@ -144,6 +146,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
     match &cli.command {
         Command::Explain(args) => return explain::run(args),
         Command::Completions(args) => return completions::run(*args),
+        Command::Man(args) => return man::run(args),
         _ => {}
     }
     log::install(&cli.global)?;
@@ -177,7 +180,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
-            Command::Explain(_) | Command::Completions(_) => Ok(Outcome::Done),
+            Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(Outcome::Done),
         }
     })
 }

@@ -46,7 +46,7 @@ const RESERVED: [Reserved; 9] = [
         places: &["postgres", "lint"],
     },
     Reserved {
-        name: r"\bclap(_complete)?::|\bindicatif\b",
+        name: r"\bclap(_complete|_mangen)?::|\bindicatif\b",
         places: &["cli"],
     },
     Reserved {

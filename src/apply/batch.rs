@@ -333,7 +333,7 @@ impl<'a> Try<'a> {
             self.drain(pipeline).await?;
             let session = self.session;
             if self.copies.is_none() {
-                self.copies = CopyWatch::of(session).await;
+                self.copies = Some(CopyWatch::of(session).await);
             }
             let result = self.guard(session.copy_out(&text)).await?;
             return self.land(Flight::Statement { migration, placed }, result);
@@ -373,7 +373,7 @@ impl<'a> Try<'a> {
     ) -> Result<(), Ended> {
         let session = self.session;
         if self.copies.is_none() {
-            self.copies = CopyWatch::of(session).await;
+            self.copies = Some(CopyWatch::of(session).await);
         }
         let text = Arc::clone(&placed.text);
         let flight = Flight::Statement { migration, placed };

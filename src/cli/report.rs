@@ -255,11 +255,8 @@ impl Report {
             self.object(json::listening(http, agent));
             return;
         }
-        let mut text = format!("http://{http}");
-        if let Some(agent) = agent {
-            text.push_str(&format!("\nagent-check on {agent}"));
-        }
-        self.line(&Line::active("Listening", text));
+        let agent = agent.map_or_else(String::new, |agent| format!("\nagent-check on {agent}"));
+        self.line(&Line::active("Listening", format!("http://{http}{agent}")));
     }
 
     /// Tells what a server shows now.

@@ -101,7 +101,9 @@ pub async fn run(
     .await?;
     report.listening(server.address(), server.agent_address());
     let (teller, mut told) = mpsc::unbounded_channel();
-    let stop = async { drop(interrupt.first().await) };
+    let stop = async {
+        interrupt.first().await;
+    };
     let mut serving = std::pin::pin!(server.run(watched, stop, move |state| {
         // Nobody hears it any more when the command ends.
         let _ = teller.send(state.view.clone());

@@ -5,33 +5,32 @@
 
 use std::time::Duration;
 
-use super::connect::Canceller;
-use super::{Session, literal, settings};
+use futures_util::future::try_join;
+use tokio::sync::oneshot;
 
-/// How long a connection may take: without it there is only no watch.
-const CONNECT_MAX: Duration = Duration::from_secs(2);
+use super::{Session, Target, literal, settings};
+
+/// How long the COPY is held up for its watch. It goes on unwatched then, until
+/// there is one.
+const BEGIN_MAX: Duration = Duration::from_secs(2);
+
+/// Pause between two tries to connect.
+const CONNECT_AGAIN: Duration = Duration::from_secs(2);
 
 /// Ends a session whose COPY gets nowhere, because its client neither sends nor
 /// takes data. Until dropped.
 #[derive(Debug)]
 pub struct CopyWatch {
-    canceller: Canceller,
+    /// Its end says that the COPY is over.
+    _over: oneshot::Sender<()>,
 }
 
 impl CopyWatch {
-    /// Watches what `session` copies from now on; `None` if there is no second
-    /// session to be had.
-    pub async fn of(session: &Session) -> Option<Self> {
-        let second = match tokio::time::timeout(CONNECT_MAX, session.sibling(Duration::ZERO)).await
-        {
-            Ok(Ok(second)) => second,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "COPY is not watched");
-                return None;
-            }
-            Err(_) => return None,
-        };
-        let canceller = second.canceller();
+    /// Watches what `session` copies from now on: the server is told to before
+    /// this returns, if a second session is to be had soon.
+    pub async fn of(session: &Session) -> Self {
+        let (sender, over) = oneshot::channel();
+        let (begin, beginning) = oneshot::channel();
         let backend = session.backend();
         let sql = include_str!("stall/copy.sql")
             .replace(":pid", &backend.pid.to_string())
@@ -40,31 +39,51 @@ impl CopyWatch {
                 ":seconds",
                 &settings::IDLE_IN_TRANSACTION.as_secs().to_string(),
             );
-        let clean = settings::clean_builder(second.server_version());
-        tokio::spawn(async move {
-            // Ends when it is cancelled, or with the session that it watches.
-            let watching = async {
-                second.execute(&clean).await?;
-                second.execute(&sql).await
-            };
-            if let Err(error) = watching.await {
-                tracing::debug!(%error, "COPY is watched no more");
-            }
-            second.close().await;
-        });
-        Some(Self { canceller })
+        tokio::spawn(watch(session.target().clone(), sql, begin, over));
+        let _ = tokio::time::timeout(BEGIN_MAX, beginning).await;
+        Self { _over: sender }
     }
 }
 
-impl Drop for CopyWatch {
-    fn drop(&mut self) {
-        let canceller = self.canceller.clone();
-        // Without a runtime the process is about to end, and the connection
-        // with it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let _ = canceller.cancel().await;
-            });
+/// Runs `sql` in a session of its own until it ends by itself or is over.
+async fn watch(
+    target: Target,
+    sql: String,
+    begin: oneshot::Sender<()>,
+    mut over: oneshot::Receiver<()>,
+) {
+    let second = loop {
+        tokio::select! {
+            _ = &mut over => return,
+            connected = Session::connect(&target, Duration::ZERO) => match connected {
+                Ok(second) => break second,
+                Err(error) => tracing::debug!(%error, "COPY is not watched yet"),
+            },
+        }
+        tokio::select! {
+            _ = &mut over => return,
+            () = tokio::time::sleep(CONNECT_AGAIN) => {}
+        }
+    };
+    let clean = settings::clean_builder(second.server_version());
+    let cleaning = async {
+        second.execute(&clean).await?;
+        // The next one was sent with it: we may be stopped at any moment now.
+        let _ = begin.send(());
+        Ok(())
+    };
+    let watching = try_join(cleaning, second.execute(&sql));
+    tokio::select! {
+        _ = over => {
+            // The loop in the server would end by itself too, with the session
+            // that it watches.
+            let _ = second.canceller().cancel().await;
+        }
+        watched = watching => {
+            if let Err(error) = watched {
+                tracing::debug!(%error, "COPY is watched no more");
+            }
         }
     }
+    second.close().await;
 }

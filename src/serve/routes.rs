@@ -201,7 +201,7 @@ async fn health(Given(shared): Given<Shared>) -> Response {
     let (state, _) = shared.now();
     let database = match &state.view.stale {
         None => "up".to_owned(),
-        Some(stale) => format!("away: {}", stale.reason),
+        Some(away) => format!("away: {}", away.reason),
     };
     answer_json(
         StatusCode::OK,

@@ -7,10 +7,12 @@ mod directive;
 mod directive_laws;
 mod expected;
 mod explain;
+mod install;
 mod laws;
 mod lint;
 mod project;
 mod reference;
+mod release;
 mod statement;
 
 #[path = "../support/support.rs"]

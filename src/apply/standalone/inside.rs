@@ -246,7 +246,7 @@ impl Standalone<'_> {
         let session = &*self.session;
         let text = &piece.placed.text;
         if (piece.is_copy || piece.placed.copy_to_stdout) && self.copies.is_none() {
-            self.copies = CopyWatch::of(session).await;
+            self.copies = Some(CopyWatch::of(session).await);
         }
         if piece.placed.copy_to_stdout {
             let sent = session.copy_out(text);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::serve::example;
 
-const STALE_AFTER: Duration = Duration::from_secs(300);
+const STALE_AFTER: Duration = Duration::from_mins(5);
 
 /// Seconds after the beginning, and what has happened then.
 enum Then {

@@ -127,7 +127,7 @@ fn stopped_in_copy(header: &str) {
     database.run("DROP TRIGGER slow ON t");
     let blocked = began.elapsed();
     assert!(
-        (Duration::from_secs(4)..Duration::from_secs(20)).contains(&blocked),
+        (Duration::from_secs(4)..Duration::from_secs(50)).contains(&blocked),
         "{blocked:?}"
     );
     let mut second = Up::start(&project, &database.url(), impatient());
@@ -392,7 +392,8 @@ fn builds_side_by_side_that_are_stopped_can_be_preempted() {
     second.wait_for("readiness", |event| {
         matches!(event, Event::Ready { .. }).then_some(())
     });
-    assert_eq!(ended_sessions(&second.events()), 2);
+    let events = second.events();
+    assert_eq!(ended_sessions(&events), 2, "{events:#?}");
     snapshot.run("COMMIT");
     assert_eq!(second.wait().expect("settled"), Outcome::Settled);
     woken(first, &project, &database);

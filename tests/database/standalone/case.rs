@@ -52,6 +52,7 @@ impl Running {
         self.signals.send_replace(Signals {
             first: Some(Signal::Interrupt),
             interrupts: 1,
+            ..Signals::default()
         });
     }
 
@@ -247,6 +248,12 @@ impl<'a> Case<'a> {
             ));
             pid.parse().ok()
         })
+    }
+
+    /// Waits until the build for this partition waits for whoever holds its
+    /// table: that of another one may wait too, for a moment.
+    pub fn wait_for_build_of(&self, partition: &str) -> i32 {
+        self.wait_for_statement(&format!("CREATE INDEX CONCURRENTLY%ON public.{partition} "))
     }
 
     pub fn wait_until_gone(&self, pid: i32) {

@@ -32,7 +32,7 @@ fn while_a_partition_is_built() {
         let writer = case.database.session();
         writer.run(&format!("BEGIN; LOCK TABLE {busy} IN ROW EXCLUSIVE MODE"));
         let running = case.start();
-        let pid = case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+        let pid = case.wait_for_build_of(busy);
         kill(&case, running, pid);
         writer.run("COMMIT");
         let (told, left) = (case.up(), format!("dropped `public.{busy}_a_idx`"));
@@ -48,7 +48,7 @@ fn a_builder_that_outlives_its_client_is_waited_for_and_its_index_is_kept() {
     let writer = case.database.session();
     writer.run("BEGIN; LOCK TABLE p2 IN ROW EXCLUSIVE MODE");
     let running = case.start();
-    case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    case.wait_for_build_of("p2");
     let oid = case.database.query("SELECT 'p2_a_idx'::regclass::oid");
     running.kill();
     let second = case.start();
@@ -75,7 +75,7 @@ fn before_and_between_the_attaching() {
         let writer = case.database.session();
         writer.run("BEGIN; LOCK TABLE p3 IN ROW EXCLUSIVE MODE");
         let running = case.start();
-        case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+        case.wait_for_build_of("p3");
         // Who reads a table holds its indexes, and ATTACH does not get its lock.
         let reader = case.database.session();
         reader.run(&format!("BEGIN; SELECT * FROM {busy}"));
@@ -217,7 +217,7 @@ fn a_signal_ends_a_standalone_one_and_keeps_what_is_built() {
     let writer = case.database.session();
     writer.run("BEGIN; LOCK TABLE p2 IN ROW EXCLUSIVE MODE");
     let running = case.start();
-    case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    case.wait_for_build_of("p2");
     running.interrupt();
     case.wait_for_statement("DROP INDEX CONCURRENTLY");
     writer.run("COMMIT");

@@ -8,7 +8,7 @@ fn meanwhile(change: &str, expected: &str) -> super::Case<'static> {
     let writer = case.database.session();
     writer.run("BEGIN; LOCK TABLE p2 IN ROW EXCLUSIVE MODE");
     let running = case.start();
-    case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    case.wait_for_build_of("p2");
     for statement in change.split(';') {
         case.database.run(statement);
     }
@@ -72,7 +72,7 @@ fn the_partition_at_work_is_dropped() {
     let writer = case.database.session();
     writer.run("BEGIN; LOCK TABLE p3 IN ROW EXCLUSIVE MODE");
     let running = case.start();
-    let pid = case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    let pid = case.wait_for_build_of("p3");
     running.kill();
     case.database
         .run(&format!("SELECT pg_terminate_backend({pid})"));
@@ -92,7 +92,7 @@ fn the_last_one_without_an_index_goes_when_all_others_are_attached() {
     let writer = case.database.session();
     writer.run("BEGIN; LOCK TABLE p3 IN ROW EXCLUSIVE MODE");
     let running = case.start();
-    case.wait_for_statement("CREATE INDEX CONCURRENTLY");
+    case.wait_for_build_of("p3");
     let reader = case.database.session();
     reader.run("BEGIN; SELECT * FROM p1");
     writer.run("COMMIT");
