@@ -10,9 +10,11 @@ use crate::status::{Entry, EntryState, Status};
 /// Each migration of a status in one of three parts; all by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Course<'a> {
-    /// The deployment that it is about: the newest that this folder's
-    /// migrations concern.
+    /// The newest deployment, or the one that made the folder ready.
     pub deployment: Option<&'a Deployment>,
+    /// The same, if the picture is about it; `None` if it was over before what
+    /// is pending now came.
+    pub at_hand: Option<&'a Deployment>,
     /// Applied by earlier deployments, or given up.
     pub before: Vec<&'a Entry>,
     /// Before the deployment is ready.
@@ -29,18 +31,17 @@ impl<'a> Course<'a> {
         let deployment = ready.or(status.deployments.first());
         // One that became ready for an older folder has nothing to do with
         // what is pending now.
-        let at_hand = deployment
-            .filter(|one| {
-                ready.is_some()
-                    || matches!(
-                        one.state,
-                        DeploymentState::Running | DeploymentState::Failed
-                    )
-            })
-            .map(|one| one.id);
+        let at_hand = deployment.filter(|one| {
+            ready.is_some()
+                || matches!(
+                    one.state,
+                    DeploymentState::Running | DeploymentState::Failed
+                )
+        });
         let foreground = foreground(&status.entries);
         let mut course = Self {
             deployment,
+            at_hand,
             before: Vec::new(),
             batch: Vec::new(),
             tail: Vec::new(),
@@ -48,9 +49,9 @@ impl<'a> Course<'a> {
         };
         for entry in &status.entries {
             let is_open = is_open(entry);
-            let is_of_it = at_hand.is_some() && entry.deployment == at_hand;
+            let is_of_it = at_hand.is_some_and(|one| entry.deployment == Some(one.id));
             let part = if entry.kind == Kind::Concurrent {
-                let was_left = deployment.is_some_and(|one| one.tail.contains(&entry.name));
+                let was_left = at_hand.is_some_and(|one| one.tail.contains(&entry.name));
                 if is_open && foreground.contains(&entry.name) && ready.is_none() {
                     &mut course.batch
                 } else if is_open || was_left {
@@ -85,3 +86,6 @@ fn foreground(entries: &[Entry]) -> BTreeSet<&Name> {
         .flat_map(|entry| &entry.ends)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub(super) fn write(html: &mut Html, view: &View, status: &Status) {
         return;
     }
     html.raw("<section aria-labelledby=\"flow\">\n<h2 id=\"flow\">");
-    match course.deployment.filter(|_| !is_of_old(&course)) {
+    match course.at_hand {
         Some(deployment) => html.text("Deployment ").text(&deployment.id.to_string()),
         None => html.text("To be deployed"),
     };
@@ -33,14 +33,6 @@ pub(super) fn write(html: &mut Html, view: &View, status: &Status) {
     html.raw("</ol>\n");
     before(html, status, &course);
     html.raw("</section>\n");
-}
-
-/// Whether its deployment is over, and there is something pending since.
-fn is_of_old(course: &Course) -> bool {
-    !course.is_ready
-        && course.deployment.is_none_or(|one| {
-            matches!(one.state, DeploymentState::Ready | DeploymentState::Settled)
-        })
 }
 
 fn batch(html: &mut Html, view: &View, status: &Status, course: &Course) {
@@ -65,7 +57,7 @@ fn batch(html: &mut Html, view: &View, status: &Status, course: &Course) {
                 count(course.batch.len(), "migration")
             ),
         };
-        match course.deployment.filter(|_| !is_of_old(course)) {
+        match course.at_hand {
             Some(one) if status.is_abandoned(one) => {
                 (Mark::Stopped, format!("{what}; its runner is gone"))
             }
@@ -86,10 +78,10 @@ fn batch(html: &mut Html, view: &View, status: &Status, course: &Course) {
         .text(&what)
         .raw("</span></p>\n");
     let error = course
-        .deployment
+        .at_hand
         .filter(|_| !course.is_ready && mark == Mark::Failed);
     if let Some(error) = error.and_then(|one| one.error.as_deref()) {
-        html.raw("<p class=\"error\">").prose(error).raw("</p>\n");
+        html.raw("<p class=\"error\">").text(error).raw("</p>\n");
     }
     // A concurrent migration that is needed first shows its progress.
     let (first, plain): (Vec<&Entry>, Vec<&Entry>) = course
@@ -98,9 +90,7 @@ fn batch(html: &mut Html, view: &View, status: &Status, course: &Course) {
         .copied()
         .partition(|entry| entry.kind == Kind::Concurrent && is_open(entry));
     if !first.is_empty() {
-        html.raw(
-            "<h4 class=\"label\">Concurrent, and needed before</h4>\n<ul class=\"members\">\n",
-        );
+        html.raw("<h4 class=\"label\">Concurrent, needed first</h4>\n<ul class=\"members\">\n");
         for entry in first {
             member::write(html, view, status, entry);
         }
@@ -197,7 +187,7 @@ fn before(html: &mut Html, status: &Status, course: &Course) {
         .text(&count(course.before.len(), "migration"))
         .text(" from before")
         .raw("</summary>\n");
-    list(html, status, &course.before);
+    list(html, status, &course.before, Order::Newest);
     html.raw("</details>\n");
 }
 
@@ -207,19 +197,27 @@ fn names(html: &mut Html, id: &'static str, status: &Status, entries: &[&Entry])
         return;
     }
     if entries.len() <= OPEN_MAX {
-        return list(html, status, entries);
+        return list(html, status, entries, Order::Oldest);
     }
     html.raw("<details id=\"")
         .raw(id)
         .raw("\"><summary>")
         .text(&count(entries.len(), "file"))
         .raw("</summary>\n");
-    list(html, status, entries);
+    list(html, status, entries, Order::Oldest);
     html.raw("</details>\n");
 }
 
-fn list(html: &mut Html, status: &Status, entries: &[&Entry]) {
-    html.raw("<ul class=\"names\">\n");
+/// Which names come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// As they run.
+    Oldest,
+    /// As they matter.
+    Newest,
+}
+
+fn list(html: &mut Html, status: &Status, entries: &[&Entry], order: Order) {
     // What is not as usual is not to be missed among thousands; of the others
     // the newest matter most.
     let (unusual, usual): (Vec<&Entry>, Vec<&Entry>) =
@@ -228,7 +226,11 @@ fn list(html: &mut Html, status: &Status, entries: &[&Entry]) {
     let room = NAMES_MAX - unusual.len();
     let mut shown = usual[usual.len().saturating_sub(room)..].to_vec();
     shown.extend(unusual);
-    shown.sort_by(|one, other| other.name.cmp(&one.name));
+    shown.sort_by(|one, other| match order {
+        Order::Oldest => one.name.cmp(&other.name),
+        Order::Newest => other.name.cmp(&one.name),
+    });
+    html.raw("<ul class=\"names\">\n");
     for entry in &shown {
         row(html, status, entry);
     }
@@ -291,7 +293,7 @@ fn row(html: &mut Html, status: &Status, entry: &Entry) {
     }
     if let EntryState::Failed(error) = &entry.state {
         html.raw("<span class=\"error\">")
-            .prose(error)
+            .text(error)
             .raw("</span>");
     }
     html.raw("</span></li>\n");

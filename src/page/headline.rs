@@ -133,7 +133,7 @@ fn notes(html: &mut Html, view: &View) {
             "Told by the last run",
             |html| {
                 html.raw("<span class=\"error\">")
-                    .prose(error)
+                    .text(error)
                     .raw("</span>");
             },
         );
@@ -177,7 +177,11 @@ fn facts(html: &mut Html, view: &View, status: &Status) {
     let course = Course::new(status);
     html.raw("<dl class=\"facts\">\n");
     if let Some(deployment) = course.deployment {
-        fact(html, "Deployment", |html| {
+        let title = match course.at_hand {
+            Some(_) => "Deployment",
+            None => "Last deployment",
+        };
+        fact(html, title, |html| {
             html.raw("<span class=\"figure\">")
                 .text(&deployment.id.to_string())
                 .raw("</span>");
@@ -193,9 +197,16 @@ fn facts(html: &mut Html, view: &View, status: &Status) {
     });
     let tail = course.tail.len();
     if tail > 0 {
-        let done = course.tail.iter().filter(|entry| !is_open(entry)).count();
+        let number = |state: &EntryState| {
+            let entries = course.tail.iter();
+            entries.filter(|entry| entry.state == *state).count()
+        };
+        let (done, given_up) = (number(&EntryState::Applied), number(&EntryState::Abandoned));
         fact(html, "Tail", |html| {
             html.text(&format!("{done} of {tail} done"));
+            if given_up > 0 {
+                html.text(&format!(", {given_up} given up"));
+            }
         });
     }
     html.raw("</dl>\n");

@@ -249,23 +249,23 @@ impl Mark {
                 r#"<circle cx="8" cy="8" r="7.25" fill="currentColor"/><path class="cut" d="M4.6 8.3l2.3 2.3 4.5-4.9"/>"#
             }
             Self::Working => {
-                r#"<circle class="line" cx="8" cy="8" r="6.25"/><path fill="currentColor" d="M8 4a4 4 0 0 1 0 8z"/>"#
+                r#"<circle class="stroke" cx="8" cy="8" r="6.25"/><path fill="currentColor" d="M8 4a4 4 0 0 1 0 8z"/>"#
             }
-            Self::Open => r#"<circle class="line" cx="8" cy="8" r="6.25"/>"#,
+            Self::Open => r#"<circle class="stroke" cx="8" cy="8" r="6.25"/>"#,
             Self::Failed => {
                 r#"<path fill="currentColor" d="M5 .75h6L15.25 5v6L11 15.25H5L.75 11V5z"/><path class="cut" d="M5.4 5.4l5.2 5.2M10.6 5.4l-5.2 5.2"/>"#
             }
             Self::Stopped => {
-                r#"<circle class="line" cx="8" cy="8" r="6.25"/><path class="line" d="M6.25 5.5v5M9.75 5.5v5"/>"#
+                r#"<circle class="stroke" cx="8" cy="8" r="6.25"/><path class="stroke" d="M6.25 5.5v5M9.75 5.5v5"/>"#
             }
             Self::Attention => {
                 r#"<path fill="currentColor" d="M8 .9L15.6 14.6H.4z"/><path class="cut" d="M8 5.6v4M8 11.9v.4"/>"#
             }
             Self::Waiting => {
-                r#"<circle class="line" cx="8" cy="8" r="6.25"/><path class="line" d="M8 4.5V8l2.4 1.6"/>"#
+                r#"<circle class="stroke" cx="8" cy="8" r="6.25"/><path class="stroke" d="M8 4.5V8l2.4 1.6"/>"#
             }
             Self::GivenUp => {
-                r#"<circle class="line" cx="8" cy="8" r="6.25"/><path class="line" d="M3.8 12.2l8.4-8.4"/>"#
+                r#"<circle class="stroke" cx="8" cy="8" r="6.25"/><path class="stroke" d="M3.8 12.2l8.4-8.4"/>"#
             }
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn write(html: &mut Html, view: &View, status: &Status, entry: &Entry
         }
         EntryState::Failed(error) => {
             html.raw("<p class=\"error\">")
-                .prose(error)
+                .text(error)
                 .raw("</p>\n<p><code>segue settle</code> tries again; <code>segue abandon ")
                 .text(entry.name.as_str())
                 .raw("</code> gives it up.</p>\n");

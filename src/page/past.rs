@@ -73,7 +73,7 @@ fn row(html: &mut Html, view: &View, deployment: &Deployment) {
             .raw("</span>");
         if let Some(error) = &deployment.error {
             html.raw("<span class=\"error\">")
-                .prose(error)
+                .text(error)
                 .raw("</span>");
         }
     });

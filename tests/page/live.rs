@@ -5,7 +5,7 @@ use serde_json::json;
 use super::support::{Browser, Project, Scheme, TestDatabase, wait_for, wait_until};
 
 const BASE: &str = "2026-01-01-00-00-00-base.sql";
-const COLUMN: &str = "2026-01-02-00-00-00-column.sql";
+const NOTE: &str = "2026-01-02-00-00-00-note.sql";
 const INDEX: &str = "2026-01-02-00-05-00-index.sql";
 
 /// A row fills a block, and takes the index a hundredth of a second.
@@ -31,15 +31,13 @@ fn a_build_goes_on_while_the_page_is_open() {
     let project = Project::on(&database);
     project.file(BASE, TABLE);
     project.segue(&["up"]).expect_success();
-    project
-        .file(COLUMN, "ALTER TABLE item ADD COLUMN note text;\n")
-        .file(
-            INDEX,
-            &format!(
-                "-- segue: begin-concurrent-migration-with: {COLUMN}\n\
+    project.file(NOTE, "CREATE TABLE note (item int);\n").file(
+        INDEX,
+        &format!(
+            "-- segue: begin-concurrent-migration-with: {NOTE}\n\
                  CREATE INDEX CONCURRENTLY item_slow ON item (slow(id));\n"
-            ),
-        );
+        ),
+    );
     let serve = project.spawn(&["serve", "--listen", "127.0.0.1:0"]);
     let url = wait_for("the address", || address(&serve.stderr()));
     let browser = Browser::start();
@@ -52,7 +50,7 @@ fn a_build_goes_on_while_the_page_is_open() {
     // Its snapshot is older than the index.
     let reader = database.session();
     reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
-    reader.query("SELECT count(*) FROM item");
+    reader.query("SELECT count(*) FROM pg_class");
     let up = project.spawn(&["up"]);
     browser.wait_for("h1", "Ready");
     browser.wait_for(".member", "running");

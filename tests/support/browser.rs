@@ -79,6 +79,9 @@ impl Browser {
             .as_str()
             .unwrap_or_else(|| panic!("a session, not {session}"))
             .clone_into(&mut browser.session);
+        // The browser's own first page asks for much.
+        browser.open("about:blank");
+        browser.log();
         browser
     }
 
