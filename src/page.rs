@@ -38,9 +38,10 @@ pub fn html(view: &View) -> String {
     html.raw("<!doctype html>\n<html lang=\"en\" data-tone=\"")
         .raw(tone.as_str())
         .raw("\">\n<head>\n<meta charset=\"utf-8\">\n<title>")
-        .text(word(view))
+        .attribute(word(view))
         .raw(" · ")
-        .text(&view.project)
+        // Elements would not be ones here.
+        .attribute(&view.project)
         .raw(" · segue</title>\n")
         .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
         .raw("<meta name=\"color-scheme\" content=\"light dark\">\n")

@@ -7,7 +7,7 @@ use super::markup::{Html, Mark, id, took};
 use super::member;
 use crate::history::{Deployment, DeploymentState};
 use crate::migration::Kind;
-use crate::status::{Entry, EntryState, Status, View};
+use crate::status::{Entry, EntryState, Stage, Status, View};
 use crate::text::{count, thousands};
 
 /// Up to so many names a list is not folded.
@@ -58,7 +58,7 @@ fn batch(html: &mut Html, view: &View, status: &Status, course: &Course) {
             ),
         };
         match course.at_hand {
-            Some(one) if status.is_abandoned(one) => {
+            Some(_) if view.stage == Stage::Abandoned => {
                 (Mark::Stopped, format!("{what}; its runner is gone"))
             }
             Some(one) if one.state == DeploymentState::Running => {

@@ -186,7 +186,7 @@ fn facts(html: &mut Html, view: &View, status: &Status) {
                 .text(&deployment.id.to_string())
                 .raw("</span>");
         });
-        self::since(html, status, deployment);
+        self::since(html, view, deployment);
     } else if view.stage != Stage::Settled {
         fact(html, "Deployment", |html| {
             html.text("none yet");
@@ -212,11 +212,13 @@ fn facts(html: &mut Html, view: &View, status: &Status) {
     html.raw("</dl>\n");
 }
 
-fn since(html: &mut Html, status: &Status, deployment: &Deployment) {
+fn since(html: &mut Html, view: &View, deployment: &Deployment) {
+    // The stage doubts before it believes that a runner is gone.
+    let is_abandoned = view.stage == Stage::Abandoned;
     let (word, at) = match deployment.state {
         DeploymentState::Settled => ("Settled", deployment.settled_at.as_deref()),
         DeploymentState::Ready => ("Ready", deployment.ready_at.as_deref()),
-        DeploymentState::Running if status.is_abandoned(deployment) => {
+        DeploymentState::Running if is_abandoned => {
             ("Abandoned; began", Some(&*deployment.started_at))
         }
         DeploymentState::Running => ("Running", Some(&*deployment.started_at)),
@@ -225,7 +227,7 @@ fn since(html: &mut Html, status: &Status, deployment: &Deployment) {
     if let Some(at) = at {
         let word = match deployment.state {
             DeploymentState::Failed => word.to_owned(),
-            DeploymentState::Running if status.is_abandoned(deployment) => word.to_owned(),
+            DeploymentState::Running if is_abandoned => word.to_owned(),
             _ => format!("{word} since"),
         };
         fact(html, &word, |html| {

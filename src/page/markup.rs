@@ -43,7 +43,8 @@ impl Html {
         self
     }
 
-    /// Text from outside as the value of an attribute, between double quotes.
+    /// Text from outside where no element may stand: as the value of an
+    /// attribute, between double quotes, or as the title.
     pub(super) fn attribute(&mut self, text: &str) -> &mut Self {
         for character in text.chars() {
             if is_unseen(character) {

@@ -2,7 +2,7 @@
 
 use super::markup::{Html, Mark, took};
 use crate::history::{Deployment, DeploymentState};
-use crate::status::View;
+use crate::status::{Stage, View};
 
 pub(super) fn write(html: &mut Html, view: &View) {
     if view.status.is_none() {
@@ -39,10 +39,12 @@ const HEADS: [&str; 6] = [
 
 /// The shape and the word of a deployment's state.
 fn state(view: &View, deployment: &Deployment) -> (Mark, &'static str) {
-    let is_abandoned = view
-        .status
-        .as_ref()
-        .is_some_and(|status| status.is_abandoned(deployment));
+    // Of the newest the stage knows better: it doubts before it believes that a
+    // runner is gone.
+    let is_newest = view.past.first().is_some_and(|one| one.id == deployment.id);
+    let status = view.status.as_ref();
+    let is_abandoned = status.is_some_and(|status| status.is_abandoned(deployment))
+        && (!is_newest || view.stage != Stage::Running);
     match deployment.state {
         DeploymentState::Running if is_abandoned => (Mark::Stopped, "abandoned"),
         DeploymentState::Running => (Mark::Working, "running"),

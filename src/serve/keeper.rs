@@ -8,7 +8,7 @@ use super::state::Moment;
 use crate::apply::human;
 use crate::history::{Deployment, ProgressRow};
 use crate::migration::Name;
-use crate::readiness::{Goal, Verdict};
+use crate::readiness::{Goal, ORPHAN_AFTER, Verdict};
 use crate::status::{EntryState, Pace, Reading, Stage, Stale, Status, View};
 
 /// Keeps the last known truth, and what becomes of it.
@@ -23,6 +23,8 @@ pub(super) struct Keeper {
     /// Of the concurrent migrations that run, measured from `began`.
     pace: Pace,
     began: Instant,
+    /// Since when the newest deployment seems to have no runner.
+    orphan: Option<Instant>,
 }
 
 /// Readiness by one look.
@@ -42,6 +44,7 @@ impl Keeper {
             known: None,
             pace: Pace::default(),
             began: now.instant,
+            orphan: None,
         }
     }
 
@@ -56,6 +59,7 @@ impl Keeper {
     /// The database has answered.
     pub(super) fn look(&mut self, status: Status, verdict: Verdict, now: &Moment) {
         let (stage, since) = status.stage();
+        let stage = self.doubted(stage, now.instant);
         let since = since.map(ToOwned::to_owned);
         let since = since.unwrap_or_else(|| {
             if self.view.stage == stage {
@@ -98,6 +102,20 @@ impl Keeper {
     /// The newest deployments.
     pub(super) fn past(&mut self, past: Vec<Deployment>) {
         self.view.past = past;
+    }
+
+    /// A runner is missed only after a while, as [`crate::readiness`] does.
+    fn doubted(&mut self, stage: Stage, now: Instant) -> Stage {
+        if stage != Stage::Abandoned {
+            self.orphan = None;
+            return stage;
+        }
+        let since = *self.orphan.get_or_insert(now);
+        if now.saturating_duration_since(since) < ORPHAN_AFTER {
+            Stage::Running
+        } else {
+            stage
+        }
     }
 
     /// The database was not to be seen, for this reason.

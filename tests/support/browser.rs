@@ -1,6 +1,7 @@
 //! A real browser without a window: Chromium, driven by chromedriver through
 //! the WebDriver protocol, plain HTTP with JSON.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -173,18 +174,27 @@ impl Browser {
         std::fs::write(path, base64(data)).expect("a file");
     }
 
-    /// What assistive technology is told: role and name of each node, by
-    /// depth; nodes that say nothing are left out.
+    /// What assistive technology is told: role and name of each node, in the
+    /// order of reading; ignored nodes are left out.
     #[track_caller]
     pub fn accessibility(&self) -> Vec<(String, String)> {
         let tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().expect("nodes");
-        let told = nodes.iter().filter(|node| node["ignored"] != true);
-        told.map(|node| {
-            let text = |field: &str| node[field]["value"].as_str().unwrap_or("").to_owned();
-            (text("role"), text("name"))
-        })
-        .collect()
+        let by_id: BTreeMap<&str, &Value> = nodes
+            .iter()
+            .filter_map(|node| Some((node["nodeId"].as_str()?, node)))
+            .collect();
+        let mut told = Vec::new();
+        let mut next = vec![nodes.first().expect("a root")];
+        while let Some(node) = next.pop() {
+            if node["ignored"] != true {
+                let text = |field: &str| node[field]["value"].as_str().unwrap_or("").to_owned();
+                told.push((text("role"), text("name")));
+            }
+            let children = node["childIds"].as_array().into_iter().flatten().rev();
+            next.extend(children.filter_map(|id| by_id.get(id.as_str()?).copied()));
+        }
+        told
     }
 
     /// What has happened since the last time.

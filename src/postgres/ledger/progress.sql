@@ -4,5 +4,6 @@ SELECT file, coalesce(pid, 0), phase, done, total, waits_for,
        pg_catalog.to_jsonb(p) ->> 'partitions_done', pg_catalog.to_jsonb(p) ->> 'partitions_total',
        pg_catalog.to_jsonb(p) ->> 'ends_wait'
   FROM segue.progress p
- WHERE project = :project
+ -- A batch has no file.
+ WHERE project = :project AND file <> ''
  ORDER BY file
