@@ -29,7 +29,7 @@ struct Reserved {
     places: &'static [&'static str],
 }
 
-const RESERVED: [Reserved; 9] = [
+const RESERVED: [Reserved; 10] = [
     Reserved {
         name: r"\bpg_query\b",
         places: &["statement", "procedure", "lint"],
@@ -44,6 +44,10 @@ const RESERVED: [Reserved; 9] = [
         // transaction; in the parser's trees PostgreSQL's own types have it
         // before their names.
         places: &["postgres", "lint"],
+    },
+    Reserved {
+        name: r"\b(axum|hyper|hyper_util)::",
+        places: &["serve"],
     },
     Reserved {
         name: r"\bclap(_complete|_mangen)?::|\bindicatif\b",

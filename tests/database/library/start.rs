@@ -101,18 +101,20 @@ fn what_is_wrong_in_a_file_is_shown_there() {
         ),
     ];
     let text = "\
-error[unknown-directive]: unknown directive `no-tnx`
- --> migrations/a.sql:1:11
+error[unknown-directive]: there is no directive `no-tnx`
+  --> migrations/a.sql:1:11
   |
 1 | -- segue: no-tnx
-  |           ^^^^^^
+  |           ^^^^^^ not a directive
   = help: did you mean `no-txn`?
 
-error[not-concurrent]: `a.sql` is not a concurrent migration
- --> migrations/b.sql:2:39
+error[wrong-kind]: `a.sql` is not a concurrent migration
+  --> migrations/b.sql:2:37
   |
 2 | -- segue: end-concurrent-migration: a.sql
-  |                                     ^^^^^ ended here
+  |                                     ^^^^^ only a concurrent migration can be ended
+  = note: batch migrations run in the order of their names anyway
+  = help: remove this line, or give `a.sql` a `begin-concurrent-migration-with` directive
 ";
     let deployment = deployment(&database, &files);
     let error = check(deployment.up().done(), 3, text);
@@ -151,11 +153,11 @@ fn a_migration_that_fails_leaves_nothing() {
         deployment(&database, &files).up().done(),
         4,
         "\
-error[sql-error]: relation \"u\" does not exist
- --> migrations/b.sql:2:13
+error[server-error]: relation \"u\" does not exist
+  --> migrations/b.sql:2:13
   |
 2 | INSERT INTO u VALUES (1);
-  |             ^ here
+  |             ^
   = note: SQLSTATE 42P01
 nothing was committed: the database is as it was
 ",
@@ -180,11 +182,11 @@ nothing was committed: the database is as it was
         deployment(&database, &files).up().done(),
         4,
         "\
-error[sql-error]: relation \"u\" does not exist
- --> migrations/b.sql:3:13
+error[server-error]: relation \"u\" does not exist
+  --> migrations/b.sql:3:13
   |
 3 | INSERT INTO u VALUES (1);
-  |             ^ here
+  |             ^
   = note: SQLSTATE 42P01
 committed: `a.sql`; the first statement of `b.sql`
 ",
