@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two test test-all histories torture bench lint lint-release docs fuzz package setup
+.PHONY: demo demo-two test test-all histories torture bench lint lint-release lint-pipelines docs fuzz package setup
 
 setup:
 	@scripts/setup
@@ -21,7 +21,8 @@ demo-two:
 
 ## All tests, on one server for the whole run (SEGUE_TEST_PG_BIN chooses it).
 test: setup
-	@scripts/with-server cargo nextest run --no-fail-fast
+	@cargo test --doc --quiet --workspace
+	@scripts/with-server cargo nextest run --workspace --no-fail-fast
 
 ## The tests on PostgreSQL 14 to 18, more generated files, and some fuzzing.
 test-all: setup
@@ -40,20 +41,26 @@ bench: setup
 	@scripts/bench
 
 lint: setup
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo; fi
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --no-default-features -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo \
+		examples/pipelines/*/deploy examples/pipelines/github-actions/install-segue examples/pipelines/psql/wait-ready; fi
 
 ## What cannot run here: workflows, Dockerfile, SBOM, licences.
 lint-release: setup
 	@scripts/lint-release
+
+## The pipelines of examples/, by the published schemas and the programs they are for.
+lint-pipelines: setup
+	@scripts/lint-pipelines
 
 ## What a release gives away, for this machine or TARGET, in target/dist.
 package: setup
 	@scripts/package $(TARGET)
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
 
 ## Looks for inputs that break the statement splitter; FUZZ_SECONDS=60.
 fuzz: setup

@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use crate::apply::watch::{Watch, Watched};
 use crate::readiness::Goal;
+use crate::schema::Rules;
 
 mod agent;
 mod door;
+mod drift;
 mod events;
 #[cfg(test)]
 mod example;
@@ -42,6 +45,10 @@ pub struct Settings {
     pub stale_after: Duration,
     /// How long to say "not ready" before stopping.
     pub drain: Duration,
+    /// How often to compare the live schema with the settled one, if at all.
+    pub drift_every: Option<Duration>,
+    /// Which part of the schema is the project's.
+    pub rules: Rules,
     /// Names, beside addresses and `localhost`, by which requests may call us.
     pub hosts: Vec<String>,
 }
@@ -143,18 +150,33 @@ impl Server {
             phase: Phase::Serving,
             drains: false,
         });
-        let follower = tokio::spawn(follow::follow(
+        let (drifts, drift) = watch::channel(None);
+        let drifter = settings.drift_every.map(|every| {
+            let rules = settings.rules.clone();
+            let drifting = drift::follow(watched.clone(), rules, every, state.clone(), drifts);
+            tokio::spawn(drifting)
+        });
+        let mut follower = tokio::spawn(follow::follow(
             Watch::new(watched),
             settings.clone(),
             publisher,
             began,
         ));
         let teller = tokio::spawn(follow::tell(state.clone(), tell));
-        let shared = routes::Shared::new(&settings, address, state.clone(), steps.clone());
+        let shared = routes::Shared::new(&settings, address, state.clone(), steps.clone(), drift);
         let http = tokio::spawn(door::http(http, routes::router(shared.clone()), shared));
         let agent = agent.map(|agent| tokio::spawn(door::agent(agent, state, steps)));
 
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            // It goes on for ever, unless it panics; and what nobody looks
+            // after must not be told as the truth.
+            ended = &mut follower => {
+                if let Some(panic) = ended.err().filter(JoinError::is_panic) {
+                    std::panic::resume_unwind(panic.into_panic());
+                }
+            }
+        }
         let drains = settings.drain > Duration::ZERO;
         course.send_replace(Course {
             phase: Phase::Leaving,
@@ -175,6 +197,9 @@ impl Server {
         let _ = tokio::time::timeout(STOP_MAX, ending).await;
         teller.abort();
         follower.abort();
+        if let Some(drifter) = drifter {
+            drifter.abort();
+        }
     }
 }
 

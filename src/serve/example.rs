@@ -7,6 +7,7 @@ use super::{Course, Phase, Settings};
 use crate::history::{Deployment, DeploymentState, ProgressRow};
 use crate::migration::{Kind, Name};
 use crate::readiness::{Goal, Verdict};
+use crate::schema::Rules;
 use crate::status::{Entry, EntryState, Stale, Status, View};
 
 /// Midnight, and seconds after it.
@@ -33,6 +34,8 @@ pub(super) fn settings(stale_after: Duration) -> Settings {
         goal: Goal::Ready,
         stale_after,
         drain: Duration::ZERO,
+        drift_every: None,
+        rules: Rules::default(),
         hosts: Vec::new(),
     }
 }
@@ -54,6 +57,8 @@ pub(super) fn status(is_ready: bool) -> Status {
         is_missing: false,
         deployment,
         at: None,
+        partner: None,
+        ends: Vec::new(),
     };
     if !is_ready {
         return Status {
@@ -69,6 +74,7 @@ pub(super) fn status(is_ready: bool) -> Status {
         done: Some(250),
         total: Some(1000),
         waits_for: Some("pid 1 (app); pid 2 (psql)".to_owned()),
+        ends_wait: None,
         partitions: Some((1, 2)),
     };
     Status {

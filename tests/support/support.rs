@@ -5,7 +5,10 @@
 //! - [`Server`], [`TestDatabase`], [`TestSession`]: a real PostgreSQL, with one
 //!   fresh database per test
 //! - [`PgBouncer`]: a real pooler in front of a database
+//! - [`Browser`]: a real Chromium without a window
 //! - [`Proxy`]: a connection that fails when told to
+//! - [`secret`]: a password that must not come out anywhere
+//! - [`HaProxy`]: a real load balancer; [`http`]: a client
 //! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
 
@@ -16,14 +19,18 @@
 )]
 
 mod background;
+mod browser;
 mod database;
 pub mod ddl_steps;
 mod deployment;
 mod expected;
+mod haproxy;
+pub mod http;
 mod library;
 mod pgbouncer;
 mod project;
 mod proxy;
+pub mod secret;
 mod server;
 mod session;
 mod snapshot;
@@ -31,8 +38,10 @@ mod up;
 mod wait;
 
 pub use background::Background;
+pub use browser::{Browser, Log, Scheme};
 pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
+pub use haproxy::HaProxy;
 pub use library::{LibrarySession, target};
 pub use pgbouncer::PgBouncer;
 pub use project::{Project, Run};

@@ -48,16 +48,19 @@ impl Runner<'_> {
             let tried = Instant::now();
             let brought = OnceLock::new();
             let batch = self.batch_view(survey, &brought);
-            let ended = Try::run(
+            let check = self.block_check(survey, is_last);
+            let trying = Try::run(
                 &batch,
                 session,
                 block,
                 &self.fire_before,
                 bounds,
                 announcement.as_ref(),
-                self.block_check(survey, is_last).as_ref(),
-            )
-            .await;
+                check.as_ref(),
+            );
+            let (control, ledger) = (&self.control, &self.ledger);
+            let beating = self.beat.during(control, ledger, self.deployment, trying);
+            let ended = Box::pin(beating).await;
             match ended {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));
@@ -66,7 +69,7 @@ impl Runner<'_> {
                         self.take_over(block, *brought).await?;
                     }
                     if is_last {
-                        self.tell_ready();
+                        self.tell_ready(survey);
                     }
                     return Ok(after(block));
                 }
@@ -116,9 +119,9 @@ impl Runner<'_> {
                 Ended::Unanswered { after } => return Err(self.commit_unknown(after)),
                 Ended::Lost { reason, commit } => {
                     let brought = brought.get().copied();
-                    let times = (began, tried);
+                    let (times, announcing) = ((began, tried), is_last.then_some(survey));
                     return self
-                        .lost_in(block, &reason, commit, brought, times, is_last)
+                        .lost_in(block, &reason, commit, brought, times, announcing)
                         .await;
                 }
             }
@@ -159,7 +162,7 @@ impl Runner<'_> {
     }
 
     /// The connection is gone: finds out whether the block is committed, if its
-    /// COMMIT was sent.
+    /// COMMIT was sent, with which it announced what was surveyed.
     async fn lost_in(
         &mut self,
         block: &Block,
@@ -167,7 +170,7 @@ impl Runner<'_> {
         commit: Option<String>,
         brought: Option<Brought>,
         (began, tried): (Instant, Instant),
-        is_last: bool,
+        announcing: Option<&Survey>,
     ) -> Result<Next, ApplyError> {
         self.batch = None;
         self.run.events.tell(Event::ConnectionLost {
@@ -185,8 +188,8 @@ impl Runner<'_> {
             if let Some(brought) = brought {
                 self.take_over(block, brought).await?;
             }
-            if is_last {
-                self.tell_ready();
+            if let Some(survey) = announcing {
+                self.tell_ready(survey);
             }
             return Ok(after(block));
         }
@@ -265,7 +268,13 @@ impl Runner<'_> {
                 Some(session) => Meanwhile::ShowLife(session),
                 None => Meanwhile::Nothing,
             };
-            match pause.over(&self.control, meanwhile).await {
+            let over = pause.over(&self.control, meanwhile);
+            let (control, ledger) = (&self.control, &self.ledger);
+            match self
+                .beat
+                .during(control, ledger, self.deployment, over)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(Stopped::Postgres(error)) => self.control_lost(error).await?,
                 Err(stopped) => return Err(stopped.into_apply_error(&self.committed)),

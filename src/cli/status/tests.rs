@@ -15,6 +15,7 @@ fn file(name: &str, kind: Kind) -> Migration {
     Migration {
         name: Name::new(name),
         path: PathBuf::from(name),
+        embedded: None,
         source: Arc::new(Source::new(name, "")),
         checksum: Checksum([0; 32]),
         kind,
@@ -91,6 +92,7 @@ fn everything(is_standby: bool) -> Status {
             ),
         ],
         has_user_relations: true,
+        silence: None,
     };
     let row = ProgressRow {
         pid: 77,
@@ -98,6 +100,7 @@ fn everything(is_standby: bool) -> Status {
         done: Some(450),
         total: Some(1000),
         waits_for: None,
+        ends_wait: None,
         partitions: None,
     };
     let progress = [(Name::new("4-c.sql"), row)].into();

@@ -7,8 +7,9 @@ fn shared(listen: &str, hosts: &[&str]) -> Shared {
     settings.hosts = hosts.iter().map(|&host| host.to_owned()).collect();
     let (_, state) = watch::channel(Arc::new(example::first()));
     let (_, course) = watch::channel(example::serving());
+    let (_, drift) = watch::channel(None);
     let address = listen.parse().expect("an address");
-    Shared::new(&settings, address, state, course)
+    Shared::new(&settings, address, state, course, drift)
 }
 
 #[track_caller]
@@ -83,5 +84,7 @@ fn json_follows_its_schema() {
         example::first().view,
     ] {
         schema::check("served", &view.to_json());
+        schema::check_def("served", "ready", &ready_json(&view));
+        schema::check_def("served", "health", &health_json(&view));
     }
 }
