@@ -115,6 +115,46 @@ fn when_the_batch_fails_no_new_pod_starts() {
     assert_eq!(waiting.wait().status, 0);
 }
 
+/// A node dies in the middle of the batch: the controller runs the job again.
+#[test]
+fn a_job_that_was_killed_is_run_again() {
+    let shop = Shop::new();
+    let objects = applied(&shop);
+    let node = Node::new(&shop);
+    let up = object(&objects, "Job", "shop-up-18");
+    let holder = shop.database.session();
+    holder.run("BEGIN; LOCK TABLE orders");
+    let killed = node.start(&up["spec"]["template"]["spec"]["containers"][0]);
+    killed.wait_for_stderr("Waiting");
+    killed.kill();
+    assert_eq!(killed.wait().status, 137);
+    assert_eq!(shop.stands(), UNCHANGED);
+    holder.run("COMMIT");
+    assert_eq!(node.job(up), (true, 1));
+    assert_eq!(shop.stands(), "1-orders.sql 2-state.sql|f");
+}
+
+/// Two deployments of one release, in two clusters for example: each job
+/// succeeds, and each migration is applied once.
+#[test]
+fn two_deployments_at_once_take_turns() {
+    let shop = Shop::new();
+    let objects = applied(&shop);
+    let node = Node::new(&shop);
+    for name in ["shop-up-18", "shop-settle-18"] {
+        let job = object(&objects, "Job", name);
+        thread::scope(|scope| {
+            let runs = [(); 2].map(|()| scope.spawn(|| node.job(job)));
+            for run in runs {
+                assert_eq!(run.join().expect("a job"), (true, 1), "{name}");
+            }
+        });
+    }
+    assert_eq!(shop.stands(), SETTLED);
+    let deployments = "SELECT count(*) FROM segue.deployment WHERE state = 'settled'";
+    assert_eq!(shop.database.query(deployments), "2");
+}
+
 /// An overlapping older release that is applied again has nothing to do.
 #[test]
 fn an_older_release_waits_for_nothing_and_changes_nothing() {
