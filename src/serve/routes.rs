@@ -21,7 +21,8 @@ use tokio::sync::{Semaphore, watch};
 use super::drift::Measured;
 use super::state::{Moment, State};
 use super::{Course, Phase, Settings, events, metrics};
-use crate::status::JSON_VERSION;
+use crate::page;
+use crate::status::{JSON_VERSION, View};
 
 /// Connections at a time; the next ones wait in the system's queue.
 pub(super) const CONNECTIONS_MAX: usize = 10_000;
@@ -30,6 +31,9 @@ pub(super) const CONNECTIONS_MAX: usize = 10_000;
 const STREAMS_MAX: usize = 8_000;
 
 const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
@@ -111,6 +115,15 @@ impl Shared {
 /// All routes.
 pub(super) fn router(shared: Shared) -> Router {
     Router::new()
+        .route("/", get(page))
+        .route(
+            "/page.css",
+            get(async || answer(StatusCode::OK, CSS, page::STYLE)),
+        )
+        .route(
+            "/page.js",
+            get(async || answer(StatusCode::OK, SCRIPT, page::SCRIPT)),
+        )
         .route("/ready", get(ready))
         .route("/health", get(health))
         .route("/status", get(status))
@@ -169,10 +182,15 @@ async fn ready(Given(shared): Given<Shared>, headers: HeaderMap) -> Response {
         let word = if view.is_ready { "ready" } else { "not ready" };
         return answer(status, TEXT, format!("{word}: {}\n", view.reason));
     }
+    answer_json(status, &ready_json(&view))
+}
+
+/// By `#/$defs/ready` of `docs/json/served.schema.json`.
+fn ready_json(view: &View) -> Value {
     let mut value = view.summary();
     value["version"] = json!(JSON_VERSION);
     value["project"] = json!(view.project);
-    answer_json(status, &value)
+    value
 }
 
 /// Whether a client asks for text and not for JSON.
@@ -190,18 +208,26 @@ fn wants_text(headers: &HeaderMap) -> bool {
 /// That this process lives, whatever the database does.
 async fn health(Given(shared): Given<Shared>) -> Response {
     let (state, _) = shared.now();
-    let database = match &state.view.stale {
+    answer_json(StatusCode::OK, &health_json(&state.view))
+}
+
+/// By `#/$defs/health` of `docs/json/served.schema.json`.
+fn health_json(view: &View) -> Value {
+    let database = match &view.stale {
         None => "up".to_owned(),
-        Some(away) => format!("away: {}", away.reason),
+        Some(stale) => format!("away: {}", stale.reason),
     };
-    answer_json(
-        StatusCode::OK,
-        &json!({
-            "version": JSON_VERSION,
-            "alive": true,
-            "database": database,
-        }),
-    )
+    json!({
+        "version": JSON_VERSION,
+        "alive": true,
+        "database": database,
+    })
+}
+
+/// What people look at.
+async fn page(Given(shared): Given<Shared>) -> Response {
+    let (state, _) = shared.now();
+    answer(StatusCode::OK, HTML, state.page())
 }
 
 async fn status(Given(shared): Given<Shared>) -> Response {
@@ -240,7 +266,7 @@ async fn metrics(Given(shared): Given<Shared>) -> Response {
 }
 
 async fn nothing() -> Response {
-    let text = "not here; see /ready, /status, /events, /metrics and /health\n";
+    let text = "not here; see /, /ready, /status, /events, /metrics and /health\n";
     answer(StatusCode::NOT_FOUND, TEXT, text)
 }
 
