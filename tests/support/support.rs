@@ -7,6 +7,7 @@
 //! - [`PgBouncer`]: a real pooler in front of a database
 //! - [`Browser`]: a real Chromium without a window
 //! - [`Proxy`]: a connection that fails when told to
+//! - [`secret`]: a password that must not come out anywhere
 //! - [`HaProxy`]: a real load balancer; [`http`]: a client
 //! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
@@ -29,6 +30,7 @@ mod library;
 mod pgbouncer;
 mod project;
 mod proxy;
+pub mod secret;
 mod server;
 mod session;
 mod snapshot;
