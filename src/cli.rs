@@ -33,7 +33,6 @@ mod outcome;
 mod panic;
 mod patience;
 mod plan;
-mod project;
 mod reference;
 pub(crate) mod report;
 mod run;
@@ -172,7 +171,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
-            Command::Wait(args) => Box::pin(wait::run(*args, &context, report)).await,
+            Command::Wait(args) => Box::pin(wait::run(args, &context, report)).await,
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -215,6 +216,10 @@ pub struct History {
     /// Whether the database holds relations that are not the system's or
     /// segue's.
     pub has_user_relations: bool,
+    /// On a standby, where locks cannot be seen: for how long nothing has been
+    /// heard of the runner of the newest deployment, if that is running and if
+    /// it can be known.
+    pub silence: Option<Duration>,
     /// Migrations that the ledger has under another name; all else here has
     /// the folder's names. Empty before [`History::follow`].
     pub renamed: Vec<Renamed>,
@@ -246,6 +251,15 @@ impl Progress {
 }
 
 impl History {
+    /// Takes the advisory locks that are held now.
+    pub fn see_locks(&mut self, project: &str, locks: BTreeMap<LockKey, i32>) {
+        for deployment in &mut self.deployments {
+            let key = LockKey::deployment(project, deployment.id);
+            deployment.is_held = locks.contains_key(&key);
+        }
+        self.locks = locks;
+    }
+
     /// Whether `name` is applied or given up: there is nothing to do for it.
     #[must_use]
     pub fn is_closed(&self, name: &Name) -> bool {

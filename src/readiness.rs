@@ -3,8 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::history::{Deployment, DeploymentState, History, Progress};
-use crate::migration::{Kind, Migration, Name};
+use crate::migration::{Migration, Name};
 use crate::text::{count, names};
+
+mod open;
+
+use open::Open;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +53,13 @@ pub enum Verdict {
 pub struct Looker {
     project: String,
     goal: Goal,
+    /// The one migration that is waited for, in place of a folder's.
+    only: Option<Name>,
     /// What had failed already when we looked first.
     before: Option<Failures>,
     /// A deployment without a runner, and since when.
     orphan: Option<(i64, Instant)>,
+    superseded_by: Option<i64>,
 }
 
 #[derive(Debug, Default)]
@@ -67,16 +74,43 @@ struct Failures {
 /// after a while.
 pub const ORPHAN_AFTER: Duration = Duration::from_millis(1500);
 
+/// A runner gives a sign of life every 2 s.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
 impl Looker {
-    /// Has seen nothing yet.
+    /// Has seen nothing yet; waits for a folder's migrations.
     #[must_use]
     pub fn new(project: &str, goal: Goal) -> Self {
         Self {
             project: project.to_owned(),
             goal,
+            only: None,
             before: None,
             orphan: None,
+            superseded_by: None,
         }
+    }
+
+    /// Has seen nothing yet; waits for one migration, whatever the folder has.
+    ///
+    /// It is ready when it is applied and a deployment at or after the one that
+    /// applied it is ready, and settled when the tails of all of those are done.
+    /// A concurrent one is both when it is applied.
+    #[must_use]
+    pub fn of_migration(project: &str, goal: Goal, name: Name) -> Self {
+        Self {
+            only: Some(name),
+            ..Self::new(project, goal)
+        }
+    }
+
+    /// The deployment that seems to have put an end to what is waited for, by
+    /// the last look: one of a later folder, which is ready without it, while
+    /// nobody works on anything. Another run may still bring it, so the wait
+    /// goes on.
+    #[must_use]
+    pub fn superseded_by(&self) -> Option<i64> {
+        self.superseded_by
     }
 
     /// How soon after `now` to look again, if not later than `longest`: a
@@ -98,7 +132,11 @@ impl Looker {
         is_standby: bool,
         now: Instant,
     ) -> Verdict {
-        let failures = self.failures(migrations, history);
+        let open = match &self.only {
+            Some(name) => Open::of_migration(name, self.goal, history),
+            None => Open::of_folder(migrations, self.goal, history),
+        };
+        let failures = self.failures(migrations, &open, history);
         let before = self.before.get_or_insert(Failures {
             deployment: failures.deployment,
             migrations: failures.migrations.clone(),
@@ -122,43 +160,32 @@ impl Looker {
             .migrations
             .retain(|name| failures.migrations.contains(name));
 
-        let open = |is_concurrent: bool| -> Vec<&Migration> {
-            migrations
-                .iter()
-                .filter(|migration| {
-                    (migration.kind == Kind::Concurrent) == is_concurrent
-                        && history.progress(&self.project, &migration.name).is_open()
-                })
-                .collect()
+        let scope = match &self.only {
+            Some(name) => Some(name),
+            None => migrations.iter().map(|migration| &migration.name).max(),
         };
-        let pending = open(false);
-        let ready = history.ready_deployment(migrations.iter());
-        if migrations.is_empty() {
+        self.superseded_by =
+            scope.and_then(|last| open.superseding(last, history, &self.project, is_standby));
+        if open.is_nothing {
             return Verdict::Reached(None);
         }
-        let (true, Some(ready)) = (pending.is_empty(), ready) else {
+        let (true, Some(ready)) = (open.batch.is_empty(), open.ready) else {
             if let Some(id) = new_failure.deployment {
                 return Verdict::Failed {
                     reason: format!("deployment {id} {}", failed(history, id)),
                 };
             }
             return Verdict::NotYet {
-                missing: self.not_ready(&pending, history, is_standby, now),
+                missing: self.not_ready(&open.batch, history, is_standby, now),
             };
         };
-        if self.goal == Goal::Ready {
+        if open.tail.is_empty() {
             return Verdict::Reached(Some(Box::new(ready.clone())));
         }
-        let tail = open(true);
-        if tail.is_empty() {
-            return Verdict::Reached(Some(Box::new(ready.clone())));
-        }
-        let is_running = tail.iter().any(|migration| {
-            matches!(
-                history.progress(&self.project, &migration.name),
-                Progress::Running(_)
-            )
-        });
+        let is_running = open
+            .tail
+            .iter()
+            .any(|name| matches!(history.progress(&self.project, name), Progress::Running(_)));
         if let Some(name) = new_failure.migrations.first()
             && !is_running
         {
@@ -170,28 +197,38 @@ impl Looker {
                 reason: format!("concurrent migration `{name}` failed: {error}"),
             };
         }
-        Verdict::NotYet {
-            missing: format!(
-                "deployment {} is ready; its tail is not done: {}",
-                ready.id,
-                names(tail.iter().map(|migration| &migration.name))
-            ),
+        let mut missing = format!(
+            "deployment {} is ready; its tail is not done: {}",
+            ready.id,
+            names(&open.tail)
+        );
+        if let Some(id) = self.superseded_by {
+            missing = format!("{missing}; {}", superseded(id, open.tail.len()));
         }
+        Verdict::NotYet { missing }
     }
 
-    fn failures(&self, migrations: &[Migration], history: &History) -> Failures {
+    fn failures(&self, migrations: &[Migration], open: &Open, history: &History) -> Failures {
         let last = migrations.iter().map(|migration| &migration.name).max();
+        let concerns_us = |newest: &Deployment| match &self.only {
+            // It may have had it, or not.
+            Some(name) => newest.migration.as_ref() >= Some(name),
+            // Another folder's failure does not concern us.
+            None => newest.migration.as_ref() == last,
+        };
+        let names: Vec<&Name> = match self.only {
+            Some(_) => open.tail.iter().collect(),
+            None => migrations.iter().map(|migration| &migration.name).collect(),
+        };
         Failures {
             deployment: history
                 .deployments
                 .first()
                 .filter(|newest| newest.state == DeploymentState::Failed)
-                // Another folder's failure does not concern us.
-                .filter(|newest| newest.migration.as_ref() == last)
+                .filter(|newest| concerns_us(newest))
                 .map(|newest| newest.id),
-            migrations: migrations
-                .iter()
-                .map(|migration| &migration.name)
+            migrations: names
+                .into_iter()
                 .filter(|name| matches!(history.progress(&self.project, name), Progress::Failed(_)))
                 .cloned()
                 .collect(),
@@ -201,26 +238,33 @@ impl Looker {
     /// What is missing before readiness, and who works on it.
     fn not_ready(
         &mut self,
-        pending: &[&Migration],
+        pending: &[Name],
         history: &History,
         is_standby: bool,
         now: Instant,
     ) -> String {
-        let what = if pending.is_empty() {
-            "no deployment of this folder is ready".to_owned()
-        } else {
-            format!(
+        let what = match (&self.only, pending) {
+            (Some(only), []) => format!("no deployment since `{only}` is ready"),
+            (None, []) => "no deployment of this folder is ready".to_owned(),
+            (_, pending) => format!(
                 "{} pending: {}",
                 count(pending.len(), "migration"),
-                names(pending.iter().map(|migration| &migration.name))
-            )
+                names(pending)
+            ),
         };
         let newest = history.deployments.first();
         // One that came back, or ended, may be missed again later.
         let orphan = self.orphan.take();
         let who = match newest.map(|newest| (newest, newest.state)) {
             Some((newest, DeploymentState::Running)) if newest.is_held || is_standby => {
-                format!("deployment {} is under way", newest.id)
+                let id = newest.id;
+                match history.silence.filter(|silence| *silence > SILENCE_MAX) {
+                    Some(silence) => format!(
+                        "deployment {id} seems abandoned: its runner has given no sign of life for more than {} s",
+                        silence.as_secs() / 10 * 10
+                    ),
+                    None => format!("deployment {id} is under way"),
+                }
             }
             Some((newest, DeploymentState::Running)) => {
                 let since = match orphan {
@@ -244,10 +288,20 @@ impl Looker {
                     failed(history, newest.id)
                 )
             }
-            _ => "nobody works on it yet".to_owned(),
+            _ => match self.superseded_by {
+                Some(id) => superseded(id, pending.len()),
+                None => "nobody works on it yet".to_owned(),
+            },
         };
         format!("{what}; {who}")
     }
+}
+
+fn superseded(id: i64, count: usize) -> String {
+    let them = if count == 1 { "it" } else { "them" };
+    format!(
+        "deployment {id}, of a later folder, is ready without {them}: superseded, unless another `segue up` brings {them}"
+    )
 }
 
 fn failed(history: &History, id: i64) -> String {

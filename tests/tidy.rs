@@ -76,7 +76,15 @@ const RESERVED: [Reserved; 10] = [
     },
     Reserved {
         name: r"\btokio::|\bSystemTime::now\b|\bInstant::now\b|\bTimestamp::now\b|\bstd::(process|net)\b|\.await\b",
-        places: &["files", "postgres", "apply", "serve", "cli", "main"],
+        places: &[
+            "files",
+            "postgres",
+            "apply",
+            "deployment",
+            "serve",
+            "cli",
+            "main",
+        ],
     },
     Reserved {
         name: r"\bstd::thread\b",
@@ -370,7 +378,7 @@ fn the_shell_stands_after_what_is_pure() {
     let shell = &order[begins.expect("the shell")..];
     for module in shell {
         assert!(
-            ["files", "postgres", "apply", "serve", "cli"].contains(&&**module),
+            ["files", "postgres", "apply", "deployment", "serve", "cli"].contains(&&**module),
             "`{module}`"
         );
     }

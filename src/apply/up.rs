@@ -14,6 +14,7 @@ use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 
 mod away;
+mod beat;
 mod block;
 pub mod bootstrap;
 mod brought;
@@ -74,6 +75,7 @@ struct Runner<'a> {
     held_up: Option<(Name, Instant)>,
     /// Connections lost in the batch so far.
     losses: usize,
+    beat: beat::Beat,
     began: Instant,
     /// What the schema is checked against; `None`: it is not.
     expectation: Option<Expectation>,
@@ -206,6 +208,7 @@ impl<'a> Runner<'a> {
             preempted: BTreeSet::new(),
             held_up: None,
             losses: 0,
+            beat: beat::Beat::default(),
             began,
             expectation,
             known: Known::default(),
@@ -289,6 +292,7 @@ impl<'a> Runner<'a> {
             survey = self.survey().await?;
         }
         self.unfence().await;
+        self.stop_beating().await;
         match (self.deployment, survey.plan.ready) {
             (None, Ready::Already(deployment)) => {
                 self.announce_again(&survey, deployment).await?;

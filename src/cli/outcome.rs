@@ -22,6 +22,10 @@ pub enum Outcome {
     TimedOut,
     /// 6
     Unsettled,
+    /// 126
+    NotExecutable,
+    /// 127
+    NotFound,
     /// 130
     Interrupted,
     /// 143
@@ -30,7 +34,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, by status.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Done,
         Self::No,
         Self::Usage,
@@ -38,6 +42,8 @@ impl Outcome {
         Self::Failed,
         Self::TimedOut,
         Self::Unsettled,
+        Self::NotExecutable,
+        Self::NotFound,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -53,6 +59,8 @@ impl Outcome {
             Self::Failed => 4,
             Self::TimedOut => 5,
             Self::Unsettled => 6,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -69,6 +77,8 @@ impl Outcome {
             Self::Failed => "failed",
             Self::TimedOut => "timed-out",
             Self::Unsettled => "unsettled",
+            Self::NotExecutable => "not-executable",
+            Self::NotFound => "not-found",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
         }
@@ -85,6 +95,8 @@ impl Outcome {
             Self::Failed => "failed before ready; the message says what stands",
             Self::TimedOut => "a wait reached its bound",
             Self::Unsettled => "ready, but the tail is not done: failed or detached",
+            Self::NotExecutable => "the command of `wait --exec` cannot be run",
+            Self::NotFound => "the command of `wait --exec` is not found",
             Self::Interrupted => "ended by SIGINT, nothing changed",
             Self::Terminated => "ended by SIGTERM, nothing changed",
         }
@@ -100,7 +112,7 @@ impl Outcome {
             }
             Self::No => {
                 "The command worked and its answer is no: `segue wait` saw the deployment fail \
-                 that it was waiting for, `segue verify` found another schema than the expected \
+                 that it was waiting for, or superseded, `segue verify` found another schema than the expected \
                  one, `segue check` or `segue lint` has findings."
             }
             Self::Usage => {
@@ -127,6 +139,14 @@ impl Outcome {
                  not done: one failed, or the run was told to end while the server goes on \
                  building; or they are done, and the schema is not as expected. `segue settle` \
                  finishes what is left and checks again; so does the next `segue up`."
+            }
+            Self::NotExecutable => {
+                "What `segue wait` was waiting for has come, and the command after `--exec` is \
+                 there but cannot be run, for lack of the right to, for example. Shells say 126 too."
+            }
+            Self::NotFound => {
+                "What `segue wait` was waiting for has come, and there is no such command as the \
+                 one after `--exec`. Shells say 127 too."
             }
             Self::Interrupted => {
                 "SIGINT, Ctrl-C for example, came before anything was committed: what was under \
@@ -171,7 +191,7 @@ mod tests {
     fn the_statuses_are_those_that_scripts_rely_on() {
         assert_eq!(
             Outcome::ALL.map(Outcome::status),
-            [0, 1, 2, 3, 4, 5, 6, 130, 143]
+            [0, 1, 2, 3, 4, 5, 6, 126, 127, 130, 143]
         );
         for outcome in Outcome::ALL {
             assert_eq!(Outcome::with_status(outcome.status()), Some(outcome));

@@ -1,7 +1,12 @@
 //! `segue wait`
 
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -15,6 +20,7 @@ use super::report::{self, Line, Report};
 use super::signal;
 use crate::apply::watch::{Away, Look, PAUSE, Watch, Watched};
 use crate::history::Deployment;
+use crate::migration::Name;
 use crate::postgres;
 use crate::readiness::{Goal, Looker, Verdict};
 
@@ -23,13 +29,16 @@ use crate::readiness::{Goal, Looker, Verdict};
 /// Ready: all batch migrations of the folder are applied and the deployment that applied the last
 /// of them is marked ready. Settled: its concurrent migrations are done too. It listens on channel
 /// segue and reads the tables, which alone decide, after each notification and every 2 seconds. A
-/// server that is down, a database that does not exist yet, and a standby are all waited out.
+/// server that is down, a database that does not exist yet, and a standby are all waited out. On a
+/// standby the answer is about that standby: it has replayed what makes it ready.
 ///
 /// Prints the deployment and ends with 0; with 5 when the time is over. It ends with 1 when a
 /// deployment of this folder fails while it waits and nobody else works on it. One that had failed
 /// before is told and waited past, since the next one is still to come; so is one whose runner has
-/// died.
-#[derive(Args, Clone, Copy, Debug)]
+/// died. A deployment of a later folder that is ready without this folder's migrations has
+/// superseded them: that is told, and waited past too, since another `segue up` may bring them; it
+/// ends with 1 in place of 5 when the time is over and nobody did.
+#[derive(Args, Clone, Debug)]
 pub struct WaitArgs {
     /// What to wait for
     #[arg(value_name = "STATE", default_value = "ready")]
@@ -39,9 +48,25 @@ pub struct WaitArgs {
     #[arg(long, value_name = "D", default_value = "10m")]
     pub timeout: HumanDuration,
 
-    /// Print the result as JSON, by docs/json/wait.schema.json
-    #[arg(long)]
+    /// Wait for this migration alone; no folder is read
+    ///
+    /// Ready: it is applied and a deployment since then is ready. Settled: the tails of those
+    /// deployments are done too. A concurrent migration is both when it is applied.
+    #[arg(long, value_name = "NAME", value_parser = name_of)]
+    pub migration: Option<Name>,
+
+    /// Print the result as JSON, by docs/json/wait.schema.json, whatever it is
+    #[arg(long, conflicts_with = "exec")]
     pub json: bool,
+
+    /// When it has come, become this command; takes the rest of the command line
+    ///
+    /// The command takes the place of segue: process id, signals and standard output are its own.
+    /// Its environment has `SEGUE_PROJECT`, `SEGUE_STATE` (ready or settled), `SEGUE_DEPLOYMENT`,
+    /// `SEGUE_FINGERPRINT` and `SEGUE_MIGRATION`. One that is not found ends with 127, one that
+    /// cannot be run with 126.
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
+    pub exec: Vec<OsString>,
 }
 
 /// What is waited for.
@@ -66,50 +91,103 @@ impl From<GoalArg> for Goal {
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(args: WaitArgs, context: &Context, report: &mut Report) -> Result<Outcome, Error> {
+pub async fn run(
+    args: &WaitArgs,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Outcome, Error> {
     let target = context.target(report)?;
-    let migrations = context.valid_migrations(report)?;
+    let project = context.project();
+    let goal = args.goal.into();
+    let (migrations, looker) = match &args.migration {
+        Some(name) => (
+            Vec::new(),
+            Looker::of_migration(&project, goal, name.clone()),
+        ),
+        None => (
+            context.valid_migrations(report)?,
+            Looker::new(&project, goal),
+        ),
+    };
     let interrupt = signal::listen()?;
     let mut watch = Watch::new(Watched {
         target,
-        project: context.project(),
+        project: project.clone(),
         owner: context.owner(),
         migrations: migrations.into(),
     });
     let mut wait = Wait {
         args,
-        context,
-        looker: Looker::new(&context.project(), args.goal.into()),
+        looker,
         until: Instant::now() + args.timeout.0,
         last: None,
     };
-    tokio::select! {
-        ended = wait.run(&mut watch, report) => {
-            if ended.is_ok() {
-                watch.close().await;
-            }
-            ended
-        }
-        signal = interrupt.first() => Ok(signal.into()),
+    let end = tokio::select! {
+        end = wait.run(&mut watch, report) => end?,
+        signal = interrupt.first() => return Ok(signal.into()),
+    };
+    let ended = wait.told(&end, &project, report);
+    watch.close().await;
+    if let (End::Reached(deployment), Ok(_), false) = (&end, &ended, args.exec.is_empty()) {
+        return Err(become_command(args, &project, deployment.as_deref()));
     }
+    ended
+}
+
+/// A migration's name, also where its path is given.
+fn name_of(text: &str) -> Result<Name, String> {
+    let file = Path::new(text).file_name().and_then(OsStr::to_str);
+    file.filter(|file| Path::new(file).extension() == Some(OsStr::new("sql")))
+        .map(Name::new)
+        .ok_or_else(|| "the name of a migration ends in `.sql`".to_owned())
 }
 
 struct Wait<'a> {
-    args: WaitArgs,
-    context: &'a Context,
+    args: &'a WaitArgs,
     looker: Looker,
     until: Instant,
     /// What was missing when we looked last.
     last: Option<String>,
 }
 
+/// How the wait has ended.
+#[derive(Debug)]
+enum End {
+    /// It has come, by this deployment if there was anything to deploy.
+    Reached(Option<Box<Deployment>>),
+    /// A deployment has failed before our eyes.
+    Failed { reason: String },
+    /// The time is over, and this deployment is why.
+    Superseded { by: i64 },
+    /// The time is over.
+    TimedOut,
+}
+
+impl End {
+    /// As in `docs/json/wait.schema.json`.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Reached(_) => "reached",
+            Self::Failed { .. } => "failed",
+            Self::Superseded { .. } => "superseded",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
 impl Wait<'_> {
-    async fn run(&mut self, watch: &mut Watch, report: &mut Report) -> Result<Outcome, Error> {
+    async fn run(&mut self, watch: &mut Watch, report: &mut Report) -> Result<End, Error> {
         let migrations = Arc::clone(&watch.watched().migrations);
         loop {
             let pause = self.looker.pause(PAUSE, Instant::now());
-            let missing = match tokio::time::timeout(self.left(), watch.next(pause)).await {
-                Err(_) => return Err(self.timed_out()),
+            let left = self.until.saturating_duration_since(Instant::now());
+            let missing = match tokio::time::timeout(left, watch.next(pause)).await {
+                Err(_) => {
+                    return Ok(match self.looker.superseded_by() {
+                        Some(by) => End::Superseded { by },
+                        None => End::TimedOut,
+                    });
+                }
                 Ok(Look::Away(Away { error, is_passing })) if !is_passing => {
                     return Err(error.into());
                 }
@@ -118,14 +196,8 @@ impl Wait<'_> {
                     let now = Instant::now();
                     let (history, is_standby) = (&seen.history, seen.is_standby());
                     match self.looker.look(&migrations, history, is_standby, now) {
-                        Verdict::Reached(deployment) => {
-                            self.reached(deployment.as_deref())?;
-                            return Ok(Outcome::Done);
-                        }
-                        Verdict::Failed { reason } => {
-                            return Err(Error::new(Outcome::No, reason)
-                                .help("`segue status` says what stands; `segue up` tries again"));
-                        }
+                        Verdict::Reached(deployment) => return Ok(End::Reached(deployment)),
+                        Verdict::Failed { reason } => return Ok(End::Failed { reason }),
                         Verdict::NotYet { missing } => missing,
                     }
                 }
@@ -142,43 +214,102 @@ impl Wait<'_> {
         }
     }
 
-    fn timed_out(&self) -> Error {
+    /// Tells how it ended.
+    fn told(&self, end: &End, project: &str, report: &mut Report) -> Result<Outcome, Error> {
+        let goal = Goal::from(self.args.goal);
+        let ended = match end {
+            End::Reached(_) => Ok(Outcome::Done),
+            End::Failed { reason } => Err(Error::new(Outcome::No, reason.clone())
+                .help("`segue status` says what stands; `segue up` tries again")),
+            End::Superseded { by } => Err(self
+                .late(
+                    Outcome::No,
+                    &format!(": superseded by deployment {by}, of a later folder"),
+                )
+                .help("`segue up` with these files would still bring what is pending")),
+            End::TimedOut => Err(self
+                .late(Outcome::TimedOut, "")
+                .help("`--timeout` sets how long to wait")),
+        };
+        let reason = ended.as_ref().err().and_then(|error| error.message.clone());
+        if self.args.json {
+            report::result_json(&to_json(project, self.args, end, reason.as_deref()))?;
+        } else if let End::Reached(deployment) = end {
+            let by = match (deployment, &self.args.migration) {
+                (Some(deployment), _) => format!("deployment {}", deployment.id),
+                (None, Some(name)) => format!("`{name}` is applied"),
+                (None, None) => "the folder has no migrations".to_owned(),
+            };
+            if self.args.exec.is_empty() {
+                report::result(&format!("{}: {by}\n", goal.as_str()))?;
+            } else {
+                // Standard output is the command's.
+                let verb = match goal {
+                    Goal::Ready => "Ready",
+                    Goal::Settled => "Settled",
+                };
+                report.line_unless_quiet(&Line::active(verb, by));
+            }
+        }
+        ended
+    }
+
+    fn late(&self, outcome: Outcome, why: &str) -> Error {
         let Self { args, last, .. } = self;
-        let goal = Goal::from(args.goal);
-        let mut error = Error::new(
-            Outcome::TimedOut,
-            format!("not {} after {}", goal.as_str(), args.timeout),
-        )
-        .help("`--timeout` sets how long to wait");
+        let goal = Goal::from(args.goal).as_str();
+        let mut error = Error::new(outcome, format!("not {goal} after {}{why}", args.timeout));
         error.notes.extend(last.clone());
         error
     }
+}
 
-    fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
-    }
-
-    fn reached(&self, deployment: Option<&Deployment>) -> Result<(), Error> {
-        let goal = Goal::from(self.args.goal);
-        if self.args.json {
-            return report::result_json(&to_json(&self.context.project(), goal, deployment));
-        }
-        report::result(&match deployment {
-            Some(deployment) => format!("{}: deployment {}\n", goal.as_str(), deployment.id),
-            None => format!("{}: the folder has no migrations\n", goal.as_str()),
-        })
-    }
+/// Replaces this process by the command; returns only if that cannot be.
+fn become_command(args: &WaitArgs, project: &str, deployment: Option<&Deployment>) -> Error {
+    // Some write `--exec -- COMMAND`.
+    let mut words = args.exec.iter().skip_while(|word| *word == "--");
+    let Some(program) = words.next() else {
+        return Error::usage("`--exec` has no command");
+    };
+    let id = deployment.map(|deployment| deployment.id.to_string());
+    let migration = deployment.and_then(|deployment| deployment.migration.as_ref());
+    let fingerprint = deployment.map(|deployment| deployment.fingerprint.as_str());
+    let error = Command::new(program)
+        .args(words)
+        .env("SEGUE_PROJECT", project)
+        .env("SEGUE_STATE", Goal::from(args.goal).as_str())
+        .env("SEGUE_DEPLOYMENT", id.unwrap_or_default())
+        .env("SEGUE_FINGERPRINT", fingerprint.unwrap_or_default())
+        .env("SEGUE_MIGRATION", migration.map_or("", Name::as_str))
+        .exec();
+    let outcome = if error.kind() == ErrorKind::NotFound {
+        Outcome::NotFound
+    } else {
+        Outcome::NotExecutable
+    };
+    let message = format!("cannot run `{}`: {error}", program.display());
+    Error::new(outcome, message).note("what was waited for has come")
 }
 
 /// By `docs/json/wait.schema.json`.
-fn to_json(project: &str, goal: Goal, deployment: Option<&Deployment>) -> Value {
+fn to_json(project: &str, args: &WaitArgs, end: &End, reason: Option<&str>) -> Value {
+    let deployment = match end {
+        End::Reached(deployment) => deployment.as_deref(),
+        _ => None,
+    };
     json!({
         "version": VERSION,
         "project": project,
-        "state": goal.as_str(),
+        "state": Goal::from(args.goal).as_str(),
+        "migration": args.migration.as_ref().map(Name::as_str),
+        "outcome": end.as_str(),
+        "reason": reason,
         "deployment": deployment.map(|deployment| deployment.id),
         "ready_at": deployment.and_then(|deployment| deployment.ready_at.as_ref()),
         "settled_at": deployment.and_then(|deployment| deployment.settled_at.as_ref()),
+        "superseded_by": match end {
+            End::Superseded { by } => Some(by),
+            _ => None,
+        },
     })
 }
 
@@ -197,6 +328,24 @@ mod tests {
 
     #[test]
     fn json_follows_its_schema() {
-        schema::check("wait", &to_json("main", Goal::Ready, None));
+        let args = WaitArgs {
+            goal: GoalArg::Ready,
+            timeout: "1s".parse().expect("a duration"),
+            migration: Some(Name::new("1.sql")),
+            json: true,
+            exec: Vec::new(),
+        };
+        let failed = End::Failed {
+            reason: "no".to_owned(),
+        };
+        let ends = [
+            (End::Reached(None), None),
+            (failed, Some("no")),
+            (End::Superseded { by: 2 }, Some("late")),
+            (End::TimedOut, Some("late")),
+        ];
+        for (end, reason) in ends {
+            schema::check("wait", &to_json("main", &args, &end, reason));
+        }
     }
 }

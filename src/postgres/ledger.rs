@@ -20,6 +20,7 @@ mod expansion;
 mod handed_over;
 mod intent;
 mod progress;
+mod reading;
 mod rename;
 mod rewrite;
 mod snapshot;
@@ -30,6 +31,7 @@ pub use brought::Brought;
 pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
+pub use reading::Reading;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.

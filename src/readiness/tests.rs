@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::history::{LockKey, Record, State};
-use crate::migration::{Checksum, Named};
+use crate::migration::{Checksum, Kind, Named};
 use crate::text::{Source, Span};
 
 const PROJECT: &str = "main";
@@ -12,6 +12,7 @@ fn migration(name: &str, kind: Kind) -> Migration {
     Migration {
         name: Name::new(name),
         path: PathBuf::from(name),
+        embedded: None,
         source: Arc::new(Source::new(name, "")),
         checksum: Checksum([0; 32]),
         kind,
@@ -79,14 +80,30 @@ fn history(deployments: Vec<Deployment>, records: &[(&str, State)]) -> History {
 /// What each look says, a second after the one before.
 #[track_caller]
 fn check(goal: Goal, looks: &[History], expected: &[&str]) {
-    let mut looker = Looker::new(PROJECT, goal);
+    check_looker(Looker::new(PROJECT, goal), &folder(), looks, expected);
+}
+
+/// The same for one migration, without a folder.
+#[track_caller]
+fn check_one(goal: Goal, name: &str, looks: &[History], expected: &[&str]) {
+    let looker = Looker::of_migration(PROJECT, goal, Name::new(name));
+    check_looker(looker, &[], looks, expected);
+}
+
+#[track_caller]
+fn check_looker(
+    mut looker: Looker,
+    migrations: &[Migration],
+    looks: &[History],
+    expected: &[&str],
+) {
     let began = Instant::now();
     let actual: Vec<String> = looks
         .iter()
         .zip(0..)
         .map(|(history, second)| {
             let now = began + Duration::from_secs(second);
-            match looker.look(&folder(), history, false, now) {
+            match looker.look(migrations, history, false, now) {
                 Verdict::Reached(Some(deployment)) => format!("reached by {}", deployment.id),
                 Verdict::Reached(None) => "reached".to_owned(),
                 Verdict::NotYet { missing } => format!("not yet: {missing}"),
@@ -228,6 +245,145 @@ fn settled_needs_the_tail_too() {
             "not yet: deployment 1 is ready; its tail is not done: `2-c.sql`",
             "failed: concurrent migration `2-c.sql` failed: disk full",
             "reached by 1",
+        ],
+    );
+}
+
+/// By a folder whose last migration is `last`, with `tail`.
+fn later(id: i64, last: &str, tail: &[&str]) -> Deployment {
+    Deployment {
+        migration: Some(Name::new(last)),
+        tail: tail.iter().map(|name| Name::new(name)).collect(),
+        ..deployment(id, DeploymentState::Ready)
+    }
+}
+
+#[test]
+fn a_later_folder_that_is_ready_without_ours_supersedes_it() {
+    let superseded = "deployment 4, of a later folder, is ready without it: superseded, unless another `segue up` brings it";
+    let at_work = Deployment {
+        is_held: true,
+        ..deployment(5, DeploymentState::Running)
+    };
+    check(
+        Goal::Ready,
+        &[
+            // An earlier folder: ours is still to come.
+            history(vec![later(3, "0.sql", &[])], &[]),
+            history(vec![later(4, "3.sql", &[])], &[]),
+            // Somebody may be bringing it.
+            history(vec![at_work, later(4, "3.sql", &[])], &[]),
+        ],
+        &[
+            "not yet: 1 migration pending: `1.sql`; nobody works on it yet",
+            &format!("not yet: 1 migration pending: `1.sql`; {superseded}"),
+            "not yet: 1 migration pending: `1.sql`; deployment 5 is under way",
+        ],
+    );
+    let applied = [("1.sql", State::Applied)];
+    let tail = "not yet: deployment 4 is ready; its tail is not done: `2-c.sql`";
+    check(
+        Goal::Settled,
+        &[
+            history(vec![later(4, "3.sql", &["2-c.sql"])], &applied),
+            history(vec![later(4, "3.sql", &[])], &applied),
+        ],
+        &[tail, &format!("{tail}; {superseded}")],
+    );
+}
+
+#[test]
+fn only_what_is_superseded_is_said_to_be() {
+    let mut looker = Looker::new(PROJECT, Goal::Ready);
+    let now = Instant::now();
+    let mut look = |deployments, records: &[(&str, State)]| {
+        looker.look(&folder(), &history(deployments, records), false, now);
+        looker.superseded_by()
+    };
+    assert_eq!(look(vec![later(4, "3.sql", &[])], &[]), Some(4));
+    let applied = [("1.sql", State::Applied)];
+    assert_eq!(look(vec![later(4, "3.sql", &[])], &applied), None);
+    assert_eq!(look(Vec::new(), &[]), None);
+}
+
+#[test]
+fn one_migration_is_waited_for_without_a_folder() {
+    let running = Deployment {
+        is_held: true,
+        ..deployment(1, DeploymentState::Running)
+    };
+    let applied = [("1.sql", State::Applied)];
+    let ready = || vec![later(1, "2-c.sql", &["2-c.sql"])];
+    check_one(
+        Goal::Ready,
+        "1.sql",
+        &[
+            history(Vec::new(), &[]),
+            history(vec![running.clone()], &applied),
+            history(ready(), &applied),
+        ],
+        &[
+            "not yet: 1 migration pending: `1.sql`; nobody works on it yet",
+            "not yet: no deployment since `1.sql` is ready; deployment 1 is under way",
+            "reached by 1",
+        ],
+    );
+    check_one(
+        Goal::Settled,
+        "1.sql",
+        &[
+            history(ready(), &applied),
+            history(ready(), &[applied[0].clone(), ("2-c.sql", State::Applied)]),
+        ],
+        &[
+            "not yet: deployment 1 is ready; its tail is not done: `2-c.sql`",
+            "reached by 1",
+        ],
+    );
+    check_one(
+        Goal::Ready,
+        "1.sql",
+        &[
+            history(vec![running], &[]),
+            history(vec![deployment(1, DeploymentState::Failed)], &[]),
+        ],
+        &[
+            "not yet: 1 migration pending: `1.sql`; deployment 1 is under way",
+            "failed: deployment 1 failed: no such table",
+        ],
+    );
+}
+
+#[test]
+fn one_concurrent_migration_is_ready_when_it_is_applied() {
+    let look = |state: Option<State>| {
+        let mut history = history(vec![deployment(1, DeploymentState::Ready)], &[]);
+        if let Some(state) = state {
+            history = self::history(history.deployments, &[("2-c.sql", state)]);
+            for record in history.records.values_mut() {
+                record.kind = Kind::Concurrent;
+            }
+        }
+        history
+    };
+    let mut early = look(Some(State::Applied));
+    early.deployments.clear();
+    check_one(
+        Goal::Ready,
+        "2-c.sql",
+        &[
+            look(None),
+            look(Some(State::Begun)),
+            look(Some(State::Failed("disk full".to_owned()))),
+            look(Some(State::Applied)),
+            early,
+        ],
+        &[
+            "not yet: 1 migration pending: `2-c.sql`; nobody works on it yet",
+            "not yet: deployment 1 is ready; its tail is not done: `2-c.sql`",
+            "failed: concurrent migration `2-c.sql` failed: disk full",
+            "reached by 1",
+            "reached",
         ],
     );
 }

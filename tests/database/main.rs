@@ -22,6 +22,7 @@ mod forecast;
 mod fresh_database;
 mod introspect;
 mod keepalive;
+mod library;
 mod lint;
 mod lint_fix;
 mod lint_hazards;

@@ -48,16 +48,19 @@ impl Runner<'_> {
             let tried = Instant::now();
             let brought = OnceLock::new();
             let batch = self.batch_view(survey, &brought);
-            let ended = Try::run(
+            let check = self.block_check(survey, is_last);
+            let trying = Try::run(
                 &batch,
                 session,
                 block,
                 &self.fire_before,
                 bounds,
                 announcement.as_ref(),
-                self.block_check(survey, is_last).as_ref(),
-            )
-            .await;
+                check.as_ref(),
+            );
+            let (control, ledger) = (&self.control, &self.ledger);
+            let beating = self.beat.during(control, ledger, self.deployment, trying);
+            let ended = Box::pin(beating).await;
             match ended {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));
@@ -265,7 +268,13 @@ impl Runner<'_> {
                 Some(session) => Meanwhile::ShowLife(session),
                 None => Meanwhile::Nothing,
             };
-            match pause.over(&self.control, meanwhile).await {
+            let over = pause.over(&self.control, meanwhile);
+            let (control, ledger) = (&self.control, &self.ledger);
+            match self
+                .beat
+                .during(control, ledger, self.deployment, over)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(Stopped::Postgres(error)) => self.control_lost(error).await?,
                 Err(stopped) => return Err(stopped.into_apply_error(&self.committed)),

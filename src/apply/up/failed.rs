@@ -43,5 +43,6 @@ impl Runner<'_> {
             .ledger
             .fail_deployment(&self.control, &notice, &text)
             .await;
+        self.stop_beating().await;
     }
 }

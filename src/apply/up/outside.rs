@@ -49,7 +49,11 @@ impl Runner<'_> {
             return Ok(Next::PlanAgain);
         }
         let ran = standalone::run_yielding(run, &self.ledger, session, migration, deployment);
-        match ran.await {
+        let beat = &self.beat;
+        match beat
+            .during(&self.control, &self.ledger, deployment, ran)
+            .await
+        {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 self.committed.push(name.clone());
@@ -139,14 +143,17 @@ impl Runner<'_> {
             snapshots: crate::migration::Snapshots::Both,
             progress: self.survey_progress(survey, name),
         };
-        let report = Box::pin(tail::run(
+        let steps = [step];
+        let running = Box::pin(tail::run(
             self.run,
             &self.ledger,
             &survey.graph,
-            &[step],
+            &steps,
             self.deployment,
-        ))
-        .await?;
+        ));
+        let (control, ledger) = (&self.control, &self.ledger);
+        let beating = self.beat.during(control, ledger, self.deployment, running);
+        let report = beating.await?;
         let is_done = report.done.contains(name);
         if let Err(error) = report.into_result(self.run, &self.committed) {
             return Err(self.partly(name, error).await);

@@ -6,17 +6,20 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::{PAUSE, Seen, Watched, answer};
-use crate::postgres::ledger::Ledger;
+use crate::history::{DeploymentState, History, State};
+use crate::postgres::ledger::{Ledger, Reading};
 use crate::postgres::standby::Standby;
-use crate::postgres::{Error, Session, listen, pooler};
+use crate::postgres::{Error, Session, listen, lock, pooler};
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link {
     session: Session,
-    /// Kept once it is there: what is found anew costs a round trip, at the
-    /// moment that counts.
-    ledger: Option<Ledger>,
+    /// Kept once it is there, with what was read last: what is found anew costs
+    /// a round trip, at the moment that counts.
+    known: Option<(Ledger, Reading)>,
+    /// Whether something was told since.
+    is_woken: bool,
     ears: Ears,
     /// By the last reading; a standby may be promoted.
     was_standby: bool,
@@ -40,7 +43,8 @@ impl Link {
     pub(super) fn new(session: Session) -> Self {
         Self {
             session,
-            ledger: None,
+            known: None,
+            is_woken: false,
             ears: Ears::Untried,
             was_standby: false,
             is_reading: false,
@@ -78,8 +82,13 @@ impl Link {
             }
             Ears::Open => {
                 match tokio::time::timeout(longest, listen::notified(&mut self.session)).await {
-                    // The state has changed, or it is time to look again.
-                    Ok(true) | Err(_) => Ok(()),
+                    // The state has changed.
+                    Ok(true) => {
+                        self.is_woken = true;
+                        Ok(())
+                    }
+                    // It is time to look again.
+                    Err(_) => Ok(()),
                     Ok(false) => Err(Error::Lost(self.session.farewell())),
                 }
             }
@@ -90,15 +99,15 @@ impl Link {
         }
     }
 
-    /// Reads all that there is to see: one round trip, two more until there is
-    /// a ledger.
+    /// Reads all that there is to see: one round trip, two as long as there is
+    /// no ledger, or where something has changed without a word.
     ///
     /// # Errors
     /// As [`Session::execute`]; [`Error::Protocol`] if a newer segue has
     /// upgraded the ledger.
     pub(super) async fn read(&mut self, watched: &Watched) -> Result<Seen, Error> {
         // Whatever has come so far is about what is read now.
-        let _ = self.session.messages();
+        self.is_woken |= !self.session.messages().is_empty();
         self.is_reading = true;
         let seen = answer(self.look(watched)).await;
         self.is_reading = false;
@@ -107,38 +116,92 @@ impl Link {
 
     async fn look(&mut self, watched: &Watched) -> Result<Seen, Error> {
         let session = &self.session;
-        let found = match self.ledger.take() {
-            Some(found) => found,
-            None => Ledger::find(session, &watched.project, watched.owner.as_deref()).await?,
-        };
         // Sent one behind the other, before the first answer has come.
-        let (standby, mut history, progress) = future::try_join3(
+        let (standby, (ledger, reading)) = future::try_join(
             Standby::look(session),
-            found.history(session),
-            found.progress(session),
+            reading(session, watched, self.known.take(), self.is_woken),
         )
         .await?;
-        // It may be made meanwhile.
-        self.ledger = Some(found).filter(|found| found.version().is_some());
+        self.is_woken = false;
         if self.was_standby && standby.is_none() {
             self.ears = Ears::Untried;
         }
         self.was_standby = standby.is_some();
+        let Reading {
+            mut history,
+            mut progress,
+            ..
+        } = reading.clone();
+        if standby.is_some()
+            && let Some(newest) = history.deployments.first()
+            && newest.state == DeploymentState::Running
+        {
+            history.silence = ledger.silence(session, newest.id).await?;
+        }
+        // It may be made meanwhile.
+        if ledger.version().is_some() {
+            self.known = Some((ledger, reading));
+        }
         history.follow(&watched.project, &*watched.migrations);
-        let progress = progress
-            .into_iter()
-            .map(|(name, (row, _))| {
-                let renamed = history.renamed.iter().find(|one| one.from == name);
-                (renamed.map_or(name, |one| one.to.clone()), row)
-            })
-            .collect();
+        for renamed in &history.renamed {
+            if let Some(row) = progress.remove(&renamed.from) {
+                progress.insert(renamed.to.clone(), row);
+            }
+        }
         Ok(Seen {
             history,
             progress,
             standby,
-            host: session.host().to_owned(),
+            host: self.session.host().to_owned(),
         })
     }
+}
+
+/// All of the ledger, or what is known of it, as long as that is still true.
+/// Locks and progress are read as long as somebody may be at work: locks are a
+/// burden to the whole server, and a thousand may be waiting.
+async fn reading(
+    session: &Session,
+    watched: &Watched,
+    known: Option<(Ledger, Reading)>,
+    is_woken: bool,
+) -> Result<(Ledger, Reading), Error> {
+    let Some((ledger, mut reading)) = known else {
+        let (project, owner) = (&watched.project, watched.owner.as_deref());
+        return Ledger::find_and_read(session, project, owner).await;
+    };
+    if !is_woken {
+        let is_same = if is_at_work(&reading.history) {
+            // Locks first: who ends meanwhile has changed the token.
+            let (locks, token, progress) = future::try_join3(
+                lock::held(session),
+                ledger.token(session),
+                ledger.progress(session),
+            )
+            .await?;
+            reading.history.see_locks(&watched.project, locks);
+            reading.progress = progress
+                .into_iter()
+                .map(|(name, (row, _))| (name, row))
+                .collect();
+            token == reading.token
+        } else {
+            ledger.token(session).await? == reading.token
+        };
+        if is_same {
+            return Ok((ledger, reading));
+        }
+    }
+    let reading = ledger.reading(session).await?;
+    Ok((ledger, reading))
+}
+
+/// Whether there is something that somebody may be working on.
+fn is_at_work(history: &History) -> bool {
+    let is_open = |state: &State| matches!(state, State::Begun | State::Failed(_));
+    let mut deployments = history.deployments.iter();
+    deployments.any(|one| matches!(one.state, DeploymentState::Running | DeploymentState::Ready))
+        || history.records.values().any(|one| is_open(&one.state))
 }
 
 /// Whether a pooler would have us listen in a server process that others use,

@@ -3,5 +3,6 @@ SELECT file, coalesce(pid, 0), phase, done, total, waits_for,
        -- Since version 4, and whoever only reads does not upgrade.
        pg_catalog.to_jsonb(p) ->> 'partitions_done', pg_catalog.to_jsonb(p) ->> 'partitions_total'
   FROM segue.progress p
- WHERE project = :project
+ -- A batch has no file.
+ WHERE project = :project AND file <> ''
  ORDER BY file
