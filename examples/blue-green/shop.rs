@@ -148,3 +148,17 @@ async fn send(
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
 }
+
+/// `shop VERSION ADDRESS:PORT`, with the database in `DATABASE_URL`.
+#[allow(dead_code, reason = "the tests begin with `serve`")]
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let version = arguments.next().as_deref().and_then(Version::named);
+    let (Some(version), Some(address)) = (version, arguments.next()) else {
+        return Err("usage: shop blue|green ADDRESS:PORT".into());
+    };
+    let url = std::env::var("DATABASE_URL")?;
+    serve(TcpListener::bind(address).await?, version, url).await;
+    Ok(())
+}

@@ -17,4 +17,4 @@ mod story;
 #[path = "../../examples/blue-green/shop.rs"]
 mod shop;
 
-use shop::Version::{self, Blue, Green};
+use shop::Version::{Blue, Green};

@@ -7,7 +7,7 @@ use super::customers::{Customers, Day, Errand};
 use super::folders::{Folders, example};
 use super::host::{AGENT, FRONT, HTTP, Network, Shop};
 use super::shop::Version::{self, Blue, Green};
-use crate::support::{Background, HaProxy, Project};
+use crate::support::{Background, HaProxy, Project, wait_until};
 
 /// How the balancer knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ impl<'a> Stage<'a> {
             .replace("10.0.0.12", &network.of(Green).to_string())
             .replace(":8080", &format!("{}:{FRONT}", network.front()));
         let haproxy = HaProxy::configured(&file, &[("start.state", &read("start.state"))]);
+        wait_until("blue to be known", || {
+            haproxy.stat("shop", "blue", "status") == "UP"
+        });
         let customers = Customers::come((network.front(), FRONT).into(), errand);
         customers.wait_for(Blue, 20);
         Self {

@@ -83,30 +83,55 @@ fn through_pgbouncer_in_transaction_mode() {
 
 #[track_caller]
 fn fails(check: Check) {
+    const FILE: &str = "2026-03-02-14-01-00-status.sql";
     let database = TestDatabase::new();
     let folders = Folders::deployed(&database.url());
     // Behind the new column, so that it is there until the end of the batch.
-    folders.green.file(
-        "2026-03-02-14-01-00-wrong.sql",
-        "UPDATE person SET full_name = nmae;\n",
-    );
+    folders
+        .green
+        .file(FILE, "UPDATE person SET full_name = nmae;\n");
     let stage = Stage::open(&folders, &database.url(), check, Errand::Trade);
+    for _ in 0..2 {
+        let run = folders.green.segue(&["up"]);
+        assert_eq!(run.status, 4, "{}", run.stderr);
+        stage.customers.wait_for(Blue, 100);
+    }
+    assert_eq!(stage.customers.served(Green), 0);
+    // Corrected, it opens as it would have.
+    folders
+        .green
+        .file(FILE, "UPDATE person SET full_name = name;\n");
+    folders.green.segue(&["up"]).expect_success();
+    stage.customers.wait_for(Green, 50);
+    stage.close().expect_no_failure().expect_one_switch();
+}
+
+/// A batch that does what it says, and the expected schema says otherwise.
+#[test]
+fn nothing_switches_when_the_schema_is_not_as_expected() {
+    let database = TestDatabase::new();
+    let mut folders = Folders::deployed(&database.url());
+    folders
+        .blue
+        .segue(&["write-schema", "--database-url", &database.url()])
+        .expect_success();
+    folders.green.env(
+        "SEGUE_EXPECTED_SCHEMA",
+        folders.blue.path().join("expected-schema"),
+    );
+    let stage = Stage::open(&folders, &database.url(), Check::Agent, Errand::Trade);
     let run = folders.green.segue(&["up"]);
-    assert_eq!(run.status, 1, "{}", run.stderr);
-    stage.customers.wait_for(Blue, 100);
-    // Nor by the next one that fails.
-    let run = folders.green.segue(&["up"]);
-    assert_eq!(run.status, 1, "{}", run.stderr);
-    stage.customers.wait_for(Blue, 100);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    stage.customers.wait_for(Blue, 200);
     stage.close().expect_no_failure().expect_no_switch();
 }
 
 #[test]
-fn agent_check_does_not_switch_when_up_fails() {
+fn agent_check_does_not_switch_until_up_succeeds() {
     fails(Check::Agent);
 }
 
 #[test]
-fn httpchk_does_not_switch_when_up_fails() {
+fn httpchk_does_not_switch_until_up_succeeds() {
     fails(Check::Http);
 }
