@@ -242,6 +242,11 @@ impl Event {
             | Told::StatementBegan { .. }
             | Told::StatementSkipped { .. }
             | Told::PartitionBegan { .. }
+            // `Deployment` returns by itself when this comes, and runs no service.
+            | Told::Reached { .. }
+            | Told::ServiceWaits { .. }
+            | Told::ServiceRetries { .. }
+            | Told::ServiceLacks { .. }
             | Told::Verified { .. } => return None,
         })
     }

@@ -25,6 +25,7 @@ fn migration(name: &str, kind: Kind, text: u8) -> Migration {
         schema_diff: None,
         problems: Vec::new(),
         outline: None,
+        embedded: None,
     }
 }
 
