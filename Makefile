@@ -21,7 +21,8 @@ demo-two:
 
 ## All tests, on one server for the whole run (SEGUE_TEST_PG_BIN chooses it).
 test: setup
-	@scripts/with-server cargo nextest run --no-fail-fast
+	@cargo test --doc --quiet --workspace
+	@scripts/with-server cargo nextest run --workspace --no-fail-fast
 
 ## The tests on PostgreSQL 14 to 18, more generated files, and some fuzzing.
 test-all: setup
@@ -40,8 +41,9 @@ bench: setup
 	@scripts/bench
 
 lint: setup
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --no-default-features -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo; fi
 
 ## What cannot run here: workflows, Dockerfile, SBOM, licences.
@@ -53,7 +55,7 @@ package: setup
 	@scripts/package $(TARGET)
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
 
 ## Looks for inputs that break the statement splitter; FUZZ_SECONDS=60.
 fuzz: setup

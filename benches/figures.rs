@@ -14,6 +14,9 @@
     reason = "a program that prints its findings"
 )]
 
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/database/connect/certificates.rs"]
+mod certificates;
 #[path = "figures/copy.rs"]
 mod copy;
 #[path = "figures/distance.rs"]
@@ -22,6 +25,8 @@ mod distance;
 mod dump;
 #[path = "figures/far.rs"]
 mod far;
+#[path = "figures/gate.rs"]
+mod gate;
 #[path = "figures/jobs.rs"]
 mod jobs;
 #[path = "figures/machine.rs"]
@@ -38,6 +43,9 @@ mod runners;
 mod schema;
 #[path = "figures/selects.rs"]
 mod selects;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/database/connect/server.rs"]
+mod server;
 #[path = "figures/stage.rs"]
 mod stage;
 #[path = "figures/stall.rs"]
@@ -55,7 +63,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 12] = [
+const FIGURES: [Figure; 13] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -64,6 +72,7 @@ const FIGURES: [Figure; 12] = [
     ("dump", dump::measure),
     ("wake", wake::measure),
     ("ready", ready::measure),
+    ("gate", gate::measure),
     ("stall", stall::measure),
     ("schema", schema::measure),
     ("jobs", jobs::measure),

@@ -11,11 +11,13 @@ use std::time::Duration;
 use tokio::sync::{self, mpsc};
 
 use crate::diagnostic::Diagnostic;
+use crate::files::embedded::EmbeddedFile;
+use crate::files::expected;
 use crate::migration::{Connection, Name};
 use crate::plan::OnConflict;
 use crate::postgres::target::Environment;
 use crate::postgres::{self, Target};
-use crate::schema::Rules;
+use crate::schema::{Rules, Snapshot};
 
 pub mod abandon;
 pub mod add;
@@ -24,7 +26,9 @@ pub mod answer;
 mod batch;
 pub mod blocker;
 pub mod check;
+pub mod connections;
 mod crew;
+pub mod drift;
 pub mod event;
 mod eviction;
 mod failure;
@@ -92,6 +96,29 @@ pub struct Settings {
     pub answers: Answers,
 }
 
+impl Default for Settings {
+    /// What `segue up` does where nobody says otherwise.
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            until: Until::Settled,
+            jobs: 2,
+            lock_timeout: Duration::from_millis(50),
+            retry_for: minutes(5),
+            concurrent_wait: minutes(10),
+            commit_wait: minutes(10),
+            isolation: None,
+            // Far longer than a runner that lives is silent, with a lock that
+            // others may need.
+            stalled_after: Duration::from_secs(30),
+            on_conflict: OnConflict::default(),
+            strict: false,
+            fold: true,
+            answers: Answers::default(),
+        }
+    }
+}
+
 impl Settings {
     /// A pause before the next try: so many times the lock timeout that whoever
     /// queued behind us gets through in between, with jitter.
@@ -125,10 +152,37 @@ pub struct Verification {
     /// Folder of the expected schema; where it does not exist, nothing is
     /// verified.
     pub folder: PathBuf,
+    /// The files of that folder, if they are a part of the program: then
+    /// `folder` is only what it is called.
+    pub embedded: Option<&'static [EmbeddedFile]>,
     /// Which part of the database's schema is the project's.
     pub rules: Rules,
     /// What to do when the schema is not as expected.
     pub on_mismatch: OnMismatch,
+}
+
+impl Verification {
+    /// The majors that there is an expected schema for, sorted.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub(crate) fn majors(&self) -> Result<Vec<u32>, expected::Error> {
+        match self.embedded {
+            Some(files) => Ok(expected::majors_in(files)),
+            None => expected::majors(&self.folder),
+        }
+    }
+
+    /// The expected schema for `major`; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn read(&self, major: u32) -> Result<Option<Snapshot>, expected::Error> {
+        match self.embedded {
+            Some(files) => expected::read_in(files, major),
+            None => expected::read(&self.folder, major),
+        }
+    }
 }
 
 /// All that a run needs.

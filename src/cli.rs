@@ -33,7 +33,6 @@ mod outcome;
 mod panic;
 mod patience;
 mod plan;
-mod project;
 mod reference;
 pub(crate) mod report;
 mod run;

@@ -18,15 +18,18 @@ use crate::text::{Source, Span, Variables};
 
 pub mod claim;
 pub mod draft;
+pub mod embedded;
 pub mod expected;
 pub mod foreign;
 mod header;
 mod outline;
+mod reader;
 pub mod rewrite;
 mod texts;
 mod way_down;
 
 pub use outline::{Depth, outline};
+pub use reader::Reader;
 pub use texts::texts;
 
 /// A folder or file that cannot be read.
@@ -68,45 +71,71 @@ pub fn read_filled(
     folders: &[PathBuf],
     environment: &Variables,
 ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
-    let mut diagnostics = Vec::new();
-    let mut paths: BTreeMap<Name, PathBuf> = BTreeMap::new();
+    let mut found = Vec::new();
     for folder in folders {
-        for path in list(folder)? {
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                diagnostics.push(Diagnostic::new(
-                    code::INVALID_FILE_NAME,
-                    format!("the name of `{}` is not UTF-8", path.display()),
-                ));
-                continue;
-            };
-            if name.ends_with(".revert.sql") {
-                diagnostics.push(
-                    Diagnostic::new(
-                        code::NOT_AVAILABLE_YET,
-                        "files that revert a migration are not available yet",
-                    )
-                    .source(&Arc::new(Source::new(path.display().to_string(), "")))
-                    .label(Span::new(0, 0), "would be applied as a migration")
-                    .help("move it out of the folder"),
-                );
-                continue;
-            }
-            if let Some(first) = paths.insert(Name::new(name), path.clone()) {
-                diagnostics.push(
-                    Diagnostic::new(
-                        code::DUPLICATE_NAME,
-                        format!("`{name}` is in two folders"),
-                    )
-                    .note(format!("`{}`", first.display()))
-                    .note(format!("`{}`", path.display()))
-                    .help("a migration's file name is its identity: rename the one that has not been applied anywhere"),
-                );
-            }
-        }
+        let paths = list(folder)?.into_iter();
+        found.extend(paths.map(|path| Found {
+            path,
+            embedded: None,
+        }));
     }
-    let paths: Vec<(Name, PathBuf)> = paths.into_iter().collect();
-    let mut migrations = Vec::with_capacity(paths.len());
-    for result in in_parallel(&paths, |(name, path)| header::read(name, path, environment)) {
+    read_all(found, environment)
+}
+
+/// A migration that was found, not read yet.
+struct Found {
+    path: PathBuf,
+    /// Its text, if it is a part of the program.
+    embedded: Option<&'static [u8]>,
+}
+
+/// Headers and checksums, as [`read`] has them.
+fn read_all(
+    found: Vec<Found>,
+    environment: &Variables,
+) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
+    let mut diagnostics = Vec::new();
+    let mut named: BTreeMap<Name, Found> = BTreeMap::new();
+    for one in found {
+        let path = &one.path;
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            diagnostics.push(Diagnostic::new(
+                code::INVALID_FILE_NAME,
+                format!("the name of `{}` is not UTF-8", path.display()),
+            ));
+            continue;
+        };
+        if name.ends_with(".revert.sql") {
+            diagnostics.push(
+                Diagnostic::new(
+                    code::NOT_AVAILABLE_YET,
+                    "files that revert a migration are not available yet",
+                )
+                .source(&Arc::new(Source::new(path.display().to_string(), "")))
+                .label(Span::new(0, 0), "would be applied as a migration")
+                .help("move it out of the folder"),
+            );
+            continue;
+        }
+        let name = Name::new(name);
+        if let Some(first) = named.get(&name) {
+            diagnostics.push(
+                Diagnostic::new(
+                    code::DUPLICATE_NAME,
+                    format!("`{name}` is in two folders"),
+                )
+                .note(format!("`{}`", first.path.display()))
+                .note(format!("`{}`", path.display()))
+                .help("a migration's file name is its identity: rename the one that has not been applied anywhere"),
+            );
+        }
+        named.insert(name, one);
+    }
+    let named: Vec<(Name, Found)> = named.into_iter().collect();
+    let mut migrations = Vec::with_capacity(named.len());
+    for result in in_parallel(&named, |(name, found)| {
+        header::read(name, &found.path, found.embedded, environment)
+    }) {
         match result? {
             Ok(migration) => migrations.push(migration),
             Err(diagnostic) => diagnostics.push(*diagnostic),
@@ -125,7 +154,7 @@ pub fn read_one(
     path: &Path,
     environment: &Variables,
 ) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
-    header::read(name, path, environment)
+    header::read(name, path, None, environment)
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -179,10 +208,11 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
 pub fn script(path: &Path) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let environment = Variables::default();
-    let read = header::read(&Name::new(&name), path, &environment).map_err(|error| Error {
-        what: "the SQL file",
-        ..error
-    })?;
+    let read =
+        header::read(&Name::new(&name), path, None, &environment).map_err(|error| Error {
+            what: "the SQL file",
+            ..error
+        })?;
     Ok(read.and_then(|mut script| {
         let is_plain = script.kind == Kind::Batch
             && script.ends.is_empty()
@@ -243,16 +273,12 @@ pub fn store_diff(migration: &mut Migration, parts: BTreeMap<u32, Diff>) -> Resu
 ///
 /// # Errors
 /// If the file cannot be opened.
-pub fn statements(migration: &Migration) -> Result<Statements<File>, Error> {
-    let file = open(&migration.path)?;
+pub fn statements(migration: &Migration) -> Result<Statements<Reader>, Error> {
+    let file = Reader::open(migration)?;
     Ok(match migration.kind {
         Kind::Batch => Statements::in_transaction(file),
         Kind::Standalone | Kind::Concurrent => Statements::new(file),
     })
-}
-
-fn open(path: &Path) -> Result<File, Error> {
-    File::open(path).map_err(|source| unreadable(path, source))
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {
@@ -271,7 +297,7 @@ const EXCERPT_BYTES_MAX: u64 = 1 << 20;
 #[must_use]
 pub fn excerpt(migration: &Migration, span: Span, line: usize) -> Arc<Source> {
     let name = migration.source.name();
-    let window = read_lines(&migration.path, span).map_or_else(
+    let window = read_lines(migration, span).map_or_else(
         |_| Source::window(name, "", span.start, line),
         |(start, text)| Source::window(name, text, start, line),
     );
@@ -279,10 +305,10 @@ pub fn excerpt(migration: &Migration, span: Span, line: usize) -> Arc<Source> {
 }
 
 /// Whole lines around `span`, and the byte that they begin at.
-fn read_lines(path: &Path, span: Span) -> io::Result<(usize, String)> {
+fn read_lines(migration: &Migration, span: Span) -> io::Result<(usize, String)> {
     const BEFORE: usize = 4096;
     let from = span.start.saturating_sub(BEFORE);
-    let mut file = File::open(path)?;
+    let mut file = Reader::new(&migration.path, migration.embedded)?;
     file.seek(SeekFrom::Start(from as u64))?;
     let mut bytes = Vec::new();
     let wanted = (span.end.max(span.start) - from + BEFORE) as u64;

@@ -142,6 +142,9 @@ pub struct Migration {
     pub name: Name,
     /// Where to read it again.
     pub path: PathBuf,
+    /// Its whole text, if it is a part of the program: then `path` is only
+    /// what it is called.
+    pub embedded: Option<&'static [u8]>,
     /// Its header: the text up to the first statement.
     pub source: Arc<Source>,
     /// Of its text.

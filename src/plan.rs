@@ -124,6 +124,21 @@ pub enum Step {
 }
 
 impl Step {
+    /// The migrations that it applies, or waits for.
+    #[must_use]
+    pub fn names(&self) -> &[Name] {
+        match self {
+            Self::Block(block) => &block.migrations,
+            Self::Standalone(name)
+            | Self::Foreground {
+                concurrent: name, ..
+            }
+            | Self::WaitFor {
+                concurrent: name, ..
+            } => std::slice::from_ref(name),
+        }
+    }
+
     /// Whether the world has changed so much after this step that history is
     /// read and the plan made again.
     #[must_use]

@@ -381,12 +381,43 @@ impl Session {
         messages.recv().await
     }
 
+    /// Cuts the connection, as the end of the process would, when what this
+    /// returns is dropped and not [disarmed](Cut::disarm): the server ends a
+    /// statement that is under way, where its settings have it look for us,
+    /// and a transaction in any case.
+    #[must_use]
+    pub fn cut_on_drop(&self) -> Cut {
+        Cut(Some(self.driver.abort_handle()))
+    }
+
     /// Ends the session and waits until the server has let go of its locks,
     /// or for five seconds.
     pub async fn close(self) {
         drop(self.client);
         // An abandoned driver still ends by itself: the goodbye is sent.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.driver).await;
+    }
+}
+
+/// Cuts a connection when it is dropped.
+///
+/// Otherwise a session that is dropped in the middle of a statement waits for
+/// its end, with all locks of its transaction.
+#[derive(Debug)]
+pub struct Cut(Option<tokio::task::AbortHandle>);
+
+impl Cut {
+    /// Leaves the connection alone.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        if let Some(driver) = &self.0 {
+            driver.abort();
+        }
     }
 }
 

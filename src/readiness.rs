@@ -72,7 +72,7 @@ struct Failures {
 
 /// The row is committed before its lock is taken, so a runner is missed only
 /// after a while.
-const ORPHAN_AFTER: Duration = Duration::from_millis(1500);
+pub const ORPHAN_AFTER: Duration = Duration::from_millis(1500);
 
 /// A runner gives a sign of life every 2 s.
 const SILENCE_MAX: Duration = Duration::from_secs(10);

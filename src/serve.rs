@@ -14,9 +14,11 @@ use tokio::sync::watch;
 
 use crate::apply::watch::{Watch, Watched};
 use crate::readiness::Goal;
+use crate::schema::Rules;
 
 mod agent;
 mod door;
+mod drift;
 mod events;
 #[cfg(test)]
 mod example;
@@ -42,6 +44,10 @@ pub struct Settings {
     pub stale_after: Duration,
     /// How long to say "not ready" before stopping.
     pub drain: Duration,
+    /// How often to compare the live schema with the settled one, if at all.
+    pub drift_every: Option<Duration>,
+    /// Which part of the schema is the project's.
+    pub rules: Rules,
     /// Names, beside addresses and `localhost`, by which requests may call us.
     pub hosts: Vec<String>,
 }
@@ -143,6 +149,12 @@ impl Server {
             phase: Phase::Serving,
             drains: false,
         });
+        let (drifts, drift) = watch::channel(None);
+        let drifter = settings.drift_every.map(|every| {
+            let rules = settings.rules.clone();
+            let drifting = drift::follow(watched.clone(), rules, every, state.clone(), drifts);
+            tokio::spawn(drifting)
+        });
         let follower = tokio::spawn(follow::follow(
             Watch::new(watched),
             settings.clone(),
@@ -150,7 +162,7 @@ impl Server {
             began,
         ));
         let teller = tokio::spawn(follow::tell(state.clone(), tell));
-        let shared = routes::Shared::new(&settings, address, state.clone(), steps.clone());
+        let shared = routes::Shared::new(&settings, address, state.clone(), steps.clone(), drift);
         let http = tokio::spawn(door::http(http, routes::router(shared.clone()), shared));
         let agent = agent.map(|agent| tokio::spawn(door::agent(agent, state, steps)));
 
@@ -175,6 +187,9 @@ impl Server {
         let _ = tokio::time::timeout(STOP_MAX, ending).await;
         teller.abort();
         follower.abort();
+        if let Some(drifter) = drifter {
+            drifter.abort();
+        }
     }
 }
 

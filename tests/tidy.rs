@@ -29,7 +29,7 @@ struct Reserved {
     places: &'static [&'static str],
 }
 
-const RESERVED: [Reserved; 9] = [
+const RESERVED: [Reserved; 10] = [
     Reserved {
         name: r"\bpg_query\b",
         places: &["statement", "procedure", "lint"],
@@ -44,6 +44,10 @@ const RESERVED: [Reserved; 9] = [
         // transaction; in the parser's trees PostgreSQL's own types have it
         // before their names.
         places: &["postgres", "lint"],
+    },
+    Reserved {
+        name: r"\b(axum|hyper|hyper_util)::",
+        places: &["serve"],
     },
     Reserved {
         name: r"\bclap(_complete|_mangen)?::|\bindicatif\b",
@@ -72,7 +76,15 @@ const RESERVED: [Reserved; 9] = [
     },
     Reserved {
         name: r"\btokio::|\bSystemTime::now\b|\bInstant::now\b|\bTimestamp::now\b|\bstd::(process|net)\b|\.await\b",
-        places: &["files", "postgres", "apply", "serve", "cli", "main"],
+        places: &[
+            "files",
+            "postgres",
+            "apply",
+            "deployment",
+            "serve",
+            "cli",
+            "main",
+        ],
     },
     Reserved {
         name: r"\bstd::thread\b",
@@ -366,7 +378,7 @@ fn the_shell_stands_after_what_is_pure() {
     let shell = &order[begins.expect("the shell")..];
     for module in shell {
         assert!(
-            ["files", "postgres", "apply", "serve", "cli"].contains(&&**module),
+            ["files", "postgres", "apply", "deployment", "serve", "cli"].contains(&&**module),
             "`{module}`"
         );
     }

@@ -64,6 +64,14 @@ impl Stage {
         &self.server
     }
 
+    /// The database that a connection string leads to, on whatever server.
+    pub fn at(&self, url: &str) -> Database<'_> {
+        Database {
+            stage: self,
+            url: url.to_owned(),
+        }
+    }
+
     /// A database that is there.
     pub fn open(&self, name: &str) -> Database<'_> {
         Database {

@@ -31,6 +31,18 @@ impl Series {
         sorted[sorted.len() / 2]
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// As many as 99 of a hundred take at most so long.
+    pub fn p99(&self) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        sorted[(sorted.len() * 99).div_ceil(100) - 1]
+    }
+
     /// `412 ms (398 to 430)`
     pub fn show(&self) -> String {
         let least = self.0.iter().min().copied().unwrap_or_default();

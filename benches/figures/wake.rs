@@ -55,7 +55,7 @@ into the ledger, while `segue up` goes on beside it. Goal: a median below 5 ms."
 
 /// When the newest batch was committed, by the server's clock, which is ours
 /// too. Its row of the migration is not changed later.
-fn last_commit(database: &Database<'_>) -> SystemTime {
+pub fn last_commit(database: &Database<'_>) -> SystemTime {
     time(&database.sql(
         "SELECT (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint
            FROM segue.migration ORDER BY file DESC LIMIT 1",

@@ -174,13 +174,17 @@ impl<'a> Try<'a> {
             bounds,
             cut_short: None,
         };
-        match this.transaction(announcement, check).await {
+        // Whoever drops this run has to leave no lock behind.
+        let cut = session.cut_on_drop();
+        let ended = match this.transaction(announcement, check).await {
             Ok(checked) => Ended::Committed(checked),
             Err(ended) => {
                 this.roll_back(&ended).await;
                 ended
             }
-        }
+        };
+        cut.disarm();
+        ended
     }
 
     async fn transaction(

@@ -132,7 +132,7 @@ impl Expectation {
     /// [`ApplyError::Refused`] if the folder cannot be read.
     pub fn new(verification: &Verification, server_version: u32) -> Result<Self, ApplyError> {
         let major = server_version / 10_000;
-        let there = expected::majors(&verification.folder).map_err(|error| refused(&error))?;
+        let there = verification.majors().map_err(|error| refused(&error))?;
         let known = if there.is_empty() {
             ExpectedSchema::Absent
         } else if there.contains(&major) {
@@ -313,7 +313,9 @@ impl Expectation {
     }
 
     fn load(&self) -> Result<Loaded, ApplyError> {
-        let read = expected::read(&self.verification.folder, self.major)
+        let read = self
+            .verification
+            .read(self.major)
             .map_err(|error| refused(&error))?;
         let mut snapshot = read.unwrap_or_default();
         let unused_rules = self.rule(&mut snapshot);

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use super::up::bootstrap;
 use crate::history::{History, ProgressRow};
 use crate::migration::{Migration, Name};
-use crate::postgres::connect::ConnectError;
 use crate::postgres::standby::Standby;
 use crate::postgres::{Error, Failure, Session, Target};
 use crate::status::Status;
@@ -214,16 +213,7 @@ impl Watch {
             {
                 true
             }
-            Error::Connect(error) => matches!(
-                error,
-                ConnectError::NotAccepting { .. }
-                    | ConnectError::Unreachable { .. }
-                    | ConnectError::WrongKind { .. }
-                    | ConnectError::NoDatabase { .. }
-                    | ConnectError::TooManyConnections { .. }
-                    | ConnectError::NoAnswer { .. }
-                    | ConnectError::Refused { .. }
-            ),
+            Error::Connect(error) => error.is_passing(),
             Error::Lost(_) => true,
             error => error.failure() == Failure::ConnectionLost,
         }

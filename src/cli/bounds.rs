@@ -7,11 +7,7 @@ use clap::Args;
 
 use super::config;
 use super::duration::HumanDuration;
-use crate::apply::{Answers, Settings, Until};
-
-/// Far longer than a runner that lives is silent, with a lock that others may
-/// need.
-const STALLED_AFTER: Duration = Duration::from_secs(30);
+use crate::apply::{Settings, Until};
 
 /// Bounds of a run; `[up]` in segue.toml sets other defaults.
 #[derive(Args, Clone, Debug, Default)]
@@ -45,7 +41,7 @@ impl Bounds {
     /// With the defaults of `config` and our own.
     #[must_use]
     pub fn settings(&self, config: &config::Up, until: Until, strict: bool) -> Settings {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let default = Settings::default();
         let bound = |argument: Option<HumanDuration>,
                      configured: Option<HumanDuration>,
                      default: Duration| {
@@ -53,21 +49,23 @@ impl Bounds {
         };
         Settings {
             until,
-            jobs: self.jobs.or(config.jobs).map_or(2, NonZeroUsize::get),
-            lock_timeout: bound(
-                self.lock_timeout,
-                config.lock_timeout,
-                Duration::from_millis(50),
+            jobs: self
+                .jobs
+                .or(config.jobs)
+                .map_or(default.jobs, NonZeroUsize::get),
+            lock_timeout: bound(self.lock_timeout, config.lock_timeout, default.lock_timeout),
+            retry_for: bound(self.retry_for, config.retry_for, default.retry_for),
+            concurrent_wait: bound(
+                self.concurrent_wait,
+                config.concurrent_wait,
+                default.concurrent_wait,
             ),
-            retry_for: bound(self.retry_for, config.retry_for, minutes(5)),
-            concurrent_wait: bound(self.concurrent_wait, config.concurrent_wait, minutes(10)),
-            commit_wait: bound(None, config.commit_wait, minutes(10)),
+            commit_wait: bound(None, config.commit_wait, default.commit_wait),
             isolation: config.isolation.map(|level| level.0),
-            stalled_after: STALLED_AFTER,
             on_conflict: config.on_conflict.map(Into::into).unwrap_or_default(),
             strict: strict || config.strict.unwrap_or(false),
-            fold: config.fold.unwrap_or(true),
-            answers: Answers::default(),
+            fold: config.fold.unwrap_or(default.fold),
+            ..default
         }
     }
 }

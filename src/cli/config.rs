@@ -11,10 +11,10 @@ use toml::Spanned;
 use super::duration::HumanDuration;
 use super::on_conflict::OnConflictArg;
 use super::on_mismatch::OnMismatchArg;
-use super::project::Project;
 use crate::apply::Isolation;
 use crate::diagnostic::{Diagnostic, code};
 use crate::lint::{self, Rule};
+use crate::project::Project;
 use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 

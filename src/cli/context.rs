@@ -15,8 +15,8 @@ use super::global::Global;
 use super::outcome::Outcome;
 use super::report::Report;
 use super::report::check_ci::Repository;
-use crate::apply::{OnMismatch, Verification};
-use crate::diagnostic::{Diagnostic, Severity, code};
+use crate::apply::{OnMismatch, Verification, connections};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
 use crate::migration::Migration;
 use crate::postgres::Target;
@@ -237,6 +237,7 @@ impl Context {
     #[must_use]
     pub fn verification(&self, on_mismatch: OnMismatch) -> Verification {
         Verification {
+            embedded: None,
             folder: self.expected_schema(),
             rules: self.rules(),
             on_mismatch,
@@ -305,24 +306,7 @@ impl Context {
     /// Finds out where the migrations' own connections lead; one that cannot
     /// be understood becomes a problem of its file.
     pub fn look_up_connections(&self, migrations: &mut [Migration]) {
-        for migration in migrations {
-            let Some(connection) = &mut migration.connection else {
-                continue;
-            };
-            match Target::resolve(Some(&connection.string), &self.environment) {
-                Ok(target) => connection.place = Some(target.to_string()),
-                Err(error) => {
-                    let problem = Diagnostic::new(
-                        code::MALFORMED_ARGUMENT,
-                        "the connection string cannot be understood",
-                    )
-                    .source(&migration.source)
-                    .label(connection.span, error.to_string());
-                    let problem = problem.conceal(&migration.variables);
-                    migration.problems.push(problem);
-                }
-            }
-        }
+        connections::look_up(migrations, &self.environment);
     }
 
     /// The repository that a CI job has checked out, and where we are in it.

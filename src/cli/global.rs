@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::duration::HumanDuration;
-use super::project::Project;
+use crate::project::Project;
 
 /// Options that every command takes, before or after its name.
 #[derive(Args, Clone, Debug, Default)]

@@ -16,7 +16,7 @@ use crate::text::nearest;
 /// Print a manual page, or write all of them
 ///
 /// To read one: `segue man up | man -l -`. To install all: `segue man --dir
-/// ~/.local/share/man/man1`, then `man segue-up`. SOURCE_DATE_EPOCH, seconds since 1970, is the
+/// ~/.local/share/man/man1`, then `man segue-up`. `SOURCE_DATE_EPOCH`, seconds since 1970, is the
 /// date at their foot; without it they have none, and the same version's are always the same.
 #[derive(Args, Clone, Debug)]
 pub struct ManArgs {

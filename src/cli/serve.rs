@@ -1,6 +1,7 @@
 //! `segue serve`
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -56,6 +57,13 @@ pub struct ServeArgs {
     #[arg(long, value_name = "D", default_value = "0s")]
     pub drain: HumanDuration,
 
+    /// How often to look for drift while everything is settled; 0s never does
+    ///
+    /// The live schema is compared with the one that the last settled deployment has left, on a
+    /// second connection that is closed again, for /metrics.
+    #[arg(long, value_name = "D", default_value = "10m")]
+    pub drift_every: HumanDuration,
+
     /// Name by which requests may call this server; may be repeated
     ///
     /// Addresses and `localhost` are known. On an address that only this machine reaches, and with
@@ -96,6 +104,8 @@ pub async fn run(
         goal: args.goal.into(),
         stale_after: args.stale_after.0,
         drain: args.drain.0,
+        drift_every: Some(args.drift_every.0).filter(|every| *every > Duration::ZERO),
+        rules: context.rules(),
         hosts: args.host.clone(),
     })
     .await?;

@@ -19,6 +19,7 @@ fn migration(name: &str, kind: Kind, ends: &str) -> Migration {
     Migration {
         name: Name::new(name),
         path: PathBuf::from(name),
+        embedded: None,
         source: Arc::new(Source::new(name, "")),
         checksum: Checksum([0; 32]),
         kind,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::in_parallel;
 use crate::schema::{Attributes, ObjectId, Snapshot};
 
+mod embedded;
 mod escape;
 mod form;
 mod layout;
@@ -20,6 +21,7 @@ mod place;
 mod revision;
 mod swap;
 
+pub use embedded::{majors_in, read_in};
 use layout::ObjectPath;
 use listing::Listing;
 use place::{Access, Place};

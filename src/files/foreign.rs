@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::{Error, open, unreadable};
+use super::{Error, Reader, unreadable};
 use crate::adopt::convert::{Converted, File};
 use crate::adopt::{Checking, Source};
 use crate::migration::Migration;
@@ -110,7 +110,7 @@ pub fn checksums(source: Source, migration: &Migration) -> Result<Vec<String>, E
         .then_some("-- segue: no-txn\n".len());
     let mut without = added.map(|_| whole.clone());
     let mut left = added.unwrap_or(0);
-    let mut file = open(&migration.path)?;
+    let mut file = Reader::open(migration)?;
     let mut chunk = vec![0; CHUNK];
     loop {
         let length = file

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::outline::{self, Depth};
-use super::{Error, open, unreadable, way_down};
+use super::{Error, Reader, unreadable, way_down};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, Directives, HeaderScanner, TransactionMode};
 use crate::migration::{Checksum, Connection, Kind, Migration, Name, Named};
@@ -23,13 +23,15 @@ const LARGE_BYTES: u64 = 8 << 20;
 /// Reads a migration's header and checksum. No migration if its header is not
 /// UTF-8.
 ///
-/// `environment` has the variables that a file may take.
+/// `environment` has the variables that a file may take; `embedded` is its
+/// text, if it is a part of the program.
 pub(super) fn read(
     name: &Name,
     path: &Path,
+    embedded: Option<&'static [u8]>,
     environment: &Variables,
 ) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
-    let mut file = open(path)?;
+    let mut file = Reader::new(path, embedded).map_err(|error| unreadable(path, error))?;
     let mut head = Vec::new();
     let mut scanner = HeaderScanner::new();
     let mut chunk = vec![0; CHUNK];
@@ -45,6 +47,7 @@ pub(super) fn read(
         }
     };
     let rest = head.split_off(header_bytes);
+    let bytes = file.size();
     let shown = path.display().to_string();
     let text = match String::from_utf8(head) {
         Ok(text) => text,
@@ -62,6 +65,7 @@ pub(super) fn read(
 
     let diff = directives.schema_diff.as_ref().map(|diff| diff.span);
     let mut migration = migration(name, path, source, directives);
+    migration.embedded = embedded;
     migration.variables = variables;
     migration.problems = problems;
     migration.problems.extend(way_down::problem(&migration)?);
@@ -84,7 +88,6 @@ pub(super) fn read(
             checksum.update(&chunk[..length]);
         }
     };
-    let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let (checksum, outlined) = if bytes < LARGE_BYTES {
         (checksum(), None)
     } else {
@@ -119,6 +122,7 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
     Migration {
         name: name.clone(),
         path: path.to_owned(),
+        embedded: None,
         source,
         checksum: Checksum([0; 32]),
         kind: match (&directives.begin_with, is_autocommit) {

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use memchr::memmem;
 
-use super::{Error, excerpt, in_parallel, open, unreadable};
+use super::{Error, Reader, excerpt, in_parallel, unreadable};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{codd_function_call, codd_function_diagnostic, late_directives};
 use crate::migration::{Bringing, Item, Kind, Migration, Outline, Relations};
@@ -82,7 +82,7 @@ pub(super) fn read_one(
     migration: &Migration,
     depth: Depth,
 ) -> Result<(Outline, Vec<Diagnostic>), Error> {
-    let mut file = open(&migration.path)?;
+    let mut file = Reader::open(migration)?;
     let mut reading = Reading {
         migration,
         outline: Outline {
@@ -379,7 +379,7 @@ impl Reading<'_> {
             return Ok(());
         }
         let mut bytes = vec![0; span.end - start];
-        let mut file = open(&self.migration.path)?;
+        let mut file = Reader::open(self.migration)?;
         file.seek(SeekFrom::Start(start as u64))
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(|error| unreadable(&self.migration.path, error))?;
@@ -426,7 +426,7 @@ impl Reading<'_> {
 
 /// Line of byte `offset`, from 1.
 fn line_of(migration: &Migration, offset: usize) -> Option<usize> {
-    let mut file = open(&migration.path).ok()?.take(offset as u64);
+    let mut file = Reader::open(migration).ok()?.take(offset as u64);
     let mut chunk = vec![0; 64 * 1024];
     let mut line = 1;
     loop {

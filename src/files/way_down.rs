@@ -1,8 +1,8 @@
 //! Files of other tools that hold a way down, which must never run by mistake.
 
-use std::fs;
+use std::io::Read as _;
 
-use super::{Error, excerpt, unreadable};
+use super::{Error, Reader, excerpt, unreadable};
 use crate::adopt::{Marks, down_section};
 use crate::diagnostic::{Diagnostic, code};
 use crate::migration::Migration;
@@ -26,7 +26,10 @@ pub(super) fn problem(migration: &Migration) -> Result<Option<Diagnostic>, Error
     let Some(marks) = Marks::of_header(migration.source.text()) else {
         return Ok(None);
     };
-    let bytes = fs::read(&migration.path).map_err(|error| unreadable(&migration.path, error))?;
+    let mut bytes = Vec::new();
+    Reader::open(migration)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&migration.path, error))?;
     let text = String::from_utf8_lossy(&bytes);
     let Some(span) = down_section(marks, &text) else {
         return Ok(None);

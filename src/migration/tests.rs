@@ -27,6 +27,7 @@ fn migration(sql: &str) -> Migration {
     Migration {
         name: Name::new("1.sql"),
         path: PathBuf::new(),
+        embedded: None,
         source: Arc::new(Source::new("1.sql", sql)),
         checksum: Checksum([0; 32]),
         kind: Kind::Concurrent,

@@ -31,6 +31,7 @@ fn folder(text: &str) -> Vec<Migration> {
             let mut migration = Migration {
                 name: Name::new(name),
                 path: name.into(),
+                embedded: None,
                 source: Arc::new(Source::new(name, "-- header\n")),
                 checksum: Checksum([1; 32]),
                 kind: Kind::Batch,

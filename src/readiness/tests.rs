@@ -12,6 +12,7 @@ fn migration(name: &str, kind: Kind) -> Migration {
     Migration {
         name: Name::new(name),
         path: PathBuf::from(name),
+        embedded: None,
         source: Arc::new(Source::new(name, "")),
         checksum: Checksum([0; 32]),
         kind,

@@ -20,6 +20,7 @@ pub(super) fn folder(files: &str) -> Vec<Migration> {
         Migration {
             name: Name::new(name),
             path: PathBuf::from(name),
+            embedded: None,
             source: Arc::new(Source::new(name, "")),
             checksum: Checksum([0; 32]),
             kind: partner.map_or(Kind::Batch, |_| Kind::Concurrent),

@@ -99,7 +99,7 @@ fn names(before: Option<&View>, now: &View) -> Vec<&'static str> {
     let Some(before) = before else {
         return vec!["status"];
     };
-    if before.stale.is_none() && now.stale.is_some() {
+    if now.stale.is_some() && before.stale != now.stale {
         return vec!["stale"];
     }
     let deployment = |view: &View| {

@@ -7,6 +7,7 @@ use super::{Course, Phase, Settings};
 use crate::history::{Deployment, DeploymentState, ProgressRow};
 use crate::migration::{Kind, Name};
 use crate::readiness::{Goal, Verdict};
+use crate::schema::Rules;
 use crate::status::{Entry, EntryState, Stale, Status, View};
 
 /// Midnight, and seconds after it.
@@ -33,6 +34,8 @@ pub(super) fn settings(stale_after: Duration) -> Settings {
         goal: Goal::Ready,
         stale_after,
         drain: Duration::ZERO,
+        drift_every: None,
+        rules: Rules::default(),
         hosts: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Settings;
 use super::state::Moment;
 use crate::apply::human;
-use crate::readiness::{Goal, Verdict};
+use crate::readiness::{Goal, ORPHAN_AFTER, Verdict};
 use crate::status::{Stage, Stale, Status, View};
 
 /// Keeps the last known truth, and what becomes of it.
@@ -17,6 +17,8 @@ pub(super) struct Keeper {
     seen: Option<Instant>,
     /// What the last look said, while it counts.
     known: Option<Known>,
+    /// Since when the newest deployment seems to have no runner.
+    orphan: Option<Instant>,
 }
 
 /// Readiness by one look.
@@ -34,6 +36,7 @@ impl Keeper {
             view: View::unseen(project, settings.goal, &now.text()),
             seen: None,
             known: None,
+            orphan: None,
         }
     }
 
@@ -48,6 +51,7 @@ impl Keeper {
     /// The database has answered.
     pub(super) fn look(&mut self, status: Status, verdict: Verdict, now: &Moment) {
         let (stage, since) = status.stage();
+        let stage = self.doubted(stage, now.instant);
         let since = since.map(ToOwned::to_owned);
         let since = since.unwrap_or_else(|| {
             if self.view.stage == stage {
@@ -66,6 +70,20 @@ impl Keeper {
         self.view.reason.clone_from(&known.reason);
         self.known = Some(known);
         self.seen = Some(now.instant);
+    }
+
+    /// A runner is missed only after a while, as [`crate::readiness`] does.
+    fn doubted(&mut self, stage: Stage, now: Instant) -> Stage {
+        if stage != Stage::Abandoned {
+            self.orphan = None;
+            return stage;
+        }
+        let since = *self.orphan.get_or_insert(now);
+        if now.saturating_duration_since(since) < ORPHAN_AFTER {
+            Stage::Running
+        } else {
+            stage
+        }
     }
 
     /// The database was not to be seen, for this reason.

@@ -10,6 +10,7 @@ use std::fmt::{Display, Write as _};
 use jiff::Timestamp;
 
 use super::Course;
+use super::drift::Measured;
 use super::state::{Moment, State};
 use crate::migration::Kind;
 use crate::status::{Entry, EntryState, Stage, Status, View};
@@ -37,7 +38,13 @@ const STATES: [&str; 6] = [
 ];
 
 /// The text at this moment.
-pub(super) fn text(state: &State, course: Course, clients: Clients, now: &Moment) -> String {
+pub(super) fn text(
+    state: &State,
+    course: Course,
+    drift: Option<Measured>,
+    clients: Clients,
+    now: &Moment,
+) -> String {
     let view = &state.view;
     let mut text = Text {
         text: String::new(),
@@ -59,6 +66,9 @@ pub(super) fn text(state: &State, course: Course, clients: Clients, now: &Moment
     if let Some(status) = &view.status {
         migrations(&mut text, status);
         tail(&mut text, status);
+    }
+    if let Some(measured) = drift {
+        drifted(&mut text, measured, now);
     }
     server(&mut text, state, clients);
     text.text
@@ -195,6 +205,20 @@ fn tail(text: &mut Text, status: &Status) {
 fn ratio(part: Option<(u64, u64)>) -> Option<f64> {
     let (done, total) = part.filter(|(_, total)| *total > 0)?;
     Some((done as f64 / total as f64).min(1.0))
+}
+
+fn drifted(text: &mut Text, measured: Measured, now: &Moment) {
+    text.single(
+        "segue_drift_objects",
+        "Objects of the schema that are not as the last settled deployment has left them.",
+        measured.drift.objects,
+    );
+    let age = now.instant.saturating_duration_since(measured.at);
+    text.single(
+        "segue_drift_age_seconds",
+        "How long ago drift was looked for.",
+        age.as_secs_f64(),
+    );
 }
 
 fn server(text: &mut Text, state: &State, clients: Clients) {

@@ -18,6 +18,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
+use super::drift::Measured;
 use super::state::{Moment, State};
 use super::{Course, Phase, Settings, events, metrics};
 use crate::status::JSON_VERSION;
@@ -41,6 +42,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
 pub(super) struct Shared {
     state: watch::Receiver<Arc<State>>,
     course: watch::Receiver<Course>,
+    drift: watch::Receiver<Option<Measured>>,
     streams: Arc<Semaphore>,
     connections: Arc<AtomicUsize>,
     /// Names that a request may call us by; `None` if any.
@@ -62,6 +64,7 @@ impl Shared {
         address: SocketAddr,
         state: watch::Receiver<Arc<State>>,
         course: watch::Receiver<Course>,
+        drift: watch::Receiver<Option<Measured>>,
     ) -> Self {
         // What only this machine can reach must not be read by a web page that
         // has its own name lead here.
@@ -69,6 +72,7 @@ impl Shared {
         Self {
             state,
             course,
+            drift,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             connections: Arc::new(AtomicUsize::new(0)),
             hosts: is_choosy.then(|| settings.hosts.clone().into()),
@@ -230,7 +234,8 @@ async fn metrics(Given(shared): Given<Shared>) -> Response {
         connections: shared.connections.load(Ordering::Relaxed),
         streams: STREAMS_MAX - shared.streams.available_permits(),
     };
-    let text = metrics::text(&state, course, clients, &Moment::now());
+    let drift = *shared.drift.borrow();
+    let text = metrics::text(&state, course, drift, clients, &Moment::now());
     answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
 }
 

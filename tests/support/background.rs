@@ -73,6 +73,11 @@ impl<'a> Background<'a> {
         self.child.try_wait().expect("a status").is_some()
     }
 
+    /// A text as its project redacts it.
+    pub fn redacted(&self, text: &str) -> String {
+        self.project.redacted(text)
+    }
+
     /// Standard output so far, redacted.
     pub fn stdout(&self) -> String {
         self.project.redacted(&self.stdout.text())

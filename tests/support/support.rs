@@ -6,6 +6,7 @@
 //!   fresh database per test
 //! - [`PgBouncer`]: a real pooler in front of a database
 //! - [`Proxy`]: a connection that fails when told to
+//! - [`HaProxy`]: a real load balancer; [`http`]: a client
 //! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
 
@@ -20,6 +21,8 @@ mod database;
 pub mod ddl_steps;
 mod deployment;
 mod expected;
+mod haproxy;
+pub mod http;
 mod library;
 mod pgbouncer;
 mod project;
@@ -33,6 +36,7 @@ mod wait;
 pub use background::Background;
 pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
+pub use haproxy::HaProxy;
 pub use library::{LibrarySession, target};
 pub use pgbouncer::PgBouncer;
 pub use project::{Project, Run};

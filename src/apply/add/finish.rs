@@ -331,6 +331,7 @@ mod tests {
     fn parts_are_put_back_where_a_later_one_cannot_be_written() {
         let folder = tempfile::tempdir().expect("a folder");
         let verification = Verification {
+            embedded: None,
             folder: folder.path().to_owned(),
             rules: Rules::default(),
             on_mismatch: OnMismatch::Fail,

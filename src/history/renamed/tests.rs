@@ -28,6 +28,7 @@ fn pairs(text: &str) -> impl Iterator<Item = (Name, Checksum, State)> {
 fn migration(name: Name, checksum: Checksum) -> Migration {
     Migration {
         path: PathBuf::new(),
+        embedded: None,
         source: Arc::new(Source::new(name.as_str(), "")),
         checksum,
         kind: Kind::Batch,

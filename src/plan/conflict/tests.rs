@@ -9,6 +9,7 @@ fn graph() -> Graph {
     let migration = |name: &str, kind, partner: Option<&str>| Migration {
         name: Name::new(name),
         path: name.into(),
+        embedded: None,
         source: Arc::new(Source::new(name, "-- header\n")),
         checksum: Checksum([1; 32]),
         kind,

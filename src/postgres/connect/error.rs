@@ -259,6 +259,22 @@ impl ConnectError {
         }
     }
 
+    /// Whether a later try may go better without anybody doing anything about
+    /// the connection: a restart passes, a wrong password does not.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAccepting { .. }
+                | Self::Unreachable { .. }
+                | Self::WrongKind { .. }
+                | Self::NoDatabase { .. }
+                | Self::TooManyConnections { .. }
+                | Self::NoAnswer { .. }
+                | Self::Refused { .. }
+        )
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {

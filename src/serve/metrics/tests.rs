@@ -1,4 +1,5 @@
 use super::*;
+use crate::apply::drift::Drift;
 use crate::serve::example;
 
 const CLIENTS: Clients = Clients {
@@ -12,7 +13,14 @@ fn all_that_is_known_is_told() {
     let mut state = example::first().next(example::view(true, Some("gone")), Some(began.instant));
     (state.looks, state.failures) = (7, 1);
     let now = example::moment_after(&began, 60);
-    let text = text(&state, example::serving(), CLIENTS, &now);
+    let drift = Measured {
+        drift: Drift {
+            deployment: 2,
+            objects: 5,
+        },
+        at: began.instant,
+    };
+    let text = text(&state, example::serving(), Some(drift), CLIENTS, &now);
     let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let version = format!(
         "segue_build_info{{version=\"{}\"}} 1",
@@ -57,6 +65,8 @@ fn all_that_is_known_is_told() {
         r#"segue_tail_progress_ratio{project="main",migration="2-\"i\\\".sql"} 0.25"#,
         r#"segue_tail_partitions_ratio{project="main",migration="2-\"i\\\".sql"} 0.5"#,
         r#"segue_tail_blockers{project="main",migration="2-\"i\\\".sql"} 2"#,
+        r#"segue_drift_objects{project="main"} 5"#,
+        r#"segue_drift_age_seconds{project="main"} 60"#,
         "segue_http_connections 3",
         "segue_event_streams 2",
         "process_start_time_seconds 1769817600",
@@ -69,6 +79,7 @@ fn nothing_is_told_of_a_database_that_was_not_seen() {
     let text = text(
         &example::first(),
         example::serving(),
+        None,
         CLIENTS,
         &example::moment(60),
     );

@@ -7,8 +7,9 @@ fn shared(listen: &str, hosts: &[&str]) -> Shared {
     settings.hosts = hosts.iter().map(|&host| host.to_owned()).collect();
     let (_, state) = watch::channel(Arc::new(example::first()));
     let (_, course) = watch::channel(example::serving());
+    let (_, drift) = watch::channel(None);
     let address = listen.parse().expect("an address");
-    Shared::new(&settings, address, state, course)
+    Shared::new(&settings, address, state, course, drift)
 }
 
 #[track_caller]

@@ -293,3 +293,26 @@ async fn no_password_in_errors_sources_or_logs() {
     assert!(log.contains("TRACE"), "nothing was logged");
     assert!(!log.contains("secret"), "{log}");
 }
+
+#[tokio::test]
+async fn a_program_is_told_of_a_wrong_password() {
+    static NOTHING: segue::Embedded = segue::Embedded::new(&[]);
+    let server = server().await;
+    let url = format!("host=127.0.0.1 port={} dbname=app user=scram", server.port);
+    let of = |password: &str| {
+        let deployment = segue::Deployment::new(&NOTHING);
+        deployment.database(format!("{url} password={password}"))
+    };
+    assert!(!format!("{:?}", of("hunter2")).contains("hunter2"));
+    let error = of("hunter2").up().await.expect_err("an error");
+    let place = format!("127.0.0.1, port {}", server.port);
+    assert_eq!(
+        error.to_string().replace(&place, "PLACE"),
+        "cannot connect to database `app` as user `scram` at PLACE: \
+         password authentication failed for user \"scram\" (SQLSTATE 28P01)\n\
+         help: check user and password: connection string, `PGPASSWORD`, `~/.pgpass`"
+    );
+    assert!(!error.is_passing());
+    assert_eq!(error.exit_status(), 4);
+    assert!(of("secret").up().await.expect("ready").is_settled());
+}

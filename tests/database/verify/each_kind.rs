@@ -179,6 +179,7 @@ struct Judge {
 impl Judge {
     fn new(world: &World<'_>) -> Self {
         let verification = Verification {
+            embedded: None,
             folder: world.project.path().join("expected-schema"),
             rules: Rules {
                 owners: true,
