@@ -92,6 +92,7 @@ fn everything(is_standby: bool) -> Status {
             ),
         ],
         has_user_relations: true,
+        silence: None,
     };
     let row = ProgressRow {
         pid: 77,
