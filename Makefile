@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two test test-all histories torture bench lint lint-release docs fuzz package setup
+.PHONY: demo demo-two test test-all histories torture bench lint lint-release lint-pipelines docs fuzz package setup
 
 setup:
 	@scripts/setup
@@ -44,11 +44,16 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --no-default-features -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo \
+		examples/pipelines/*/deploy examples/pipelines/github-actions/install-segue examples/pipelines/psql/wait-ready; fi
 
 ## What cannot run here: workflows, Dockerfile, SBOM, licences.
 lint-release: setup
 	@scripts/lint-release
+
+## The pipelines of examples/, by the published schemas and the programs they are for.
+lint-pipelines: setup
+	@scripts/lint-pipelines
 
 ## What a release gives away, for this machine or TARGET, in target/dist.
 package: setup

@@ -39,6 +39,7 @@ mod pause;
 pub mod rehearse;
 mod role;
 pub mod script;
+pub mod service;
 mod slots;
 mod stalled;
 pub mod standalone;

@@ -154,6 +154,21 @@ impl Diagnostic {
         self
     }
 
+    /// Where and what, one line: `migrations/1.sql:3:1: unknown directive`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Self {
+            source, message, ..
+        } = self;
+        match (source, self.position()) {
+            (Some(source), Some(at)) => {
+                format!("{}:{}:{}: {message}", source.name(), at.line, at.column)
+            }
+            (Some(source), None) => format!("{}: {message}", source.name()),
+            (None, _) => message.clone(),
+        }
+    }
+
     /// Line and column of the primary label.
     #[must_use]
     pub fn position(&self) -> Option<Position> {

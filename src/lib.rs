@@ -107,12 +107,15 @@ pub mod statement;
 #[doc(hidden)]
 pub mod migration;
 
+pub mod backoff;
+
 #[doc(hidden)]
 pub mod history;
 
 #[doc(hidden)]
 pub mod readiness;
 
+pub mod duty;
 #[doc(hidden)]
 pub mod status;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use crate::apply::watch::{Watch, Watched};
 use crate::readiness::Goal;
@@ -155,7 +156,7 @@ impl Server {
             let drifting = drift::follow(watched.clone(), rules, every, state.clone(), drifts);
             tokio::spawn(drifting)
         });
-        let follower = tokio::spawn(follow::follow(
+        let mut follower = tokio::spawn(follow::follow(
             Watch::new(watched),
             settings.clone(),
             publisher,
@@ -166,7 +167,16 @@ impl Server {
         let http = tokio::spawn(door::http(http, routes::router(shared.clone()), shared));
         let agent = agent.map(|agent| tokio::spawn(door::agent(agent, state, steps)));
 
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            // It goes on for ever, unless it panics; and what nobody looks
+            // after must not be told as the truth.
+            ended = &mut follower => {
+                if let Some(panic) = ended.err().filter(JoinError::is_panic) {
+                    std::panic::resume_unwind(panic.into_panic());
+                }
+            }
+        }
         let drains = settings.drain > Duration::ZERO;
         course.send_replace(Course {
             phase: Phase::Leaving,

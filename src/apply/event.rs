@@ -10,6 +10,7 @@ use crate::migration::{Kind, Name};
 use crate::plan::{Cut, OnConflict, Plan};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
+use crate::readiness::Goal;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
 
@@ -280,6 +281,21 @@ pub enum Event {
         /// Since the run began.
         after: Duration,
     },
+    /// The folder is ready, or settled, by the ledger: because of this run, or
+    /// before it. At most once for each of both in a run.
+    Reached {
+        /// Which of both.
+        goal: Goal,
+        /// Whose migrations.
+        project: String,
+        /// The deployment that stands for it; `None` of a folder without
+        /// migrations, on a database that has never seen any.
+        deployment: Option<i64>,
+        /// The folder's last migration.
+        migration: Option<Name>,
+        /// Fingerprint of the folder's batch migrations, `sha256:…`.
+        fingerprint: String,
+    },
     /// The schema was not as the last settled deployment had left it before
     /// this run changed anything.
     DriftFound {
@@ -314,6 +330,24 @@ pub enum Event {
         /// Whether the run goes on all the same, as asked.
         goes_on: bool,
     },
+    /// A service that runs tails cannot do so now; it waits.
+    ServiceWaits {
+        /// Why, for people.
+        reason: String,
+    },
+    /// A tail that a service has run is not done; it is run again.
+    ServiceRetries {
+        /// Why, for people.
+        reason: String,
+        /// When, from now, if nothing changes before.
+        pause: Duration,
+    },
+    /// Deployments have left concurrent migrations that the service's folder
+    /// lacks; they are not its to run.
+    ServiceLacks {
+        /// Which.
+        names: Vec<Name>,
+    },
     /// A message of the server: RAISE NOTICE, a warning.
     Notice {
         /// During which migration, as far as known.
@@ -346,6 +380,7 @@ impl Event {
             | Self::MigrationRan { .. }
             | Self::BlockCommitted { .. }
             | Self::Ready { .. }
+            | Self::Reached { .. }
             | Self::TailBegan { .. }
             | Self::DriftFound { .. }
             | Self::Verified { .. }
@@ -376,6 +411,9 @@ impl Event {
             | Self::CommitWaits { .. }
             | Self::CommitResolved { .. }
             | Self::RunsElsewhere { .. }
+            | Self::ServiceWaits { .. }
+            | Self::ServiceRetries { .. }
+            | Self::ServiceLacks { .. }
             | Self::BuildWaits { .. } => Weight::Trouble,
         }
     }

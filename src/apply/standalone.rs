@@ -11,6 +11,8 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::Instrument as _;
+
 use super::crew::Crew;
 use super::failure::{Placed, failure};
 use super::role::Made;
@@ -121,8 +123,9 @@ async fn run_with(
         let mut standalone = Standalone::new(run, ledger, session, migration, items, deployment);
         standalone.helpers = helpers;
         standalone.watch = standalone.watch.yielding(yields);
+        let span = tracing::error_span!("migration", migration = %migration.name);
         // Large: the state of every kind of statement is in it.
-        let result = Box::pin(standalone.all()).await;
+        let result = Box::pin(standalone.all()).instrument(span).await;
         standalone.tell_notices();
         // What an earlier try of this run did is no other run's.
         let skipped = *skipped_first.get_or_insert(standalone.resumed_at);
@@ -340,7 +343,10 @@ impl<'a> Standalone<'a> {
                     sql: first_line(piece.placed.written()),
                 });
             }
-            let step = self.step(&mut reader, piece, is_chained, &mut open).await?;
+            let span = tracing::error_span!("statement", number = next + 1);
+            tracing::trace!(parent: &span, "the statement begins");
+            let step = self.step(&mut reader, piece, is_chained, &mut open);
+            let step = step.instrument(span).await?;
             self.tell_notices();
             match step {
                 Step::Done(count) => {

@@ -84,6 +84,23 @@ impl Report {
         Some(format!("{name}: {}", diagnostic.message))
     }
 
+    /// Why it is not done, one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        if let Some(failure) = self.first_failure() {
+            return match self.failed.len() {
+                1 => failure,
+                more => format!("{failure} (and {} more failed)", more - 1),
+            };
+        }
+        match self.elsewhere.first() {
+            Some((name, pid)) => {
+                format!("`{name}` runs in another session, pid {pid}, and makes no progress")
+            }
+            None => "the tail is not done".to_owned(),
+        }
+    }
+
     /// Why the only member of this tail is not done, for a batch that needs
     /// it; nothing if it is.
     pub(super) fn into_result(mut self, run: &Run, committed: &[Name]) -> Result<(), ApplyError> {

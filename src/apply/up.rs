@@ -12,6 +12,7 @@ use crate::migration::{Migration, Name};
 use crate::plan::{Checks, Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
+use crate::readiness::Goal;
 
 mod away;
 mod beat;
@@ -24,13 +25,16 @@ mod failed;
 mod fence;
 mod loss;
 mod outside;
+mod reached;
 mod renamed;
 pub(super) mod server;
+mod settle;
 mod verify;
 
 pub(super) use fence::{Signs, poll};
 use server::Heeds;
 pub use server::{beside, greet, reach};
+pub use settle::{settle, settle_announced};
 use verify::Known;
 pub(super) use verify::told;
 
@@ -55,6 +59,8 @@ struct Runner<'a> {
     /// Whether the database held no relations of its own at the beginning.
     was_empty: Option<bool>,
     deployment: Option<i64>,
+    /// What the log says of this run.
+    span: tracing::Span,
     /// What this run has committed so far.
     committed: Vec<Name>,
     /// Connections of migrations' own.
@@ -115,62 +121,6 @@ pub async fn up(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyE
     }
 }
 
-/// Runs what the tail still has to do, whatever else is pending.
-///
-/// # Errors
-/// As [`up`].
-pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
-    let mut runner = Runner::new(run, migrations).await?;
-    // Only the tail runs here, whatever `up` would do with it.
-    runner.options.no_fold = true;
-    let mut survey = runner.survey().await?;
-    run.settings
-        .answers
-        .check(&runner.control, &runner.ledger, &survey.history)
-        .await?;
-    run.events
-        .tell(Event::Planned(Box::new(survey.plan.clone())));
-    if !survey.plan.renamed.is_empty() {
-        survey = Box::pin(runner.settle_renamed()).await?;
-    }
-    // A concurrent migration whose partner is pending belongs to a deployment
-    // that is still to come.
-    let open: Vec<_> = survey
-        .plan
-        .tail
-        .iter()
-        .filter(|step| {
-            let partner = survey
-                .graph
-                .get(&step.name)
-                .and_then(|migration| migration.partner.as_ref());
-            partner.is_none_or(|partner| {
-                !runner.survey_progress(&survey, &partner.name).is_open()
-                    || survey.graph.get(&partner.name).is_none()
-            })
-        })
-        .cloned()
-        .collect();
-    runner.deployment = match survey.plan.ready {
-        Ready::Already(deployment) => Some(deployment),
-        _ => survey
-            .history
-            .deployments
-            .iter()
-            .find(|deployment| deployment.ready_at.is_some())
-            .map(|deployment| deployment.id),
-    };
-    if runner.ledger.version().is_none() {
-        return Ok(Outcome::Settled);
-    }
-    if !open.is_empty() {
-        runner.prove().await?;
-        // An older segue may have made it.
-        runner.ledger_ready().await?;
-    }
-    runner.tail(&survey, &open).await
-}
-
 impl<'a> Runner<'a> {
     async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
@@ -199,6 +149,7 @@ impl<'a> Runner<'a> {
             fire_before: Vec::new(),
             was_empty: None,
             deployment: None,
+            span: tracing::Span::current(),
             committed: Vec::new(),
             elsewhere: away::Connections::new(),
             owed: made.owed,
@@ -256,6 +207,8 @@ impl<'a> Runner<'a> {
         if let Ready::Nothing = survey.plan.ready
             && survey.plan.is_empty()
         {
+            self.tell_reached(&survey, Goal::Ready);
+            self.tell_reached(&survey, Goal::Settled);
             return Ok(Outcome::Settled);
         }
         if !is_ready(&survey.plan) || !survey.plan.tail.is_empty() {
@@ -306,7 +259,11 @@ impl<'a> Runner<'a> {
             return Ok(Outcome::Ready);
         }
         let steps = survey.plan.tail.clone();
-        self.tail(&survey, &steps).await
+        let ended = self.tail(&survey, &steps).await?;
+        if ended == Outcome::Settled {
+            self.tell_reached(&survey, Goal::Settled);
+        }
+        Ok(ended)
     }
 
     /// Makes or upgrades the ledger if that is needed.
@@ -415,6 +372,7 @@ impl<'a> Runner<'a> {
             .await
             .map_err(|error| self.rights(error))?;
         self.deployment = Some(id);
+        self.span.record("deployment", id);
         self.hold_deployment().await?;
         self.run
             .events
@@ -477,17 +435,6 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn tell_ready(&mut self) {
-        self.is_announced = true;
-        if let Some(deployment) = self.deployment {
-            self.run.events.tell(Event::Ready {
-                deployment,
-                after: self.began.elapsed(),
-                again: false,
-            });
-        }
-    }
-
     /// Makes the deployment ready by a small transaction of its own.
     async fn announce(&mut self, survey: &Survey) -> Result<(), ApplyError> {
         self.verify_batch(survey).await?;
@@ -496,21 +443,7 @@ impl<'a> Runner<'a> {
         self.ledger
             .announce_ready(&self.control, &announcement.notice, &announcement.tail)
             .await?;
-        self.tell_ready();
-        Ok(())
-    }
-
-    async fn announce_again(&mut self, survey: &Survey, deployment: i64) -> Result<(), ApplyError> {
-        self.deployment = Some(deployment);
-        // A reader's role may run `up` where nothing is to be done, so nothing
-        // is written here but the notification.
-        let notice = self.notice(DeploymentState::Ready, survey);
-        self.ledger.tell(&self.control, &notice).await?;
-        self.run.events.tell(Event::Ready {
-            deployment,
-            after: self.began.elapsed(),
-            again: true,
-        });
+        self.tell_ready(survey);
         Ok(())
     }
 

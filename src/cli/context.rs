@@ -291,6 +291,24 @@ impl Context {
         Ok((migrations, diagnostics))
     }
 
+    /// Headers of all migrations, by name, read again by what runs for long.
+    ///
+    /// # Errors
+    /// Why the folders cannot be used now, one line.
+    pub fn reread(&self) -> Result<Vec<Migration>, String> {
+        let read = files::read_filled(&self.folders().value, &self.variables());
+        let (mut migrations, diagnostics) =
+            read.map_err(|error| super::error::with_causes(&error))?;
+        let mut errors = diagnostics
+            .iter()
+            .filter(|one| one.severity == Severity::Error);
+        if let Some(first) = errors.next() {
+            return Err(first.summary());
+        }
+        self.look_up_connections(&mut migrations);
+        Ok(migrations)
+    }
+
     /// Whether one of the folders of migrations is there.
     #[must_use]
     pub fn has_migrations(&self) -> bool {

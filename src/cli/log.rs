@@ -1,13 +1,22 @@
 //! Where the program's own log goes: standard error, for those who look for
 //! the cause of something. What users have to know is an event instead.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::error::Error;
 use super::global::{Global, LogFormat};
 
+mod json;
+
+/// Libraries whose log holds the text of statements, in which secrets may be:
+/// no more of them than this, whatever is asked for.
+const RETICENT: [&str; 2] = ["tokio_postgres", "postgres_protocol"];
+
 /// Listens to the log: warnings, with `--verbose` all of ours, or what
-/// `SEGUE_LOG` says (`segue=trace`, as `tracing-subscriber` reads it).
+/// `SEGUE_LOG` says (`segue=trace`, as `tracing-subscriber` reads it). With
+/// `--log-format json` a line is an object like those of events.
 ///
 /// # Errors
 /// A `SEGUE_LOG` that cannot be understood.
@@ -16,21 +25,33 @@ pub(super) fn install(global: &Global) -> Result<(), Error> {
     let filter = if !asked.is_empty() {
         asked.as_str()
     } else if global.log_format == LogFormat::Json || global.quiet {
-        // Standard error is JSON, or for problems alone.
+        // For programs that know the events, or for problems alone.
         "off"
     } else if global.verbose {
         "segue=debug"
     } else {
         "segue=warn"
     };
-    let filter = EnvFilter::try_new(filter)
+    let mut filter = EnvFilter::try_new(filter)
         .map_err(|error| Error::usage(format!("SEGUE_LOG cannot be understood: {error}")))?;
+    for library in RETICENT {
+        let bound = LevelFilter::INFO;
+        let directive = format!("{library}={bound}").parse();
+        filter = filter.add_directive(directive.expect("a name and a level"));
+    }
+    let registry = tracing_subscriber::registry();
     // Only a second subscriber could make it fail, and there is none.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .without_time()
-        .try_init();
+    let _ = match global.log_format {
+        LogFormat::Json => registry
+            .with(json::Lines(json::write).with_filter(filter))
+            .try_init(),
+        LogFormat::Text => {
+            let lines = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_target(false)
+                .without_time();
+            registry.with(lines.with_filter(filter)).try_init()
+        }
+    };
     Ok(())
 }

@@ -94,7 +94,9 @@ impl Outcome {
             Self::Invalid => "migration files are invalid; nothing was done",
             Self::Failed => "failed before ready; the message says what stands",
             Self::TimedOut => "a wait reached its bound",
-            Self::Unsettled => "ready, but the tail is not done: failed or detached",
+            Self::Unsettled => {
+                "ready, but the tail is not done, or a command of --on-ready or --on-settled failed"
+            }
             Self::NotExecutable => "the command of `wait --exec` cannot be run",
             Self::NotFound => "the command of `wait --exec` is not found",
             Self::Interrupted => "ended by SIGINT, nothing changed",
@@ -138,7 +140,9 @@ impl Outcome {
                 "The deployment is ready and the new code may serve. Its concurrent migrations are \
                  not done: one failed, or the run was told to end while the server goes on \
                  building; or they are done, and the schema is not as expected. `segue settle` \
-                 finishes what is left and checks again; so does the next `segue up`."
+                 finishes what is left and checks again; so does the next `segue up`. Or a command \
+                 that `--on-ready` or `--on-settled` names has failed: running the same again runs \
+                 it again."
             }
             Self::NotExecutable => {
                 "What `segue wait` was waiting for has come, and the command after `--exec` is \

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::error::Error;
 use super::global::{Global, LogFormat};
+use super::hook::Told;
 use super::outcome::Outcome;
 use crate::apply::{Event, Mismatch};
 use crate::diagnostic::Diagnostic;
@@ -28,6 +29,7 @@ pub(crate) mod check_text;
 mod conflict;
 pub(crate) mod forecast_json;
 pub(crate) mod forecast_text;
+mod hook;
 pub(crate) mod json;
 mod line;
 pub(crate) mod lint;
@@ -157,6 +159,22 @@ impl Report {
                 event,
                 Event::MigrationFailed { .. } | Event::Mismatched { .. }
             )
+    }
+
+    /// Tells what a command of `--on-ready` or `--on-settled` does.
+    pub(crate) fn hook(&mut self, told: &Told) {
+        if self.verbosity == Verbosity::Quiet && !hook::is_failure(told) {
+            return;
+        }
+        match self.format {
+            LogFormat::Json => self.object(hook::json(told)),
+            LogFormat::Text => self.line(&hook::line(told)),
+        }
+    }
+
+    /// There is nothing more to be shown that moves.
+    pub(crate) fn calm(&mut self) {
+        self.live = None;
     }
 
     /// Tells something that people should know.
@@ -347,7 +365,7 @@ pub fn schema_diff_json(diff: &Diff, before: &str, after: &str) -> Value {
 }
 
 /// An event with version and time.
-fn stamped(mut fields: Value) -> Value {
+pub(crate) fn stamped(mut fields: Value) -> Value {
     let now = jiff::Timestamp::now();
     // Milliseconds: more would only be noise.
     let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);

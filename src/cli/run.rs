@@ -1,16 +1,27 @@
 //! What `up`, `settle` and `abandon` share: events told while the run goes on,
 //! signals heard, and the way it ended put into words.
 
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tracing::Instrument as _;
+
 use super::context::Context;
 use super::error::Error;
+use super::hook::{self, HookArgs, Hooks, Tries};
 use super::outcome::Outcome;
 use super::report::{Line, Report, phrase};
-use super::signal;
-use crate::apply::{self, ApplyError, Events, Interrupt, Run, Settings, Verification, tail};
+use super::traces::{Extent, Traces};
+use super::{signal, systemd};
+use crate::apply::{
+    self, ApplyError, Event, Events, Interrupt, Run, Settings, Verification, service, tail,
+};
+use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::Target;
 
-/// Does `work` with all that it needs, and tells how it went.
+/// Does `work` with all that it needs, runs the commands that are due when it
+/// is ready or settled, and tells how it went.
 ///
 /// # Errors
 /// See [`Error`].
@@ -20,9 +31,20 @@ pub(super) async fn run(
     target: &Target,
     settings: Settings,
     verification: Option<Verification>,
+    hooks: &HookArgs,
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
-    match tell(context, report, target, settings, verification, work).await? {
+    report.notes(context.notices());
+    let interrupt = signal::listen()?;
+    let mut hooks = Hooks::new(hooks, Tries::One, interrupt.clone());
+    let (events, receiver) = Events::channel();
+    let run = Run {
+        verification,
+        ..on(context, target, settings, events, interrupt)
+    };
+    let mut traces = traces(context, &run, Extent::Run);
+    let ended = drive(report, run, receiver, &mut hooks, &mut traces, work).await;
+    let ended = ended.map_err(Error::from).and_then(|ended| match ended {
         apply::Outcome::Settled => Ok(Outcome::Done),
         apply::Outcome::Ready => {
             report.line_unless_quiet(&Line::active("Left", "the tail for `segue settle`"));
@@ -34,7 +56,51 @@ pub(super) async fn run(
                 .note("the deployment is ready, and its tail is done")
                 .help("`segue settle` checks again; `--on-mismatch warn` settles it all the same"))
         }
-    }
+    });
+    let ended = hook::judge(ended, hooks.failures());
+    traces.end(ended.as_ref().err().map(said).as_deref());
+    ended
+}
+
+/// Runs tails whenever there are any, until a signal comes.
+///
+/// # Errors
+/// Only of what is wrong from the beginning, see [`Error`].
+pub(super) async fn serve(
+    context: &Context,
+    report: &mut Report,
+    target: &Target,
+    settings: Settings,
+    verification: Option<Verification>,
+    hooks: &HookArgs,
+) -> Result<Outcome, Error> {
+    report.notes(context.notices());
+    let interrupt = signal::listen()?;
+    let mut hooks = Hooks::new(hooks, Tries::Endless, interrupt.clone());
+    let (events, receiver) = Events::channel();
+    let run = Run {
+        verification,
+        ..on(context, target, settings, events, interrupt)
+    };
+    let socket = context.environment().variables.get("NOTIFY_SOCKET");
+    report.line_unless_quiet(&Line::active(
+        "Serving",
+        format!(
+            "project {}: its tails run as soon as there are any",
+            run.project
+        ),
+    ));
+    systemd::notify(socket, "READY=1");
+    let mut traces = traces(context, &run, Extent::Service);
+    let serving = async |run: &Run| {
+        service::serve(run, || context.reread()).await;
+        systemd::notify(socket, "STOPPING=1");
+    };
+    drive(report, run, receiver, &mut hooks, &mut traces, serving).await;
+    traces.end(None);
+    // Whoever stops a service has not failed; what failed was told.
+    report.line_unless_quiet(&Line::done("Stopped", "as asked"));
+    Ok(Outcome::Done)
 }
 
 /// Does `work` with all that it needs, and tells its events.
@@ -50,19 +116,106 @@ pub(super) async fn tell<T>(
     work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
 ) -> Result<T, Error> {
     report.notes(context.notices());
+    let interrupt = signal::listen()?;
+    let mut hooks = Hooks::new(&HookArgs::default(), Tries::One, interrupt.clone());
     let (events, receiver) = Events::channel();
     let run = Run {
         verification,
-        ..on(context, target, settings, events, signal::listen()?)
+        ..on(context, target, settings, events, interrupt)
     };
+    let mut traces = traces(context, &run, Extent::Run);
+    let ended = drive(report, run, receiver, &mut hooks, &mut traces, work).await;
+    let ended = ended.map_err(Error::from);
+    traces.end(ended.as_ref().err().map(said).as_deref());
+    ended
+}
+
+/// Does `work`, tells its events and runs the commands that are due, to their
+/// end.
+pub(super) async fn drive<T>(
+    report: &mut Report,
+    run: Run,
+    events: UnboundedReceiver<Event>,
+    hooks: &mut Hooks,
+    traces: &mut Traces,
+    work: impl AsyncFnOnce(&Run) -> T,
+) -> T {
+    let interrupt = run.interrupt.clone();
+    let span = run_span(&run.project);
     let working = async move {
+        tracing::trace!("the run begins");
         let ended = work(&run).await;
+        tracing::trace!("the run has ended");
         // The last sender: without it the report would wait for ever.
         drop(run);
         ended
     };
-    let (ended, ()) = tokio::join!(working, report.follow(receiver));
-    Ok(ended?)
+    let working = working.instrument(span);
+    let (ended, ()) = tokio::join!(working, follow(report, events, hooks, traces, &interrupt));
+    ended
+}
+
+/// A command that is silent for so long, with nothing else to do, is named.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Tells events until the sender is gone, and what is due by them until its
+/// end.
+async fn follow(
+    report: &mut Report,
+    mut events: UnboundedReceiver<Event>,
+    hooks: &mut Hooks,
+    traces: &mut Traces,
+    interrupt: &Interrupt,
+) {
+    let mut has_more = true;
+    let mut was_asked = false;
+    let mut is_told = false;
+    while has_more || !hooks.is_idle() {
+        tokio::select! {
+            // In the order in which things happen, as far as that is known.
+            biased;
+            event = events.recv(), if has_more => {
+                let Some(event) = event else {
+                    has_more = false;
+                    report.calm();
+                    continue;
+                };
+                hooks.heed(&event);
+                traces.heed(&event);
+                report.event(&event);
+            }
+            told = hooks.next() => report.hook(&told),
+            () = tokio::time::sleep(SILENCE), if !has_more && !is_told => {
+                is_told = true;
+                if let Some(goal) = hooks.running() {
+                    let text = format!("for `{}` to end", hook::option(goal));
+                    report.line_unless_quiet(&Line::active("Waiting", text));
+                }
+            }
+            _ = interrupt.first(), if !was_asked => {
+                was_asked = true;
+                hooks.close();
+            }
+        }
+    }
+}
+
+fn traces(context: &Context, run: &Run, extent: Extent) -> Traces {
+    Traces::begin(&context.environment().variables, &run.project, extent)
+}
+
+/// Why it ended, one line for a trace.
+fn said(error: &Error) -> String {
+    let of_files = || error.diagnostics.first().map(Diagnostic::summary);
+    let message = error.message.clone().or_else(of_files);
+    message.unwrap_or_else(|| error.outcome.summary().to_owned())
+}
+
+/// What the log says of a run; `deployment` comes when it has one. An error's,
+/// so that it is there as soon as anything is logged.
+fn run_span(project: &str) -> tracing::Span {
+    let run = format!("{:08x}", fastrand::u32(..));
+    tracing::error_span!("run", run, project, deployment = tracing::field::Empty)
 }
 
 /// A run on `target` that verifies nothing.

@@ -6,6 +6,7 @@ use super::answers::AnswerArgs;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
+use super::hook::HookArgs;
 use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
@@ -21,8 +22,24 @@ use crate::apply::{self, Until};
 /// Exit statuses: 0 settled, 6 the tail is not done, others as `segue up`.
 #[derive(Args, Clone, Debug)]
 pub struct SettleArgs {
+    /// Run tails whenever there are any, until told to end: for a sidecar or a systemd unit
+    ///
+    /// It follows the database, and runs the tail of each deployment that is ready, this folder's
+    /// files alone, which it reads again before each round. A server that is away, a standby, a
+    /// database that does not exist yet and files that are broken are told and waited out. A tail
+    /// that fails is run again after 5 seconds, then twice as long each time up to 10 minutes, and
+    /// no sooner than after as long as the try took (up to an hour); at once when another deployment
+    /// is ready or a file has changed. --on-ready and --on-settled run once for each deployment, and
+    /// again, later each time, until they succeed. SIGTERM and SIGINT end it with 0; builds that run
+    /// go on in the server, and the next one takes them up.
+    #[arg(long, conflicts_with_all = ["redo", "done"])]
+    pub service: bool,
+
     #[command(flatten)]
     pub bounds: Bounds,
+
+    #[command(flatten)]
+    pub hooks: HookArgs,
 
     #[command(flatten)]
     pub answers: AnswerArgs,
@@ -45,6 +62,19 @@ pub async fn run(
         .settings(&context.config().up, Until::Settled, false);
     settings.answers = args.answers.answers();
     let target = context.target(report)?;
+    if args.service {
+        let on_mismatch = args.check.on_mismatch(&context.config().up);
+        let verification = Some(context.verification(on_mismatch));
+        return run::serve(
+            context,
+            report,
+            &target,
+            settings,
+            verification,
+            &args.hooks,
+        )
+        .await;
+    }
     let migrations = context.migrations(report)?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);
     let verification = Some(context.verification(on_mismatch));
@@ -54,6 +84,7 @@ pub async fn run(
         &target,
         settings,
         verification,
+        &args.hooks,
         async |run| Box::pin(apply::up::settle(run, migrations)).await,
     )
     .await

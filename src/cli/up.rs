@@ -7,6 +7,7 @@ use super::bounds::Bounds;
 use super::context::Context;
 use super::duration::HumanDuration;
 use super::error::Error;
+use super::hook::HookArgs;
 use super::on_conflict::OnConflictArg;
 use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
@@ -26,7 +27,7 @@ use crate::apply::{self, Until};
 /// With nothing to do it announces the deployment once more that made this folder ready.
 ///
 /// Exit statuses: 0 done, 2 usage, 3 invalid files, 4 failed before ready, 5 timed out, 6 ready but
-/// the tail is not done, 130 and 143 by signal with nothing changed. `segue explain 4` says more.
+/// the tail is not done or a command of --on-ready or --on-settled failed, 130 and 143 by signal with nothing changed. `segue explain 4` says more.
 #[derive(Args, Clone, Debug)]
 pub struct UpArgs {
     /// How far to go
@@ -62,6 +63,9 @@ pub struct UpArgs {
     pub no_fold: bool,
 
     #[command(flatten)]
+    pub hooks: HookArgs,
+
+    #[command(flatten)]
     pub answers: AnswerArgs,
 
     #[command(flatten)]
@@ -89,6 +93,12 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         UntilArg::Ready => Until::Ready,
         UntilArg::Settled => Until::Settled,
     };
+    if until == Until::Ready && args.hooks.on_settled.is_some() {
+        return Err(Error::usage(
+            "`--until ready` leaves the tail to others, so `--on-settled` would never be run",
+        )
+        .help("give `--on-settled` to the `segue settle` that runs the tail"));
+    }
     let mut settings = args
         .bounds
         .settings(&context.config().up, until, args.strict);
@@ -111,6 +121,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         target,
         settings,
         verification,
+        &args.hooks,
         async |run| Box::pin(apply::up::up(run, migrations)).await,
     )
     .await;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::bounds::Bounds;
 use super::context::Context;
 use super::error::Error;
+use super::hook::HookArgs;
 use super::outcome::Outcome;
 use super::patience::{LOCK_TIMEOUT, PatienceArgs, of_reading};
 use super::report::{Line, Report, phrase};
@@ -79,9 +80,15 @@ async fn replay(
 ) -> Result<(), Error> {
     let settings = Bounds::default().settings(&context.config().up, Until::Settled, false);
     // What is written is not verified against what it replaces.
-    run::run(context, report, target, settings, None, async |run| {
-        Box::pin(apply::up::up(run, migrations)).await
-    })
+    run::run(
+        context,
+        report,
+        target,
+        settings,
+        None,
+        &HookArgs::default(),
+        async |run| Box::pin(apply::up::up(run, migrations)).await,
+    )
     .await?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use super::patient::Patient;
 use super::routes::{CONNECTIONS_MAX, Shared};
@@ -32,16 +33,17 @@ const CHECK_MAX: Duration = Duration::from_secs(5);
 /// left, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Longer than a system's queue of connections is.
-const QUEUE_MAX: usize = 4096;
+/// A connection that was begun is made by then, or its client is slow enough to
+/// try again.
+const LAST_CALL: Duration = Duration::from_millis(200);
 
 /// Connections that come in until the server stops.
 struct Door {
     listener: TcpListener,
     places: Arc<Semaphore>,
     course: watch::Receiver<Course>,
-    /// How many more are let in once the server stops.
-    queue: usize,
+    /// When nobody is let in any more, once the server stops.
+    ends: Option<Instant>,
     /// Each connection holds a receiver: it is closed when the last is gone.
     inside: watch::Sender<()>,
 }
@@ -52,7 +54,7 @@ impl Door {
             listener,
             places: Arc::new(Semaphore::new(places)),
             course,
-            queue: QUEUE_MAX,
+            ends: None,
             inside: watch::Sender::new(()),
         }
     }
@@ -60,31 +62,38 @@ impl Door {
     /// The next connection; `None` when the server stops and nobody is left
     /// outside.
     async fn next(&mut self) -> Option<(TcpStream, Inside)> {
+        let mut place = None;
         loop {
-            let place = tokio::select! {
-                biased;
-                place = Arc::clone(&self.places).acquire_owned() => place.ok()?,
-                () = stopping(&mut self.course) => return None,
-            };
-            // Who has connected already is let in first, but the queue may be
-            // filled again and again.
-            if self.course.borrow().phase == Phase::Stopping {
-                self.queue = self.queue.checked_sub(1)?;
+            if self.ends.is_none() && self.course.borrow().phase == Phase::Stopping {
+                refuse(&self.listener);
+                self.ends = Some(Instant::now() + LAST_CALL);
             }
+            let Some(free) = place.take() else {
+                tokio::select! {
+                    found = Arc::clone(&self.places).acquire_owned() => place = Some(found.ok()?),
+                    is_over = over(&mut self.course, self.ends) => if is_over { return None },
+                }
+                continue;
+            };
             let accepted = tokio::select! {
+                // Who has connected already is let in.
                 biased;
                 accepted = self.listener.accept() => accepted,
-                () = stopping(&mut self.course) => return None,
+                is_over = over(&mut self.course, self.ends) => {
+                    if is_over {
+                        return None;
+                    }
+                    place = Some(free);
+                    continue;
+                }
             };
             match accepted {
                 Ok((stream, _)) => {
-                    return Some((
-                        stream,
-                        Inside {
-                            _place: place,
-                            _inside: self.inside.subscribe(),
-                        },
-                    ));
+                    let inside = Inside {
+                        _place: free,
+                        _inside: self.inside.subscribe(),
+                    };
+                    return Some((stream, inside));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be taken");
@@ -109,6 +118,40 @@ struct Inside {
     _place: OwnedSemaphorePermit,
     _inside: watch::Receiver<()>,
 }
+
+/// Waits until the server stops, false, and then for those whose connection is
+/// just being made, since the system has told them yes: true.
+async fn over(course: &mut watch::Receiver<Course>, ends: Option<Instant>) -> bool {
+    match ends {
+        None => stopping(course).await,
+        Some(ends) => tokio::time::sleep_until(ends).await,
+    }
+    ends.is_some()
+}
+
+/// Has the system make no new connection, without a word: closing alone would
+/// reset those that were made since the last was taken, request and all. A
+/// client that is not heard tries again within a second, and is refused then.
+#[cfg(target_os = "linux")]
+fn refuse(listener: &TcpListener) {
+    use socket2::{SockFilter, SockRef};
+    // A classic BPF program, see "Linux Socket Filtering" of the kernel's
+    // documentation: of a segment, load the byte with the flags; one with SYN
+    // is dropped, all others pass.
+    let program = [
+        SockFilter::new(0x30, 0, 0, 13),
+        SockFilter::new(0x45, 0, 1, 0x02),
+        SockFilter::new(0x06, 0, 0, 0),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+    ];
+    if let Err(error) = SockRef::from(listener).attach_filter(&program) {
+        tracing::debug!(%error, "new connections cannot be kept away");
+    }
+}
+
+/// Elsewhere who comes within the last moment may be reset.
+#[cfg(not(target_os = "linux"))]
+fn refuse(_: &TcpListener) {}
 
 async fn stopping(course: &mut watch::Receiver<Course>) {
     // An error says that the server itself is gone.

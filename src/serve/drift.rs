@@ -34,11 +34,10 @@ pub(super) async fn follow(
     publisher: watch::Sender<Option<Measured>>,
 ) {
     loop {
-        let Ok(settled) = state.wait_for(|state| settled_by(state).is_some()).await else {
-            return;
+        let by = match state.wait_for(|state| settled_by(state).is_some()).await {
+            Ok(settled) => settled_by(&settled),
+            Err(_) => return,
         };
-        let by = settled_by(&settled);
-        drop(settled);
         let measuring = Box::pin(drift::measure(&watched, &rules));
         let measured = tokio::time::timeout(MEASURE_MAX, measuring).await;
         let at = Instant::now();

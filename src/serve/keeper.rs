@@ -88,6 +88,7 @@ impl Keeper {
 
     /// The database was not to be seen, for this reason.
     pub(super) fn away(&mut self, reason: String, now: &Moment) {
+        let reason = one_line(&reason);
         match &mut self.view.stale {
             Some(stale) => stale.reason = reason,
             None => {
@@ -149,10 +150,15 @@ impl Known {
             },
             Verdict::NotYet { missing: reason } | Verdict::Failed { reason } => Self {
                 is_ready: false,
-                reason,
+                reason: one_line(&reason),
             },
         }
     }
+}
+
+/// Errors of a server may have several.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -188,12 +188,11 @@ fn tail(text: &mut Text, status: &Status) {
         &|index| ratio(running[index].1.partitions),
     );
     family(
-        "segue_tail_blockers",
-        "Whom a running concurrent migration waits for.",
+        "segue_tail_blocked",
+        "Whether a running concurrent migration waits for others.",
         &|index| {
-            let blockers = running[index].1.waits_for.as_deref().unwrap_or_default();
-            let blockers = blockers.split("; ").filter(|one| !one.is_empty()).count();
-            Some(f64::from(u32::try_from(blockers).unwrap_or(u32::MAX)))
+            let is_blocked = running[index].1.waits_for.is_some();
+            Some(f64::from(u8::from(is_blocked)))
         },
     );
 }

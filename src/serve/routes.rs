@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use super::drift::Measured;
 use super::state::{Moment, State};
 use super::{Course, Phase, Settings, events, metrics};
-use crate::status::JSON_VERSION;
+use crate::status::{JSON_VERSION, View};
 
 /// Connections at a time; the next ones wait in the system's queue.
 pub(super) const CONNECTIONS_MAX: usize = 10_000;
@@ -169,10 +169,15 @@ async fn ready(Given(shared): Given<Shared>, headers: HeaderMap) -> Response {
         let word = if view.is_ready { "ready" } else { "not ready" };
         return answer(status, TEXT, format!("{word}: {}\n", view.reason));
     }
+    answer_json(status, &ready_json(&view))
+}
+
+/// By `#/$defs/ready` of `docs/json/served.schema.json`.
+fn ready_json(view: &View) -> Value {
     let mut value = view.summary();
     value["version"] = json!(JSON_VERSION);
     value["project"] = json!(view.project);
-    answer_json(status, &value)
+    value
 }
 
 /// Whether a client asks for text and not for JSON.
@@ -190,18 +195,20 @@ fn wants_text(headers: &HeaderMap) -> bool {
 /// That this process lives, whatever the database does.
 async fn health(Given(shared): Given<Shared>) -> Response {
     let (state, _) = shared.now();
-    let database = match &state.view.stale {
+    answer_json(StatusCode::OK, &health_json(&state.view))
+}
+
+/// By `#/$defs/health` of `docs/json/served.schema.json`.
+fn health_json(view: &View) -> Value {
+    let database = match &view.stale {
         None => "up".to_owned(),
-        Some(away) => format!("away: {}", away.reason),
+        Some(stale) => format!("away: {}", stale.reason),
     };
-    answer_json(
-        StatusCode::OK,
-        &json!({
-            "version": JSON_VERSION,
-            "alive": true,
-            "database": database,
-        }),
-    )
+    json!({
+        "version": JSON_VERSION,
+        "alive": true,
+        "database": database,
+    })
 }
 
 async fn status(Given(shared): Given<Shared>) -> Response {

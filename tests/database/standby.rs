@@ -264,3 +264,23 @@ fn feedback_of_a_standby_holds_up_no_build() {
     run.expect_success();
     assert!(!run.stderr.contains("Waiting"), "{}", run.stderr);
 }
+
+#[test]
+fn a_service_waits_on_a_standby_until_it_is_promoted() {
+    let pair = Pair::new();
+    let project = &pair.project;
+    project.file("2-i.sql", INDEX);
+    project.segue(&["up", "--until", "ready"]).expect_success();
+    pair.replayed();
+    let url = pair.standby.socket("postgres");
+    let service = project.spawn(&["settle", "--service", "--database-url", &url]);
+    service.wait_for_stderr("is a standby: nothing can run there before it is promoted");
+    pair.fail_over();
+    service.wait_for_stderr("Settled");
+    service.signal(nix::sys::signal::Signal::SIGTERM);
+    service.wait().expect_success();
+    let states = pair
+        .on_standby()
+        .query("SELECT state FROM segue.deployment");
+    assert_text("states", &states, "settled");
+}

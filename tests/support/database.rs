@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use super::secret;
 use super::server::Server;
 use super::session::TestSession;
 
@@ -94,6 +95,28 @@ impl<'a> TestDatabase<'a> {
     }
 }
 
+impl TestDatabase<'_> {
+    /// Searches segue's own tables for the password; nothing if they are not
+    /// there, or the server is not.
+    fn assert_ledger_without_secret(&self) {
+        let Ok(session) = TestSession::try_connect(&self.url()) else {
+            return;
+        };
+        let tables = session.try_query(
+            "SELECT pg_catalog.string_agg(pg_catalog.format(\
+             'SELECT t::pg_catalog.text FROM segue.%I AS t', relname), ' UNION ALL ') \
+             FROM pg_catalog.pg_class WHERE relkind = 'r' \
+             AND relnamespace = pg_catalog.to_regnamespace('segue')",
+        );
+        if let Ok(tables) = tables
+            && !tables.is_empty()
+            && let Ok(rows) = session.try_query(&tables)
+        {
+            secret::assert_absent("the ledger", rows.as_bytes());
+        }
+    }
+}
+
 impl Drop for TestDatabase<'_> {
     #[expect(
         clippy::print_stderr,
@@ -101,6 +124,9 @@ impl Drop for TestDatabase<'_> {
     )]
     fn drop(&mut self) {
         let name = &self.name;
+        if !std::thread::panicking() {
+            self.assert_ledger_without_secret();
+        }
         let dropped = (|| {
             // FORCE does not help against prepared transactions.
             let session = TestSession::try_connect(&self.url())?;

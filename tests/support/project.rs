@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::background::Background;
 use super::database::TestDatabase;
 use super::expected::assert_text;
+use super::secret;
 
 /// A temporary folder with `migrations/`, and an environment of its own in
 /// which `segue` runs. Removed when dropped.
@@ -49,6 +50,9 @@ impl Project {
         let path = std::env::var_os("PATH").unwrap_or_default();
         project.environment.insert("HOME".to_owned(), home);
         project.environment.insert("PATH".to_owned(), path);
+        project
+            .environment
+            .insert("PGPASSWORD".to_owned(), secret::SECRET.into());
         let redacted = project.path().display().to_string();
         project.redact(&regex::escape(&redacted), "[project]");
         // Longest first: what is replaced is not looked at again.
@@ -94,9 +98,23 @@ impl Project {
         self.folder.path()
     }
 
-    /// Sets an environment variable of the runs to come.
+    /// Sets an environment variable of the runs to come; URLs get a password
+    /// that must not come out.
     pub fn env(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
-        self.environment.insert(name.to_owned(), value.into());
+        let mut value = value.into();
+        if name.ends_with("_URL")
+            && let Some(url) = value.to_str()
+        {
+            value = secret::with_password(url).into();
+        }
+        self.environment.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Takes an environment variable away from the runs to come, `PGPASSWORD`
+    /// for example.
+    pub fn without_env(&mut self, name: &str) -> &mut Self {
+        self.environment.remove(name);
         self
     }
 
@@ -164,7 +182,10 @@ impl Project {
         command
     }
 
+    #[track_caller]
     pub(super) fn run(&self, status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Run {
+        secret::assert_absent("standard output", stdout);
+        secret::assert_absent("standard error", stderr);
         let status = status.code().or_else(|| Some(128 + status.signal()?));
         Run {
             stdout: self.redacted(&String::from_utf8_lossy(stdout)),
@@ -173,7 +194,9 @@ impl Project {
         }
     }
 
+    #[track_caller]
     pub(super) fn redacted(&self, text: &str) -> String {
+        secret::assert_absent("an output", text.as_bytes());
         let mut text = text.to_owned();
         for (pattern, replacement) in &self.redactions {
             text = pattern
@@ -181,6 +204,15 @@ impl Project {
                 .into_owned();
         }
         text
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        // A test that fails already has said why.
+        if !std::thread::panicking() {
+            secret::assert_absent_below(self.path());
+        }
     }
 }
 

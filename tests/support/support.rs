@@ -6,6 +6,7 @@
 //!   fresh database per test
 //! - [`PgBouncer`]: a real pooler in front of a database
 //! - [`Proxy`]: a connection that fails when told to
+//! - [`secret`]: a password that must not come out anywhere
 //! - [`HaProxy`]: a real load balancer; [`http`]: a client
 //! - [`snapshot`]: a database's schema, and comparing it
 //! - [`wait_until`]: polls with a bound, in place of sleeping
@@ -27,6 +28,7 @@ mod library;
 mod pgbouncer;
 mod project;
 mod proxy;
+pub mod secret;
 mod server;
 mod session;
 mod snapshot;

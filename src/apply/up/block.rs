@@ -69,7 +69,7 @@ impl Runner<'_> {
                         self.take_over(block, *brought).await?;
                     }
                     if is_last {
-                        self.tell_ready();
+                        self.tell_ready(survey);
                     }
                     return Ok(after(block));
                 }
@@ -119,9 +119,9 @@ impl Runner<'_> {
                 Ended::Unanswered { after } => return Err(self.commit_unknown(after)),
                 Ended::Lost { reason, commit } => {
                     let brought = brought.get().copied();
-                    let times = (began, tried);
+                    let (times, announcing) = ((began, tried), is_last.then_some(survey));
                     return self
-                        .lost_in(block, &reason, commit, brought, times, is_last)
+                        .lost_in(block, &reason, commit, brought, times, announcing)
                         .await;
                 }
             }
@@ -162,7 +162,7 @@ impl Runner<'_> {
     }
 
     /// The connection is gone: finds out whether the block is committed, if its
-    /// COMMIT was sent.
+    /// COMMIT was sent, with which it announced what was surveyed.
     async fn lost_in(
         &mut self,
         block: &Block,
@@ -170,7 +170,7 @@ impl Runner<'_> {
         commit: Option<String>,
         brought: Option<Brought>,
         (began, tried): (Instant, Instant),
-        is_last: bool,
+        announcing: Option<&Survey>,
     ) -> Result<Next, ApplyError> {
         self.batch = None;
         self.run.events.tell(Event::ConnectionLost {
@@ -188,8 +188,8 @@ impl Runner<'_> {
             if let Some(brought) = brought {
                 self.take_over(block, brought).await?;
             }
-            if is_last {
-                self.tell_ready();
+            if let Some(survey) = announcing {
+                self.tell_ready(survey);
             }
             return Ok(after(block));
         }

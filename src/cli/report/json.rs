@@ -168,6 +168,20 @@ pub(crate) fn event(event: &Event) -> Value {
             "after_ms": milliseconds(*after),
             "again": again,
         }),
+        Event::Reached {
+            goal,
+            project,
+            deployment,
+            migration,
+            fingerprint,
+        } => json!({
+            "event": "reached",
+            "state": goal.as_str(),
+            "project": project,
+            "deployment": deployment,
+            "migration": migration.as_ref().map(Name::as_str),
+            "fingerprint": fingerprint,
+        }),
         Event::TailBegan { names } => json!({
             "event": "tail-began",
             "migrations": names.iter().map(Name::as_str).collect::<Vec<_>>(),
@@ -334,6 +348,19 @@ pub(crate) fn event(event: &Event) -> Value {
                 .map(|(name, with)| json!({ "migration": name.as_str(), "with": with.as_str() }))
                 .collect::<Vec<_>>(),
             "goes_on": goes_on,
+        }),
+        Event::ServiceWaits { reason } => json!({
+            "event": "service-waits",
+            "reason": reason,
+        }),
+        Event::ServiceRetries { reason, pause } => json!({
+            "event": "service-retries",
+            "reason": reason,
+            "pause_ms": milliseconds(*pause),
+        }),
+        Event::ServiceLacks { names } => json!({
+            "event": "service-lacks",
+            "migrations": names.iter().map(Name::as_str).collect::<Vec<_>>(),
         }),
         Event::Notice { name, notice } => json!({
             "event": "notice",

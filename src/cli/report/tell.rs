@@ -338,9 +338,20 @@ impl Teller {
                     names(lacking)
                 ),
             ),
+            Event::ServiceWaits { reason } => Line::notable("Waiting", reason.clone()),
+            Event::ServiceRetries { reason, pause } => Line::notable(
+                "Again",
+                format!("in {}, or as soon as something changes: {reason}", human(pause)),
+            ),
+            Event::ServiceLacks { names: lacking } => Line::notable(
+                "Left",
+                format!("to others, since this folder lacks it: {}", names(lacking)),
+            ),
             Event::Notice { name, notice } => return self.notice(name.as_ref(), notice),
             Event::DeploymentBegan { .. }
             | Event::StatementBegan { .. }
+            // For programs: people have just been told it in other words.
+            | Event::Reached { .. }
             // Told with what differs.
             | Event::DriftFound { .. }
             | Event::Mismatched { .. } => return Vec::new(),

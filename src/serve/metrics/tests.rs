@@ -64,7 +64,7 @@ fn all_that_is_known_is_told() {
         r#"segue_migrations_missing{project="main"} 0"#,
         r#"segue_tail_progress_ratio{project="main",migration="2-\"i\\\".sql"} 0.25"#,
         r#"segue_tail_partitions_ratio{project="main",migration="2-\"i\\\".sql"} 0.5"#,
-        r#"segue_tail_blockers{project="main",migration="2-\"i\\\".sql"} 2"#,
+        r#"segue_tail_blocked{project="main",migration="2-\"i\\\".sql"} 1"#,
         r#"segue_drift_objects{project="main"} 5"#,
         r#"segue_drift_age_seconds{project="main"} 60"#,
         "segue_http_connections 3",

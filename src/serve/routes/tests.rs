@@ -84,5 +84,7 @@ fn json_follows_its_schema() {
         example::first().view,
     ] {
         schema::check("served", &view.to_json());
+        schema::check_def("served", "ready", &ready_json(&view));
+        schema::check_def("served", "health", &health_json(&view));
     }
 }

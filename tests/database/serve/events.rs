@@ -17,9 +17,7 @@ fn a_deployment_is_told_from_pending_to_settled() {
     let project = project(&database);
     project.file("2-i.sql", INDEX);
     let served = Served::start(&project, &[]);
-    served.wait_for_ready(
-        "503 not ready: 2 migrations pending: `1-t.sql`, `2-i.sql`; nobody works on it yet",
-    );
+    served.wait_for_ready("503 not ready: 1 migration pending: `1-t.sql`; nobody works on it yet");
     let mut events = http::Events::open(served.http, "/events", "");
     assert_eq!(
         told(&events.next().expect("the present state")),
@@ -52,7 +50,7 @@ fn a_deployment_is_told_from_pending_to_settled() {
         let metrics = served.get("/metrics").body;
         metrics
             .lines()
-            .any(|line| line == r#"segue_tail_blockers{project="main",migration="2-i.sql"} 1"#)
+            .any(|line| line == r#"segue_tail_blocked{project="main",migration="2-i.sql"} 1"#)
     };
     assert!(blockers(), "{}", served.get("/metrics").body);
     writer.run("COMMIT");

@@ -67,7 +67,7 @@ fn what_is_told_on_standard_error_has_a_line_per_change() {
         (
             Some(&"Listening http://[address]"),
             Some(&"agent-check on [address]"),
-            Some(&"Not ready 2 migrations pending: `1-t.sql`, `2-i.sql`; nobody works on it yet"),
+            Some(&"Not ready 1 migration pending: `1-t.sql`; nobody works on it yet"),
             Some(&"Ready deployment 1 is settled"),
         ),
         "{}",
@@ -84,7 +84,7 @@ fn a_database_that_is_restored_to_before_drains() {
     let served = Served::start(&project, &[]);
     served.wait_for_ready("200 ready: deployment 1 is settled");
     // As a backup from before the deployment has it.
-    database.run("TRUNCATE segue.migration, segue.deployment; DROP TABLE t");
+    database.run("TRUNCATE segue.migration, segue.deployment CASCADE; DROP TABLE t");
     served.wait_for_ready("503 not ready: 1 migration pending: `1-t.sql`; nobody works on it yet");
     assert_eq!(
         served.check(),

@@ -42,7 +42,7 @@ fn haproxy_opens_and_drains_by_agent_check_and_by_httpchk() {
     project.segue(&["up"]).expect_success();
     wait_for(&haproxy, "no check", "UP");
     // As a backup from before the deployment has it.
-    database.run("TRUNCATE segue.migration, segue.deployment; DROP TABLE t");
+    database.run("TRUNCATE segue.migration, segue.deployment CASCADE; DROP TABLE t");
     wait_for(&haproxy, "DRAIN (agent)", "DOWN");
     database.run("DROP SCHEMA segue CASCADE");
     project.segue(&["up"]).expect_success();

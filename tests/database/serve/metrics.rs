@@ -83,7 +83,7 @@ fn they_follow_the_format_in_every_state() {
     let writer = database.session();
     writer.run("BEGIN; INSERT INTO t VALUES (1)");
     let settling = project.spawn(&["settle"]);
-    let blockers = r#"segue_tail_blockers{project="main",migration="2-\"i\\n\\\" größer.sql"}"#;
+    let blockers = r#"segue_tail_blocked{project="main",migration="2-\"i\\n\\\" größer.sql"}"#;
     wait_until("a blocker", || read(&served).get(blockers) == Some(&1.0));
     let samples = read(&served);
     let value = |name: &str| samples[name];

@@ -34,7 +34,7 @@ fn ask_anew(address: SocketAddr, answered: &AtomicUsize) -> Vec<String> {
 fn ask_again(address: SocketAddr, answered: &AtomicUsize) -> Vec<String> {
     let mut lost = Vec::new();
     while let Some(mut kept) = http::Kept::try_open(address) {
-        loop {
+        for number in 0.. {
             match kept.get("/ready") {
                 Some(answer) if answer.status == 200 => {
                     answered.fetch_add(1, Ordering::Relaxed);
@@ -42,6 +42,9 @@ fn ask_again(address: SocketAddr, answered: &AtomicUsize) -> Vec<String> {
                         break;
                     }
                 }
+                // A connection may end between two requests: a client that
+                // meets it asks again on another one (RFC 9112, 9.3.1).
+                None if number > 0 => break,
                 other => {
                     lost.push(format!("{other:?}"));
                     break;

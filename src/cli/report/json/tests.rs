@@ -3,11 +3,13 @@ use std::sync::Arc;
 
 use super::*;
 use crate::apply::check::Mismatch;
+use crate::cli::hook::{Stream, Told, What};
 use crate::cli::outcome::Outcome;
-use crate::cli::report::{schema, stamped};
+use crate::cli::report::{hook, schema, stamped};
 use crate::diagnostic::code;
 use crate::migration::Kind;
 use crate::plan::{Checks, CutReason, OnConflict, Place, Plan, Ready};
+use crate::readiness::Goal;
 use crate::schema::Diff;
 use crate::text::{Source, Span};
 
@@ -191,6 +193,13 @@ fn all() -> Vec<Event> {
         Event::Detached {
             builds: vec![(name.clone(), 7)],
         },
+        Event::Reached {
+            goal: Goal::Ready,
+            project: "main".to_owned(),
+            deployment: Some(42),
+            migration: Some(name.clone()),
+            fingerprint: "sha256:00".to_owned(),
+        },
         Event::Settled {
             deployment: 1,
             after: second,
@@ -218,6 +227,16 @@ fn all() -> Vec<Event> {
             }),
             goes_on: true,
         },
+        Event::ServiceWaits {
+            reason: "it is a standby".to_owned(),
+        },
+        Event::ServiceRetries {
+            reason: "it failed".to_owned(),
+            pause: second,
+        },
+        Event::ServiceLacks {
+            names: vec![name.clone()],
+        },
         Event::Notice {
             name: Some(name),
             notice: ServerError {
@@ -239,6 +258,15 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
     let mut objects: Vec<Value> = all().iter().map(event).collect();
     objects.push(diagnostic(&a_diagnostic()));
     objects.push(note("hello"));
+    // `cli::log` writes it, and has a test of its own.
+    objects.push(json!({
+        "event": "log",
+        "level": "warn",
+        "target": "segue",
+        "message": "hello",
+        "fields": {},
+        "spans": [],
+    }));
     objects.push(schema_diff(
         &a_difference(),
         Sides {
@@ -246,9 +274,34 @@ fn each_event_follows_its_schema_and_each_shape_is_used() {
             after: "live",
         },
     ));
+    for what in [
+        What::Began {
+            deployment: Some(42),
+        },
+        What::Output {
+            stream: Stream::Err,
+            line: "hello".to_owned(),
+        },
+        What::Ended {
+            duration: Duration::from_secs(1),
+            failure: Some("exit status 3".to_owned()),
+            again: None,
+        },
+    ] {
+        let goal = Goal::Settled;
+        objects.push(hook::json(&Told { goal, what }));
+    }
     objects.push(error(
         &Error::new(Outcome::Failed, "no").note("a").help("b"),
     ));
+    let address = "127.0.0.1:7433".parse().expect("an address");
+    objects.push(listening(address, None));
+    objects.push(listening(address, Some(address)));
+    objects.push(served(&View::unseen(
+        "main",
+        crate::readiness::Goal::Ready,
+        "2026-01-31T10:00:00.123Z",
+    )));
     let mut used = BTreeSet::new();
     for object in objects {
         let object = stamped(object);

@@ -1,0 +1,54 @@
+//! Telling that the folder is ready or settled, once the ledger says so.
+
+use super::Runner;
+use crate::apply::survey::Survey;
+use crate::apply::{ApplyError, Event};
+use crate::history::DeploymentState;
+use crate::readiness::Goal;
+
+impl Runner<'_> {
+    /// The deployment of this run was made ready by a COMMIT that is proved.
+    pub(super) fn tell_ready(&mut self, survey: &Survey) {
+        self.is_announced = true;
+        if let Some(deployment) = self.deployment {
+            self.run.events.tell(Event::Ready {
+                deployment,
+                after: self.began.elapsed(),
+                again: false,
+            });
+        }
+        self.tell_reached(survey, Goal::Ready);
+    }
+
+    /// Announces once more the deployment that made this folder ready.
+    pub(super) async fn announce_again(
+        &mut self,
+        survey: &Survey,
+        deployment: i64,
+    ) -> Result<(), ApplyError> {
+        self.deployment = Some(deployment);
+        self.span.record("deployment", deployment);
+        // A reader's role may run `up` where nothing is to be done, so nothing
+        // is written here but the notification.
+        let notice = self.notice(DeploymentState::Ready, survey);
+        self.ledger.tell(&self.control, &notice).await?;
+        self.run.events.tell(Event::Ready {
+            deployment,
+            after: self.began.elapsed(),
+            again: true,
+        });
+        self.tell_reached(survey, Goal::Ready);
+        Ok(())
+    }
+
+    /// The folder is where `goal` says, whoever brought it there.
+    pub(super) fn tell_reached(&self, survey: &Survey, goal: Goal) {
+        self.run.events.tell(Event::Reached {
+            goal,
+            project: self.run.project.clone(),
+            deployment: self.deployment,
+            migration: survey.last().cloned(),
+            fingerprint: survey.fingerprint.clone(),
+        });
+    }
+}
