@@ -110,6 +110,8 @@ pub struct ProgressRow {
     pub total: Option<u64>,
     /// Whom it waits for, for people.
     pub waits_for: Option<String>,
+    /// What would end that wait, for people.
+    pub ends_wait: Option<String>,
     /// Of a statement that is done partition by partition: how many of them
     /// have their index, and how many there are.
     pub partitions: Option<(u64, u64)>,

@@ -119,6 +119,8 @@ pub mod duty;
 #[doc(hidden)]
 pub mod status;
 
+pub mod page;
+
 #[doc(hidden)]
 pub mod graph;
 

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow};
 use crate::migration::{Kind, Migration, Name};
 
+mod pace;
 mod stage;
 mod view;
 
+pub use pace::{Pace, Reading};
 pub use stage::Stage;
 pub use view::{Stale, View};
 
@@ -46,6 +48,10 @@ pub struct Entry {
     pub deployment: Option<i64>,
     /// When, RFC 3339, UTC.
     pub at: Option<String>,
+    /// Of a concurrent migration of the folder: the one that it begins with.
+    pub partner: Option<Name>,
+    /// The concurrent migrations that it needs done, by its file.
+    pub ends: Vec<Name>,
 }
 
 /// Where a migration stands.
@@ -132,6 +138,12 @@ impl Status {
                     is_missing: file.is_none(),
                     deployment: record.and_then(|record| record.deployment),
                     at: record.map(|record| record.at.clone()),
+                    partner: file
+                        .and_then(|file| file.partner.as_ref())
+                        .map(|partner| partner.name.clone()),
+                    ends: file.map_or_else(Vec::new, |file| {
+                        file.ends.iter().map(|ended| ended.name.clone()).collect()
+                    }),
                     state,
                 }
             })
@@ -229,6 +241,7 @@ pub fn entry_json(entry: &Entry) -> Value {
             "done": row.done,
             "total": row.total,
             "waits_for": row.waits_for,
+            "ends_wait": row.ends_wait,
             "partitions_done": row.partitions.map(|(done, _)| done),
             "partitions_total": row.partitions.map(|(_, total)| total),
         })),

@@ -11,7 +11,7 @@ mod variables;
 
 pub use list::list;
 pub use nearest::nearest;
-pub use phrase::{count, names, thousands};
+pub use phrase::{count, left, names, thousands};
 pub use variables::{DataFiller, Filled, Variables};
 
 /// Half-open range of bytes in a file, from 0.

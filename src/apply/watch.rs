@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::up::bootstrap;
-use crate::history::{History, ProgressRow};
+use crate::history::{Deployment, History, ProgressRow};
 use crate::migration::{Migration, Name};
 use crate::postgres::standby::Standby;
 use crate::postgres::{Error, Failure, Session, Target};
@@ -50,6 +50,9 @@ pub struct Seen {
     /// How far the concurrent migrations are that somebody works on, or did
     /// when it died.
     pub progress: BTreeMap<Name, ProgressRow>,
+    /// The newest deployments, as many as [`Watch::with_past`] asks for,
+    /// whatever became of them, newest first.
+    pub past: Vec<Deployment>,
     /// Set if the server is a standby: what is seen there has been replayed
     /// there, and the locks are its own.
     pub standby: Option<Standby>,
@@ -79,6 +82,8 @@ pub struct Away {
 #[derive(Debug)]
 pub struct Watch {
     watched: Watched,
+    /// How many deployments to read beside those that matter.
+    past_max: usize,
     link: Option<Link>,
     /// When something was seen last.
     seen_at: Option<Instant>,
@@ -105,6 +110,7 @@ impl Watch {
     pub fn new(watched: Watched) -> Self {
         Self {
             watched,
+            past_max: 0,
             link: None,
             seen_at: None,
             not_before: None,
@@ -118,6 +124,15 @@ impl Watch {
         Self {
             link: Some(Link::new(session)),
             ..Self::new(watched)
+        }
+    }
+
+    /// Reads the newest deployments too, `max` at most.
+    #[must_use]
+    pub fn with_past(self, max: usize) -> Self {
+        Self {
+            past_max: max,
+            ..self
         }
     }
 
@@ -197,7 +212,7 @@ impl Watch {
             self.link = Some(Link::new(session));
         }
         let link = self.link.as_mut().expect("there is one by now");
-        let seen = link.read(&self.watched).await?;
+        let seen = link.read(&self.watched, self.past_max).await?;
         self.seen_at = Some(Instant::now());
         self.not_before = None;
         Ok(seen)

@@ -4,6 +4,7 @@
 //! statements run outside transactions in `intent`. Everything
 //! is keyed by project.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,15 +36,16 @@ pub use reading::Reading;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 4] = [
+const UPGRADES: [&str; 5] = [
     include_str!("ledger/0001.sql"),
     include_str!("ledger/0002.sql"),
     include_str!("ledger/0003.sql"),
     include_str!("ledger/0004.sql"),
+    include_str!("ledger/0005.sql"),
 ];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not
@@ -309,29 +311,54 @@ impl Ledger {
             );
         }
         for row in deployments {
-            let id = column(&row, 0)?;
-            let tail: Vec<String> = serde_json::from_str(&column::<String>(&row, 4)?)
-                .map_err(|_| Error::protocol("the tail of a deployment is malformed"))?;
-            history.deployments.push(Deployment {
-                id,
-                state: match row[1].as_deref() {
-                    Some("ready") => DeploymentState::Ready,
-                    Some("settled") => DeploymentState::Settled,
-                    Some("failed") => DeploymentState::Failed,
-                    _ => DeploymentState::Running,
-                },
-                migration: row[2].as_deref().map(Name::new),
-                fingerprint: column(&row, 3)?,
-                tail: tail.iter().map(|name| Name::new(name)).collect(),
-                started_at: column(&row, 5)?,
-                ready_at: row[6].clone(),
-                settled_at: row[7].clone(),
-                error: row[8].clone(),
-                is_held: history
-                    .locks
-                    .contains_key(&LockKey::deployment(&self.project, id)),
-            });
+            let deployment = self.deployment(&row, &history.locks)?;
+            history.deployments.push(deployment);
         }
         Ok(history)
+    }
+
+    /// The newest deployments, `max` at most, whatever became of them, newest
+    /// first. Who holds their locks is told by [`Ledger::history`].
+    ///
+    /// # Errors
+    /// As [`Ledger::history`].
+    pub async fn past(&self, session: &Session, max: usize) -> Result<Vec<Deployment>, Error> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let sql = include_str!("ledger/past.sql")
+            .replace(":project", &literal(&self.project))
+            .replace(":max", &max.to_string());
+        let rows = self.read_if_there(session, &sql).await?;
+        rows.iter()
+            .map(|row| self.deployment(row, &BTreeMap::new()))
+            .collect()
+    }
+
+    fn deployment(
+        &self,
+        row: &super::TextRow,
+        locks: &BTreeMap<LockKey, i32>,
+    ) -> Result<Deployment, Error> {
+        let id = column(row, 0)?;
+        let tail: Vec<String> = serde_json::from_str(&column::<String>(row, 4)?)
+            .map_err(|_| Error::protocol("the tail of a deployment is malformed"))?;
+        Ok(Deployment {
+            id,
+            state: match row[1].as_deref() {
+                Some("ready") => DeploymentState::Ready,
+                Some("settled") => DeploymentState::Settled,
+                Some("failed") => DeploymentState::Failed,
+                _ => DeploymentState::Running,
+            },
+            migration: row[2].as_deref().map(Name::new),
+            fingerprint: column(row, 3)?,
+            tail: tail.iter().map(|name| Name::new(name)).collect(),
+            started_at: column(row, 5)?,
+            ready_at: row[6].clone(),
+            settled_at: row[7].clone(),
+            error: row[8].clone(),
+            is_held: locks.contains_key(&LockKey::deployment(&self.project, id)),
+        })
     }
 }

@@ -57,6 +57,8 @@ pub(super) fn status(is_ready: bool) -> Status {
         is_missing: false,
         deployment,
         at: None,
+        partner: None,
+        ends: Vec::new(),
     };
     if !is_ready {
         return Status {
@@ -72,6 +74,7 @@ pub(super) fn status(is_ready: bool) -> Status {
         done: Some(250),
         total: Some(1000),
         waits_for: Some("pid 1 (app); pid 2 (psql)".to_owned()),
+        ends_wait: None,
         partitions: Some((1, 2)),
     };
     Status {

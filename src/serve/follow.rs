@@ -13,6 +13,9 @@ use crate::apply::watch::{Look, PAUSE, Watch};
 use crate::readiness::Looker;
 use crate::status::View;
 
+/// So many deployments the page shows.
+const PAST_MAX: usize = 20;
+
 /// Publishes each look; ends with the last who hears it.
 pub(super) async fn follow(
     mut watch: Watch,
@@ -20,6 +23,7 @@ pub(super) async fn follow(
     publisher: watch::Sender<Arc<State>>,
     began: Moment,
 ) {
+    watch = watch.with_past(PAST_MAX);
     let watched = watch.watched().clone();
     let mut looker = Looker::new(&watched.project, settings.goal);
     let mut keeper = Keeper::new(&watched.project, &settings, &began);
@@ -41,6 +45,7 @@ pub(super) async fn follow(
                     now.instant,
                 );
                 keeper.look(watch.status(&seen), verdict, &now);
+                keeper.past(seen.past);
             }
             Some(Look::Away(away)) => keeper.away(away.error.to_string(), &now),
             None => keeper.pass(&now),

@@ -1,12 +1,15 @@
 //! Looks, and the time that passes without one → the [`View`] to show.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Settings;
 use super::state::Moment;
 use crate::apply::human;
+use crate::history::{Deployment, ProgressRow};
+use crate::migration::Name;
 use crate::readiness::{Goal, ORPHAN_AFTER, Verdict};
-use crate::status::{Stage, Stale, Status, View};
+use crate::status::{EntryState, Pace, Reading, Stage, Stale, Status, View};
 
 /// Keeps the last known truth, and what becomes of it.
 #[derive(Debug)]
@@ -17,6 +20,9 @@ pub(super) struct Keeper {
     seen: Option<Instant>,
     /// What the last look said, while it counts.
     known: Option<Known>,
+    /// Of the concurrent migrations that run, measured from `began`.
+    pace: Pace,
+    began: Instant,
     /// Since when the newest deployment seems to have no runner.
     orphan: Option<Instant>,
 }
@@ -36,6 +42,8 @@ impl Keeper {
             view: View::unseen(project, settings.goal, &now.text()),
             seen: None,
             known: None,
+            pace: Pace::default(),
+            began: now.instant,
             orphan: None,
         }
     }
@@ -61,6 +69,7 @@ impl Keeper {
             }
         });
         let known = Known::new(verdict, self.view.goal, stage);
+        self.view.readings = self.readings(&status, now);
         self.view.stage = stage;
         self.view.since = since;
         self.view.status = Some(status);
@@ -70,6 +79,29 @@ impl Keeper {
         self.view.reason.clone_from(&known.reason);
         self.known = Some(known);
         self.seen = Some(now.instant);
+    }
+
+    /// How fast what runs has become, by this look and those before.
+    fn readings(&mut self, status: &Status, now: &Moment) -> BTreeMap<Name, Reading> {
+        let at = now.instant.saturating_duration_since(self.began);
+        let entries = status.entries.iter();
+        let running: BTreeMap<&Name, &ProgressRow> = entries
+            .filter_map(|entry| match &entry.state {
+                EntryState::Running(_, Some(row)) => Some((&entry.name, row)),
+                _ => None,
+            })
+            .collect();
+        self.pace.keep(|name| running.contains_key(name));
+        let read = |(name, row): (&Name, &ProgressRow)| {
+            let reading = self.pace.read(name, &row.phase, row.done, row.total, at);
+            (name.clone(), reading)
+        };
+        running.into_iter().map(read).collect()
+    }
+
+    /// The newest deployments.
+    pub(super) fn past(&mut self, past: Vec<Deployment>) {
+        self.view.past = past;
     }
 
     /// A runner is missed only after a while, as [`crate::readiness`] does.

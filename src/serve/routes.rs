@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use super::drift::Measured;
 use super::state::{Moment, State};
 use super::{Course, Phase, Settings, events, metrics};
+use crate::page;
 use crate::status::{JSON_VERSION, View};
 
 /// Connections at a time; the next ones wait in the system's queue.
@@ -30,6 +31,9 @@ pub(super) const CONNECTIONS_MAX: usize = 10_000;
 const STREAMS_MAX: usize = 8_000;
 
 const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
@@ -111,6 +115,15 @@ impl Shared {
 /// All routes.
 pub(super) fn router(shared: Shared) -> Router {
     Router::new()
+        .route("/", get(page))
+        .route(
+            "/page.css",
+            get(async || answer(StatusCode::OK, CSS, page::STYLE)),
+        )
+        .route(
+            "/page.js",
+            get(async || answer(StatusCode::OK, SCRIPT, page::SCRIPT)),
+        )
         .route("/ready", get(ready))
         .route("/health", get(health))
         .route("/status", get(status))
@@ -211,6 +224,12 @@ fn health_json(view: &View) -> Value {
     })
 }
 
+/// What people look at.
+async fn page(Given(shared): Given<Shared>) -> Response {
+    let (state, _) = shared.now();
+    answer(StatusCode::OK, HTML, state.page())
+}
+
 async fn status(Given(shared): Given<Shared>) -> Response {
     let (state, _) = shared.now();
     answer(StatusCode::OK, JSON, state.json())
@@ -247,7 +266,7 @@ async fn metrics(Given(shared): Given<Shared>) -> Response {
 }
 
 async fn nothing() -> Response {
-    let text = "not here; see /ready, /status, /events, /metrics and /health\n";
+    let text = "not here; see /, /ready, /status, /events, /metrics and /health\n";
     answer(StatusCode::NOT_FOUND, TEXT, text)
 }
 

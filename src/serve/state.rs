@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::page;
 use crate::readiness::Goal;
 use crate::status::View;
 
@@ -51,6 +52,7 @@ pub struct State {
     /// When this server began.
     pub(super) began: Timestamp,
     json: OnceLock<Bytes>,
+    page: OnceLock<Bytes>,
 }
 
 impl State {
@@ -64,6 +66,7 @@ impl State {
             failures: 0,
             began: began.time,
             json: OnceLock::new(),
+            page: OnceLock::new(),
         }
     }
 
@@ -77,6 +80,7 @@ impl State {
             failures: self.failures,
             began: self.began,
             json: OnceLock::new(),
+            page: OnceLock::new(),
             view,
         }
     }
@@ -85,6 +89,13 @@ impl State {
     pub(super) fn json(&self) -> Bytes {
         self.json
             .get_or_init(|| Bytes::from(format!("{:#}\n", self.view.to_json())))
+            .clone()
+    }
+
+    /// What `/` answers; made once.
+    pub(super) fn page(&self) -> Bytes {
+        self.page
+            .get_or_init(|| Bytes::from(page::html(&self.view)))
             .clone()
     }
 }
@@ -102,6 +113,9 @@ fn is_same(one: &View, other: &View) -> bool {
         status,
         seen_at: _,
         stale,
+        past,
+        // They follow from what was seen, and from the time that passed.
+        readings: _,
     } = one;
     *project == other.project
         && *goal == other.goal
@@ -111,4 +125,5 @@ fn is_same(one: &View, other: &View) -> bool {
         && *since == other.since
         && *stale == other.stale
         && *status == other.status
+        && *past == other.past
 }

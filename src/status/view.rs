@@ -1,9 +1,13 @@
 //! A [`Status`] as a server shows it that follows the database: how old it is,
 //! and whether new code may serve by it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, Stage, Status};
+use super::{JSON_VERSION, Reading, Stage, Status};
+use crate::history::Deployment;
+use crate::migration::Name;
 use crate::readiness::Goal;
 
 /// What is known of a database now.
@@ -28,6 +32,11 @@ pub struct View {
     pub seen_at: Option<String>,
     /// Why it may not hold any more; `None` while the database is followed.
     pub stale: Option<Stale>,
+    /// The newest deployments, whatever became of them, newest first.
+    pub past: Vec<Deployment>,
+    /// Of the concurrent migrations that run: what several looks say of their
+    /// pace.
+    pub readings: BTreeMap<Name, Reading>,
 }
 
 /// The database cannot be looked at.
@@ -57,6 +66,8 @@ impl View {
                 since: now.to_owned(),
                 reason: reason.to_owned(),
             }),
+            past: Vec::new(),
+            readings: BTreeMap::new(),
         }
     }
 

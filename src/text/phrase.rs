@@ -1,6 +1,7 @@
 //! Pieces of sentences: counts and names.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::list;
 
@@ -38,6 +39,17 @@ pub fn names<T: Display>(names: impl IntoIterator<Item = T>) -> String {
     format!("{} and {} more", shown.join(", "), more.len())
 }
 
+/// `43s`, `5m 20s`, `2h 5m`: time left, which is never exact.
+#[must_use]
+pub fn left(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{}s", seconds.max(1)),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +71,12 @@ mod tests {
         assert_eq!(names(&all[..6]), "`a`, `b`, `c`, `d`, `e` and `f`");
         assert_eq!(names(all), "`a`, `b`, `c`, `d`, `e` and 2 more");
         assert_eq!(names(&all[..0]), "");
+    }
+
+    #[test]
+    fn time_left_is_rough() {
+        assert_eq!(left(Duration::from_millis(200)), "1s");
+        assert_eq!(left(Duration::from_secs(320)), "5m 20s");
+        assert_eq!(left(Duration::from_mins(125)), "2h 5m");
     }
 }

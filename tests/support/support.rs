@@ -5,6 +5,7 @@
 //! - [`Server`], [`TestDatabase`], [`TestSession`]: a real PostgreSQL, with one
 //!   fresh database per test
 //! - [`PgBouncer`]: a real pooler in front of a database
+//! - [`Browser`]: a real Chromium without a window
 //! - [`Proxy`]: a connection that fails when told to
 //! - [`secret`]: a password that must not come out anywhere
 //! - [`HaProxy`]: a real load balancer; [`http`]: a client
@@ -18,6 +19,7 @@
 )]
 
 mod background;
+mod browser;
 mod database;
 pub mod ddl_steps;
 mod deployment;
@@ -36,6 +38,7 @@ mod up;
 mod wait;
 
 pub use background::Background;
+pub use browser::{Browser, Log, Scheme};
 pub use database::TestDatabase;
 pub use expected::{assert_file, assert_text, dedent};
 pub use haproxy::HaProxy;

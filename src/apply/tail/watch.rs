@@ -229,11 +229,18 @@ impl<'a> Watch<'a> {
         }
         if told.iter().any(|told| told.write) && build.whose == Whose::Ours {
             let mut waits_for: Vec<String> = Vec::new();
+            let mut ends_wait: Vec<String> = Vec::new();
             for blocker in sights.iter().flat_map(|(_, sight)| &sight.blockers) {
-                let blocker = blocker.to_string();
-                if !waits_for.contains(&blocker) {
-                    waits_for.push(blocker);
+                let text = blocker.to_string();
+                if !waits_for.contains(&text) {
+                    waits_for.push(text);
+                    ends_wait.push(blocker.remedy_of());
                 }
+            }
+            // Which one is meant goes without saying where there is one.
+            if let [_] = ends_wait.as_slice() {
+                let mut blockers = sights.iter().flat_map(|(_, sight)| &sight.blockers);
+                ends_wait = blockers.next().map(Blocker::remedy).into_iter().collect();
             }
             let row = ProgressRow {
                 pid: build.pids[0],
@@ -244,6 +251,7 @@ impl<'a> Watch<'a> {
                 done: progress.and_then(|progress| progress.done),
                 total: progress.and_then(|progress| progress.total),
                 waits_for: (!waits_for.is_empty()).then(|| waits_for.join("; ")),
+                ends_wait: (!ends_wait.is_empty()).then(|| ends_wait.join("; ")),
                 partitions: build.partitions,
             };
             self.ledger.write_progress(session, name, &row).await?;

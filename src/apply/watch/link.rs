@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::{PAUSE, Seen, Watched, answer};
-use crate::history::{DeploymentState, History, State};
+use crate::history::{Deployment, DeploymentState, History, LockKey, State};
 use crate::postgres::ledger::{Ledger, Reading};
 use crate::postgres::standby::Standby;
 use crate::postgres::{Error, Session, listen, lock, pooler};
@@ -18,6 +18,8 @@ pub(super) struct Link {
     /// Kept once it is there, with what was read last: what is found anew costs
     /// a round trip, at the moment that counts.
     known: Option<(Ledger, Reading)>,
+    /// The newest deployments, and the ledger's token before they were read.
+    past: Option<(Option<String>, Vec<Deployment>)>,
     /// Whether something was told since.
     is_woken: bool,
     ears: Ears,
@@ -44,6 +46,7 @@ impl Link {
         Self {
             session,
             known: None,
+            past: None,
             is_woken: false,
             ears: Ears::Untried,
             was_standby: false,
@@ -105,16 +108,16 @@ impl Link {
     /// # Errors
     /// As [`Session::execute`]; [`Error::Protocol`] if a newer segue has
     /// upgraded the ledger.
-    pub(super) async fn read(&mut self, watched: &Watched) -> Result<Seen, Error> {
+    pub(super) async fn read(&mut self, watched: &Watched, past_max: usize) -> Result<Seen, Error> {
         // Whatever has come so far is about what is read now.
         self.is_woken |= !self.session.messages().is_empty();
         self.is_reading = true;
-        let seen = answer(self.look(watched)).await;
+        let seen = answer(self.look(watched, past_max)).await;
         self.is_reading = false;
         seen
     }
 
-    async fn look(&mut self, watched: &Watched) -> Result<Seen, Error> {
+    async fn look(&mut self, watched: &Watched, past_max: usize) -> Result<Seen, Error> {
         let session = &self.session;
         // Sent one behind the other, before the first answer has come.
         let (standby, (ledger, reading)) = future::try_join(
@@ -138,6 +141,13 @@ impl Link {
         {
             history.silence = ledger.silence(session, newest.id).await?;
         }
+        // Only what has changed is worth a round trip more.
+        let is_known =
+            |(token, _): &(Option<String>, _)| token.is_some() && *token == reading.token;
+        if past_max > 0 && !self.past.as_ref().is_some_and(is_known) {
+            let past = ledger.past(session, past_max).await?;
+            self.past = Some((reading.token.clone(), past));
+        }
         // It may be made meanwhile.
         if ledger.version().is_some() {
             self.known = Some((ledger, reading));
@@ -148,9 +158,20 @@ impl Link {
                 progress.insert(renamed.to.clone(), row);
             }
         }
+        let mut past = self.past.clone().map_or_else(Vec::new, |(_, past)| past);
+        for deployment in &mut past {
+            let lock = LockKey::deployment(&watched.project, deployment.id);
+            deployment.is_held = history.locks.contains_key(&lock);
+            if let Some(name) = &mut deployment.migration
+                && let Some(renamed) = history.renamed.iter().find(|one| one.from == *name)
+            {
+                name.clone_from(&renamed.to);
+            }
+        }
         Ok(Seen {
             history,
             progress,
+            past,
             standby,
             host: self.session.host().to_owned(),
         })

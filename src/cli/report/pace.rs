@@ -4,32 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::migration::Name;
-
-/// What a bar or a line shows of a concurrent migration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reading {
-    /// 0 to 100, if the phase counts.
-    pub percent: Option<u64>,
-    /// Units in a second, if the phase has gone on long enough to tell.
-    pub rate: Option<u64>,
-    /// Of this phase.
-    pub left: Option<Duration>,
-    /// Whether a line is due where there is no bar.
-    pub is_due: bool,
-}
+use crate::status::{Pace as Estimate, Reading};
 
 #[derive(Debug)]
-struct Phase {
-    name: String,
-    began: Duration,
-    done_first: u64,
-    told: Duration,
-    percent_told: u64,
+struct Told {
+    phase: String,
+    at: Duration,
+    percent: u64,
 }
 
-/// Progress seen so far, by migration.
+/// Progress seen and told so far, by migration.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(BTreeMap<Name, Phase>);
+pub(crate) struct Pace {
+    estimate: Estimate,
+    told: BTreeMap<Name, Told>,
+}
 
 /// Lines come at most this often…
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -48,54 +37,35 @@ impl Pace {
         total: Option<u64>,
         at: Duration,
     ) -> Reading {
-        let known = self.0.get(name).filter(|known| known.name == phase);
-        let is_new = known.is_none();
-        if is_new {
-            self.0.insert(
-                name.clone(),
-                Phase {
-                    name: phase.to_owned(),
-                    began: at,
-                    done_first: done.unwrap_or(0),
-                    told: at,
-                    percent_told: 0,
-                },
-            );
-        }
-        let known = self.0.get_mut(name).expect("inserted if it was missing");
-        let total = total.filter(|total| *total > 0);
-        let percent = done
-            .zip(total)
-            .map(|(done, total)| done.min(total).saturating_mul(100) / total);
-        let elapsed = at.saturating_sub(known.began);
-        let advanced = done.map_or(0, |done| done.saturating_sub(known.done_first));
-        // Below half a second a rate would be noise.
-        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let rate = (milliseconds >= 500 && advanced > 0)
-            .then(|| advanced.saturating_mul(1000) / milliseconds)
-            .filter(|rate| *rate > 0);
-        let left = done
-            .zip(total)
-            .zip(rate)
-            .map(|((done, total), rate)| Duration::from_secs(total.saturating_sub(done) / rate));
-        let since = at.saturating_sub(known.told);
-        let step = percent.unwrap_or(0).saturating_sub(known.percent_told);
-        let is_due = is_new || since >= PAUSE_MAX || since >= PAUSE_MIN && step >= STEP_PERCENT;
+        self.estimate.read(name, phase, done, total, at)
+    }
+
+    /// Whether a line is due where there is no bar; if so, it counts as told.
+    pub(crate) fn is_due(
+        &mut self,
+        name: &Name,
+        phase: &str,
+        reading: &Reading,
+        at: Duration,
+    ) -> bool {
+        let percent = reading.percent.unwrap_or(0);
+        let told = self.told.get(name).filter(|told| told.phase == phase);
+        let is_due = told.is_none_or(|told| {
+            let since = at.saturating_sub(told.at);
+            let step = percent.saturating_sub(told.percent);
+            since >= PAUSE_MAX || since >= PAUSE_MIN && step >= STEP_PERCENT
+        });
         if is_due {
-            known.told = at;
-            known.percent_told = percent.unwrap_or(0);
+            let phase = phase.to_owned();
+            self.told.insert(name.clone(), Told { phase, at, percent });
         }
-        Reading {
-            percent,
-            rate,
-            left,
-            is_due,
-        }
+        is_due
     }
 
     /// Forgets a migration that has ended.
     pub(crate) fn end(&mut self, name: &Name) {
-        self.0.remove(name);
+        self.estimate.end(name);
+        self.told.remove(name);
     }
 }
 
@@ -113,7 +83,7 @@ mod tests {
             .filter_map(|(at, phase, done)| {
                 let at = Duration::from_millis(*at);
                 let reading = pace.read(&name, phase, Some(*done), Some(1000), at);
-                reading.is_due.then(|| {
+                pace.is_due(&name, phase, &reading, at).then(|| {
                     format!(
                         "{phase} {}% {:?}/s {:?}",
                         reading.percent.unwrap_or(0),
@@ -145,14 +115,5 @@ mod tests {
                 "sort 2% 2/s 490s",
             ],
         );
-    }
-
-    #[test]
-    fn a_phase_that_does_not_count_has_no_percentage() {
-        let mut pace = Pace::default();
-        let name = Name::new("c.sql");
-        let reading = pace.read(&name, "waiting", None, Some(0), Duration::ZERO);
-        assert_eq!(reading.percent, None);
-        assert!(reading.is_due);
     }
 }

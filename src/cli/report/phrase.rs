@@ -1,11 +1,9 @@
 //! Pieces of sentences: counts, names, sessions.
 
-use std::time::Duration;
-
 use crate::migration::Name;
 use crate::plan::{Cut, CutReason, Plan, StrongLocks};
 use crate::postgres::activity::Blocker;
-pub(crate) use crate::text::{count, names, thousands};
+pub(crate) use crate::text::{count, left, names, thousands};
 
 /// The database that is not there yet, and who makes it.
 pub(crate) fn absent(plan: &Plan) -> Option<String> {
@@ -86,27 +84,5 @@ pub(crate) fn cut(cut: &Cut) -> String {
         CutReason::BringsLedger => format!(
             "cut before `{before}`: what comes before it brings a record of what has been applied"
         ),
-    }
-}
-
-/// `43s`, `5m 20s`, `2h 5m`: time left, which is never exact.
-pub(crate) fn left(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..60 => format!("{}s", seconds.max(1)),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_left_is_rough() {
-        assert_eq!(left(Duration::from_millis(200)), "1s");
-        assert_eq!(left(Duration::from_secs(320)), "5m 20s");
-        assert_eq!(left(Duration::from_mins(125)), "2h 5m");
     }
 }

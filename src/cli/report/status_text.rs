@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::pace::Pace;
 use super::phrase::{count, names};
 use super::tell::progress;
 use crate::history::{Deployment, DeploymentState, ProgressRow};
 use crate::migration::Name;
-use crate::status::{Entry, EntryState, Status};
+use crate::status::{Entry, EntryState, Pace, Status};
 
 /// Where the project stands; `all` lists each migration.
 pub(crate) fn status(status: &Status, all: bool) -> String {

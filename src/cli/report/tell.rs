@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::conflict;
 use super::line::{Line, Tone};
 use super::mismatch;
-use super::pace::{Pace, Reading};
+use super::pace::Pace;
 use super::phrase::{
     absent, brought, commit_waits, count, cut, left, names, sessions, strong_locks, thousands,
 };
@@ -15,6 +15,7 @@ use crate::migration::{Kind, Name};
 use crate::plan::{Place, Plan, Step};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
+use crate::status::Reading;
 
 mod planned;
 
@@ -284,7 +285,7 @@ impl Teller {
                 total,
             } => {
                 let reading = self.pace.read(name, phase, *done, *total, at);
-                if !reading.is_due {
+                if !self.pace.is_due(name, phase, &reading, at) {
                     return Vec::new();
                 }
                 let text = format!("`{name}`: {}", progress(phase, *done, *total, &reading));

@@ -100,6 +100,7 @@ fn everything(is_standby: bool) -> Status {
         done: Some(450),
         total: Some(1000),
         waits_for: None,
+        ends_wait: None,
         partitions: None,
     };
     let progress = [(Name::new("4-c.sql"), row)].into();

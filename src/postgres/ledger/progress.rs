@@ -36,6 +36,7 @@ impl Ledger {
                     done: number(3),
                     total: number(4),
                     waits_for: row[5].clone(),
+                    ends_wait: row[9].clone(),
                     partitions: number(7).zip(number(8)),
                 };
                 let seconds: f64 = column(row, 6)?;

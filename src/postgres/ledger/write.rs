@@ -387,7 +387,7 @@ impl Ledger {
         let number =
             |value: Option<u64>| value.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
         let sql = format!(
-            "INSERT INTO segue.progress (project, file, pid, phase, done, total, waits_for, partitions_done, partitions_total, updated_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, pg_catalog.clock_timestamp()) ON CONFLICT (project, file) DO UPDATE SET pid = excluded.pid, phase = excluded.phase, done = excluded.done, total = excluded.total, waits_for = excluded.waits_for, partitions_done = excluded.partitions_done, partitions_total = excluded.partitions_total, updated_at = excluded.updated_at",
+            "INSERT INTO segue.progress (project, file, pid, phase, done, total, waits_for, ends_wait, partitions_done, partitions_total, updated_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, pg_catalog.clock_timestamp()) ON CONFLICT (project, file) DO UPDATE SET pid = excluded.pid, phase = excluded.phase, done = excluded.done, total = excluded.total, waits_for = excluded.waits_for, ends_wait = excluded.ends_wait, partitions_done = excluded.partitions_done, partitions_total = excluded.partitions_total, updated_at = excluded.updated_at",
             literal(&self.project),
             literal(name.as_str()),
             progress.pid,
@@ -395,6 +395,7 @@ impl Ledger {
             number(progress.done),
             number(progress.total),
             name_or_null(progress.waits_for.as_deref()),
+            name_or_null(progress.ends_wait.as_deref()),
             number(progress.partitions.map(|(done, _)| done)),
             number(progress.partitions.map(|(_, total)| total)),
         );

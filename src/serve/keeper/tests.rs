@@ -129,3 +129,31 @@ fn what_the_ledger_has_no_time_of_began_when_it_was_seen_first() {
         ]
     );
 }
+
+#[test]
+fn the_pace_of_a_build_is_known_by_the_second_look_and_forgotten_with_it() {
+    let began = example::moment(0);
+    let mut keeper = Keeper::new("main", &example::settings(STALE_AFTER), &began);
+    let mut look = |seconds, done| {
+        let mut status = example::status(true);
+        for entry in &mut status.entries {
+            if let EntryState::Running(_, Some(row)) = &mut entry.state {
+                match done {
+                    Some(done) => row.done = Some(done),
+                    None => entry.state = EntryState::Applied,
+                }
+            }
+        }
+        let verdict = example::verdict(&status);
+        let now = example::moment_after(&began, seconds);
+        keeper.look(status, verdict, &now);
+        let readings = keeper.view().readings.values();
+        readings
+            .map(|reading| (reading.percent, reading.rate, reading.left))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(look(0, Some(250)), [(Some(25), None, None)]);
+    let left = Some(Duration::from_secs(10));
+    assert_eq!(look(5, Some(500)), [(Some(50), Some(50), left)]);
+    assert_eq!(look(7, None), []);
+}

@@ -67,7 +67,7 @@ fn a_ledger_of_the_first_version_is_upgraded() {
     case.database.run(
         "DROP TABLE segue.snapshot;
          ALTER TABLE segue.intent DROP COLUMN before, DROP COLUMN made, DROP COLUMN partition, DROP COLUMN partition_indexes_before, DROP COLUMN building;
-         ALTER TABLE segue.progress DROP COLUMN partitions_done, DROP COLUMN partitions_total;
+         ALTER TABLE segue.progress DROP COLUMN partitions_done, DROP COLUMN partitions_total, DROP COLUMN ends_wait;
          UPDATE segue.ledger SET version = 1",
     );
     // It is read as it is.
@@ -77,7 +77,7 @@ fn a_ledger_of_the_first_version_is_upgraded() {
     case.project.finishes();
     let upgraded =
         "SELECT version || ' ' || (SELECT count(*) FROM segue.snapshot) FROM segue.ledger";
-    assert_eq!(case.database.query(upgraded), "4 1");
+    assert_eq!(case.database.query(upgraded), "5 1");
 }
 
 #[test]
