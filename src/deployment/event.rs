@@ -242,6 +242,11 @@ impl Event {
             | Told::StatementBegan { .. }
             | Told::StatementSkipped { .. }
             | Told::PartitionBegan { .. }
+            // What the state says by itself, and what a service tells.
+            | Told::Reached { .. }
+            | Told::ServiceWaits { .. }
+            | Told::ServiceRetries { .. }
+            | Told::ServiceLacks { .. }
             | Told::Verified { .. } => return None,
         })
     }
