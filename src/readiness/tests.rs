@@ -394,8 +394,7 @@ fn a_runner_on_the_primary_is_missed_by_its_silence() {
     let mut look = |silence: Option<u64>| {
         let mut history = history(vec![deployment(1, DeploymentState::Running)], &[]);
         history.silence = silence.map(Duration::from_secs);
-        let Verdict::NotYet { missing } =
-            looker.look(&folder(), &history, true, Instant::now())
+        let Verdict::NotYet { missing } = looker.look(&folder(), &history, true, Instant::now())
         else {
             panic!("it is running");
         };

@@ -61,7 +61,11 @@ fn a_server_that_is_down_and_comes_back_ready() {
     // A sequence skips numbers in a crash.
     let run = waiting.wait();
     assert_eq!(run.status, 0, "{}", run.stderr);
-    assert!(run.stdout.starts_with("ready: deployment "), "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with("ready: deployment "),
+        "{}",
+        run.stdout
+    );
 }
 
 /// Both hosts are named, and the wait goes where the primary is.
