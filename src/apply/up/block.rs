@@ -58,9 +58,7 @@ impl Runner<'_> {
                 announcement.as_ref(),
                 check.as_ref(),
             );
-            let (control, ledger) = (&self.control, &self.ledger);
-            let beating = self.beat.during(control, ledger, self.deployment, trying);
-            let ended = Box::pin(beating).await;
+            let ended = Box::pin(self.beating(trying)).await;
             match ended {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));
