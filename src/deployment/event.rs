@@ -242,7 +242,7 @@ impl Event {
             | Told::StatementBegan { .. }
             | Told::StatementSkipped { .. }
             | Told::PartitionBegan { .. }
-            // What the state says by itself, and what a service tells.
+            // `Deployment` returns by itself when this comes, and runs no service.
             | Told::Reached { .. }
             | Told::ServiceWaits { .. }
             | Told::ServiceRetries { .. }

@@ -26,6 +26,7 @@ fn migration(name: &str, kind: Kind, text: u8) -> Migration {
         schema_diff: None,
         problems: Vec::new(),
         outline: None,
+        embedded: None,
     }
 }
 
