@@ -4,6 +4,9 @@ mod activity;
 mod add;
 mod adopt;
 mod batch;
+// Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
+#[cfg(target_os = "linux")]
+mod blue_green;
 mod bootstrap;
 mod check;
 mod cli;
@@ -55,6 +58,7 @@ mod throwaway;
 mod torture;
 mod triples;
 mod verify;
+mod wait;
 mod write_schema;
 
 #[path = "../support/support.rs"]
