@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two test test-all histories torture bench lint lint-release lint-pipelines docs fuzz package setup
+.PHONY: demo demo-two demo-blue-green test test-all histories torture bench lint lint-release lint-pipelines docs fuzz package setup
 
 setup:
 	@scripts/setup
@@ -19,8 +19,14 @@ demo-two:
 	@scripts/setup --runtime
 	@examples/two-pull-requests/demo
 
+## Old and new code behind HAProxy: when the new one is sent its customers.
+demo-blue-green:
+	@scripts/setup
+	@examples/blue-green/demo
+
 ## All tests, on one server for the whole run (SEGUE_TEST_PG_BIN chooses it).
 test: setup
+	@cargo build --quiet --package migrate-at-start
 	@cargo test --doc --quiet --workspace
 	@scripts/with-server cargo nextest run --workspace --no-fail-fast
 

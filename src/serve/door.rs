@@ -170,6 +170,12 @@ async fn stopping(course: &mut watch::Receiver<Course>) {
         .await;
 }
 
+/// Waits until the database was looked at for the first time.
+async fn looked(state: &mut watch::Receiver<Arc<State>>) {
+    // An error says that the server itself is gone.
+    let _ = state.wait_for(|state| state.looks > 0).await;
+}
+
 /// Speaks HTTP until the server stops.
 pub(super) async fn http(listener: TcpListener, router: Router, shared: Shared) {
     let mut door = Door::new(listener, CONNECTIONS_MAX, shared.course());
@@ -216,8 +222,18 @@ pub(super) async fn agent(
 ) {
     let mut door = Door::new(listener, CHECKS_MAX, course.clone());
     while let Some((stream, inside)) = door.next().await {
-        let line = agent::line(&state.borrow(), *course.borrow());
+        let (mut state, mut course) = (state.clone(), course.clone());
         tokio::spawn(async move {
+            // `down` would take back what a server before this one has said, and
+            // for the moment until the database is seen nobody knows.
+            let _ = tokio::time::timeout(CHECK_MAX, async {
+                tokio::select! {
+                    () = looked(&mut state) => {}
+                    () = stopping(&mut course) => {}
+                }
+            })
+            .await;
+            let line = agent::line(&state.borrow(), *course.borrow());
             // Who does not take it, or does not go, is sent away.
             let _ = tokio::time::timeout(CHECK_MAX, say(stream, &line)).await;
             drop(inside);

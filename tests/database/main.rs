@@ -4,6 +4,9 @@ mod activity;
 mod add;
 mod adopt;
 mod batch;
+// Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
+#[cfg(target_os = "linux")]
+mod blue_green;
 mod bootstrap;
 mod check;
 mod cli;

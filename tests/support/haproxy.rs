@@ -21,41 +21,53 @@ impl HaProxy {
     /// With these sections, `frontend` and `backend`, after `global` and
     /// `defaults` for HTTP.
     pub fn start(sections: &str) -> Self {
+        let text = format!(
+            "global\n    stats socket /run/haproxy/admin.sock mode 600 level admin\n\
+             defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    \
+             timeout server 30s\n\n{sections}"
+        );
+        Self::configured(&text, &[])
+    }
+
+    /// With a whole configuration, whose socket is `/run/haproxy/admin.sock`,
+    /// and other files of `/etc/haproxy`: name and text. A folder of the test's
+    /// takes the place of both.
+    pub fn configured(text: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("segue-haproxy-")
             .tempdir_in("/tmp")
             .expect("a folder");
-        let at = folder.path().display();
-        let text = format!(
-            "global\n    stats socket {at}/admin.sock mode 600 level admin\n\
-             defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    \
-             timeout server 30s\n\n{sections}"
-        );
-        let file = folder.path().join("haproxy.cfg");
-        fs::write(&file, text).expect("a file");
-        let log = fs::File::create(folder.path().join("log")).expect("a file");
-        let child = Command::new(program())
-            // In the foreground.
-            .arg("-db")
-            .arg("-f")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a file"))
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "{}: {error}; `scripts/setup` installs it",
-                    program().display()
-                )
-            });
+        let at = folder.path().display().to_string();
+        let text = text
+            .replace("/run/haproxy", &at)
+            .replace("/etc/haproxy", &at);
+        for (name, text) in [("haproxy.cfg", text.as_str())].iter().chain(files) {
+            fs::write(folder.path().join(name), text).expect("a file");
+        }
+        let child = run(folder.path());
         let mut haproxy = Self { child, folder };
-        wait_until("HAProxy to start", || {
-            let ended = haproxy.child.try_wait().expect("a status");
-            assert!(ended.is_none(), "{}", haproxy.log());
-            haproxy.try_command("show info").is_some()
-        });
+        haproxy.wait();
         haproxy
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("not waited for yet");
+        self.child.wait().expect("a status");
+    }
+
+    /// Starts it anew; it remembers nothing.
+    pub fn start_again(&mut self) {
+        self.child = run(self.folder.path());
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        wait_until("HAProxy to start", || {
+            let ended = self.child.try_wait().expect("a status");
+            assert!(ended.is_none(), "{}", self.log());
+            self.try_command("show info").is_some()
+        });
     }
 
     /// What it printed.
@@ -101,6 +113,30 @@ impl Drop for HaProxy {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts the program with the configuration in this folder.
+fn run(folder: &Path) -> Child {
+    let log = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .expect("a file");
+    Command::new(program())
+        // In the foreground.
+        .arg("-db")
+        .arg("-f")
+        .arg(folder.join("haproxy.cfg"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a file"))
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; `scripts/setup` installs it",
+                program().display()
+            )
+        })
 }
 
 /// Debian keeps it out of an ordinary user's PATH.

@@ -1,7 +1,10 @@
 //! A real HAProxy asks.
 
+use std::io::{ErrorKind, Read as _};
+use std::time::Duration;
+
 use super::{Served, project};
-use crate::support::{HaProxy, TestDatabase, wait_until};
+use crate::support::{HaProxy, PATIENCE, Proxy, TestDatabase, http, wait_until};
 
 /// Waits until both backends are in these states.
 #[track_caller]
@@ -55,4 +58,28 @@ fn haproxy_opens_and_drains_by_agent_check_and_by_httpchk() {
     drop(served);
     // Nobody to ask says nothing.
     assert_eq!(haproxy.stat("agent", "app", "status"), "MAINT");
+}
+
+/// Else a restart of `segue serve` would take back for a moment what the one
+/// before it has said.
+#[test]
+fn the_agent_says_nothing_before_the_first_look() {
+    let database = TestDatabase::new();
+    let mut project = project(&database);
+    project.segue(&["up"]).expect_success();
+    let proxy = Proxy::new(&database);
+    project.env("DATABASE_URL", proxy.url());
+    proxy.hold();
+    let served = Served::start(&project, &[]);
+    let mut stream = http::connect(served.agent);
+    let soon = Some(Duration::from_millis(300));
+    stream.set_read_timeout(soon).expect("a timeout");
+    let mut line = [0; 1];
+    let early = stream.read(&mut line).expect_err("nothing is known yet");
+    assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    proxy.release();
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut line = String::new();
+    stream.read_to_string(&mut line).expect("a line");
+    assert_eq!(line, "up ready #deployment 1 is settled\n");
 }
