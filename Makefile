@@ -26,6 +26,7 @@ demo-blue-green:
 
 ## All tests, on one server for the whole run (SEGUE_TEST_PG_BIN chooses it).
 test: setup
+	@cargo build --quiet --package migrate-at-start
 	@cargo test --doc --quiet --workspace
 	@scripts/with-server cargo nextest run --workspace --no-fail-fast
 

@@ -107,6 +107,7 @@ pub mod statement;
 #[doc(hidden)]
 pub mod migration;
 
+#[doc(hidden)]
 pub mod backoff;
 
 #[doc(hidden)]
@@ -115,10 +116,13 @@ pub mod history;
 #[doc(hidden)]
 pub mod readiness;
 
+#[doc(hidden)]
 pub mod duty;
+
 #[doc(hidden)]
 pub mod status;
 
+#[doc(hidden)]
 pub mod page;
 
 #[doc(hidden)]

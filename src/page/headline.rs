@@ -141,8 +141,9 @@ fn notes(html: &mut Html, view: &View) {
     let modified = status.entries.iter().filter(|one| one.is_modified).count();
     if modified > 0 {
         note(&mut notes, Mark::Attention, "Modified", |html| {
+            let verb = if modified == 1 { "differs" } else { "differ" };
             html.text(&count(modified, "file"))
-                .text(" differ from what was applied.");
+                .text(&format!(" {verb} from what was applied."));
         });
     }
     if status.is_standby {

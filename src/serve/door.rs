@@ -37,6 +37,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// try again.
 const LAST_CALL: Duration = Duration::from_millis(200);
 
+/// How long the request may take to come, once the server stops, of somebody
+/// who has connected before: hyper ends a connection that has heard nothing.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
 /// Connections that come in until the server stops.
 struct Door {
     listener: TcpListener,
@@ -153,6 +157,12 @@ fn refuse(listener: &TcpListener) {
 #[cfg(not(target_os = "linux"))]
 fn refuse(_: &TcpListener) {}
 
+/// Waits until a connection has to end that nothing is heard on.
+async fn leaving(course: &mut watch::Receiver<Course>) {
+    stopping(course).await;
+    tokio::time::sleep(FIRST_WORD).await;
+}
+
 async fn stopping(course: &mut watch::Receiver<Course>) {
     // An error says that the server itself is gone.
     let _ = course
@@ -179,14 +189,18 @@ pub(super) async fn http(listener: TcpListener, router: Router, shared: Shared) 
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         let stream = TokioIo::new(Patient::new(stream));
-        let connection = builder.serve_connection(stream, service);
         let mut course = shared.course();
+        // It may be told to end before its first request has come.
+        let is_late = course.borrow().phase != Phase::Serving;
+        let connection = builder
+            .keep_alive(!is_late)
+            .serve_connection(stream, service);
         let open = shared.connection();
         tokio::spawn(async move {
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = &mut connection => ended,
-                () = stopping(&mut course) => {
+                () = leaving(&mut course) => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

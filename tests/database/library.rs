@@ -8,9 +8,12 @@ mod stop;
 mod together;
 mod wait;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use segue::{Deployment, Embedded, EmbeddedFile, Events};
+use segue::{Deployment, Embedded, EmbeddedFile, Event, Events};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::support::{PATIENCE, TestDatabase, wait_until};
 
@@ -51,18 +54,42 @@ fn deployment(database: &TestDatabase<'_>, files: &[(&str, &str)]) -> Deployment
         .commit_wait(PATIENCE)
 }
 
-/// The events told so far, each as a line; without progress, which depends on
-/// how fast the server is, and without what a redaction of `main` would hide.
-async fn lines(events: &mut Events) -> String {
-    let mut lines = String::new();
-    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(50), events.next()).await
-    {
-        if matches!(event, segue::Event::Progress { .. }) {
-            continue;
-        }
-        lines.push_str(&event.to_string());
-        lines.push('\n');
+/// Runs the library, beside the one that runs the tests' own connections.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"))
+}
+
+/// Waiting from ordinary functions.
+trait Done: Future + Sized {
+    /// What it gives in the end.
+    fn done(self) -> Self::Output {
+        runtime().block_on(self)
     }
+}
+
+impl<F: Future> Done for F {}
+
+/// Runs beside the test.
+fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    runtime().spawn(future)
+}
+
+/// The next event, if there is one by now.
+fn next(events: &mut Events) -> Option<Event> {
+    let next = async { tokio::time::timeout(Duration::ZERO, events.next()).await };
+    next.done().ok().flatten()
+}
+
+/// The events told so far, each as a line; without progress, which depends on
+/// how fast the server is.
+fn lines(events: &mut Events) -> String {
+    let events = std::iter::from_fn(|| next(events));
+    let events = events.filter(|event| !matches!(event, Event::Progress { .. }));
+    let lines: String = events.map(|event| format!("{event}\n")).collect();
     let durations = regex::Regex::new(r"\b\d+(\.\d+)?(ms|s|m)\b").expect("a pattern");
     durations.replace_all(&lines, "[t]").into_owned()
 }
@@ -70,7 +97,7 @@ async fn lines(events: &mut Events) -> String {
 /// The migrations that are applied, by name.
 fn applied(database: &TestDatabase<'_>) -> String {
     database.query(
-        "SELECT string_agg(name, ' ' ORDER BY name) FROM segue.migration WHERE state = 'applied'",
+        "SELECT string_agg(file, ' ' ORDER BY file) FROM segue.migration WHERE state = 'applied'",
     )
 }
 

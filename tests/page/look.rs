@@ -21,6 +21,23 @@ fn folder() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// What axe-core finds, if `SEGUE_TEST_AXE` names its `axe.min.js`: `npm install
+/// axe-core` has it. It is large, and not needed to run the tests.
+fn axe(browser: &Browser) -> Vec<String> {
+    let Some(path) = std::env::var_os("SEGUE_TEST_AXE") else {
+        return Vec::new();
+    };
+    browser.run(&std::fs::read_to_string(path).expect("axe.min.js"));
+    let found = browser.run(
+        "return axe.run().then((found) => found.violations.map((one) =>\
+           `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(' ')}`));",
+    );
+    let found = found.as_array().expect("a list").iter();
+    found
+        .map(|line| line.as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
 #[test]
 fn each_state_fits_and_is_legible_in_both_schemes() {
     let browser = Browser::start();
@@ -36,6 +53,7 @@ fn each_state_fits_and_is_legible_in_both_schemes() {
                 for problem in found.as_array().expect("a list") {
                     problems.push(format!("{place}: {problem}"));
                 }
+                problems.extend(axe(&browser).iter().map(|line| format!("{place}: {line}")));
                 let file = format!("{name}-{scheme:?}-{width}.png").to_lowercase();
                 if let Some(folder) = folder() {
                     browser.screenshot(&folder.join(file));

@@ -1,5 +1,6 @@
 //! The manifests, applied by their own script and run as a cluster would.
 
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
 use serde_json::Value;
@@ -8,7 +9,7 @@ use super::file;
 use super::pod::{Node, object};
 use super::shop::{SETTLED, Shop, UNCHANGED};
 use crate::connect::server::free_port;
-use crate::support::wait_until;
+use crate::support::{http, wait_until};
 
 /// What `deploy 18` gives to kubectl.
 fn applied(shop: &Shop) -> Vec<Value> {
@@ -52,7 +53,8 @@ fn pods_that_start_at_once_find_their_order() {
             let (is_started, sidecars) = node.init(app);
             assert!(is_started);
             wait_until("the readiness probe of the gate", || {
-                probe(port, "/ready") == Some(200)
+                let address = SocketAddr::from(([127, 0, 0, 1], port));
+                TcpStream::connect(address).is_ok() && http::get(address, "/ready").status == 200
             });
             assert!(node.containers(app));
             drop(sidecars);
@@ -73,20 +75,6 @@ fn pods_that_start_at_once_find_their_order() {
         assert_eq!(tail.join().expect("the job"), (true, 1));
     });
     assert_eq!(shop.stands(), SETTLED);
-}
-
-/// The status of a GET, if there is an answer.
-fn probe(port: u16, path: &str) -> Option<u16> {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    answer.split(' ').nth(1)?.parse().ok()
 }
 
 #[test]
@@ -115,6 +103,46 @@ fn when_the_batch_fails_no_new_pod_starts() {
     assert_eq!(waiting.wait().status, 0);
 }
 
+/// A node dies in the middle of the batch: the controller runs the job again.
+#[test]
+fn a_job_that_was_killed_is_run_again() {
+    let shop = Shop::new();
+    let objects = applied(&shop);
+    let node = Node::new(&shop);
+    let up = object(&objects, "Job", "shop-up-18");
+    let holder = shop.database.session();
+    holder.run("BEGIN; LOCK TABLE orders");
+    let killed = node.start(&up["spec"]["template"]["spec"]["containers"][0]);
+    killed.wait_for_stderr("Waiting");
+    killed.kill();
+    assert_eq!(killed.wait().status, 137);
+    assert_eq!(shop.stands(), UNCHANGED);
+    holder.run("COMMIT");
+    assert_eq!(node.job(up), (true, 1));
+    assert_eq!(shop.stands(), "1-orders.sql 2-state.sql|f");
+}
+
+/// Two deployments of one release, in two clusters for example: each job
+/// succeeds, and each migration is applied once.
+#[test]
+fn two_deployments_at_once_take_turns() {
+    let shop = Shop::new();
+    let objects = applied(&shop);
+    let node = Node::new(&shop);
+    for name in ["shop-up-18", "shop-settle-18"] {
+        let job = object(&objects, "Job", name);
+        thread::scope(|scope| {
+            let runs = [(); 2].map(|()| scope.spawn(|| node.job(job)));
+            for run in runs {
+                assert_eq!(run.join().expect("a job"), (true, 1), "{name}");
+            }
+        });
+    }
+    assert_eq!(shop.stands(), SETTLED);
+    let deployments = "SELECT count(*) FROM segue.deployment WHERE state = 'settled'";
+    assert_eq!(shop.database.query(deployments), "2");
+}
+
 /// An overlapping older release that is applied again has nothing to do.
 #[test]
 fn an_older_release_waits_for_nothing_and_changes_nothing() {
@@ -137,6 +165,23 @@ fn an_older_release_waits_for_nothing_and_changes_nothing() {
     );
     assert_eq!(shop.stands(), SETTLED);
     assert_ne!(shop.stands(), UNCHANGED);
+}
+
+/// In place of an init container: the pod's own command waits, and becomes the
+/// application.
+#[test]
+fn the_application_may_wait_by_itself() {
+    let shop = Shop::new();
+    let mut command = shop.command("segue", &["wait", "ready", "--exec", "shop", "18"]);
+    command.env("SEGUE_DATABASE_URL", shop.reader());
+    let waiting = shop.project.spawn_command(command);
+    waiting.wait_for_stderr("Waiting");
+    assert_eq!(shop.log(), Vec::<String>::new());
+    shop.project
+        .segue(&["up", "--until", "ready"])
+        .expect_success();
+    assert_eq!(waiting.wait().status, 0);
+    assert_eq!(shop.log(), ["shop 18: 3 orders, index not valid"]);
 }
 
 /// No pod runs as root, writes to its image, or may ask the cluster anything;

@@ -1,12 +1,15 @@
 //! The units, started as systemd would by their own script.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 
+use nix::sys::signal::Signal;
+
 use super::file;
-use super::shop::{Shop, UNCHANGED};
-use crate::connect::server::Server;
-use crate::support::{Project, TestSession};
+use super::shop::{SETTLED, Shop, UNCHANGED};
+use crate::connect::server::{Server, free_port};
+use crate::support::{Project, TestSession, http, wait_until};
 
 /// Values of a key of a unit, in order.
 fn values(unit: &str, key: &str) -> Vec<String> {
@@ -89,6 +92,33 @@ fn the_application_needs_the_batch() {
     assert_eq!(values("segue-up.service", "TimeoutStartSec"), ["infinity"]);
 }
 
+/// The services that stay: one runs the tail that the deployment has left, the
+/// other says yes; both stop when they are told to.
+#[test]
+fn the_services_do_what_the_deployment_leaves() {
+    let shop = Shop::new();
+    assert_eq!(deploy(&shop), 0);
+    let ports = [free_port(), free_port()];
+    let start = |unit: &str| {
+        let line = values(unit, "ExecStart").remove(0);
+        let line = line.replace("0.0.0.0:7433", &format!("127.0.0.1:{}", ports[0]));
+        let line = line.replace("0.0.0.0:7434", &format!("127.0.0.1:{}", ports[1]));
+        let arguments: Vec<&str> = line.split(' ').skip(1).collect();
+        shop.project.spawn(&arguments)
+    };
+    let settle = start("segue-settle.service");
+    let serve = start("segue-serve.service");
+    wait_until("the tail", || shop.stands() == SETTLED);
+    let address = SocketAddr::from(([127, 0, 0, 1], ports[0]));
+    wait_until("yes", || {
+        TcpStream::connect(address).is_ok() && http::get(address, "/ready").status == 200
+    });
+    for service in [settle, serve] {
+        service.signal(Signal::SIGTERM);
+        assert_eq!(service.wait().status, 0);
+    }
+}
+
 /// A credential is a file that only its owner may read, and is not in the
 /// environment.
 #[test]
@@ -131,5 +161,11 @@ fn the_password_comes_as_a_credential() {
     }
     let line = values("segue-up.service", "ExecStart").remove(0);
     let arguments: Vec<&str> = line.split(' ').skip(1).collect();
-    project.segue(&arguments).expect_success();
+    let mut command = project.command(&arguments);
+    // It would come before the file.
+    command.env_remove("PGPASSWORD");
+    project.output_of(&mut command).expect_success();
+    // And without the file there is no way in.
+    command.env_remove("PGPASSFILE");
+    assert_eq!(project.output_of(&mut command).status, 2);
 }

@@ -305,7 +305,7 @@ async fn a_program_is_told_of_a_wrong_password() {
     };
     assert!(!format!("{:?}", of("hunter2")).contains("hunter2"));
     let error = of("hunter2").up().await.expect_err("an error");
-    let place = format!("127.0.0.1, port {}", server.port);
+    let place = format!("`127.0.0.1`, port {}", server.port);
     assert_eq!(
         error.to_string().replace(&place, "PLACE"),
         "cannot connect to database `app` as user `scram` at PLACE: \

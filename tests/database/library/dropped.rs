@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use super::{TRIPLE, applied, deployment, wait_until_free};
-use crate::support::{TestDatabase, wait_until};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use super::{Done as _, TRIPLE, applied, deployment, spawn, wait_until_free};
+use crate::support::{PATIENCE, TestDatabase, wait_until};
 
 /// Each migration tells how often it was run.
 const FILES: [(&str, &str); 5] = [
@@ -34,29 +37,25 @@ const FILES: [(&str, &str); 5] = [
 
 /// `up` and `settle` are dropped after so many milliseconds, here and there in
 /// all they do.
-async fn check(after: u64) {
+fn check(runtime: &Runtime, after: u64) {
     let database = TestDatabase::new();
     let first = deployment(&database, &FILES);
     let all = async {
         let ready = first.up().await.expect("ready");
         ready.settle().await.expect("settled");
     };
-    let is_whole = tokio::time::timeout(Duration::from_millis(after), all).await;
+    let is_whole = runtime.block_on(async { timeout(Duration::from_millis(after), all).await });
 
     let second = deployment(&database, &FILES);
     let again = async {
-        let ready = second
-            .up()
-            .await
-            .unwrap_or_else(|error| panic!("{after} ms: {error}"));
-        ready
-            .settle()
-            .await
-            .unwrap_or_else(|error| panic!("{after} ms: {error}"));
+        let ready = second.up().await?;
+        ready.settle().await
     };
-    tokio::time::timeout(Duration::from_secs(60), again)
-        .await
-        .unwrap_or_else(|_| panic!("{after} ms: the second run hangs"));
+    match runtime.block_on(async { timeout(2 * PATIENCE, again).await }) {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => panic!("dropped after {after} ms: {error}"),
+        Err(_) => panic!("dropped after {after} ms: the second run hangs"),
+    }
     let state = "SELECT (SELECT string_agg(name, ' ' ORDER BY name) FROM t), \
          (SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ' ') FROM pg_index \
           WHERE indrelid = 't'::regclass)";
@@ -74,25 +73,27 @@ async fn check(after: u64) {
     wait_until_free(&database);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn at_many_points() {
+#[test]
+fn at_many_points() {
     // Closer in the beginning, where the most happens.
     for after in (0..40).map(|step| step * step * 2 / 5) {
-        check(after).await;
+        check(super::runtime(), after);
     }
 }
 
-#[tokio::test]
-async fn at_many_points_on_one_thread() {
+#[test]
+fn at_many_points_on_one_thread() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().expect("a runtime");
     for after in (0..20).map(|step| step * 17) {
-        check(after).await;
+        check(&runtime, after);
     }
 }
 
 /// A statement that takes long holds its locks no longer than a runner that
 /// was killed would have let it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_long_statement_lets_go_of_its_locks() {
+#[test]
+fn a_long_statement_lets_go_of_its_locks() {
     let database = TestDatabase::new();
     database.run("CREATE TABLE t ()");
     let files = [(
@@ -100,43 +101,43 @@ async fn a_long_statement_lets_go_of_its_locks() {
         "ALTER TABLE t ADD COLUMN n int;\nSELECT pg_sleep(600);",
     )];
     let deployment = deployment(&database, &files);
-    let running = tokio::spawn(deployment.up());
+    let running = spawn(deployment.up());
     wait_until("the statement to begin", || {
         database.running("SELECT pg_sleep(600)%").is_some()
     });
     running.abort();
-    assert!(running.await.expect_err("aborted").is_cancelled());
+    assert!(running.done().expect_err("aborted").is_cancelled());
     wait_until("the statement to end", || {
         database.running("SELECT pg_sleep(600)%").is_none()
     });
-    database.run("LOCK TABLE t NOWAIT");
+    database.run("BEGIN; LOCK TABLE t NOWAIT");
     wait_until_free(&database);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_build_goes_on_and_is_found() {
+#[test]
+fn a_build_goes_on_and_is_found() {
     let database = TestDatabase::new();
-    let ready = deployment(&database, &TRIPLE).up().await.expect("ready");
+    let ready = deployment(&database, &TRIPLE).up().done().expect("ready");
     let writer = database.session();
     writer.run("BEGIN");
     writer.run("INSERT INTO t VALUES (0)");
-    let tail = tokio::spawn(ready.settle());
+    let tail = spawn(ready.settle());
     wait_until("the build to begin", || {
         database.running("CREATE INDEX CONCURRENTLY%").is_some()
     });
     let builder = database.running("CREATE INDEX CONCURRENTLY%");
     tail.abort();
-    assert!(tail.await.expect_err("aborted").is_cancelled());
+    assert!(tail.done().expect_err("aborted").is_cancelled());
     // The next one waits for the backend that is left.
-    let second = tokio::spawn(deployment(&database, &TRIPLE).settle());
+    let second = spawn(deployment(&database, &TRIPLE).settle());
     let mut is_seen = false;
     for _ in 0..20 {
         is_seen |= database.running("CREATE INDEX CONCURRENTLY%") == builder;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        std::thread::sleep(Duration::from_millis(20));
     }
     assert!(is_seen && !second.is_finished());
     writer.run("COMMIT");
-    second.await.expect("no panic").expect("settled");
+    second.done().expect("no panic").expect("settled");
     assert_eq!(applied(&database), "a.sql b.sql");
     assert_eq!(
         database

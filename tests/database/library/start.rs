@@ -4,31 +4,31 @@ use std::time::Duration;
 
 use segue::{Deployment, Error, Event};
 
-use super::{TRIPLE, applied, deployment, lines};
+use super::{Done as _, TRIPLE, applied, deployment, lines, next};
 use crate::support::{TestDatabase, assert_text};
 
 const VALID: &str = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t_n')";
 
-#[tokio::test]
-async fn ready_comes_before_the_tail() {
+#[test]
+fn ready_comes_before_the_tail() {
     let database = TestDatabase::new();
     let deployment = deployment(&database, &TRIPLE);
     let mut events = deployment.events();
 
-    let ready = deployment.up().await.expect("ready");
+    let ready = deployment.up().done().expect("ready");
     assert_eq!(ready.deployment(), Some(1));
     assert_eq!(ready.tail(), ["b.sql"]);
     assert!(!ready.is_settled());
     assert_eq!(applied(&database), "a.sql");
     assert_eq!(database.query(VALID), "");
 
-    let settled = ready.settle().await.expect("settled");
+    let settled = ready.settle().done().expect("settled");
     assert_eq!(settled.deployment, Some(1));
     assert_eq!(applied(&database), "a.sql b.sql");
     assert_eq!(database.query(VALID), "t");
     assert_text(
         "events",
-        &lines(&mut events).await,
+        &lines(&mut events),
         "to apply: `a.sql`; after ready: `b.sql`\n\
          the ledger was made, in namespace segue\n\
          committed 1 migration in [t]\n\
@@ -39,14 +39,14 @@ async fn ready_comes_before_the_tail() {
          deployment 1 is settled\n",
     );
 
-    let again = deployment.up().await.expect("ready");
+    let again = deployment.up().done().expect("ready");
     assert_eq!(again.deployment(), Some(1));
     assert!(again.is_settled());
     assert_eq!(again.tail(), [""; 0]);
-    again.settle().await.expect("settled");
+    again.settle().done().expect("settled");
     assert_text(
         "events",
-        &lines(&mut events).await,
+        &lines(&mut events),
         "nothing to do\ndeployment 1 is ready\n",
     );
 }
@@ -74,10 +74,10 @@ fn either_runtime_will_do() {
     }
 }
 
-#[tokio::test]
-async fn a_folder_without_migrations_is_ready() {
+#[test]
+fn a_folder_without_migrations_is_ready() {
     let database = TestDatabase::new();
-    let ready = deployment(&database, &[]).up().await.expect("ready");
+    let ready = deployment(&database, &[]).up().done().expect("ready");
     assert_eq!(ready.deployment(), None);
     assert!(ready.is_settled());
 }
@@ -90,8 +90,8 @@ fn check<T: std::fmt::Debug>(result: Result<T, Error>, status: u8, text: &str) -
     error
 }
 
-#[tokio::test]
-async fn what_is_wrong_in_a_file_is_shown_there() {
+#[test]
+fn what_is_wrong_in_a_file_is_shown_there() {
     let database = TestDatabase::new();
     let files = [
         ("a.sql", "-- segue: no-tnx\nSELECT 1;"),
@@ -101,21 +101,23 @@ async fn what_is_wrong_in_a_file_is_shown_there() {
         ),
     ];
     let text = "\
-error[unknown-directive]: unknown directive `no-tnx`
- --> migrations/a.sql:1:11
+error[unknown-directive]: there is no directive `no-tnx`
+  --> migrations/a.sql:1:11
   |
 1 | -- segue: no-tnx
-  |           ^^^^^^
+  |           ^^^^^^ not a directive
   = help: did you mean `no-txn`?
 
-error[not-concurrent]: `a.sql` is not a concurrent migration
- --> migrations/b.sql:2:39
+error[wrong-kind]: `a.sql` is not a concurrent migration
+  --> migrations/b.sql:2:37
   |
 2 | -- segue: end-concurrent-migration: a.sql
-  |                                     ^^^^^ ended here
+  |                                     ^^^^^ only a concurrent migration can be ended
+  = note: batch migrations run in the order of their names anyway
+  = help: remove this line, or give `a.sql` a `begin-concurrent-migration-with` directive
 ";
     let deployment = deployment(&database, &files);
-    let error = check(deployment.up().await, 3, text);
+    let error = check(deployment.up().done(), 3, text);
     let Error::Invalid(problems) = &error else {
         panic!("{error:?}");
     };
@@ -137,8 +139,8 @@ error[not-concurrent]: `a.sql` is not a concurrent migration
     assert_eq!(database.query("SELECT to_regnamespace('segue')"), "");
 }
 
-#[tokio::test]
-async fn a_migration_that_fails_leaves_nothing() {
+#[test]
+fn a_migration_that_fails_leaves_nothing() {
     let database = TestDatabase::new();
     let files = [
         ("a.sql", "CREATE TABLE t (n int);"),
@@ -148,14 +150,14 @@ async fn a_migration_that_fails_leaves_nothing() {
         ),
     ];
     let error = check(
-        deployment(&database, &files).up().await,
+        deployment(&database, &files).up().done(),
         4,
         "\
-error[sql-error]: relation \"u\" does not exist
- --> migrations/b.sql:2:13
+error[server-error]: relation \"u\" does not exist
+  --> migrations/b.sql:2:13
   |
 2 | INSERT INTO u VALUES (1);
-  |             ^ here
+  |             ^
   = note: SQLSTATE 42P01
 nothing was committed: the database is as it was
 ",
@@ -177,22 +179,22 @@ nothing was committed: the database is as it was
         ),
     ];
     check(
-        deployment(&database, &files).up().await,
+        deployment(&database, &files).up().done(),
         4,
         "\
-error[sql-error]: relation \"u\" does not exist
- --> migrations/b.sql:3:13
+error[server-error]: relation \"u\" does not exist
+  --> migrations/b.sql:3:13
   |
 3 | INSERT INTO u VALUES (1);
-  |             ^ here
+  |             ^
   = note: SQLSTATE 42P01
 committed: `a.sql`; the first statement of `b.sql`
 ",
     );
 }
 
-#[tokio::test]
-async fn a_tail_that_fails_leaves_the_deployment_ready() {
+#[test]
+fn a_tail_that_fails_leaves_the_deployment_ready() {
     let database = TestDatabase::new();
     let files = [
         (
@@ -206,8 +208,8 @@ async fn a_tail_that_fails_leaves_the_deployment_ready() {
         ),
     ];
     let deployment = deployment(&database, &files);
-    let ready = deployment.up().await.expect("ready");
-    let error = ready.settle().await.expect_err("an error");
+    let ready = deployment.up().done().expect("ready");
+    let error = ready.settle().done().expect_err("an error");
     assert_eq!(error.exit_status(), 6);
     assert!(!error.is_before_ready());
     let Error::Unsettled(unsettled) = &error else {
@@ -222,20 +224,20 @@ async fn a_tail_that_fails_leaves_the_deployment_ready() {
     );
     // And it can be tried again.
     database.run("DELETE FROM t");
-    deployment.settle().await.expect("settled");
+    deployment.settle().done().expect("settled");
 }
 
-#[tokio::test]
-async fn what_cannot_be_used_is_refused() {
+#[test]
+fn what_cannot_be_used_is_refused() {
     let database = TestDatabase::new();
     check(
-        Deployment::new(super::embedded(&[])).up().await,
+        Deployment::new(super::embedded(&[])).up().done(),
         2,
         "no database is named\n\
          help: `Deployment::database` takes a connection string, `Deployment::environment` the variables that name one\n",
     );
     check(
-        deployment(&database, &[]).project("a b").up().await,
+        deployment(&database, &[]).project("a b").up().done(),
         2,
         "` ` cannot be in the name of a project: letters, digits, `_`, `.` and `-` can\n\
          help: `Deployment::project` names it\n",
@@ -244,7 +246,7 @@ async fn what_cannot_be_used_is_refused() {
         deployment(&database, &[])
             .database("host=a hots=b")
             .up()
-            .await,
+            .done(),
         2,
         "unknown connection parameter `hots` in the connection string\n\
          help: did you mean `host`?\n",
@@ -253,14 +255,14 @@ async fn what_cannot_be_used_is_refused() {
         Deployment::new(segue::Migrations::folder("/nowhere"))
             .database(database.url())
             .up()
-            .await,
+            .done(),
         2,
         "cannot read the folder `/nowhere`: No such file or directory (os error 2)\n",
     );
 }
 
-#[tokio::test]
-async fn a_bound_ends_it_in_good_order() {
+#[test]
+fn a_bound_ends_it_in_good_order() {
     let database = TestDatabase::new();
     database.run("CREATE TABLE t ()");
     let holder = database.session();
@@ -270,17 +272,17 @@ async fn a_bound_ends_it_in_good_order() {
     let deployment = deployment(&database, &files).timeout(Duration::from_millis(700));
     let mut events = deployment.events();
     let error = check(
-        deployment.up().await,
+        deployment.up().done(),
         5,
         "gave up after 700ms while waiting for the deployment to be ready\n\
          nothing was committed: the database is as it was\n",
     );
     assert!(error.is_passing());
     let mut waited = false;
-    while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, events.next()).await {
+    while let Some(event) = next(&mut events) {
         waited |= matches!(event, Event::Waiting { what } if what.starts_with("a lock on `t`"));
     }
     assert!(waited);
     holder.run("COMMIT");
-    let _ = deployment.up().await.expect("ready");
+    let _ = deployment.up().done().expect("ready");
 }

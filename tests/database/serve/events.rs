@@ -86,7 +86,7 @@ fn a_failed_deployment_is_told() {
     project.file("2-x.sql", "SELECT 1 / 0;\n");
     let served = Served::start(&project, &[]);
     served.wait_for_ready(
-        "503 not ready: 2 migrations pending: `1-t.sql`, `2-x.sql`; nobody works on it yet",
+        "503 not ready: 2 migrations pending: `1-t.sql` and `2-x.sql`; nobody works on it yet",
     );
     let mut events = http::Events::open(served.http, "/events", "");
     assert_eq!(project.segue(&["up"]).status, 4);
@@ -94,7 +94,7 @@ fn a_failed_deployment_is_told() {
     assert_eq!(told(&failed), json!(["failed", "failed", false]));
     assert_eq!(
         served.ready(),
-        "503 not ready: 2 migrations pending: `1-t.sql`, `2-x.sql`; the last deployment, 1, \
+        "503 not ready: 2 migrations pending: `1-t.sql` and `2-x.sql`; the last deployment, 1, \
          failed: division by zero"
     );
 }
