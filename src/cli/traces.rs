@@ -63,7 +63,7 @@ impl Traces {
 }
 
 #[cfg(not(feature = "otel"))]
-#[expect(
+#[allow(
     clippy::unused_self,
     clippy::needless_pass_by_value,
     reason = "as it is with the feature"

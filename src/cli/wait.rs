@@ -128,6 +128,13 @@ pub async fn run(
     };
     let ended = wait.told(&end, &project, report);
     watch.close().await;
+    if !args.exec.is_empty() {
+        // A signal that came in between was heard by us, and by nobody later.
+        tokio::task::yield_now().await;
+        if let Some(signal) = interrupt.signals().first {
+            return Ok(signal.into());
+        }
+    }
     if let (End::Reached(deployment), Ok(_), false) = (&end, &ended, args.exec.is_empty()) {
         return Err(become_command(args, &project, deployment.as_deref()));
     }

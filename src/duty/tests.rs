@@ -11,6 +11,7 @@ fn migration(name: &str, kind: Kind, text: u8) -> Migration {
         name: Name::new(name),
         path: PathBuf::from(name),
         source: Arc::new(Source::new(name, "")),
+        embedded: None,
         checksum: Checksum([text; 32]),
         kind,
         partner: (kind == Kind::Concurrent).then(|| Named {

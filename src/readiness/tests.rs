@@ -387,3 +387,24 @@ fn one_concurrent_migration_is_ready_when_it_is_applied() {
         ],
     );
 }
+
+#[test]
+fn a_runner_on_the_primary_is_missed_by_its_silence() {
+    let mut looker = Looker::new(PROJECT, Goal::Ready);
+    let mut look = |silence: Option<u64>| {
+        let mut history = history(vec![deployment(1, DeploymentState::Running)], &[]);
+        history.silence = silence.map(Duration::from_secs);
+        let Verdict::NotYet { missing } = looker.look(&folder(), &history, true, Instant::now())
+        else {
+            panic!("it is running");
+        };
+        missing.split_once("; ").expect("two parts").1.to_owned()
+    };
+    assert_eq!(look(None), "deployment 1 is under way");
+    assert_eq!(look(Some(9)), "deployment 1 is under way");
+    assert_eq!(
+        look(Some(27)),
+        "deployment 1 seems abandoned: its runner has given no sign of life for more than 20 s"
+    );
+    assert_eq!(look(Some(1)), "deployment 1 is under way");
+}

@@ -58,6 +58,7 @@ mod throwaway;
 mod torture;
 mod triples;
 mod verify;
+mod wait;
 mod write_schema;
 
 #[path = "../support/support.rs"]

@@ -56,44 +56,33 @@ impl PgBouncer {
             settings.join("\n")
         );
         fs::write(path.join("pgbouncer.ini"), text).expect("a file");
-        let mut command = Command::new(program());
-        command
-            .arg("--quiet")
-            .arg(path.join("pgbouncer.ini"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        // It refuses root, as PostgreSQL does.
         if geteuid().is_root() {
-            let account = ["postgres", "nobody"]
-                .iter()
-                .find_map(|name| User::from_name(name).ok().flatten())
-                .expect("an unprivileged user");
+            let account = account();
             for file in ["", "users", "pgbouncer.ini"] {
                 chown(&path.join(file), Some(account.uid), Some(account.gid)).expect("root");
             }
-            command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
         }
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!(
-                "{}: {error}; `scripts/setup` installs it",
-                program().display()
-            )
-        });
-        let socket = path.join(".s.PGSQL.6432");
-        wait_until("PgBouncer", || {
-            if let Some(status) = child.try_wait().expect("a status") {
-                let log = fs::read_to_string(path.join("log")).unwrap_or_default();
-                panic!("PgBouncer ended, {status}: {log}");
-            }
-            socket.exists()
-        });
+        let child = spawn(path);
         Self {
             child,
             database: database.name().to_owned(),
             user,
             folder,
         }
+    }
+
+    /// Ends it, and all connections through it.
+    pub fn stop(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Starts it again, after [`PgBouncer::stop`].
+    pub fn restart(&mut self) {
+        for left in [".s.PGSQL.6432", "pid"] {
+            let _ = fs::remove_file(self.folder().join(left));
+        }
+        self.child = spawn(self.folder.path());
     }
 
     /// Connection URL through it, as superuser.
@@ -133,6 +122,44 @@ impl Drop for PgBouncer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts it in a folder that has its configuration.
+fn spawn(path: &Path) -> Child {
+    let mut command = Command::new(program());
+    command
+        .arg("--quiet")
+        .arg(path.join("pgbouncer.ini"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if geteuid().is_root() {
+        let account = account();
+        command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
+    }
+    let mut child = command.spawn().unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}; `scripts/setup` installs it",
+            program().display()
+        )
+    });
+    let socket = path.join(".s.PGSQL.6432");
+    wait_until("PgBouncer", || {
+        if let Some(status) = child.try_wait().expect("a status") {
+            let log = fs::read_to_string(path.join("log")).unwrap_or_default();
+            panic!("PgBouncer ended, {status}: {log}");
+        }
+        socket.exists()
+    });
+    child
+}
+
+/// Whose it is where the tests run as root: it refuses root, as PostgreSQL does.
+fn account() -> User {
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| User::from_name(name).ok().flatten())
+        .expect("an unprivileged user")
 }
 
 fn program() -> PathBuf {

@@ -1,0 +1,73 @@
+//! What a wait takes of a server.
+
+use super::{TABLE, reached};
+use crate::connect::server::Server;
+use crate::support::{Project, TestSession, wait_until};
+
+/// A server that logs whatever is asked, by application.
+fn server() -> (Server, Project) {
+    let server = Server::start("local all all trust\n", None);
+    let admin = TestSession::connect(&server.socket("postgres"));
+    for setting in [
+        "log_line_prefix = '%a|'",
+        "log_statement = 'all'",
+        "log_connections = on",
+    ] {
+        admin.run(&format!("ALTER SYSTEM SET {setting}"));
+    }
+    admin.run("SELECT pg_reload_conf()");
+    let mut project = Project::new();
+    project.env("DATABASE_URL", server.socket("postgres"));
+    project.file("1-t.sql", TABLE);
+    (server, project)
+}
+
+/// How many lines of the server's log about `waiter` contain `text`.
+fn logged(server: &Server, text: &str) -> usize {
+    let log = std::fs::read_to_string(server.path().join("log")).expect("a log");
+    log.lines()
+        .filter(|line| line.starts_with("waiter|") && line.contains(text))
+        .count()
+}
+
+#[test]
+fn what_is_reached_already_takes_one_connection_and_one_reading() {
+    let (server, mut project) = server();
+    project.segue(&["up"]).expect_success();
+    project.env("PGAPPNAME", "waiter");
+    project
+        .segue(&["wait", "settled"])
+        .expect("settled: deployment 1", "", 0);
+    wait_until("the log", || logged(&server, "statement: ") >= 10);
+    let log = std::fs::read_to_string(server.path().join("log")).expect("a log");
+    let connections = log.matches("application_name=waiter").count();
+    assert_eq!(connections, 1);
+    assert_eq!(logged(&server, "LISTEN"), 0);
+    // Greeting and search for the ledger one after the other; standby, version,
+    // token, relations, locks, migrations, deployments and progress at once.
+    assert_eq!(logged(&server, "statement: "), 10);
+}
+
+#[test]
+fn a_look_at_what_has_not_changed_asks_for_no_more_than_that() {
+    let (server, project) = server();
+    project.segue(&["up"]).expect_success();
+    project.file("2-u.sql", "CREATE TABLE u (a int);\n");
+    let mut command = project.command(&["wait", "--timeout", "60s"]);
+    command.env("PGAPPNAME", "waiter");
+    let waiting = project.spawn_command(command);
+    waiting.wait_for_stderr("nobody works on it yet");
+    // By the third poll after it has begun to listen.
+    wait_until("some polls", || logged(&server, "Each change gives") >= 5);
+    assert_eq!(logged(&server, "LISTEN"), 1);
+    assert_eq!(logged(&server, "l.classid"), 1);
+    // A change without a notification.
+    let admin = TestSession::connect(&server.socket("postgres"));
+    admin.run(
+        "BEGIN; INSERT INTO segue.deployment (project, state, migration, fingerprint, runner, ready_at) \
+         VALUES ('main', 'ready', '2-u.sql', '', '', now());\
+         INSERT INTO segue.migration (project, file, checksum, kind, state, deployment) \
+         SELECT 'main', '2-u.sql', checksum, 'batch', 'applied', 2 FROM segue.migration; COMMIT",
+    );
+    reached(waiting, "ready: deployment 2\n");
+}
