@@ -74,12 +74,12 @@ fn segue_dies_before_its_commit_at_it_and_in_the_tail() {
     stage.close().expect_no_failure().expect_one_switch();
 }
 
-#[test]
-fn the_server_dies_in_the_batch_and_in_the_tail() {
+#[track_caller]
+fn server_dies(check: Check) {
     let server = Server::restarting();
     let database = TestDatabase::on(&server);
     let folders = deployed(&database);
-    let stage = Stage::open(&folders, &database.url(), Check::Agent, Errand::Trade);
+    let stage = Stage::open(&folders, &database.url(), check, Errand::Trade);
     let up = in_the_batch(&folders, &database.session());
     server.crash();
     // It begins anew by itself.
@@ -98,6 +98,16 @@ fn the_server_dies_in_the_batch_and_in_the_tail() {
         _ => false,
     });
     day.expect_one_switch();
+}
+
+#[test]
+fn the_server_dies_in_the_batch_and_in_the_tail_with_agent_check() {
+    server_dies(Check::Agent);
+}
+
+#[test]
+fn the_server_dies_in_the_batch_and_in_the_tail_with_httpchk() {
+    server_dies(Check::Http);
 }
 
 #[track_caller]

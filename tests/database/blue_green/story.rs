@@ -121,7 +121,7 @@ fn nothing_switches_when_the_schema_is_not_as_expected() {
     );
     let stage = Stage::open(&folders, &database.url(), Check::Agent, Errand::Trade);
     let run = folders.green.segue(&["up"]);
-    assert_eq!(run.status, 3, "{}", run.stderr);
+    assert_eq!(run.status, 4, "{}", run.stderr);
     stage.customers.wait_for(Blue, 200);
     stage.close().expect_no_failure().expect_no_switch();
 }
