@@ -65,15 +65,15 @@ pub async fn run(
     if args.service {
         let on_mismatch = args.check.on_mismatch(&context.config().up);
         let verification = Some(context.verification(on_mismatch));
-        return run::serve(
+        let serving = run::serve(
             context,
             report,
             &target,
             settings,
             verification,
             &args.hooks,
-        )
-        .await;
+        );
+        return Box::pin(serving).await;
     }
     let migrations = context.migrations(report)?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);

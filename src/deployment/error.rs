@@ -169,10 +169,10 @@ impl Error {
         Self::Invalid(diagnostics.into_iter().map(Problem::new).collect())
     }
 
-    fn of_run(error: ApplyError, partly: Option<Partly>) -> Self {
+    fn of_run(error: ApplyError, partly: Option<&Partly>) -> Self {
         let committed = |names: Vec<Name>| Committed {
             migrations: names.iter().map(ToString::to_string).collect(),
-            partly: partly.clone(),
+            partly: partly.cloned(),
         };
         match error {
             ApplyError::Partly {
@@ -181,13 +181,11 @@ impl Error {
                 error,
             } => {
                 let migration = name.to_string();
-                Self::of_run(
-                    *error,
-                    Some(Partly {
-                        migration,
-                        statements,
-                    }),
-                )
+                let partly = Partly {
+                    migration,
+                    statements,
+                };
+                Self::of_run(*error, Some(&partly))
             }
             ApplyError::Invalid(diagnostics) => Self::invalid(diagnostics),
             ApplyError::Migration {

@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use super::Problem;
 use crate::apply::{self, blocker, human};
 use crate::migration::Kind;
+use crate::plan::Step;
 use crate::postgres::activity::Blocker;
 use crate::text::{count, names};
 
@@ -116,7 +117,7 @@ impl Event {
                 batch: plan
                     .batch
                     .iter()
-                    .flat_map(|step| step.names())
+                    .flat_map(Step::names)
                     .map(ToString::to_string)
                     .collect(),
                 tail: plan.tail.iter().map(|step| step.name.to_string()).collect(),

@@ -13,7 +13,7 @@ use crate::migration::{Kind, Migration};
 use crate::readiness::{Goal, Looker, Verdict};
 
 /// Longest wait where nobody says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What a wait has come to.
 struct Reached {

@@ -82,10 +82,11 @@ fn duty(history: &History) -> Duty {
 fn check(history: &History, expected: &str) {
     let duty = duty(history);
     let names = |names: Vec<&Name>| {
-        names
-            .iter()
-            .map(|name| format!(" {name}"))
-            .collect::<String>()
+        names.iter().fold(String::new(), |mut text, name| {
+            text.push(' ');
+            text.push_str(name.as_str());
+            text
+        })
     };
     let actual = format!(
         "open:{} lacking:{} ready: {:?} settled: {:?} work: {}",

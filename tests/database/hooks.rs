@@ -73,7 +73,7 @@ fn a_run_that_finds_the_state_reached_runs_them_again() {
         let run = project.segue(&up);
         run.expect_success();
         let lines = run.stderr.lines().filter(|line| line.contains("on-"));
-        let lines: String = lines.map(|line| format!("{line}\n")).collect();
+        let lines: String = lines.flat_map(|line| [line, "\n"]).collect();
         assert_text("lines of the commands", &lines, expected);
     }
     let settle = ["settle", "--on-ready", "echo open"];

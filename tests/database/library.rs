@@ -89,9 +89,9 @@ fn next(events: &mut Events) -> Option<Event> {
 fn lines(events: &mut Events) -> String {
     let events = std::iter::from_fn(|| next(events));
     let events = events.filter(|event| !matches!(event, Event::Progress { .. }));
-    let lines: String = events.map(|event| format!("{event}\n")).collect();
+    let lines: Vec<String> = events.map(|event| format!("{event}\n")).collect();
     let durations = regex::Regex::new(r"\b\d+(\.\d+)?(ms|s|m)\b").expect("a pattern");
-    durations.replace_all(&lines, "[t]").into_owned()
+    durations.replace_all(&lines.concat(), "[t]").into_owned()
 }
 
 /// The migrations that are applied, by name.

@@ -125,7 +125,7 @@ fn a_command_gets_no_password_that_the_user_has_not_put_there() {
     project.file("1.sql", "CREATE TABLE t ();\n");
     // From a file: in no variable, so in no command's either.
     let url = database.url();
-    project.write("home/.pgpass", format!("*:*:*:*:{}\n", PASSFILE));
+    project.write("home/.pgpass", format!("*:*:*:*:{PASSFILE}\n"));
     let passfile = project.path().join("home/.pgpass");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&passfile, mode).expect("a mode");

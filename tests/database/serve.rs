@@ -66,14 +66,8 @@ impl<'a> Served<'a> {
 
     #[track_caller]
     fn wait_for_ready(&self, expected: &str) {
-        let mut last = String::new();
         wait_until(&format!("{expected:?} of /ready"), || {
-            let now = self.ready();
-            if now != last {
-                eprintln!("/ready: {now}");
-                last.clone_from(&now);
-            }
-            now == expected
+            self.ready() == expected
         });
     }
 

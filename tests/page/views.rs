@@ -255,7 +255,9 @@ pub fn failed() -> View {
 fn abandoned() -> View {
     let mut view = under_way();
     view.stage = Stage::Abandoned;
-    view.reason = "3 migrations pending; deployment 42 is abandoned, its runner is gone: `segue up` starts afresh".to_owned();
+    view.reason = String::from(
+        "3 migrations pending; deployment 42 is abandoned, its runner is gone: `segue up` starts afresh",
+    );
     status(&mut view).deployments[0].is_held = false;
     view.past[0].is_held = false;
     view
@@ -340,7 +342,9 @@ fn stale() -> View {
 fn too_old() -> View {
     let mut view = stale();
     view.is_ready = false;
-    view.reason = "the database is away for longer than 30s: cannot connect to `db1:5432`: connection refused".to_owned();
+    view.reason = String::from(
+        "the database is away for longer than 30s: cannot connect to `db1:5432`: connection refused",
+    );
     view
 }
 
@@ -358,7 +362,9 @@ fn diverged() -> View {
     entries.push(pending("2026-09-01-00-00-00-from-another-branch.sql"));
     view.stage = Stage::Pending;
     view.is_ready = false;
-    view.reason = "1 migration pending: `2026-09-01-00-00-00-from-another-branch.sql`; nobody works on it yet".to_owned();
+    view.reason = String::from(
+        "1 migration pending: `2026-09-01-00-00-00-from-another-branch.sql`; nobody works on it yet",
+    );
     view
 }
 
@@ -416,7 +422,7 @@ pub fn hostile() -> View {
             ..deployment(42, DeploymentState::Ready)
         }],
     );
-    view.project = "<script>alert(6)</script>\u{202e}".to_owned();
+    view.project = String::from("<script>alert(6)</script>\u{202e}");
     view
 }
 

@@ -1,5 +1,5 @@
 //! A real browser without a window: Chromium, driven by chromedriver through
-//! the WebDriver protocol, plain HTTP with JSON.
+//! the `WebDriver` protocol, plain HTTP with JSON.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -19,7 +19,7 @@ pub struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 /// How it looks at a page.
@@ -64,9 +64,9 @@ impl Browser {
             driver,
             port,
             session: String::new(),
-            _profile: profile,
+            profile,
         };
-        let folder = format!("--user-data-dir={}", browser._profile.path().display());
+        let folder = format!("--user-data-dir={}", browser.profile.path().display());
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": { "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -222,7 +222,7 @@ impl Browser {
         Log { problems, requests }
     }
 
-    /// A command of the DevTools protocol.
+    /// A command of the `DevTools` protocol.
     #[track_caller]
     pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.post(

@@ -22,10 +22,6 @@ use crate::postgres::{Error, lock, settings};
 use crate::text::Variables;
 
 impl Runner<'_> {
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm per way in which a try ends: a table"
-    )]
     pub(super) async fn block(
         &mut self,
         survey: &Survey,

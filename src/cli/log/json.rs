@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::cli::report::stamped;
 
@@ -95,7 +95,7 @@ where
         let spans: Vec<Value> = context
             .event_scope(event)
             .into_iter()
-            .flat_map(|scope| scope.from_root())
+            .flat_map(Scope::from_root)
             .map(|span| {
                 let extensions = span.extensions();
                 let fields = extensions.get::<Fields>();

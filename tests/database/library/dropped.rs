@@ -54,7 +54,7 @@ fn check(runtime: &Runtime, after: u64) {
     match runtime.block_on(async { timeout(2 * PATIENCE, again).await }) {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => panic!("dropped after {after} ms: {error}"),
-        Err(_) => panic!("dropped after {after} ms: the second run hangs"),
+        Err(error) => panic!("dropped after {after} ms: the second run hangs: {error}"),
     }
     let state = "SELECT (SELECT string_agg(name, ' ' ORDER BY name) FROM t), \
          (SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ' ') FROM pg_index \

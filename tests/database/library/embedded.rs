@@ -66,9 +66,10 @@ error[unset-variable]: the environment variable `NAME` is not set
 #[test]
 fn a_large_file() {
     let database = TestDatabase::new();
-    let rows: String = (0..300_000)
+    let rows: Vec<String> = (0..300_000)
         .map(|number| format!("{number}\tnumber {number} of many thousands\n"))
         .collect();
+    let rows = rows.concat();
     let text =
         format!("CREATE TABLE t (n int, name text);\nCOPY t FROM STDIN;\n{rows}\\.\nSELECT 1/0;\n");
     assert!(text.len() > 8 << 20);

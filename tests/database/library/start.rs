@@ -163,11 +163,7 @@ nothing was committed: the database is as it was
 ",
     );
     assert!(error.is_before_ready() && !error.is_passing());
-    assert!(
-        error
-            .committed()
-            .is_some_and(|committed| committed.is_nothing())
-    );
+    assert!(error.committed().is_some_and(segue::Committed::is_nothing));
     assert_eq!(database.relations(), "");
 
     // What is committed outside a transaction is told.

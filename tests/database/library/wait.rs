@@ -64,7 +64,7 @@ fn a_restart_is_waited_through_and_a_stop_ends_it() {
     let database = TestDatabase::on(&server);
     let of = || deployment(&database, &TRIPLE);
     let waiting = spawn(of().wait_ready());
-    let (stopped, stopper) = {
+    let (ended, stopper) = {
         let waiter = of();
         let stopper = waiter.stopper();
         (spawn(waiter.wait_ready()), stopper)
@@ -72,7 +72,7 @@ fn a_restart_is_waited_through_and_a_stop_ends_it() {
     std::thread::sleep(Duration::from_millis(200));
     server.crash();
     stopper.stop();
-    let error = stopped.done().expect("no panic").expect_err("an error");
+    let error = ended.done().expect("no panic").expect_err("an error");
     assert!(matches!(error, Error::Stopped { .. }), "{error:?}");
     let _ = of().up().done().expect("ready");
     let ready = waiting.done().expect("no panic").expect("ready");

@@ -27,12 +27,12 @@ fn stale(served: &Served<'_>) -> bool {
 
 #[test]
 fn a_restart_is_told_and_does_not_end_readiness() {
-    let (server, project) = server_and_project();
+    let (postgres, project) = server_and_project();
     project.segue(&["up"]).expect_success();
     let served = Served::start(&project, &[]);
     served.wait_for_ready("200 ready: deployment 1 is settled");
     let mut events = http::Events::open(served.http, "/events", "");
-    server.control("stop");
+    postgres.control("stop");
     let message = events.until("stale");
     assert_eq!(message.data["served"]["ready"], true);
     assert_eq!(served.ready(), "200 ready: deployment 1 is settled");
@@ -44,7 +44,7 @@ fn a_restart_is_told_and_does_not_end_readiness() {
     assert_eq!(health.status, 200);
     let text = served.process.redacted(&health.body);
     assert!(text.contains(r#""database":"away: "#), "{text}");
-    server.control("start");
+    postgres.control("start");
     let message = events.until("status");
     assert_eq!(message.data["served"]["stale"], Value::Null);
     assert!(!stale(&served));
@@ -56,11 +56,11 @@ fn a_restart_is_told_and_does_not_end_readiness() {
 
 #[test]
 fn an_outage_ends_readiness_after_the_bound() {
-    let (server, project) = server_and_project();
+    let (postgres, project) = server_and_project();
     project.segue(&["up"]).expect_success();
     let served = Served::start(&project, &["--stale-after", "3s"]);
     served.wait_for_ready("200 ready: deployment 1 is settled");
-    server.control("stop");
+    postgres.control("stop");
     served.wait_for_ready(
         "503 not ready: the database has not been seen for more than 3s: no server accepts connections for database `postgres` as user `postgres` at [folder]:[port]: socket `[socket]`: there is no such socket",
     );
@@ -69,15 +69,15 @@ fn an_outage_ends_readiness_after_the_bound() {
             .check()
             .starts_with("up drain #the database has not been seen")
     );
-    server.control("start");
+    postgres.control("start");
     served.wait_for_ready("200 ready: deployment 1 is settled");
     assert_eq!(served.check(), "up ready #deployment 1 is settled\n");
 }
 
 #[test]
 fn a_server_that_comes_later_is_found() {
-    let (server, project) = server_and_project();
-    server.control("stop");
+    let (postgres, project) = server_and_project();
+    postgres.control("stop");
     let served = Served::start(&project, &[]);
     served
         .wait_for_ready("503 not ready: the database has not been seen yet: no server accepts connections for database `postgres` as user `postgres` at [folder]:[port]: socket `[socket]`: there is no such socket");
@@ -86,22 +86,22 @@ fn a_server_that_comes_later_is_found() {
         (status.status, &status.json()["place"]),
         (200, &Value::Null)
     );
-    server.control("start");
+    postgres.control("start");
     project.segue(&["up"]).expect_success();
     served.wait_for_ready("200 ready: deployment 1 is settled");
 }
 
 #[test]
 fn a_password_that_ceases_to_be_right_is_told_without_it() {
-    let (server, mut project) = server_and_project();
+    let (postgres, mut project) = server_and_project();
     project.segue(&["up"]).expect_success();
-    let superuser = TestSession::connect(&server.socket("postgres"));
+    let superuser = TestSession::connect(&postgres.socket("postgres"));
     superuser.run("CREATE ROLE app LOGIN PASSWORD 'first-secret'");
     superuser.run("GRANT USAGE ON SCHEMA segue TO app");
     superuser.run("GRANT SELECT ON ALL TABLES IN SCHEMA segue TO app");
     let url = format!(
         "postgres://app:first-secret@127.0.0.1:{}/postgres?sslmode=disable",
-        server.port
+        postgres.port
     );
     project.env("DATABASE_URL", url);
     let served = Served::start(&project, &["--stale-after", "3s"]);

@@ -9,16 +9,11 @@ use crate::support::{HaProxy, PATIENCE, Proxy, TestDatabase, http, wait_until};
 /// Waits until both backends are in these states.
 #[track_caller]
 fn wait_for(haproxy: &HaProxy, agent: &str, checked: &str) {
-    let mut last = (String::new(), String::new());
     wait_until(&format!("{agent} and {checked}"), || {
         let now = (
             haproxy.stat("agent", "app", "status"),
             haproxy.stat("checked", "app", "status"),
         );
-        if now != last {
-            eprintln!("{now:?}");
-            last.clone_from(&now);
-        }
         now == (agent.to_owned(), checked.to_owned())
     });
 }
