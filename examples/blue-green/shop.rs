@@ -21,6 +21,7 @@ pub enum Version {
 
 impl Version {
     /// As it calls itself in header `X-Version`.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Blue => "blue",
@@ -29,6 +30,7 @@ impl Version {
     }
 
     /// By its name.
+    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Blue, Self::Green]
             .into_iter()
