@@ -48,7 +48,8 @@ use run::Work;
 /// Every future can be dropped at any time, by a timeout for example, and
 /// leaves at most what `kill -9` leaves of `segue up`: an open transaction is
 /// rolled back, a build that refuses a transaction goes on in the server, no
-/// lock stays, and the next run goes on from there.
+/// lock stays, and the next run goes on from there. Connections are ended by the
+/// runtime: on one with a single thread, as soon as that runs again.
 ///
 /// ```no_run
 /// # static MIGRATIONS: segue::Embedded = segue::Embedded::new(&[]);

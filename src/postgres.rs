@@ -54,6 +54,9 @@ pub use target::Target;
 
 use crate::text::Variables;
 
+/// Libraries whose log holds the text of statements, in which secrets may be.
+pub const TELLING: [&str; 2] = ["tokio_postgres", "postgres_protocol"];
+
 /// The process behind a session, as `pg_stat_activity` knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {

@@ -7,12 +7,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::error::Error;
 use super::global::{Global, LogFormat};
+use crate::postgres;
 
 mod json;
-
-/// Libraries whose log holds the text of statements, in which secrets may be:
-/// no more of them than this, whatever is asked for.
-const RETICENT: [&str; 2] = ["tokio_postgres", "postgres_protocol"];
 
 /// Listens to the log: warnings, with `--verbose` all of ours, or what
 /// `SEGUE_LOG` says (`segue=trace`, as `tracing-subscriber` reads it). With
@@ -34,10 +31,13 @@ pub(super) fn install(global: &Global) -> Result<(), Error> {
     };
     let mut filter = EnvFilter::try_new(filter)
         .map_err(|error| Error::usage(format!("SEGUE_LOG cannot be understood: {error}")))?;
-    for library in RETICENT {
-        let bound = LevelFilter::INFO;
-        let directive = format!("{library}={bound}").parse();
-        filter = filter.add_directive(directive.expect("a name and a level"));
+    if !asked.is_empty() {
+        for library in postgres::TELLING {
+            // Not even notices of the server, which are events in another form.
+            let bound = LevelFilter::WARN;
+            let directive = format!("{library}={bound}").parse();
+            filter = filter.add_directive(directive.expect("a name and a level"));
+        }
     }
     let registry = tracing_subscriber::registry();
     // Only a second subscriber could make it fail, and there is none.

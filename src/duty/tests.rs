@@ -26,7 +26,6 @@ fn migration(name: &str, kind: Kind, text: u8) -> Migration {
         schema_diff: None,
         problems: Vec::new(),
         outline: None,
-        embedded: None,
     }
 }
 

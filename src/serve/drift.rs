@@ -34,8 +34,8 @@ pub(super) async fn follow(
     publisher: watch::Sender<Option<Measured>>,
 ) {
     loop {
-        let by = match state.wait_for(|state| settled_by(state).is_some()).await {
-            Ok(settled) => settled_by(&settled),
+        let found = match state.wait_for(|state| settled(state).is_some()).await {
+            Ok(state) => settled(&state),
             Err(_) => return,
         };
         let measuring = Box::pin(drift::measure(&watched, &rules));
@@ -54,7 +54,7 @@ pub(super) async fn follow(
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            changed = state.wait_for(|state| settled_by(state) != by) => {
+            changed = state.wait_for(|state| settled(state) != found) => {
                 if changed.is_err() {
                     return;
                 }
@@ -64,10 +64,19 @@ pub(super) async fn follow(
     }
 }
 
-/// The deployment by which all is settled that the database is seen to have.
-fn settled_by(state: &State) -> Option<Option<i64>> {
+/// Everything is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Settled {
+    /// By which deployment; `None` of a folder without migrations.
+    by: Option<i64>,
+}
+
+/// Whether everything is, in a database that is seen.
+fn settled(state: &State) -> Option<Settled> {
     let view = &state.view;
     let is_settled = view.stage == Stage::Settled && view.stale.is_none();
     let ready = view.status.as_ref().and_then(Status::ready);
-    is_settled.then(|| ready.map(|deployment| deployment.id))
+    is_settled.then(|| Settled {
+        by: ready.map(|deployment| deployment.id),
+    })
 }

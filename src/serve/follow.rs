@@ -47,7 +47,7 @@ pub(super) async fn follow(
                 keeper.look(watch.status(&seen), verdict, &now);
                 keeper.past(seen.past);
             }
-            Some(Look::Away(away)) => keeper.away(away.error.to_string(), &now),
+            Some(Look::Away(away)) => keeper.away(&away.error.to_string(), &now),
             None => keeper.pass(&now),
         }
         publisher.send_if_modified(|state| {

@@ -119,8 +119,8 @@ impl Keeper {
     }
 
     /// The database was not to be seen, for this reason.
-    pub(super) fn away(&mut self, reason: String, now: &Moment) {
-        let reason = one_line(&reason);
+    pub(super) fn away(&mut self, reason: &str, now: &Moment) {
+        let reason = one_line(reason);
         match &mut self.view.stale {
             Some(stale) => stale.reason = reason,
             None => {

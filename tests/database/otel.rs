@@ -1,7 +1,7 @@
 //! Traces by OTLP: what a collector receives. With the feature `otel`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -352,7 +352,7 @@ fn a_wait_for_another_run_is_a_span() {
         database.running("CREATE INDEX CONCURRENTLY%").is_some()
     });
     let second = project.spawn(&["settle"]);
-    second.wait_for_stderr("runs in");
+    second.wait_for_stderr("run by");
     holder.run("COMMIT");
     first.wait().expect_success();
     second.wait().expect_success();

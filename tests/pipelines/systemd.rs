@@ -130,7 +130,7 @@ fn the_password_comes_as_a_credential() {
     let session = TestSession::connect(&server.socket("postgres"));
     session.run("CREATE ROLE shop_migrator LOGIN PASSWORD 'a-secret of:the shop'");
     session.run("CREATE DATABASE shop OWNER shop_migrator");
-    let mut project = Project::new();
+    let project = Project::new();
     project.file("1.sql", "CREATE TABLE t (a int);\n");
     let line = format!(
         "127.0.0.1:{}:shop:shop_migrator:a-secret of\\:the shop\n",
@@ -139,6 +139,7 @@ fn the_password_comes_as_a_credential() {
     project.write("credentials/pgpass", line);
     let credential = project.path().join("credentials/pgpass");
     fs::set_permissions(&credential, fs::Permissions::from_mode(0o400)).expect("our file");
+    let mut variables = Vec::new();
     for unit in ["segue-up.service", "segue-settle.service"] {
         assert_eq!(
             values(unit, "LoadCredential"),
@@ -156,16 +157,17 @@ fn the_password_comes_as_a_credential() {
                 }
                 _ => panic!("unknown variable `{name}`"),
             };
-            project.env(name, value);
+            variables.push((name.to_owned(), value));
         }
     }
     let line = values("segue-up.service", "ExecStart").remove(0);
     let arguments: Vec<&str> = line.split(' ').skip(1).collect();
     let mut command = project.command(&arguments);
+    command.envs(variables);
     // It would come before the file.
     command.env_remove("PGPASSWORD");
     project.output_of(&mut command).expect_success();
     // And without the file there is no way in.
     command.env_remove("PGPASSFILE");
-    assert_eq!(project.output_of(&mut command).status, 2);
+    assert_eq!(project.output_of(&mut command).status, 4);
 }

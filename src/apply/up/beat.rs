@@ -59,6 +59,13 @@ impl Beat {
 }
 
 impl Runner<'_> {
+    /// Does a part of the batch, with signs of life.
+    pub(super) async fn beating<T>(&self, work: impl Future<Output = T>) -> T {
+        let (control, ledger) = (&self.control, &self.ledger);
+        let beating = self.beat.during(control, ledger, self.deployment, work);
+        beating.await
+    }
+
     /// The batch is over: nobody waits for signs of it any more.
     pub(super) async fn stop_beating(&self) {
         if self.beat.was_given.swap(false, Ordering::Relaxed) && !self.control.is_lost() {

@@ -22,6 +22,10 @@ use crate::postgres::{Error, lock, settings};
 use crate::text::Variables;
 
 impl Runner<'_> {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm per way in which a try ends: a table"
+    )]
     pub(super) async fn block(
         &mut self,
         survey: &Survey,
@@ -58,9 +62,7 @@ impl Runner<'_> {
                 announcement.as_ref(),
                 check.as_ref(),
             );
-            let (control, ledger) = (&self.control, &self.ledger);
-            let beating = self.beat.during(control, ledger, self.deployment, trying);
-            let ended = Box::pin(beating).await;
+            let ended = Box::pin(self.beating(trying)).await;
             match ended {
                 Ended::Committed(checked) => {
                     self.keep_checked(checked.map(|checked| *checked));

@@ -95,12 +95,13 @@ impl Ledger {
             sql.push_str(&owner);
             sql.push(';');
         }
-        sql.push_str(&format!(
+        let insert = format!(
             "INSERT INTO segue.progress (project, file, pid, phase) VALUES ({}, '', {}, {}) ON CONFLICT (project, file) DO UPDATE SET pid = excluded.pid, phase = excluded.phase, updated_at = excluded.updated_at",
             literal(&self.project),
             session.backend().pid,
             literal(&phase(deployment)),
-        ));
+        );
+        sql.push_str(&insert);
         session.execute(&sql).await
     }
 

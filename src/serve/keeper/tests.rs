@@ -27,7 +27,7 @@ fn check(steps: &[(u64, Then)], expected: &[&str]) {
                     let verdict = example::verdict(&status);
                     keeper.look(status, verdict, &now);
                 }
-                Then::Away(reason) => keeper.away((*reason).to_owned(), &now),
+                Then::Away(reason) => keeper.away(reason, &now),
                 Then::Nothing => keeper.pass(&now),
             }
             let view = keeper.view();
