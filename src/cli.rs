@@ -165,7 +165,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
         .enable_all()
         .build()
         .map_err(|error| Error::new(Outcome::Failed, format!("cannot start threads: {error}")))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         match &cli.command {
             Command::Add(args) => Box::pin(add::run(args, &context, report)).await,
             Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
@@ -184,5 +184,8 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(Outcome::Done),
         }
-    })
+    });
+    // The look-up of a name that is under way would be waited for.
+    runtime.shutdown_background();
+    ended
 }

@@ -38,6 +38,9 @@ pub use crate::apply::OnMismatch;
 pub use crate::files::embedded::EmbeddedFile;
 pub use crate::plan::OnConflict;
 
+/// As good as for ever: a time from now that can still be told.
+const LONGEST: Duration = Duration::from_hours(24 * 36_500);
+
 use run::Work;
 
 /// Migrations, and the database that they are for.
@@ -128,7 +131,8 @@ impl Deployment {
     /// The variables that libpq takes what a connection string does not say
     /// from, `PGHOST` or `PGPASSWORD` for example, and that migrations with
     /// `env-vars` may take; with `HOME`, the password file is read. Usually
-    /// `std::env::vars()`: of itself, segue reads none.
+    /// `std::env::vars()`: of itself, segue reads none, but for `SSL_CERT_FILE`
+    /// and `SSL_CERT_DIR` where the system's certificates are used.
     #[must_use]
     pub fn environment(
         mut self,
@@ -188,7 +192,7 @@ impl Deployment {
     /// otherwise 50 ms.
     #[must_use]
     pub fn lock_timeout(mut self, longest: Duration) -> Self {
-        self.settings.lock_timeout = longest;
+        self.settings.lock_timeout = longest.min(LONGEST);
         self
     }
 
@@ -196,7 +200,7 @@ impl Deployment {
     /// failure; otherwise 5 minutes.
     #[must_use]
     pub fn retry_for(mut self, longest: Duration) -> Self {
-        self.settings.retry_for = longest;
+        self.settings.retry_for = longest.min(LONGEST);
         self
     }
 
@@ -211,7 +215,7 @@ impl Deployment {
     /// How long to wait for the answer to a COMMIT; otherwise 10 minutes.
     #[must_use]
     pub fn commit_wait(mut self, longest: Duration) -> Self {
-        self.settings.commit_wait = longest;
+        self.settings.commit_wait = longest.min(LONGEST);
         self
     }
 

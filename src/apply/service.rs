@@ -19,8 +19,10 @@ const FAILED_PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::fr
 /// pause, up to this: at most half of the time goes into what fails.
 const TRY_MAX: Duration = Duration::from_hours(1);
 
-/// How often the folder is read again while nothing happens.
+/// How often the folder is read again while nothing happens; one that takes
+/// long to read, less often: at most a twentieth of the time goes into it.
 const FOLDER_PAUSE: Duration = Duration::from_secs(10);
+const FOLDER_SHARE: u32 = 20;
 
 /// Pause after an error that does not pass by itself, a wrong password for
 /// example: accounts are locked for less.
@@ -37,6 +39,7 @@ pub async fn serve(run: &Run, read: impl FnMut() -> Result<Vec<Migration>, Strin
         read,
         migrations: None,
         read_at: None,
+        folder_pause: FOLDER_PAUSE,
         watch: None,
         trouble: None,
         seen: Duty::default(),
@@ -70,6 +73,8 @@ struct Service<'a, R> {
     migrations: Option<Arc<[Migration]>>,
     /// When it was read last.
     read_at: Option<Instant>,
+    /// When it is read again, from then.
+    folder_pause: Duration,
     watch: Option<Watch>,
     /// The trouble that was told last, while it lasts.
     trouble: Option<String>,
@@ -86,7 +91,11 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
     /// Follows the database until there is something to do.
     async fn wait(&mut self) {
         loop {
-            if self.read_at.is_none_or(|at| at.elapsed() >= FOLDER_PAUSE) && !self.reread() {
+            if self
+                .read_at
+                .is_none_or(|at| at.elapsed() >= self.folder_pause)
+                && !self.reread()
+            {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -123,8 +132,11 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
 
     /// Reads the folder again; whether it can be used.
     fn reread(&mut self) -> bool {
+        let began = Instant::now();
+        let read = (self.read)();
         self.read_at = Some(Instant::now());
-        let migrations = match (self.read)() {
+        self.folder_pause = FOLDER_PAUSE.max(began.elapsed() * FOLDER_SHARE);
+        let migrations = match read {
             Ok(migrations) => migrations,
             Err(reason) => {
                 self.read_at = None;

@@ -97,7 +97,10 @@ pub(super) async fn run_yielding(
     migration: &Migration,
     deployment: Option<i64>,
 ) -> Result<Report, StandaloneError> {
-    run_with(run, ledger, session, migration, deployment, (true, None)).await
+    let cut = session.cut_on_drop();
+    let ran = run_with(run, ledger, session, migration, deployment, (true, None)).await;
+    cut.disarm();
+    ran
 }
 
 async fn run_with(

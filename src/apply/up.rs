@@ -490,6 +490,8 @@ impl<'a> Runner<'a> {
         if let Some(own) = self.deployment
             && !steps.is_empty()
             && !settled.contains(&own)
+            // Its tail may have what this folder lacks.
+            && self.ledger.is_settled(&self.control, own).await?
         {
             settled.push(own);
         }

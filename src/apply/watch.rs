@@ -101,6 +101,10 @@ pub const PAUSE: Duration = Duration::from_secs(2);
 const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// An address that does not let us in for so long is given up, for the next
+/// one, if the connection string does not say when.
+const ADDRESS_MAX: Duration = Duration::from_secs(5);
+
 /// A server that does not answer for so long is as good as gone.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
@@ -207,8 +211,10 @@ impl Watch {
             if let Some(at) = self.not_before {
                 tokio::time::sleep(left_until(at)).await;
             }
-            let connecting = Session::connect(&self.watched.target, Duration::ZERO);
-            let session = answer(Box::pin(connecting)).await?;
+            // Bounded for each address, not as a whole: the first one may
+            // swallow everything, and the next be the new primary.
+            let target = self.watched.target.clone().or_connect_timeout(ADDRESS_MAX);
+            let session = Box::pin(Session::connect(&target, Duration::ZERO)).await?;
             self.link = Some(Link::new(session));
         }
         let link = self.link.as_mut().expect("there is one by now");
@@ -230,7 +236,15 @@ impl Watch {
             }
             Error::Connect(error) => error.is_passing(),
             Error::Lost(_) => true,
-            error => error.failure() == Failure::ConnectionLost,
+            // On a standby, what is replayed may be in the way of a look.
+            error => matches!(
+                error.failure(),
+                Failure::ConnectionLost
+                    | Failure::Serialization
+                    | Failure::Deadlock
+                    | Failure::Cancelled
+                    | Failure::LockTimeout
+            ),
         }
     }
 }

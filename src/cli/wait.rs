@@ -130,7 +130,10 @@ pub async fn run(
     watch.close().await;
     if !args.exec.is_empty() {
         // A signal that came in between was heard by us, and by nobody later.
-        tokio::task::yield_now().await;
+        // The task that hears it has its turn after the second.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
         if let Some(signal) = interrupt.signals().first {
             return Ok(signal.into());
         }

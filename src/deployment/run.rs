@@ -187,6 +187,13 @@ impl Deployment {
             tail: Vec::new(),
         };
         while let Some(event) = events.recv().await {
+            if let apply::Event::Reached {
+                deployment: Some(deployment),
+                ..
+            } = event
+            {
+                told.deployment = Some(deployment);
+            }
             let Some(event) = Event::of(&event) else {
                 continue;
             };

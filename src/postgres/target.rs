@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -218,6 +219,14 @@ impl Target {
             .settings
             .set("application_name", name.to_owned(), Origin::Program);
         target
+    }
+
+    /// The same, where a host that does not answer is given up after `limit`,
+    /// unless the user has set when.
+    #[must_use]
+    pub fn or_connect_timeout(mut self, limit: Duration) -> Self {
+        self.options.connect_timeout.get_or_insert(limit);
+        self
     }
 
     /// The same server wherever the caller needs a certain kind of it, a

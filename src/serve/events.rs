@@ -99,9 +99,6 @@ fn names(before: Option<&View>, now: &View) -> Vec<&'static str> {
     let Some(before) = before else {
         return vec!["status"];
     };
-    if now.stale.is_some() && before.stale != now.stale {
-        return vec!["stale"];
-    }
     let deployment = |view: &View| {
         let status = view.status.as_ref()?;
         status.ready().map(|deployment| deployment.id)
@@ -117,6 +114,10 @@ fn names(before: Option<&View>, now: &View) -> Vec<&'static str> {
     }
     if has_failed(Some(before), now) {
         names.push("failed");
+    }
+    // Last: a slow client has not heard what was seen before.
+    if now.stale.is_some() && before.stale != now.stale {
+        names.push("stale");
     }
     if names.is_empty() {
         let is_progress = before.stage == now.stage

@@ -126,11 +126,16 @@ impl Tail<'_> {
             interrupt: Interrupt::channel().1,
             ..self.run.clone()
         };
+        let cut = session.cut_on_drop();
         let result = tokio::select! {
             biased;
             result = standalone::run(&deaf, self.ledger, &mut session, migration, self.deployment, Some(&helpers)) => result,
-            _ = &mut interrupt => return End::Held(Some(Box::new(Held { session, helpers: helpers.take() }))),
+            _ = &mut interrupt => {
+                cut.disarm();
+                return End::Held(Some(Box::new(Held { session, helpers: helpers.take() })));
+            }
         };
+        cut.disarm();
         // Builds that they still run, our own session lost, go on in the server.
         drop(helpers.take());
         let end = match result {

@@ -54,7 +54,14 @@ pub fn makes_database(migrations: &[Migration]) -> bool {
 /// # Errors
 /// As [`server::reach`], if nothing can be done about it.
 pub(super) async fn reach(run: &Run, migrations: &mut [Migration]) -> Result<Made, ApplyError> {
-    let absence = match server::reach(run).await {
+    let reached = tokio::select! {
+        reached = server::reach(run) => reached,
+        signal = run.interrupt.first() => Err(ApplyError::Interrupted {
+            signal,
+            committed: Vec::new(),
+        }),
+    };
+    let absence = match reached {
         Ok(control) => {
             return Ok(Made {
                 control,

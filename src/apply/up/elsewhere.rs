@@ -376,7 +376,10 @@ impl Elsewhere {
             Signs::Expected,
         )
         .await?;
-        match standalone::run(run, &ledger, session, migration, deployment, None).await {
+        let cut = session.cut_on_drop();
+        let ran = standalone::run(run, &ledger, session, migration, deployment, None).await;
+        cut.disarm();
+        match ran {
             Ok(_) => {
                 lock::unlock(session, key).await?;
                 Ok(Ran::Done(self.kept().await?))

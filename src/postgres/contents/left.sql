@@ -8,6 +8,7 @@ SELECT what FROM (
     UNION ALL
     SELECT pg_catalog.format('a row of segue.progress is left of `%s`', file)
       FROM segue.progress
+     WHERE file <> '' -- the sign of life of a batch
     UNION ALL
     SELECT pg_catalog.format('deployment %s is still running in the ledger', id)
       FROM segue.deployment WHERE state = 'running'

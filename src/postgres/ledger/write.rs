@@ -276,6 +276,17 @@ impl Ledger {
         rows.iter().map(|row| super::column(row, 0)).collect()
     }
 
+    /// Whether a deployment is settled.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn is_settled(&self, session: &Session, deployment: i64) -> Result<bool, Error> {
+        let sql =
+            format!("SELECT 1 FROM segue.deployment WHERE id = {deployment} AND state = 'settled'");
+        let rows = self.read(session, &sql).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// Notes why the tail of a ready deployment is not done; it stays ready.
     ///
     /// # Errors

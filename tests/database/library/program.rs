@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Background, Project, SEGUE, TestDatabase, assert_text};
+use crate::support::{Background, Project, SEGUE, TestDatabase, assert_text, wait_until};
 
 /// The program, built if it is not.
 fn program() -> PathBuf {
@@ -60,9 +60,9 @@ fn it_serves_while_the_index_is_built_and_prints_nothing_of_its_own() {
     let mut project = Project::deploying(&database);
     project.redact(r"127\.0\.0\.1:\d+", "[address]");
     released(&project);
-    let writer = database.session();
-    writer.run("BEGIN");
-    writer.run("INSERT INTO notes (text) VALUES ('late')");
+    // In the way of the build, not of the batch.
+    let snapshot = database.session();
+    snapshot.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_class");
 
     let server = start(&project, &program, &database);
     server.wait_for_stdout("serving on");
@@ -70,7 +70,7 @@ fn it_serves_while_the_index_is_built_and_prints_nothing_of_its_own() {
     let valid = "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('notes_author') \
                  AND indisvalid";
     assert_eq!(database.query(valid), "0");
-    writer.run("COMMIT");
+    snapshot.run("COMMIT");
     server.wait_for_stderr("is settled");
     server.signal(Signal::SIGTERM);
     let run = server.wait();
@@ -105,10 +105,13 @@ fn ten_replicas_start_at_once() {
     }
     // One of them dies, at work or not.
     replicas[0].kill();
+    // Who finds it settled already says nothing of it.
+    wait_until("the tail to be done", || {
+        database.query("SELECT state FROM segue.deployment ORDER BY id DESC LIMIT 1") == "settled"
+    });
     let mut committed = 0;
     for (index, replica) in replicas.into_iter().enumerate() {
         if index > 0 {
-            replica.wait_for_stderr("is settled");
             replica.signal(Signal::SIGTERM);
         }
         let run = replica.wait();

@@ -265,12 +265,12 @@ fn a_bound_ends_it_in_good_order() {
     holder.run("BEGIN");
     holder.run("LOCK TABLE t");
     let files = [("a.sql", "ALTER TABLE t ADD COLUMN n int;")];
-    let deployment = deployment(&database, &files).timeout(Duration::from_millis(700));
+    let deployment = deployment(&database, &files).timeout(Duration::from_secs(4));
     let mut events = deployment.events();
     let error = check(
         deployment.up().done(),
         5,
-        "gave up after 700ms while waiting for the deployment to be ready\n\
+        "gave up after 4s while waiting for the deployment to be ready\n\
          nothing was committed: the database is as it was\n",
     );
     assert!(error.is_passing());

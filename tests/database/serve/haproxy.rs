@@ -45,9 +45,12 @@ fn haproxy_opens_and_drains_by_agent_check_and_by_httpchk() {
     database.run("DROP SCHEMA segue CASCADE");
     project.segue(&["up"]).expect_success();
     wait_for(&haproxy, "no check", "UP");
-    // Maintenance is the operator's alone: nobody is asked while it lasts.
-    haproxy.command("set server agent/app state maint");
-    wait_until("a look at the agent after it", || {
+    // The agent would take it back at once.
+    haproxy.command("disable agent agent/app");
+    wait_until("maintenance", || {
+        // One more answer of the agent may be under way.
+        haproxy.command("set server agent/app state maint");
+        std::thread::sleep(Duration::from_millis(300));
         haproxy.stat("agent", "app", "status") == "MAINT"
     });
     drop(served);
