@@ -98,26 +98,48 @@ fn at_many_points_on_one_thread() {
 
 /// A statement that takes long holds its locks no longer than a runner that
 /// was killed would have let it.
-#[test]
-fn a_long_statement_lets_go_of_its_locks() {
+#[track_caller]
+fn lets_go(files: &[(&str, &str)], is_in_tail: bool) {
     let database = TestDatabase::new();
     database.run("CREATE TABLE t ()");
-    let files = [(
-        "a.sql",
-        "ALTER TABLE t ADD COLUMN n int;\nSELECT pg_sleep(600);",
-    )];
-    let deployment = deployment(&database, &files);
-    let running = spawn(deployment.up());
+    let deployment = deployment(&database, files);
+    let running = if is_in_tail {
+        let ready = deployment.up().done().expect("ready");
+        spawn(async { ready.settle().await.map(drop) })
+    } else {
+        spawn(async move { deployment.up().await.map(drop) })
+    };
     wait_until("the statement to begin", || {
-        database.running("SELECT pg_sleep(600)%").is_some()
+        database.running("%pg_sleep(600)%").is_some()
     });
     running.abort();
     assert!(running.done().expect_err("aborted").is_cancelled());
     wait_until("the statement to end", || {
-        database.running("SELECT pg_sleep(600)%").is_none()
+        database.running("%pg_sleep(600)%").is_none()
     });
     database.run("BEGIN; LOCK TABLE t NOWAIT");
     wait_until_free(&database);
+}
+
+#[test]
+fn a_long_statement_lets_go_of_its_locks() {
+    let text = "ALTER TABLE t ADD COLUMN n int;\nSELECT pg_sleep(600);";
+    lets_go(&[("a.sql", text)], false);
+}
+
+const LONG: &str = "DO $$ BEGIN LOCK TABLE t; PERFORM pg_sleep(600); END $$;";
+
+#[test]
+fn a_long_statement_outside_the_batch_lets_go_of_its_locks() {
+    let text: &'static str = format!("-- segue: no-txn\n{LONG}").leak();
+    lets_go(&[("a.sql", text)], false);
+}
+
+#[test]
+fn a_long_statement_of_the_tail_lets_go_of_its_locks() {
+    let header = "-- segue: begin-concurrent-migration-with: a.sql";
+    let text: &'static str = format!("{header}\n{LONG}").leak();
+    lets_go(&[("a.sql", "SELECT 1;"), ("b.sql", text)], true);
 }
 
 #[test]
