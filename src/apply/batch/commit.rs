@@ -144,6 +144,7 @@ impl Try<'_> {
                 )),
                 None,
             )),
+            Err(Error::Lost(reason)) => Err(lost(reason)),
             Err(error) => Err(lost(error.to_string())),
         }
     }
