@@ -116,7 +116,10 @@ impl Embed {
             let root = here.join(folder);
             for name in names(&root)? {
                 let path = root.join(&name);
-                if name.ends_with(".sql") && !name.starts_with('.') && path.is_file() {
+                if path.extension().is_some_and(|extension| extension == "sql")
+                    && !name.starts_with('.')
+                    && path.is_file()
+                {
                     let shown = format!("{}/{name}", slashes(folder)?);
                     migrations.push((shown, path));
                 }
