@@ -398,4 +398,29 @@ fn holds_snapshot(kind: &StatementKind) -> bool {
 }
 
 #[cfg(test)]
+impl Migration {
+    /// A file of this name with nothing in it, for the tests of whoever looks
+    /// at migrations.
+    pub(crate) fn example(name: &str, kind: Kind) -> Self {
+        Self {
+            name: Name::new(name),
+            path: name.into(),
+            embedded: None,
+            source: Arc::new(Source::new(name, "")),
+            checksum: Checksum([0; 32]),
+            kind,
+            partner: None,
+            ends: Vec::new(),
+            rerunnable: false,
+            waivers: Vec::new(),
+            connection: None,
+            variables: Variables::default(),
+            schema_diff: None,
+            problems: Vec::new(),
+            outline: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests;

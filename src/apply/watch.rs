@@ -97,6 +97,10 @@ pub struct Watch {
 /// through a pooler or on a standby.
 pub const PAUSE: Duration = Duration::from_secs(2);
 
+/// Between two looks, however many notifications there are: any role may send
+/// them, and a thousand may wait.
+const BETWEEN: Duration = Duration::from_millis(20);
+
 /// Pause between the first tries to connect, and the longest.
 const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -203,6 +207,8 @@ impl Watch {
     async fn look(&mut self, longest: Duration) -> Result<Seen, Error> {
         if let Some(link) = self.link.as_mut().filter(|link| link.is_usable()) {
             if let Some(at) = self.seen_at {
+                // Before it is heard, so that none is lost if this is dropped.
+                tokio::time::sleep(left_until(at + BETWEEN)).await;
                 link.wait(left_until(at + longest)).await?;
             }
         } else {

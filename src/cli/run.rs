@@ -35,15 +35,10 @@ pub(super) async fn run(
     work: impl AsyncFnOnce(&Run) -> Result<apply::Outcome, ApplyError>,
 ) -> Result<Outcome, Error> {
     report.notes(context.notices());
-    let interrupt = signal::listen()?;
-    let mut hooks = Hooks::new(hooks, Tries::One, interrupt.clone());
-    let (events, receiver) = Events::channel();
-    let run = Run {
-        verification,
-        ..on(context, target, settings, events, interrupt)
-    };
-    let mut traces = traces(context, &run, Extent::Run);
-    let ended = drive(report, run, receiver, &mut hooks, &mut traces, work).await;
+    let begun = Begun::on(context, target, settings, verification)?;
+    let mut hooks = Hooks::new(hooks, Tries::One, begun.run.interrupt.clone());
+    let mut traces = traces(context, &begun.run, Extent::Run);
+    let ended = begun.drive(report, &mut hooks, &mut traces, work).await;
     let ended = ended.map_err(Error::from).and_then(|ended| match ended {
         apply::Outcome::Settled => Ok(Outcome::Done),
         apply::Outcome::Ready => {
@@ -75,28 +70,23 @@ pub(super) async fn serve(
     hooks: &HookArgs,
 ) -> Result<Outcome, Error> {
     report.notes(context.notices());
-    let interrupt = signal::listen()?;
-    let mut hooks = Hooks::new(hooks, Tries::Endless, interrupt.clone());
-    let (events, receiver) = Events::channel();
-    let run = Run {
-        verification,
-        ..on(context, target, settings, events, interrupt)
-    };
+    let begun = Begun::on(context, target, settings, verification)?;
+    let mut hooks = Hooks::new(hooks, Tries::Endless, begun.run.interrupt.clone());
     let socket = context.environment().variables.get("NOTIFY_SOCKET");
     report.line_unless_quiet(&Line::active(
         "Serving",
         format!(
             "project {}: its tails run as soon as there are any",
-            run.project
+            begun.run.project
         ),
     ));
     systemd::notify(socket, "READY=1");
-    let mut traces = traces(context, &run, Extent::Service);
+    let mut traces = traces(context, &begun.run, Extent::Service);
     let serving = async |run: &Run| {
         service::serve(run, || context.reread()).await;
         systemd::notify(socket, "STOPPING=1");
     };
-    drive(report, run, receiver, &mut hooks, &mut traces, serving).await;
+    begun.drive(report, &mut hooks, &mut traces, serving).await;
     traces.end(None);
     // Whoever stops a service has not failed; what failed was told.
     report.line_unless_quiet(&Line::done("Stopped", "as asked"));
@@ -116,43 +106,66 @@ pub(super) async fn tell<T>(
     work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
 ) -> Result<T, Error> {
     report.notes(context.notices());
-    let interrupt = signal::listen()?;
-    let mut hooks = Hooks::new(&HookArgs::default(), Tries::One, interrupt.clone());
-    let (events, receiver) = Events::channel();
-    let run = Run {
-        verification,
-        ..on(context, target, settings, events, interrupt)
-    };
-    let mut traces = traces(context, &run, Extent::Run);
-    let ended = drive(report, run, receiver, &mut hooks, &mut traces, work).await;
+    let begun = Begun::on(context, target, settings, verification)?;
+    let mut hooks = Hooks::new(
+        &HookArgs::default(),
+        Tries::One,
+        begun.run.interrupt.clone(),
+    );
+    let mut traces = traces(context, &begun.run, Extent::Run);
+    let ended = begun.drive(report, &mut hooks, &mut traces, work).await;
     let ended = ended.map_err(Error::from);
     traces.end(ended.as_ref().err().map(said).as_deref());
     ended
 }
 
-/// Does `work`, tells its events and runs the commands that are due, to their
-/// end.
-pub(super) async fn drive<T>(
-    report: &mut Report,
+/// A run, and where its events come out.
+struct Begun {
     run: Run,
     events: UnboundedReceiver<Event>,
-    hooks: &mut Hooks,
-    traces: &mut Traces,
-    work: impl AsyncFnOnce(&Run) -> T,
-) -> T {
-    let interrupt = run.interrupt.clone();
-    let span = run_span(&run.project);
-    let working = async move {
-        tracing::trace!("the run begins");
-        let ended = work(&run).await;
-        tracing::trace!("the run has ended");
-        // The last sender: without it the report would wait for ever.
-        drop(run);
+}
+
+impl Begun {
+    /// A run on `target`; from now on it hears signals.
+    fn on(
+        context: &Context,
+        target: &Target,
+        settings: Settings,
+        verification: Option<Verification>,
+    ) -> Result<Self, Error> {
+        let interrupt = signal::listen()?;
+        let (sender, events) = Events::channel();
+        let run = Run {
+            verification,
+            ..on(context, target, settings, sender, interrupt)
+        };
+        Ok(Self { run, events })
+    }
+
+    /// Does `work`, tells its events and runs the commands that are due, to
+    /// their end.
+    async fn drive<T>(
+        self,
+        report: &mut Report,
+        hooks: &mut Hooks,
+        traces: &mut Traces,
+        work: impl AsyncFnOnce(&Run) -> T,
+    ) -> T {
+        let Self { run, events } = self;
+        let interrupt = run.interrupt.clone();
+        let span = run_span(&run.project);
+        let working = async move {
+            tracing::trace!("the run begins");
+            let ended = work(&run).await;
+            tracing::trace!("the run has ended");
+            // The last sender: without it the report would wait for ever.
+            drop(run);
+            ended
+        };
+        let working = working.instrument(span);
+        let (ended, ()) = tokio::join!(working, follow(report, events, hooks, traces, &interrupt));
         ended
-    };
-    let working = working.instrument(span);
-    let (ended, ()) = tokio::join!(working, follow(report, events, hooks, traces, &interrupt));
-    ended
+    }
 }
 
 /// A command that is silent for so long, with nothing else to do, is named.

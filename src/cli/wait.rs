@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub struct WaitArgs {
     #[arg(value_name = "STATE", default_value = "ready")]
     pub goal: GoalArg,
 
-    /// How long
+    /// How long; 0s looks once
     #[arg(long, value_name = "D", default_value = "10m")]
     pub timeout: HumanDuration,
 
@@ -86,6 +86,9 @@ impl From<GoalArg> for Goal {
         }
     }
 }
+
+/// The longest that a single look takes.
+const ONE_LOOK: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 ///
@@ -188,9 +191,16 @@ impl End {
 impl Wait<'_> {
     async fn run(&mut self, watch: &mut Watch, report: &mut Report) -> Result<End, Error> {
         let migrations = Arc::clone(&watch.watched().migrations);
+        // Whoever gives no time wants to know how it stands.
+        let mut least = if self.args.timeout.0.is_zero() {
+            ONE_LOOK
+        } else {
+            Duration::ZERO
+        };
         loop {
             let pause = self.looker.pause(PAUSE, Instant::now());
             let left = self.until.saturating_duration_since(Instant::now());
+            let left = left.max(std::mem::take(&mut least));
             let missing = match tokio::time::timeout(left, watch.next(pause)).await {
                 Err(_) => {
                     return Ok(match self.looker.superseded_by() {

@@ -1,31 +1,16 @@
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use super::*;
 use crate::history::{Deployment, Record, State};
 use crate::migration::Named;
-use crate::text::{Source, Span};
+use crate::text::Span;
 
 fn migration(name: &str, kind: Kind, text: u8) -> Migration {
     Migration {
-        name: Name::new(name),
-        path: PathBuf::from(name),
-        source: Arc::new(Source::new(name, "")),
-        embedded: None,
         checksum: Checksum([text; 32]),
-        kind,
         partner: (kind == Kind::Concurrent).then(|| Named {
             name: Name::new("1.sql"),
             span: Span::new(0, 0),
         }),
-        ends: Vec::new(),
-        rerunnable: false,
-        waivers: Vec::new(),
-        connection: None,
-        variables: crate::text::Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        outline: None,
+        ..Migration::example(name, kind)
     }
 }
 

@@ -1,11 +1,10 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::*;
-use crate::migration::{Checksum, Named, Outline, Relations};
-use crate::text::{Source, Span};
+use crate::migration::{Named, Outline, Relations};
+use crate::text::Span;
 
 fn names(names: &str) -> BTreeSet<String> {
     names.split_whitespace().map(str::to_owned).collect()
@@ -17,21 +16,8 @@ fn migration(name: &str, kind: Kind, ends: &str) -> Migration {
         span: Span::new(0, 0),
     };
     Migration {
-        name: Name::new(name),
-        path: PathBuf::from(name),
-        embedded: None,
-        source: Arc::new(Source::new(name, "")),
-        checksum: Checksum([0; 32]),
-        kind,
-        partner: None,
         ends: ends.split_whitespace().map(named).collect(),
-        rerunnable: false,
-        waivers: Vec::new(),
-        connection: None,
-        variables: crate::text::Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        outline: None,
+        ..Migration::example(name, kind)
     }
 }
 

@@ -25,25 +25,13 @@ fn migration(sql: &str) -> Migration {
     }
     let is_known = items.iter().all(|item| item.digest.is_some());
     Migration {
-        name: Name::new("1.sql"),
-        path: PathBuf::new(),
-        embedded: None,
         source: Arc::new(Source::new("1.sql", sql)),
-        checksum: Checksum([0; 32]),
-        kind: Kind::Concurrent,
-        partner: None,
-        ends: Vec::new(),
-        rerunnable: false,
-        connection: None,
-        variables: Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        waivers: Vec::new(),
         outline: Some(Outline {
             items,
             relations: is_known.then_some(relations),
             ..Outline::default()
         }),
+        ..Migration::example("1.sql", Kind::Concurrent)
     }
 }
 

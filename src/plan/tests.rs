@@ -29,21 +29,9 @@ fn folder(text: &str) -> Vec<Migration> {
             let mut words = line.split_whitespace();
             let name = words.next().expect("a name");
             let mut migration = Migration {
-                name: Name::new(name),
-                path: name.into(),
-                embedded: None,
                 source: Arc::new(Source::new(name, "-- header\n")),
                 checksum: Checksum([1; 32]),
-                kind: Kind::Batch,
-                partner: None,
-                ends: Vec::new(),
-                rerunnable: false,
-                waivers: Vec::new(),
-                connection: None,
-                variables: crate::text::Variables::default(),
-                schema_diff: None,
-                problems: Vec::new(),
-                outline: None,
+                ..Migration::example(name, Kind::Batch)
             };
             let mut relations = Relations::default();
             let mut outline = Outline::default();

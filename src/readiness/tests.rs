@@ -1,33 +1,17 @@
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use super::*;
 use crate::history::{LockKey, Record, State};
 use crate::migration::{Checksum, Kind, Named};
-use crate::text::{Source, Span};
+use crate::text::Span;
 
 const PROJECT: &str = "main";
 
 fn migration(name: &str, kind: Kind) -> Migration {
     Migration {
-        name: Name::new(name),
-        path: PathBuf::from(name),
-        embedded: None,
-        source: Arc::new(Source::new(name, "")),
-        checksum: Checksum([0; 32]),
-        kind,
         partner: (kind == Kind::Concurrent).then(|| Named {
             name: Name::new("1.sql"),
             span: Span::new(0, 0),
         }),
-        ends: Vec::new(),
-        rerunnable: false,
-        waivers: Vec::new(),
-        connection: None,
-        variables: crate::text::Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        outline: None,
+        ..Migration::example(name, kind)
     }
 }
 

@@ -1,10 +1,8 @@
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::*;
-use crate::migration::{Checksum, Named};
-use crate::text::{Source, Span};
+use crate::migration::Named;
+use crate::text::Span;
 
 /// A folder in shorthand, `c:a` begins with `a`, `e<c,d` ends both.
 pub(super) fn folder(files: &str) -> Vec<Migration> {
@@ -17,26 +15,15 @@ pub(super) fn folder(files: &str) -> Vec<Migration> {
         let (name, partner) = rest
             .split_once(':')
             .map_or((rest, None), |(name, partner)| (name, Some(partner)));
+        let kind = partner.map_or(Kind::Batch, |_| Kind::Concurrent);
         Migration {
-            name: Name::new(name),
-            path: PathBuf::from(name),
-            embedded: None,
-            source: Arc::new(Source::new(name, "")),
-            checksum: Checksum([0; 32]),
-            kind: partner.map_or(Kind::Batch, |_| Kind::Concurrent),
             partner: partner.map(named),
             ends: ends
                 .split(',')
                 .filter(|name| !name.is_empty())
                 .map(named)
                 .collect(),
-            rerunnable: false,
-            waivers: Vec::new(),
-            connection: None,
-            variables: crate::text::Variables::default(),
-            schema_diff: None,
-            problems: Vec::new(),
-            outline: None,
+            ..Migration::example(name, kind)
         }
     };
     files.split_whitespace().map(file).collect()

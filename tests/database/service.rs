@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Project, Server, TestDatabase, TestSession, assert_text, wait_until};
+use crate::support::{
+    Background, Project, Server, TestDatabase, TestSession, assert_text, wait_until,
+};
 
 const INDEX: &str = "-- segue: begin-concurrent-migration-with: 1-t.sql\n\
      CREATE INDEX CONCURRENTLY i ON t (a);\n";
@@ -40,6 +42,15 @@ fn snapshot(database: &TestDatabase<'_>) -> TestSession {
     session.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
     session.run("SELECT 1");
     session
+}
+
+/// A service, when it is building.
+fn building<'a>(project: &'a Project, database: &TestDatabase<'_>) -> Background<'a> {
+    let service = project.spawn(&["settle", "--service"]);
+    wait_until("the build", || {
+        database.running("CREATE INDEX CONCURRENTLY%").is_some()
+    });
+    service
 }
 
 #[test]
@@ -113,10 +124,7 @@ fn a_service_that_is_told_to_end_leaves_the_build_and_the_next_takes_it_up() {
     let project = indexed(&database);
     project.segue(&["up", "--until", "ready"]).expect_success();
     let holder = snapshot(&database);
-    let service = project.spawn(&["settle", "--service"]);
-    wait_until("the build", || {
-        database.running("CREATE INDEX CONCURRENTLY%").is_some()
-    });
+    let service = building(&project, &database);
     service.signal(Signal::SIGTERM);
     let run = service.wait();
     run.expect_success();
@@ -144,10 +152,7 @@ fn a_killed_service_is_replaced_by_the_next() {
     let project = indexed(&database);
     project.segue(&["up", "--until", "ready"]).expect_success();
     let holder = snapshot(&database);
-    let service = project.spawn(&["settle", "--service"]);
-    wait_until("the build", || {
-        database.running("CREATE INDEX CONCURRENTLY%").is_some()
-    });
+    let service = building(&project, &database);
     service.kill();
     service.wait();
     holder.run("COMMIT");

@@ -9,14 +9,14 @@ const INDEX: &str =
     "-- segue: begin-concurrent-migration-with: 1-t.sql\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n";
 
 /// A primary, a standby that streams from it, and a folder of migrations.
-struct Pair {
-    primary: Server,
-    standby: Server,
-    project: Project,
+pub struct Pair {
+    pub primary: Server,
+    pub standby: Server,
+    pub project: Project,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let primary = Server::start(HBA, None);
         let standby = primary.standby("on");
         let mut project = Project::new();
@@ -45,16 +45,16 @@ impl Pair {
         }
     }
 
-    fn on_primary(&self) -> TestSession {
+    pub fn on_primary(&self) -> TestSession {
         TestSession::connect(&self.primary.socket("postgres"))
     }
 
-    fn on_standby(&self) -> TestSession {
+    pub fn on_standby(&self) -> TestSession {
         TestSession::connect(&self.standby.socket("postgres"))
     }
 
     /// Waits until the standby has replayed all that there is.
-    fn replayed(&self) {
+    pub fn replayed(&self) {
         let at = self.on_primary().query("SELECT pg_current_wal_lsn()");
         let standby = self.on_standby();
         wait_until("the standby to replay", || {

@@ -1,35 +1,11 @@
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use std::collections::BTreeMap;
 
 use crate::cli::report::{schema, status_text};
 use crate::history::{Deployment, DeploymentState, History, LockKey, ProgressRow, Record, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::status::{EntryState, Status};
-use crate::text::Source;
 
 const PROJECT: &str = "main";
-
-fn file(name: &str, kind: Kind) -> Migration {
-    Migration {
-        name: Name::new(name),
-        path: PathBuf::from(name),
-        embedded: None,
-        source: Arc::new(Source::new(name, "")),
-        checksum: Checksum([0; 32]),
-        kind,
-        partner: None,
-        ends: Vec::new(),
-        rerunnable: false,
-        waivers: Vec::new(),
-        connection: None,
-        variables: crate::text::Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        outline: None,
-    }
-}
 
 fn record(state: State, checksum: u8) -> Record {
     Record {
@@ -45,13 +21,13 @@ fn record(state: State, checksum: u8) -> Record {
 /// A migration in each state.
 fn everything(is_standby: bool) -> Status {
     let files = [
-        file("1.sql", Kind::Batch),
-        file("2.sql", Kind::Batch),
-        file("4-c.sql", Kind::Concurrent),
-        file("5-c.sql", Kind::Concurrent),
-        file("6-c.sql", Kind::Concurrent),
-        file("7-c.sql", Kind::Concurrent),
-        file("8.sql", Kind::Batch),
+        Migration::example("1.sql", Kind::Batch),
+        Migration::example("2.sql", Kind::Batch),
+        Migration::example("4-c.sql", Kind::Concurrent),
+        Migration::example("5-c.sql", Kind::Concurrent),
+        Migration::example("6-c.sql", Kind::Concurrent),
+        Migration::example("7-c.sql", Kind::Concurrent),
+        Migration::example("8.sql", Kind::Batch),
     ];
     let records = [
         ("1.sql", record(State::Applied, 0)),

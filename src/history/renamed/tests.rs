@@ -1,10 +1,6 @@
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use super::*;
 use crate::history::{Record, State};
 use crate::migration::Kind;
-use crate::text::{Source, Variables};
 
 fn checksum(text: char) -> Checksum {
     Checksum([u8::try_from(text).expect("ASCII"); 32])
@@ -25,23 +21,10 @@ fn pairs(text: &str) -> impl Iterator<Item = (Name, Checksum, State)> {
     })
 }
 
-fn migration(name: Name, checksum: Checksum) -> Migration {
+fn migration(name: &Name, checksum: Checksum) -> Migration {
     Migration {
-        path: PathBuf::new(),
-        embedded: None,
-        source: Arc::new(Source::new(name.as_str(), "")),
         checksum,
-        kind: Kind::Batch,
-        partner: None,
-        ends: Vec::new(),
-        rerunnable: false,
-        waivers: Vec::new(),
-        connection: None,
-        variables: Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        outline: None,
-        name,
+        ..Migration::example(name.as_str(), Kind::Batch)
     }
 }
 
@@ -61,7 +44,7 @@ fn check(rows: &str, files: &str, expected: &str) {
     }
     let count = history.records.len();
     let migrations: Vec<Migration> = pairs(files)
-        .map(|(name, checksum, _)| migration(name, checksum))
+        .map(|(name, checksum, _)| migration(&name, checksum))
         .collect();
     history.follow("main", &migrations);
     let renamed: Vec<String> = history
@@ -135,7 +118,7 @@ fn locks_and_tails_get_the_new_names() {
     };
     history.records.insert(old.clone(), record);
     history.locks.insert(LockKey::migration("main", &old), 7);
-    history.follow("main", &[migration(new.clone(), checksum('A'))]);
+    history.follow("main", &[migration(&new, checksum('A'))]);
     assert_eq!(
         history.progress("main", &new),
         crate::history::Progress::Running(7)

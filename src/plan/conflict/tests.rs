@@ -3,28 +3,17 @@ use std::sync::Arc;
 use super::*;
 use crate::history::History;
 use crate::migration::{Checksum, Migration, Named};
-use crate::text::{Source, Span, Variables};
+use crate::text::{Source, Span};
 
 fn graph() -> Graph {
     let migration = |name: &str, kind, partner: Option<&str>| Migration {
-        name: Name::new(name),
-        path: name.into(),
-        embedded: None,
         source: Arc::new(Source::new(name, "-- header\n")),
         checksum: Checksum([1; 32]),
-        kind,
         partner: partner.map(|name| Named {
             name: Name::new(name),
             span: Span::new(3, 9),
         }),
-        ends: Vec::new(),
-        rerunnable: false,
-        waivers: Vec::new(),
-        connection: None,
-        variables: Variables::default(),
-        schema_diff: None,
-        problems: Vec::new(),
-        outline: None,
+        ..Migration::example(name, kind)
     };
     let migrations = vec![
         migration("a", Kind::Batch, None),

@@ -77,7 +77,7 @@ impl Drop for Shop {
 
 /// No test: the process of a [`Shop`], which is this very program.
 #[test]
-#[ignore = "started by other tests"]
+#[ignore = "no test: the application, which tests start as a process of its own"]
 fn process() {
     let [version, address, url] =
         [VERSION, ADDRESS, DATABASE].map(|name| std::env::var(name).unwrap_or_default());

@@ -1,5 +1,7 @@
 //! What a wait takes of a server.
 
+use std::time::{Duration, Instant};
+
 use super::{TABLE, reached};
 use crate::connect::server::Server;
 use crate::support::{Project, TestSession, wait_until};
@@ -70,4 +72,29 @@ fn a_look_at_what_has_not_changed_asks_for_no_more_than_that() {
          SELECT 'main', '2-u.sql', checksum, 'batch', 'applied', 2 FROM segue.migration; COMMIT",
     );
     reached(waiting, "ready: deployment 2\n");
+}
+
+/// Any role may notify, as often as it likes.
+#[test]
+fn a_flood_of_notifications_is_no_flood_of_looks() {
+    let (server, project) = server();
+    project.segue(&["up"]).expect_success();
+    project.file("2-u.sql", "CREATE TABLE u (a int);\n");
+    let mut command = project.command(&["wait", "--timeout", "60s"]);
+    command.env("PGAPPNAME", "waiter");
+    let waiting = project.spawn_command(command);
+    waiting.wait_for_stderr("nobody works on it yet");
+    wait_until("listening", || logged(&server, "LISTEN") == 1);
+    let looks = || logged(&server, "l.classid");
+    let (before, began) = (looks(), Instant::now());
+    let stranger = TestSession::connect(&server.socket("postgres"));
+    for _ in 0..300 {
+        stranger.run("NOTIFY segue");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let most = began.elapsed().as_millis() / 20 + 2;
+    let seen = looks() - before;
+    assert!(seen > 1 && seen as u128 <= most, "{seen} of at most {most}");
+    project.segue(&["up"]).expect_success();
+    waiting.wait().expect_success();
 }

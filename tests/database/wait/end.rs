@@ -121,3 +121,25 @@ fn a_tail_that_a_later_folder_has_left_out_is_superseded() {
     ours.segue(&["wait", "settled"])
         .expect("settled: deployment 2", "", 0);
 }
+
+#[test]
+fn no_time_is_one_look() {
+    let database = TestDatabase::new();
+    let project = project_on(&database);
+    let once = ["wait", "--timeout", "0s"];
+    project.segue(&once).expect(
+        "",
+        "
+             Waiting 1 migration pending: `1-t.sql`; nobody works on it yet
+        error: not ready after [t]
+        note: 1 migration pending: `1-t.sql`; nobody works on it yet
+        help: `--timeout` sets how long to wait
+        ",
+        5,
+    );
+    project.segue(&["up"]).expect_success();
+    project.segue(&once).expect("ready: deployment 1\n", "", 0);
+    let nobody = ["--database-url", "host=127.0.0.1 port=1 user=u dbname=d"];
+    let run = project.segue(&[&once[..], &nobody[..]].concat());
+    assert_eq!((run.status, run.stdout.as_str()), (5, ""), "{}", run.stderr);
+}

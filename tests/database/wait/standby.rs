@@ -3,49 +3,21 @@
 use std::time::Duration;
 
 use super::{TABLE, reached};
-use crate::connect::server::Server;
-use crate::support::{Project, TestSession, wait_until};
+use crate::standby::Pair;
+use crate::support::{TestSession, wait_until};
 
-const HBA: &str = "local all all trust\nlocal replication all trust\n";
-
-struct Pair {
-    primary: Server,
-    standby: Server,
-    project: Project,
-}
-
-impl Pair {
-    fn new() -> Self {
-        let primary = Server::start(HBA, None);
-        let standby = primary.standby("on");
-        let mut project = Project::new();
-        project.env("DATABASE_URL", primary.socket("postgres"));
-        project.write("segue.toml", "[up]\nfold = false\n");
-        project.file("1-t.sql", TABLE);
-        Self {
-            primary,
-            standby,
-            project,
-        }
-    }
-
-    fn on_standby(&self) -> TestSession {
-        TestSession::connect(&self.standby.socket("postgres"))
-    }
-
-    fn replayed(&self) {
-        let primary = TestSession::connect(&self.primary.socket("postgres"));
-        let at = primary.query("SELECT pg_current_wal_lsn()");
-        let standby = self.on_standby();
-        wait_until("the standby to replay", || {
-            standby.query(&format!("SELECT pg_last_wal_replay_lsn() >= '{at}'")) == "t"
-        });
-    }
+/// A primary that `DATABASE_URL` leads to, its standby, and a file.
+fn pair() -> Pair {
+    let mut pair = Pair::new();
+    pair.project
+        .env("DATABASE_URL", pair.primary.socket("postgres"));
+    pair.project.file("1-t.sql", TABLE);
+    pair
 }
 
 #[test]
 fn ready_on_the_primary_is_not_ready_on_a_standby_that_lags() {
-    let pair = Pair::new();
+    let pair = pair();
     let (project, url) = (&pair.project, pair.standby.socket("postgres"));
     project.segue(&["up"]).expect_success();
     pair.replayed();
@@ -70,7 +42,7 @@ fn ready_on_the_primary_is_not_ready_on_a_standby_that_lags() {
 
 #[test]
 fn a_standby_that_is_promoted_is_listened_to() {
-    let pair = Pair::new();
+    let pair = pair();
     let (project, url) = (&pair.project, pair.standby.socket("postgres"));
     project.segue(&["up"]).expect_success();
     pair.replayed();
@@ -97,7 +69,7 @@ fn a_standby_that_is_promoted_is_listened_to() {
 
 #[test]
 fn a_runner_that_dies_on_the_primary_is_missed_on_the_standby() {
-    let pair = Pair::new();
+    let pair = pair();
     let (project, url) = (&pair.project, pair.standby.socket("postgres"));
     project.segue(&["up"]).expect_success();
     let primary = TestSession::connect(&pair.primary.socket("postgres"));
