@@ -5,6 +5,7 @@
 //! `graph`. Each directive has a page in `directives/`, which is also
 //! what [`TABLE`] embeds.
 
+use crate::backfill::Backfill;
 use crate::text::{Span, Spanned};
 
 mod argument;
@@ -55,7 +56,7 @@ pub struct Directives {
     /// Names of `env-vars`, in the order written, each once.
     pub env_vars: Vec<Spanned<String>>,
     /// `backfill`: `TABLE by KEY …`.
-    pub backfill: Option<Spanned<String>>,
+    pub backfill: Option<Spanned<Backfill>>,
     /// `schema-version`: the numbers of X.Y.Z.
     pub schema_version: Option<Spanned<[u64; 3]>>,
     /// `allow`, in the order written.

@@ -99,10 +99,13 @@ pub mod diagnostic;
 pub mod schema;
 
 #[doc(hidden)]
-pub mod directive;
+pub mod statement;
 
 #[doc(hidden)]
-pub mod statement;
+pub mod backfill;
+
+#[doc(hidden)]
+pub mod directive;
 
 #[doc(hidden)]
 pub mod migration;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::backfill::Backfill;
 use crate::diagnostic::Diagnostic;
 use crate::directive::Waiver;
 use crate::schema::Diff;
@@ -155,6 +156,8 @@ pub struct Migration {
     pub partner: Option<Named>,
     /// The concurrent migrations that have to be done first.
     pub ends: Vec<Named>,
+    /// Its one statement is run range by range, of a concurrent migration.
+    pub backfill: Option<Spanned<Backfill>>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
     /// The lint rules that it waives, as written.
@@ -411,6 +414,7 @@ impl Migration {
             kind,
             partner: None,
             ends: Vec::new(),
+            backfill: None,
             rerunnable: false,
             waivers: Vec::new(),
             connection: None,

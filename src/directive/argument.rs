@@ -1,6 +1,7 @@
 //! The forms of directives' arguments.
 
 use super::table::{Entry, Kind};
+use crate::backfill::{Backfill, Malformed, parse};
 use crate::diagnostic::{Diagnostic, code};
 use crate::text::{Span, Spanned};
 
@@ -140,19 +141,16 @@ fn are_keywords(mut text: &str) -> bool {
     true
 }
 
-/// `TABLE by KEY …`; what follows the key is left to the issue that runs it.
-pub(super) fn backfill(argument: Spanned<String>) -> Checked<String> {
-    let mut words = argument.value.split_whitespace();
-    let table = words.next();
-    let by = words.next().is_some_and(|by| by.eq_ignore_ascii_case("by"));
-    if table.is_some() && by && words.next().is_some() {
-        return Ok(argument);
+/// `TABLE by KEY …`.
+pub(super) fn backfill(argument: &Spanned<String>) -> Checked<Backfill> {
+    match parse(&argument.value) {
+        Ok(backfill) => Ok(Spanned::new(backfill, argument.span)),
+        Err(Malformed { range, reason }) => {
+            let start = argument.span.start;
+            let span = Span::new(start + range.start, start + range.end);
+            Err(malformed(Kind::Backfill, span, &reason))
+        }
     }
-    Err(malformed(
-        Kind::Backfill,
-        argument.span,
-        "does not say by which key",
-    ))
 }
 
 /// `X.Y.Z`, three numbers.
@@ -272,9 +270,9 @@ mod tests {
             variable(spanned("${A}")),
             Some("a variable's name has letters, digits and underscores"),
         );
-        check(backfill(spanned("users by id in batches of 1000")), None);
+        check(backfill(&spanned("users by id within 7d")), None);
         check(
-            backfill(spanned("users id")),
+            backfill(&spanned("users id")),
             Some("does not say by which key"),
         );
         check(version(&spanned("1.20.3")), None);

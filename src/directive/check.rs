@@ -70,6 +70,13 @@ pub(super) fn together(places: &Places) -> Vec<Diagnostic> {
         "remove the schema diff, or add `-- segue: begin-concurrent-migration-with: FILE`",
     );
     misplaced(
+        Kind::Backfill,
+        &[Kind::BeginWith],
+        "this is not a concurrent migration",
+        "add `-- segue: begin-concurrent-migration-with: FILE`: a backfill runs after the deployment \
+         that has applied FILE is ready",
+    );
+    misplaced(
         Kind::Rerunnable,
         &[Kind::NoTxn, Kind::BeginWith, Kind::Connection],
         "this migration runs inside a transaction block",

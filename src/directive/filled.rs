@@ -140,13 +140,14 @@ fn place(directives: &mut Directives, filled: &Filled) {
         schema_version,
         allow,
     } = directives;
-    let texts = [begin_with, connection, backfill].into_iter().flatten();
+    let texts = [begin_with, connection].into_iter().flatten();
     let texts = texts.chain(end).chain(env_vars).map(|text| &mut text.span);
     let others = transaction
         .iter_mut()
         .map(|mode| &mut mode.span)
         .chain(schema_diff.iter_mut().map(|diff| &mut diff.span))
         .chain(rerunnable)
+        .chain(backfill.iter_mut().map(|backfill| &mut backfill.span))
         .chain(schema_version.iter_mut().map(|version| &mut version.span))
         .chain(allow.iter_mut().map(|waiver| &mut waiver.span));
     for span in texts.chain(others) {

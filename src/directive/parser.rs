@@ -243,7 +243,7 @@ impl Parser<'_> {
             Kind::Connection => {
                 directives.connection = Some(argument::connection(value.clone())?);
             }
-            Kind::Backfill => directives.backfill = Some(argument::backfill(value.clone())?),
+            Kind::Backfill => directives.backfill = Some(argument::backfill(value)?),
             Kind::SchemaVersion => directives.schema_version = Some(argument::version(value)?),
             Kind::Allow => directives.allow.push(argument::waiver(value)?),
             Kind::End => {

@@ -118,9 +118,7 @@ pub const TABLE: &[Entry] = &[
     Entry {
         name: "backfill",
         page: include_str!("../../directives/backfill.md"),
-        availability: Availability::Later {
-            meanwhile: "write the batches as statements of a migration with `begin-concurrent-migration-with`",
-        },
+        availability: Availability::Now,
         kind: Kind::Backfill,
         argument: Argument::Needed("TABLE by KEY"),
     },

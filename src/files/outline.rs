@@ -16,6 +16,10 @@ use crate::statement::{
 };
 use crate::text::{Filled, Span};
 
+mod bounded;
+
+use bounded::Bounded;
+
 /// How closely batch migrations are looked at; the statements of standalone
 /// and concurrent ones are always parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +133,11 @@ pub(super) fn read_one(
     if let Err(error) = split {
         let source = excerpt(migration, error.span, error.position.line);
         reading.diagnostics.push(error.diagnostic(&source));
-    } else if !reading.words.is_empty() {
-        reading.suspects.push(Span::new(reading.end, at));
+    } else {
+        reading.refuse_backfill_of_nothing();
+        if !reading.words.is_empty() {
+            reading.suspects.push(Span::new(reading.end, at));
+        }
     }
     for span in std::mem::take(&mut reading.suspects) {
         reading.look_for_directives(span)?;
@@ -244,8 +251,13 @@ impl Reading<'_> {
             if statement.is_misread(text) {
                 self.unknown.push(self.texts.len());
             }
-            self.texts
-                .push(filled.map_or(statement.text, |filled| filled.text));
+            match self.bounded(&statement, text) {
+                Bounded::Unbounded => self
+                    .texts
+                    .push(filled.map_or(statement.text, |filled| filled.text)),
+                Bounded::Parameters(text) => self.texts.push(text),
+                Bounded::Refused => {}
+            }
         }
     }
 
@@ -416,7 +428,9 @@ impl Reading<'_> {
                 relations.add(text, digest);
             }
             self.outline.relations = Some(relations);
-            self.outline.folds = self.migration.kind == Kind::Concurrent && folds(&texts, &digests);
+            self.outline.folds = self.migration.kind == Kind::Concurrent
+                && self.migration.backfill.is_none()
+                && folds(&texts, &digests);
         }
         for (item, digest) in self.outline.items.iter_mut().zip(digests) {
             item.digest = digest;

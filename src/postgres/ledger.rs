@@ -36,16 +36,17 @@ pub use reading::Reading;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 5] = [
+const UPGRADES: [&str; 6] = [
     include_str!("ledger/0001.sql"),
     include_str!("ledger/0002.sql"),
     include_str!("ledger/0003.sql"),
     include_str!("ledger/0004.sql"),
     include_str!("ledger/0005.sql"),
+    include_str!("ledger/0006.sql"),
 ];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not

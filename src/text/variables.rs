@@ -40,6 +40,34 @@ struct Place {
     filled_len: usize,
 }
 
+impl Filled {
+    /// `written` with these texts in place of these ranges of its bytes, which
+    /// are sorted and apart from one another.
+    #[must_use]
+    pub fn new(written: &str, replacements: &[(Range<usize>, &str)]) -> Self {
+        let mut text = String::with_capacity(written.len());
+        let mut places = Vec::with_capacity(replacements.len());
+        let mut at = 0;
+        for (range, value) in replacements {
+            text.push_str(&written[at..range.start]);
+            places.push(Place {
+                written: range.start,
+                written_len: range.len(),
+                filled: text.len(),
+                filled_len: value.len(),
+            });
+            text.push_str(value);
+            at = range.end;
+        }
+        text.push_str(&written[at..]);
+        Self {
+            written: written.to_owned(),
+            text,
+            places,
+        }
+    }
+}
+
 impl Variables {
     /// These variables.
     #[must_use]
@@ -118,26 +146,11 @@ impl Variables {
         if found.is_empty() {
             return None;
         }
-        let mut filled = String::with_capacity(text.len());
-        let mut places = Vec::with_capacity(found.len());
-        let mut at = 0;
-        for (begin, name, value) in found {
-            filled.push_str(&text[at..begin]);
-            places.push(Place {
-                written: begin,
-                written_len: name.len() + "${}".len(),
-                filled: filled.len(),
-                filled_len: value.len(),
-            });
-            filled.push_str(value);
-            at = begin + name.len() + "${}".len();
-        }
-        filled.push_str(&text[at..]);
-        Some(Filled {
-            written: text.to_owned(),
-            text: filled,
-            places,
-        })
+        let replacements: Vec<_> = found
+            .into_iter()
+            .map(|(begin, name, value)| (begin..begin + name.len() + "${}".len(), value))
+            .collect();
+        Some(Filled::new(text, &replacements))
     }
 
     /// Names of the variables that `text` takes, each once, in order.

@@ -31,12 +31,15 @@ fn check(header: &str, expected: &str) {
         ("end", end.iter().collect()),
         ("connection", connection.iter().collect()),
         ("env-var", env_vars.iter().collect()),
-        ("backfill", backfill.iter().collect()),
     ];
     for (name, texts) in texts {
         for text in texts {
             found.push(format!("{name} {} {}", text.value, range(text.span)));
         }
+    }
+    if let Some(backfill) = backfill {
+        let (value, span) = (backfill.value, range(backfill.span));
+        found.push(format!("backfill {} by {} {span}", value.table, value.key));
     }
     if let Some(diff) = schema_diff {
         found.push(format!("diff {:?} {}", diff.parts.keys(), range(diff.span)));
@@ -244,7 +247,7 @@ fn what_is_not_available_is_read_and_refused() {
         version [1, 2, 3] 54..59
         allow a because b 77..81
         allow c because d 99..103
-        error[not-available-yet] 10..18: `backfill` is not available yet
+        error[misplaced-directive] 10..18: `backfill` has no meaning here
         error[not-available-yet] 38..52: `schema-version` is not available yet",
     );
 }
