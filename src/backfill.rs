@@ -12,7 +12,7 @@ mod parse;
 mod template;
 
 pub use parse::{Malformed, parse};
-pub use template::{Bound, Misused, Template, Values};
+pub use template::{Bound, Misused, Template, Values, variables};
 
 /// What `backfill: TABLE by KEY …` says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -175,9 +175,11 @@ codes! {
     BRINGS_LEDGER "brings-ledger" Error
         "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
     BACKFILL_BOUNDS "backfill-bounds" Error
-        "A backfill runs its statement again and again, each time for the keys above `:lower` up to `:upper`. Without both bounds each batch would do all rows; with `>=` below or `<` above a row would be done twice or not at all. Write `WHERE id > :lower AND id <= :upper`, of a key with several columns `WHERE (a, b) > (:lower) AND (a, b) <= (:upper)`."
+        "A backfill runs its statement again and again, each time for the keys above `:lower` up to `:upper`. Without both bounds each batch would do all rows; with `>=` below or `<` above a row would be done twice or not at all. Write `WHERE id > :lower AND id <= :upper`, of a key with several columns `WHERE (a, b) > (:lower) AND (a, b) <= (:upper)`, joined to all else by AND."
     BACKFILL_STATEMENTS "backfill-statements" Error
         "A backfill is one statement that PostgreSQL can prepare: UPDATE, DELETE, INSERT … SELECT, MERGE or SELECT, with WITH in front or not. What comes before it belongs into its partner, what comes after it into its ending migration."
+    BACKFILL_KEY "backfill-key" Error
+        "A backfill goes through a table by its key, from the first to the last. A statement that changes the key, or adds rows to that very table, moves rows in front of itself: they are done again, and it may never come to its end. Count the rows off by a key that stays, or by `ctid`, whose end is fixed when it begins."
     NEEDS_AUTOCOMMIT "needs-autocommit" Error
         "PostgreSQL runs this statement outside of transaction blocks only, and the migrations of the batch share one. Write `-- segue: no-txn` at the top of its file, best of a file of its own; or, if the new code works without it, make it a concurrent migration, which runs after the deployment is ready."
 
