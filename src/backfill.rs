@@ -10,6 +10,7 @@ use crate::statement::RelationName;
 
 mod parse;
 mod template;
+pub mod throttle;
 
 pub use parse::{Malformed, parse};
 pub use template::{Bound, Misused, Template, Values};
