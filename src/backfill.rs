@@ -11,6 +11,7 @@ use crate::statement::RelationName;
 pub mod pace;
 mod parse;
 mod template;
+pub mod throttle;
 
 pub use parse::{Malformed, parse};
 pub use template::{Bound, Misused, Template, Values};
