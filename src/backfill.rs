@@ -9,9 +9,11 @@ use std::time::Duration;
 use crate::statement::RelationName;
 
 mod parse;
+pub mod standing;
 mod template;
 
 pub use parse::{Malformed, parse};
+pub use standing::Standing;
 pub use template::{Bound, Misused, Template, Values};
 
 /// What `backfill: TABLE by KEY …` says.
