@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use crate::statement::RelationName;
 
+pub mod pace;
 mod parse;
+pub mod standing;
 mod template;
+pub mod throttle;
 
 pub use parse::{Malformed, parse};
+pub use standing::Standing;
 pub use template::{Bound, Misused, Template, Values};
 
 /// What `backfill: TABLE by KEY …` says.
