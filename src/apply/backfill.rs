@@ -16,12 +16,12 @@ use tracing::Instrument as _;
 
 use super::standalone::{Report, StandaloneError};
 use super::{Event, Run};
+use crate::backfill::Backfill;
 use crate::backfill::bisect::Bisect;
 use crate::backfill::pace::{Budget, Pace};
-use crate::backfill::Backfill;
 use crate::backoff::Backoff;
 use crate::migration::Migration;
-use crate::postgres::backfill::{Blame, Keyset, KeyValues};
+use crate::postgres::backfill::{Blame, Facts, KeyValues, Keyset};
 use crate::postgres::ledger::{Applied, Ledger, NewBackfill, Wishes};
 use crate::postgres::{Error, Message, Session, settings};
 
@@ -73,10 +73,12 @@ pub(super) async fn run(
     let began = Instant::now();
     let span = tracing::error_span!("backfill", migration = %work.migration.name);
     session.conceal(&work.migration.variables);
-    let ran = Box::pin(begin(work, backfill, session)).instrument(span);
+    let ran = Box::pin(ledgered(work, backfill, session)).instrument(span);
     Ok(Report {
+        statements: 1,
         duration: began.elapsed(),
-        ..ran.await?
+        was_over: ran.await? == Over::Abandoned,
+        skipped: 0,
     })
 }
 
@@ -85,7 +87,8 @@ struct Filler<'a> {
     work: Work<'a>,
     backfill: &'a Backfill,
     session: &'a Session,
-    text: Text,
+    text: &'a Text,
+    facts: Facts,
     keyset: Keyset,
     /// Of one that goes by `ctid`.
     table: Table,
@@ -108,133 +111,149 @@ struct Filler<'a> {
 }
 
 /// How the work ended, if not by an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
     /// No key is left.
     End,
     /// `segue abandon` has given it up.
     Abandoned,
+    /// Places of rows are not what they were: it begins anew.
+    Rewritten,
 }
 
-async fn begin(
+/// The work, and what the ledger says of the migration before and after it.
+async fn ledgered(
     work: Work<'_>,
     backfill: &Backfill,
     session: &Session,
-) -> Result<Report, StandaloneError> {
+) -> Result<Over, StandaloneError> {
     let Work {
         run,
         ledger,
         migration,
-        deployment,
         ..
     } = work;
-    let name = &migration.name;
     session
         .execute(&settings::clean_backfill(session.server_version()))
         .await?;
     let applied = applied(migration);
-    if !ledger.begin_migration(session, &applied, deployment).await? {
-        return Ok(Report {
-            was_over: true,
-            ..Report::default()
-        });
+    let begins = ledger.begin_migration(session, &applied, work.deployment);
+    if !begins.await? {
+        return Ok(Over::Abandoned);
     }
     run.events.tell(Event::MigrationBegan {
-        name: name.clone(),
+        name: migration.name.clone(),
         kind: migration.kind,
         pid: session.backend().pid,
     });
     let text = Text::read(migration, backfill).await?;
-    let facts = table::look(session, migration, backfill, &text).await?;
-    let keyset = Keyset::new(&facts, &backfill.key);
-    let mut table = Table::look(session, &facts, &backfill.key).await?;
-
-    let known = ledger.backfill_cursor(session, name).await?;
-    let (cursor, anew) = match known {
-        None => (None, None),
-        Some(known) if known.checksum != migration.checksum => {
-            let is_begun = known.at.is_some() || known.quarantined > 0;
-            (None, is_begun.then_some("its text has been changed"))
+    loop {
+        let mut filler = Filler::new(work, backfill, session, &text).await?;
+        let over = filler.all().await;
+        filler.tell_notices();
+        match over? {
+            Over::Rewritten => {}
+            Over::End => {
+                filler.end(&applied).await?;
+                return Ok(Over::End);
+            }
+            Over::Abandoned => return Ok(Over::Abandoned),
         }
-        Some(known) if !table.goes_on(known.ends_at.as_deref()) => {
-            let is_begun = known.at.is_some() || known.quarantined > 0;
-            (
-                None,
-                is_begun.then_some("the table has been rewritten, and its rows have moved"),
-            )
-        }
-        Some(known) => (Some(known), None),
-    };
-    if cursor.is_none() {
-        let key: Vec<&str> = backfill.key.names().collect();
-        let new = NewBackfill {
-            name,
-            checksum: migration.checksum,
-            deployment,
-            relation: &facts.relation,
-            key: &key,
-            ends_at: table.ends_at(),
-            within: backfill.within,
-        };
-        ledger.begin_backfill(session, &new).await?;
-    }
-    let wishes = ledger.backfill_wishes(session, name).await?;
-    let budget = Budget {
-        within: wishes.time_left,
-        batch_time: backfill.batch_time,
-        pause: backfill.pause,
-        rate: wishes.rate,
-        foreground: work.hurry == Hurry::Foreground,
-    };
-    let pace = match &cursor {
-        Some(cursor) => Pace::resumed(budget, cursor.passed, cursor.batch_rows),
-        None => Pace::new(budget),
-    };
-    let mut filler = Filler {
-        work,
-        backfill,
-        session,
-        text,
-        keyset,
-        table,
-        pace,
-        bisect: Bisect::default(),
-        rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
-        total: cursor.as_ref().and_then(|cursor| cursor.total),
-        quarantined: cursor.as_ref().map_or(0, |cursor| cursor.quarantined),
-        cursor: cursor.and_then(|cursor| cursor.at),
-        wishes,
-        is_prepared: false,
-        failing: None,
-        backoff: Backoff::new(AGAIN, AGAIN_MAX),
-        held_up: Duration::ZERO,
-        looked: Instant::now(),
-    };
-    filler.tell(News::Began {
-        table: facts.relation,
-        key: backfill.key.to_string(),
-        rows: filler.rows,
-        total: filler.total,
-        after: filler.cursor.as_ref().map(|key| shown(key)),
-        anew: anew.map(str::to_owned),
-    });
-    let over = filler.all().await?;
-    filler.tell_notices();
-    match over {
-        Over::End => {
-            filler.end(&applied).await?;
-            Ok(Report {
-                statements: 1,
-                ..Report::default()
-            })
-        }
-        Over::Abandoned => Ok(Report {
-            was_over: true,
-            ..Report::default()
-        }),
     }
 }
 
-impl Filler<'_> {
+impl<'a> Filler<'a> {
+    /// Looks how far it is, and writes that it begins.
+    async fn new(
+        work: Work<'a>,
+        backfill: &'a Backfill,
+        session: &'a Session,
+        text: &'a Text,
+    ) -> Result<Self, StandaloneError> {
+        let Work {
+            ledger,
+            migration,
+            deployment,
+            ..
+        } = work;
+        let name = &migration.name;
+        let facts = table::look(session, migration, backfill, text).await?;
+        let keyset = Keyset::new(&facts, &backfill.key);
+        let mut table = Table::look(session, &facts, &backfill.key).await?;
+
+        let known = ledger.backfill_cursor(session, name).await?;
+        let (cursor, anew) = match known {
+            None => (None, None),
+            Some(known) if known.checksum != migration.checksum => {
+                let is_begun = known.at.is_some() || known.quarantined > 0;
+                (None, is_begun.then_some("its text has been changed"))
+            }
+            Some(known) if !table.goes_on(known.ends_at.as_deref()) => {
+                let is_begun = known.at.is_some() || known.quarantined > 0;
+                (
+                    None,
+                    is_begun.then_some("the table has been rewritten, and its rows have moved"),
+                )
+            }
+            Some(known) => (Some(known), None),
+        };
+        if cursor.is_none() {
+            let key: Vec<&str> = backfill.key.names().collect();
+            let new = NewBackfill {
+                name,
+                checksum: migration.checksum,
+                deployment,
+                relation: &facts.relation,
+                key: &key,
+                ends_at: table.ends_at(),
+                within: backfill.within,
+            };
+            ledger.begin_backfill(session, &new).await?;
+        }
+        let wishes = ledger.backfill_wishes(session, name).await?;
+        let budget = Budget {
+            within: wishes.time_left,
+            batch_time: backfill.batch_time,
+            pause: backfill.pause,
+            rate: wishes.rate,
+            foreground: work.hurry == Hurry::Foreground,
+        };
+        let pace = match &cursor {
+            Some(cursor) => Pace::resumed(budget, cursor.passed, cursor.batch_rows),
+            None => Pace::new(budget),
+        };
+        let filler = Self {
+            work,
+            backfill,
+            session,
+            text,
+            facts,
+            keyset,
+            table,
+            pace,
+            bisect: Bisect::default(),
+            rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
+            total: cursor.as_ref().and_then(|cursor| cursor.total),
+            quarantined: cursor.as_ref().map_or(0, |cursor| cursor.quarantined),
+            cursor: cursor.and_then(|cursor| cursor.at),
+            wishes,
+            is_prepared: false,
+            failing: None,
+            backoff: Backoff::new(AGAIN, AGAIN_MAX),
+            held_up: Duration::ZERO,
+            looked: Instant::now(),
+        };
+        filler.tell(News::Began {
+            table: filler.facts.relation.clone(),
+            key: backfill.key.to_string(),
+            rows: filler.rows,
+            total: filler.total,
+            after: filler.cursor.as_ref().map(|key| shown(key)),
+            anew: anew.map(str::to_owned),
+        });
+        Ok(filler)
+    }
+
     /// Rows that were set aside first, then all that are left.
     async fn all(&mut self) -> Result<Over, StandaloneError> {
         if self.quarantined > 0
@@ -345,4 +364,3 @@ fn shown(key: &[String]) -> String {
         all => format!("({})", all.join(", ")),
     }
 }
-

@@ -9,6 +9,7 @@ use crate::statement::RelationName;
 
 mod blame;
 mod keyset;
+pub mod signals;
 
 pub use blame::Blame;
 pub use keyset::{Keyset, Page, Range, Statement};

@@ -43,11 +43,7 @@ impl Filler<'_> {
     }
 
     /// The transaction that notes a row and moves the cursor over it.
-    async fn skip(
-        &mut self,
-        key: &KeyValues,
-        error: &ServerError,
-    ) -> Result<Option<Over>, Error> {
+    async fn skip(&mut self, key: &KeyValues, error: &ServerError) -> Result<Option<Over>, Error> {
         let work = self.work;
         let name = &work.migration.name;
         let mut sql = vec![self.begin_sql(1)];
@@ -183,7 +179,11 @@ impl Filler<'_> {
         } else {
             (format!("{} rows", thousands(count as u64)), "are")
         };
-        let what = if count == 1 { "one ".to_owned() + &rows } else { rows };
+        let what = if count == 1 {
+            "one ".to_owned() + &rows
+        } else {
+            rows
+        };
         let mut diagnostic = Diagnostic::error(
             code::BACKFILL_QUARANTINE,
             format!("{what} of the backfill {are} set aside, all others are done"),
@@ -195,8 +195,9 @@ impl Filler<'_> {
             let more = thousands((count - LISTED_MAX) as u64);
             diagnostic = diagnostic.note(format!("and {more} more, in `segue.quarantine`"));
         }
-        let diagnostic = diagnostic
-            .help("correct what the server does not take; `segue settle` then tries these rows again");
+        let diagnostic = diagnostic.help(
+            "correct what the server does not take; `segue settle` then tries these rows again",
+        );
         let migration = self.work.migration;
         StandaloneError::Failed(Box::new(self.text.diagnostic(migration, diagnostic)))
     }

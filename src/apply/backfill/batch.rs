@@ -7,7 +7,7 @@ use super::{Filler, Over};
 use crate::apply::Isolation;
 use crate::apply::standalone::StandaloneError;
 use crate::backfill::bisect::Verdict;
-use crate::postgres::backfill::{Blame, KeyValues, Page, Range};
+use crate::postgres::backfill::{Blame, KeyValues, Page, Range, storage};
 use crate::postgres::ledger::Advance;
 use crate::postgres::{Error, Failure, settings};
 
@@ -74,7 +74,7 @@ impl Filler<'_> {
         let is_stale = self.failing.is_none()
             && error
                 .server()
-                .is_some_and(|server| server.failure() == Failure::StalePlan);
+                .is_some_and(|server| server.failure() == Failure::NotSupported);
         if is_stale {
             return Blame::Server;
         }
@@ -99,25 +99,25 @@ impl Filler<'_> {
 
     async fn try_batch(&mut self, rows: u64, paced: u64) -> Result<Tried, StandaloneError> {
         let began = Instant::now();
-        let mut begin = self.begin_sql(rows);
+        let mut prelude = self.begin_sql(rows);
         let window = self.table.window(self.cursor.as_ref(), rows);
         let (after, until) = match &window {
             Some((after, until)) => {
                 // Nobody rewrites the table from here on.
-                begin.push(';');
-                begin.push_str(&self.keyset.lock_sql());
+                prelude.push(';');
+                prelude.push_str(&self.keyset.lock_sql());
                 (Some(after), Some(until))
             }
             None => (self.cursor.as_ref(), None),
         };
         let page = self.keyset.page_sql(after, until, rows);
-        let page = match self.keyset.page(self.session, &begin, &page).await {
+        let page = match self.keyset.page(self.session, &prelude, &page).await {
             Ok(page) => page,
             Err(error) => return Ok(Tried::Failed(error, rows, None)),
         };
         if window.is_some() && !self.is_in_place().await? {
             self.session.execute("ROLLBACK").await?;
-            return Err(self.refuse_rewritten());
+            return Ok(Tried::Over(Over::Rewritten));
         }
         let found = page.as_ref().map_or(0, |page| page.rows);
         if let Some((after, until)) = &window
@@ -141,6 +141,12 @@ impl Filler<'_> {
             Ok(tried) => Ok(tried),
             Err(error) => Ok(Tried::Failed(error, page.rows.min(rows), Some(page))),
         }
+    }
+
+    /// Whether places are still what they were.
+    async fn is_in_place(&self) -> Result<bool, StandaloneError> {
+        let (file, _) = storage(self.session, &self.facts).await?;
+        Ok(self.table.is_in(&file))
     }
 
     /// The statement, the cursor and the COMMIT.

@@ -42,8 +42,10 @@ fn refusal(facts: &Facts, key: &Key) -> Option<Diagnostic> {
     let refuse = |why: String| Diagnostic::error(code::BACKFILL_KEY, why);
     if let RelationKind::Other(what) = facts.kind {
         return Some(
-            refuse(format!("`{relation}` is {what}, which has no rows of its own"))
-                .help("name the table whose rows are to be counted off"),
+            refuse(format!(
+                "`{relation}` is {what}, which has no rows of its own"
+            ))
+            .help("name the table whose rows are to be counted off"),
         );
     }
     if *key == Key::Ctid {
@@ -244,9 +246,15 @@ mod tests {
         let table = of(10);
         let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
         assert_eq!(window(&table, None, 15), pair("(0,0)", "(1,65535)"));
-        assert_eq!(window(&table, Some("(1,65535)"), 5), pair("(1,65535)", "(2,65535)"));
+        assert_eq!(
+            window(&table, Some("(1,65535)"), 5),
+            pair("(1,65535)", "(2,65535)")
+        );
         assert_eq!(window(&table, Some("(1,7)"), 5), pair("(1,7)", "(1,65535)"));
-        assert_eq!(window(&table, Some("(1,7)"), 500), pair("(1,7)", "(9,65535)"));
+        assert_eq!(
+            window(&table, Some("(1,7)"), 500),
+            pair("(1,7)", "(9,65535)")
+        );
         assert!(table.ends(&vec!["(9,65535)".to_owned()]));
         assert_eq!(window(&of(0), None, 5), pair("(0,0)", "(0,0)"));
         assert_eq!(Table::default().window(None, 5), None);

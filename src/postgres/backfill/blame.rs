@@ -68,9 +68,18 @@ mod tests {
     #[test]
     fn data_is_blamed_for_data_only() {
         let expected = [
-            (Blame::Rows, "22001 22P02 23505 23503 P0001 21000 44000 54000 XX000"),
-            (Blame::Server, "40P01 40001 55P03 57014 53100 53200 53300 25006 26000 58030 08006"),
-            (Blame::Statement, "42601 42703 42501 0A000 55000 25P02 3F000"),
+            (
+                Blame::Rows,
+                "22001 22P02 23505 23503 P0001 21000 44000 54000 XX000",
+            ),
+            (
+                Blame::Server,
+                "40P01 40001 55P03 57014 53100 53200 53300 25006 26000 58030 08006",
+            ),
+            (
+                Blame::Statement,
+                "42601 42703 42501 0A000 55000 25P02 3F000",
+            ),
             (Blame::Connection, "57P01 57P05 25P03"),
         ];
         for (blame, states) in expected {

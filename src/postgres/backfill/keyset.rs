@@ -152,6 +152,13 @@ impl Keyset {
         )
     }
 
+    /// The statement that keeps the table from being rewritten until the
+    /// transaction ends.
+    #[must_use]
+    pub fn lock_sql(&self) -> String {
+        format!("LOCK TABLE {} IN ACCESS SHARE MODE", self.table)
+    }
+
     /// Runs `prelude` and [`Keyset::page_sql`] as one message; `None` if no key
     /// is left.
     ///

@@ -7,6 +7,7 @@ use super::Ledger;
 use crate::backfill::pace::Forecast;
 use crate::migration::{Checksum, Name};
 use crate::postgres::backfill::KeyValues;
+use crate::postgres::progress::Progress;
 use crate::postgres::{Error, Session, TextRow, column, literal};
 
 /// A backfill that begins or goes on.
@@ -165,8 +166,42 @@ impl Ledger {
         let rows = self.read(session, &sql).await?;
         rows.first().map_or_else(
             || Err(Error::protocol("the row of the backfill is gone")),
-            |row| read_wishes(row),
+            read_wishes,
         )
+    }
+
+    /// How many rows of how many are done, as a build's progress; `None` before
+    /// it has begun.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn backfill_progress(
+        &self,
+        session: &Session,
+        name: &Name,
+    ) -> Result<Option<Progress>, Error> {
+        let sql = format!(
+            "SELECT rows, total, paused_by, pg_catalog.to_jsonb(throttled_by) FROM segue.backfill WHERE {}",
+            self.backfill_filter(name)
+        );
+        let rows = self.read(session, &sql).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let signals = json(row, 3)?.unwrap_or_default();
+        let phase = match (&row[2], signals.as_slice()) {
+            (Some(by), _) => format!("backfill, paused by {by}"),
+            (None, []) => "backfill".to_owned(),
+            (None, signals) => format!("backfill, held up: {}", signals.join("; ")),
+        };
+        let done = number(row, 0);
+        Ok(Some(Progress {
+            phase,
+            done,
+            // More may come than anybody has estimated.
+            total: number(row, 1).max(done).filter(|_| row[1].is_some()),
+            locker: None,
+        }))
     }
 
     /// Writes what keeps a backfill waiting, nothing if it goes on.
