@@ -340,7 +340,11 @@ mod tests {
             "id, ctid",
             "`ctid` stands alone: it is no part of a key",
         );
-        refuses("person by id in 7d", "in", "did you mean `within`?");
+        refuses(
+            "person by id batchtime 7s",
+            "batchtime",
+            "did you mean `batch-time`?",
+        );
         refuses(
             "person by id limit 7",
             "limit",

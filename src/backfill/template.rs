@@ -146,7 +146,8 @@ impl Template {
                 replacements.push((at..at, "=".to_owned()));
             }
         }
-        replacements.sort_by_key(|(range, _)| range.start);
+        // The `=` comes before a bound that follows it at once.
+        replacements.sort_by_key(|(range, _)| (range.start, range.end));
         let replacements: Vec<_> = replacements
             .iter()
             .map(|(range, text)| (range.clone(), text.as_str()))
