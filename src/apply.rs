@@ -24,6 +24,7 @@ pub mod abandon;
 pub mod add;
 pub mod adopt;
 pub mod answer;
+pub mod backfill;
 mod batch;
 pub mod blocker;
 pub mod check;
