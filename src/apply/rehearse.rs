@@ -13,6 +13,7 @@ use crate::postgres::{self, Session, introspect, role};
 use crate::rehearsal::{Finding, Rehearsal, Step, judge};
 use crate::schema::{Diff, Rules, Snapshot};
 
+mod backfill;
 pub(in crate::apply) mod grounds;
 mod line;
 mod replay;
@@ -191,6 +192,7 @@ pub async fn rehearse<E: From<RehearseError>>(
             is_stored,
             rehearsal: &rehearsal,
             copies: BTreeMap::new(),
+            trials: BTreeMap::new(),
         };
         actor.line(&mut line, fresh.as_ref()).await?;
     }
@@ -372,7 +374,6 @@ impl Actor<'_> {
             }
         }
     }
-
 }
 
 /// Whether both are about one error at one place.

@@ -22,6 +22,8 @@ pub(super) struct Line<'a> {
     pub(super) rehearsal: &'a Rehearsal,
     /// Where splits begin, by their place in the list.
     pub(super) copies: BTreeMap<usize, Database>,
+    /// Where trials begin, by their place in the list.
+    pub(super) trials: BTreeMap<usize, Database>,
 }
 
 impl Actor<'_> {
@@ -39,6 +41,7 @@ impl Actor<'_> {
         let mut before = self.snapshot(&database).await?;
         let mut stopped = None;
         self.copy(line, &database, 0).await?;
+        self.copy_for_trials(line, &database, 0).await?;
         for stage in &line.rehearsal.line {
             let deployed = self.deploy(&database, stage.files, Until::Settled).await?;
             if !deployed.failed.is_empty() {
@@ -59,9 +62,12 @@ impl Actor<'_> {
                 }
             }
             self.copy(line, &database, stage.files).await?;
+            Box::pin(self.trials(line, stage.files, &snapshot)).await?;
+            self.copy_for_trials(line, &database, stage.files).await?;
             before = snapshot;
         }
-        for (_, copy) in std::mem::take(&mut line.copies) {
+        let copies = std::mem::take(&mut line.copies).into_values();
+        for copy in copies.chain(std::mem::take(&mut line.trials).into_values()) {
             line.server.drop(copy).await?;
         }
         line.server.drop(database).await?;
