@@ -25,6 +25,7 @@ mod reading;
 mod rename;
 mod rewrite;
 mod snapshot;
+mod standing;
 mod write;
 
 pub use adopt::Adopted;
@@ -33,6 +34,7 @@ pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use reading::Reading;
+pub use standing::Wish;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
@@ -42,7 +44,12 @@ const UPGRADES: [&str; 6] = [
     include_str!("ledger/0003.sql"),
     include_str!("ledger/0004.sql"),
     include_str!("ledger/0005.sql"),
-    include_str!("ledger/0006.sql"),
+    concat!(
+        include_str!("ledger/0006.sql"),
+        include_str!("ledger/sync/parts.sql"),
+        include_str!("ledger/sync/keep.sql"),
+        include_str!("ledger/sync/stop.sql"),
+    ),
 ];
 
 /// The version that this program writes: one per upgrade.
