@@ -12,6 +12,7 @@ pub mod pace;
 mod parse;
 pub mod standing;
 mod template;
+pub mod throttle;
 
 pub use parse::{Malformed, parse};
 pub use standing::Standing;

@@ -52,6 +52,7 @@ mod standalone;
 mod standby;
 mod statement;
 mod steps;
+mod stories;
 mod strong_locks;
 mod tail;
 mod throwaway;
