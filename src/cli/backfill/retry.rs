@@ -68,9 +68,7 @@ pub(super) async fn run(
         Course::Abandoned => return Err(Error::usage(format!("`{name}` was given up"))),
         Course::Pending | Course::Interrupted | Course::Failed(_) => {}
     }
-    let settings = args
-        .bounds
-        .settings(&context.config().up, Until::Settled, false);
+    let settings = args.bounds.settings(context, Until::Settled, false);
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);

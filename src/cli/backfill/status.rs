@@ -158,7 +158,6 @@ fn json(known: &Known, seen: &[Seen]) -> Value {
                 "state": subject.course.state(),
                 "pid": subject.course.pid(),
                 "error": subject.course.error(),
-                "begun": subject.standing.is_some(),
                 "backfill": subject.standing.as_ref().map(Standing::to_json),
                 "quarantine": aside.iter().map(SetAside::to_json).collect::<Vec<_>>(),
             })

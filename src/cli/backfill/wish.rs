@@ -160,10 +160,7 @@ pub(super) async fn resume(
             "Resumed",
             format!("`{name}`, {paused}\n{}", asked.when("goes on")),
         ),
-        None if changed => Line::done(
-            "Resumed",
-            format!("`{name}`\n{}", asked.when("goes on")),
-        ),
+        None if changed => Line::done("Resumed", format!("`{name}`\n{}", asked.when("goes on"))),
         None => Line::done("Not paused", format!("`{name}`: nothing to resume")),
     };
     report.line_unless_quiet(&line);
