@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{self, mpsc};
 
+use crate::backfill::throttle::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::files::embedded::EmbeddedFile;
 use crate::files::expected;
@@ -23,6 +24,7 @@ pub mod abandon;
 pub mod add;
 pub mod adopt;
 pub mod answer;
+pub mod backfill;
 mod batch;
 pub mod blocker;
 pub mod check;
@@ -95,6 +97,8 @@ pub struct Settings {
     pub fold: bool,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
+    /// For what backfills wait.
+    pub backfill: Limits,
 }
 
 impl Default for Settings {
@@ -116,6 +120,7 @@ impl Default for Settings {
             strict: false,
             fold: true,
             answers: Answers::default(),
+            backfill: Limits::default(),
         }
     }
 }

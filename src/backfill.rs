@@ -10,9 +10,12 @@ use crate::statement::RelationName;
 
 pub mod pace;
 mod parse;
+pub mod standing;
 mod template;
+pub mod throttle;
 
 pub use parse::{Malformed, parse};
+pub use standing::Standing;
 pub use template::{Bound, Misused, Template, Values};
 
 /// What `backfill: TABLE by KEY …` says.

@@ -20,6 +20,7 @@ pub mod claim;
 pub mod draft;
 pub mod embedded;
 pub mod expected;
+pub mod flag;
 pub mod foreign;
 mod header;
 mod outline;

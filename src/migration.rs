@@ -276,6 +276,8 @@ pub enum Snapshots {
     Waits,
     /// Some hold one for long (`REFRESH`, `VALIDATE CONSTRAINT`, `CALL`).
     Holds,
+    /// None for long: one short transaction after the other.
+    Brief,
     /// Some of each, or not known: such a migration runs alone.
     Both,
 }
@@ -284,6 +286,9 @@ impl Migration {
     /// How its statements treat snapshots, for the schedule of the tail.
     #[must_use]
     pub fn snapshots(&self) -> Snapshots {
+        if self.backfill.is_some() {
+            return Snapshots::Brief;
+        }
         let Some(outline) = &self.outline else {
             return Snapshots::Both;
         };

@@ -14,6 +14,7 @@ use tokio_postgres::AsyncMessage;
 pub mod activity;
 pub mod adopt;
 pub mod autovacuum;
+pub mod backfill;
 pub mod connect;
 pub mod contents;
 pub mod detach;

@@ -12,6 +12,7 @@ use crate::migration::{Kind, Migration, Name};
 use crate::schema::Diff;
 
 pub mod judge;
+pub mod rows;
 pub mod torture;
 
 /// What a check looks at, in this order.

@@ -25,6 +25,7 @@ mod reading;
 mod rename;
 mod rewrite;
 mod snapshot;
+mod standing;
 mod write;
 
 pub use adopt::Adopted;
@@ -33,6 +34,7 @@ pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use reading::Reading;
+pub use standing::Wish;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.

@@ -29,6 +29,7 @@ fn entry(name: &str, kind: Kind, state: EntryState, deployment: Option<i64>) -> 
         deployment,
         partner: None,
         ends: Vec::new(),
+        backfill: None,
     }
 }
 

@@ -1,0 +1,5 @@
+//! Runs a backfill, batch by batch.
+
+mod news;
+
+pub use news::News;

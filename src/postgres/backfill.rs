@@ -1,0 +1,3 @@
+//! What a backfill asks the server beside its batches.
+
+pub mod signals;

@@ -1,0 +1,3 @@
+-- Whether other roles' sessions are seen, and whether the archive's folder is.
+SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'),
+       coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_ls_archive_statusdir()')::pg_catalog.oid, 'EXECUTE'), false)
