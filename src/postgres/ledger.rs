@@ -44,7 +44,12 @@ const UPGRADES: [&str; 6] = [
     include_str!("ledger/0003.sql"),
     include_str!("ledger/0004.sql"),
     include_str!("ledger/0005.sql"),
-    include_str!("ledger/0006.sql"),
+    concat!(
+        include_str!("ledger/0006.sql"),
+        include_str!("ledger/sync/parts.sql"),
+        include_str!("ledger/sync/keep.sql"),
+        include_str!("ledger/sync/stop.sql"),
+    ),
 ];
 
 /// The version that this program writes: one per upgrade.
