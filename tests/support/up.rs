@@ -47,6 +47,7 @@ pub fn settings() -> Settings {
         // What is tested is the tail, and a fresh database would have none.
         fold: false,
         answers: Answers::default(),
+        backfill: segue::backfill::throttle::Limits::default(),
     }
 }
 

@@ -143,13 +143,14 @@ fn run(server: &Server, seed: u64, operations: u64) -> Sum {
         .collect();
     writers[0].does(20);
 
-    project.file("2-expand.sql", EXPAND).file("3-fill.sql", FILL);
+    project
+        .file("2-expand.sql", EXPAND)
+        .file("3-fill.sql", FILL);
     let mut runner = Runner::new(server, &database, &project, random.fork());
     runner.expand();
     // The new code comes with readiness.
-    writers.extend(
-        (4..=6).map(|number| Writer::start(&database, Code::New, number, random.u64(..))),
-    );
+    writers
+        .extend((4..=6).map(|number| Writer::start(&database, Code::New, number, random.u64(..))));
     runner.fill();
     let enough = |writers: &[Writer]| writers.iter().map(Writer::done).sum::<u64>() >= operations;
     while !enough(&writers) {
@@ -161,7 +162,10 @@ fn run(server: &Server, seed: u64, operations: u64) -> Sum {
         &database,
         "SELECT * FROM item WHERE new IS DISTINCT FROM 'v' || old LIMIT 5",
     );
-    assert_eq!(database.query("SELECT segue.divergence('item', 'new')"), "0");
+    assert_eq!(
+        database.query("SELECT segue.divergence('item', 'new')"),
+        "0"
+    );
     let mut sum = runner.sum();
 
     project.file("4-end.sql", END);

@@ -130,9 +130,7 @@ impl<'a> Runner<'a> {
             std::thread::sleep(Duration::from_millis(300));
             self.batches() == before
         });
-        self.project
-            .segue(&["backfill", "resume"])
-            .expect_success();
+        self.project.segue(&["backfill", "resume"]).expect_success();
         self.sum.pauses += 1;
     }
 }
