@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::backfill::Hurry;
 use super::batch::Announcement;
 use super::check::Expectation;
 use super::survey::{Survey, strong_locks, survey};
@@ -462,6 +463,7 @@ impl<'a> Runner<'a> {
                 &survey.graph,
                 steps,
                 self.deployment,
+                Hurry::Background,
             ))
             .await?;
             if !report.is_done() {

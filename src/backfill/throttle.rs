@@ -156,7 +156,8 @@ impl Throttle {
         self.misses = 0;
         let measured = self.measure(reading, after);
         if let Some(bytes) = reading.wal_bytes {
-            self.positions.add(self.now, bytes);
+            let limit = self.limits.replication_lag.unwrap_or_default();
+            self.positions.add(self.now, bytes, limit);
         }
         for active in self.active.values_mut() {
             active.quiet_looks += 1;
@@ -402,41 +403,47 @@ fn said(answer: Option<&Answer>) -> Option<Answer> {
     answer.filter(|answer| **answer != Answer::No).cloned()
 }
 
-/// Where the server's WAL was, and when: ever fewer notes the older they are.
+/// Where the server's WAL was, and when.
 #[derive(Clone, Debug, Default)]
-struct Positions(VecDeque<(Duration, u64)>);
+struct Positions {
+    notes: VecDeque<(Duration, u64)>,
+    /// At the last look.
+    last: Option<u64>,
+}
 
 impl Positions {
-    const KEPT_MAX: usize = 512;
+    /// Notes within the limit of a lag.
+    const PER_LIMIT: u32 = 100;
+    /// Ten times the limit: what is behind further is told as that.
+    const KEPT_MAX: usize = 1000;
 
-    fn add(&mut self, at: Duration, bytes: u64) {
+    fn add(&mut self, at: Duration, bytes: u64, limit: Duration) {
         // After a fail-over it may be another server, behind the old one.
-        if self.0.back().is_some_and(|(_, last)| *last > bytes) {
-            self.0.clear();
+        if self.last.is_some_and(|last| last > bytes) {
+            self.notes.clear();
         }
         // A server that writes nothing is where it was.
-        if self.0.back().is_none_or(|(_, last)| *last < bytes) {
-            self.0.push_back((at, bytes));
+        let is_news = self.notes.back().is_none_or(|(noted_at, noted)| {
+            *noted < bytes && at.saturating_sub(*noted_at) >= limit / Self::PER_LIMIT
+        });
+        if is_news {
+            self.notes.push_back((at, bytes));
+            if self.notes.len() > Self::KEPT_MAX {
+                self.notes.pop_front();
+            }
         }
-        if self.0.len() > Self::KEPT_MAX {
-            let mut place = 0;
-            self.0.retain(|_| {
-                place += 1;
-                place > Self::KEPT_MAX / 2 || place % 2 == 0
-            });
-        }
+        self.last = Some(bytes);
     }
 
     /// When the server was first seen beyond `bytes`.
     fn first_beyond(&self, bytes: u64) -> Option<Duration> {
-        let place = self.0.partition_point(|(_, noted)| *noted <= bytes);
-        self.0.get(place).map(|(at, _)| *at)
+        let place = self.notes.partition_point(|(_, noted)| *noted <= bytes);
+        self.notes.get(place).map(|(at, _)| *at)
     }
 
     /// Bytes in a second since the last look.
     fn rate(&self, bytes: u64, after: Duration) -> Option<u64> {
-        let (_, last) = self.0.back()?;
-        let written = u128::from(bytes.saturating_sub(*last));
+        let written = u128::from(bytes.saturating_sub(self.last?));
         let rate = (written * 1_000_000).checked_div(after.as_micros())?;
         Some(u64::try_from(rate).unwrap_or(u64::MAX))
     }

@@ -43,7 +43,7 @@ pub async fn run(
         concurrent_wait: args.concurrent_wait,
         ..Bounds::default()
     };
-    let settings = bounds.settings(&context.config().up, Until::Settled, false);
+    let settings = bounds.settings(context, Until::Settled, false);
     let target = context.target(report)?;
     let migrations = context.migrations(report)?;
     let name = Name::new(&args.name);
