@@ -14,6 +14,8 @@
     reason = "a program that prints its findings"
 )]
 
+#[path = "figures/backfill.rs"]
+mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/database/connect/certificates.rs"]
 mod certificates;
@@ -63,7 +65,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 14] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -76,6 +78,7 @@ const FIGURES: [Figure; 13] = [
     ("stall", stall::measure),
     ("schema", schema::measure),
     ("jobs", jobs::measure),
+    ("backfill", backfill::measure),
     ("runners", runners::measure),
 ];
 

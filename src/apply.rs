@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{self, mpsc};
 
+use crate::backfill::throttle::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::files::embedded::EmbeddedFile;
 use crate::files::expected;
@@ -23,6 +24,7 @@ pub mod abandon;
 pub mod add;
 pub mod adopt;
 pub mod answer;
+pub mod backfill;
 mod batch;
 pub mod blocker;
 pub mod check;
@@ -35,6 +37,7 @@ mod failure;
 mod feed;
 pub mod forecast;
 mod isolation;
+pub mod lookout;
 mod pause;
 pub mod rehearse;
 mod role;
@@ -93,8 +96,13 @@ pub struct Settings {
     /// Run concurrent migrations inside the batch's transaction where nobody is
     /// held up by it.
     pub fold: bool,
+    /// Most rows that a backfill takes at once, for who looks at batches; `None`:
+    /// as its schedule says.
+    pub batch_rows_max: Option<u64>,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
+    /// For what backfills wait.
+    pub backfill: Limits,
 }
 
 impl Default for Settings {
@@ -115,7 +123,9 @@ impl Default for Settings {
             on_conflict: OnConflict::default(),
             strict: false,
             fold: true,
+            batch_rows_max: None,
             answers: Answers::default(),
+            backfill: Limits::default(),
         }
     }
 }

@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use crate::statement::RelationName;
 
+pub mod bisect;
+pub mod pace;
 mod parse;
+pub mod standing;
 mod template;
+pub mod throttle;
 
 pub use parse::{Malformed, parse};
+pub use standing::Standing;
 pub use template::{Bound, Misused, Template, Values, variables};
 
 /// What `backfill: TABLE by KEY …` says.

@@ -158,6 +158,8 @@ pub struct Migration {
     pub ends: Vec<Named>,
     /// Its one statement is run range by range, of a concurrent migration.
     pub backfill: Option<Spanned<Backfill>>,
+    /// The file with the rows that `segue check` tries it on, of a backfill.
+    pub rows: Option<PathBuf>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
     /// The lint rules that it waives, as written.
@@ -276,6 +278,8 @@ pub enum Snapshots {
     Waits,
     /// Some hold one for long (`REFRESH`, `VALIDATE CONSTRAINT`, `CALL`).
     Holds,
+    /// None for long: one short transaction after the other.
+    Brief,
     /// Some of each, or not known: such a migration runs alone.
     Both,
 }
@@ -284,6 +288,9 @@ impl Migration {
     /// How its statements treat snapshots, for the schedule of the tail.
     #[must_use]
     pub fn snapshots(&self) -> Snapshots {
+        if self.backfill.is_some() {
+            return Snapshots::Brief;
+        }
         let Some(outline) = &self.outline else {
             return Snapshots::Both;
         };
@@ -415,6 +422,7 @@ impl Migration {
             partner: None,
             ends: Vec::new(),
             backfill: None,
+            rows: None,
             rerunnable: false,
             waivers: Vec::new(),
             connection: None,

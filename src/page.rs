@@ -9,6 +9,7 @@
 use crate::readiness::Goal;
 use crate::status::{Stage, View};
 
+mod backfill;
 mod course;
 mod flow;
 mod headline;

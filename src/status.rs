@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::backfill::Standing;
 use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow};
 use crate::migration::{Kind, Migration, Name};
 
@@ -52,6 +53,8 @@ pub struct Entry {
     pub partner: Option<Name>,
     /// The concurrent migrations that it needs done, by its file.
     pub ends: Vec<Name>,
+    /// Of a backfill that has begun and is not done: how far it is.
+    pub backfill: Option<Standing>,
 }
 
 /// Where a migration stands.
@@ -144,6 +147,7 @@ impl Status {
                     ends: file.map_or_else(Vec::new, |file| {
                         file.ends.iter().map(|ended| ended.name.clone()).collect()
                     }),
+                    backfill: None,
                     state,
                 }
             })
@@ -154,6 +158,16 @@ impl Status {
             deployments: history.deployments.clone(),
             is_standby,
         }
+    }
+
+    /// The same, with how far the backfills are that are not done.
+    #[must_use]
+    pub fn with_backfills(mut self, standings: &BTreeMap<Name, Standing>) -> Self {
+        for entry in &mut self.entries {
+            let is_open = !matches!(entry.state, EntryState::Applied | EntryState::Abandoned);
+            entry.backfill = standings.get(&entry.name).filter(|_| is_open).cloned();
+        }
+        self
     }
 
     /// `equal`, `behind`, `ahead` or `diverged`.
@@ -245,5 +259,6 @@ pub fn entry_json(entry: &Entry) -> Value {
             "partitions_done": row.partitions.map(|(done, _)| done),
             "partitions_total": row.partitions.map(|(_, total)| total),
         })),
+        "backfill": entry.backfill.as_ref().map(Standing::to_json),
     })
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::backfill::News;
 use super::check::{Mismatch, Stage};
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Kind, Name};
@@ -246,6 +247,13 @@ pub enum Event {
         /// Units in all.
         total: Option<u64>,
     },
+    /// Something about a backfill.
+    Backfill {
+        /// Which migration.
+        name: Name,
+        /// What.
+        news: News,
+    },
     /// A build waits for other sessions.
     BuildWaits {
         /// Which migration.
@@ -389,6 +397,7 @@ impl Event {
             | Self::MigrationFailed { .. }
             | Self::Detached { .. }
             | Self::Settled { .. } => Weight::Outcome,
+            Self::Backfill { news, .. } if news.is_trouble() => Weight::Trouble,
             Self::MigrationBegan { .. }
             | Self::MigrationDone { .. }
             | Self::StatementBegan { .. }
@@ -396,6 +405,7 @@ impl Event {
             | Self::PartitionBegan { .. }
             | Self::Repaired { .. }
             | Self::Progress { .. }
+            | Self::Backfill { .. }
             | Self::Notice { .. } => Weight::Course,
             Self::WaitingForBatch { .. }
             | Self::RoleMade { .. }

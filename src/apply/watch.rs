@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::up::bootstrap;
+use crate::backfill::Standing;
 use crate::history::{Deployment, History, ProgressRow};
 use crate::migration::{Migration, Name};
 use crate::postgres::standby::Standby;
@@ -17,7 +18,7 @@ use crate::status::Status;
 
 mod link;
 
-use link::Link;
+use link::{Extent, Link};
 
 /// What is followed.
 #[derive(Clone, Debug)]
@@ -50,6 +51,9 @@ pub struct Seen {
     /// How far the concurrent migrations are that somebody works on, or did
     /// when it died.
     pub progress: BTreeMap<Name, ProgressRow>,
+    /// How far the backfills are that have begun, if [`Watch::with_backfills`]
+    /// asks for it and one may not be done.
+    pub backfills: BTreeMap<Name, Standing>,
     /// The newest deployments, as many as [`Watch::with_past`] asks for,
     /// whatever became of them, newest first.
     pub past: Vec<Deployment>,
@@ -84,6 +88,8 @@ pub struct Watch {
     watched: Watched,
     /// How many deployments to read beside those that matter.
     past_max: usize,
+    /// Whether to read how far backfills are.
+    has_backfills: bool,
     link: Option<Link>,
     /// When something was seen last.
     seen_at: Option<Instant>,
@@ -119,6 +125,7 @@ impl Watch {
         Self {
             watched,
             past_max: 0,
+            has_backfills: false,
             link: None,
             seen_at: None,
             not_before: None,
@@ -140,6 +147,16 @@ impl Watch {
     pub fn with_past(self, max: usize) -> Self {
         Self {
             past_max: max,
+            ..self
+        }
+    }
+
+    /// Reads how far backfills are, too: a round trip more while a concurrent
+    /// migration has begun and is not done.
+    #[must_use]
+    pub fn with_backfills(self) -> Self {
+        Self {
+            has_backfills: true,
             ..self
         }
     }
@@ -195,6 +212,7 @@ impl Watch {
             &seen.progress,
             seen.is_standby(),
         )
+        .with_backfills(&seen.backfills)
     }
 
     /// Ends the connection in good order.
@@ -224,7 +242,11 @@ impl Watch {
             self.link = Some(Link::new(session));
         }
         let link = self.link.as_mut().expect("there is one by now");
-        let seen = link.read(&self.watched, self.past_max).await?;
+        let extent = Extent {
+            past_max: self.past_max,
+            has_backfills: self.has_backfills,
+        };
+        let seen = link.read(&self.watched, extent).await?;
         self.seen_at = Some(Instant::now());
         self.not_before = None;
         Ok(seen)

@@ -137,8 +137,7 @@ pub async fn run(args: &AddArgs, context: &Context, report: &mut Report) -> Resu
 }
 
 fn settings(args: &AddArgs, context: &Context) -> Settings {
-    args.bounds
-        .settings(&context.config().up, Until::Settled, false)
+    args.bounds.settings(context, Until::Settled, false)
 }
 
 /// The folder that the file moves to.

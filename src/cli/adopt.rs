@@ -93,7 +93,7 @@ pub async fn run(
         retry_for: args.retry_for,
         ..Bounds::default()
     };
-    let settings = bounds.settings(&context.config().up, Until::Settled, false);
+    let settings = bounds.settings(context, Until::Settled, false);
     let target = context.target(report)?;
     let mut migrations = context.migrations(report)?;
     let mode = if args.write {

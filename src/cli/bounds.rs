@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::config;
+use super::context::Context;
 use super::duration::HumanDuration;
 use crate::apply::{Settings, Until};
 
@@ -38,9 +38,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// With the defaults of `config` and our own.
+    /// With the defaults of `segue.toml` and our own.
     #[must_use]
-    pub fn settings(&self, config: &config::Up, until: Until, strict: bool) -> Settings {
+    pub fn settings(&self, context: &Context, until: Until, strict: bool) -> Settings {
+        let config = &context.config().up;
         let default = Settings::default();
         let bound = |argument: Option<HumanDuration>,
                      configured: Option<HumanDuration>,
@@ -65,6 +66,7 @@ impl Bounds {
             on_conflict: config.on_conflict.map(Into::into).unwrap_or_default(),
             strict: strict || config.strict.unwrap_or(false),
             fold: config.fold.unwrap_or(default.fold),
+            backfill: context.backfill(),
             ..default
         }
     }

@@ -136,7 +136,7 @@ pub async fn run(
     }
     checked.findings_of_all(unlisted(context, &migrations)?);
     let rules = context.rules();
-    let settings = Bounds::default().settings(&context.config().up, Until::Settled, false);
+    let settings = Bounds::default().settings(context, Until::Settled, false);
     let interrupt = signal::listen()?;
     for place in places(args, context, &majors)? {
         let stage = Stage {

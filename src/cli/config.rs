@@ -18,6 +18,10 @@ use crate::project::Project;
 use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
+mod backfill;
+
+pub use backfill::Backfill;
+
 /// The file that is read where `--config` names no other.
 pub const FILE: &str = "segue.toml";
 
@@ -46,6 +50,8 @@ pub struct Config {
     pub lint: Lint,
     /// `[throwaway]`
     pub throwaway: Throwaway,
+    /// `[backfill]`
+    pub backfill: Backfill,
 }
 
 /// One folder or a list of them.

@@ -16,6 +16,7 @@ use super::outcome::Outcome;
 use super::report::Report;
 use super::report::check_ci::Repository;
 use crate::apply::{OnMismatch, Verification, connections};
+use crate::backfill::throttle::Limits;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
 use crate::migration::Migration;
@@ -123,6 +124,12 @@ impl Context {
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// For what backfills wait.
+    #[must_use]
+    pub fn backfill(&self) -> Limits {
+        self.config.backfill.limits(&self.base)
     }
 
     /// What is odd about the surroundings of a run, for those who run.

@@ -172,7 +172,7 @@ async fn forecast(
         connect_wait: context.connect_wait(),
         project: context.project(),
         rules: &rules,
-        settings: Bounds::default().settings(&context.config().up, Until::Settled, false),
+        settings: Bounds::default().settings(context, Until::Settled, false),
     };
     forecast::forecast(&stage, survey)
         .await

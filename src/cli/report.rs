@@ -22,6 +22,8 @@ use crate::schema::Diff;
 use crate::status::View;
 
 pub(crate) mod adopt_text;
+mod backfill;
+pub(crate) mod backfill_text;
 pub(crate) mod check;
 pub(crate) mod check_ci;
 pub(crate) mod check_json;

@@ -57,9 +57,7 @@ pub async fn run(
     context: &Context,
     report: &mut Report,
 ) -> Result<Outcome, Error> {
-    let mut settings = args
-        .bounds
-        .settings(&context.config().up, Until::Settled, false);
+    let mut settings = args.bounds.settings(context, Until::Settled, false);
     settings.answers = args.answers.answers();
     let target = context.target(report)?;
     if args.service {

@@ -73,7 +73,7 @@ pub async fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    let mut watch = Watch::begun(watched, session);
+    let mut watch = Watch::begun(watched, session).with_backfills();
     match watch.next(PAUSE).await {
         Look::Seen(seen) => print(args, report, &watch.status(&seen))?,
         Look::Away(away) => return Err(away.error.into()),
@@ -85,7 +85,7 @@ pub async fn run(
 /// Prints whenever something changes, until interrupted.
 async fn follow(args: StatusArgs, watched: Watched, report: &mut Report) -> Result<Outcome, Error> {
     let interrupt = signal::listen()?;
-    let mut watch = Watch::new(watched);
+    let mut watch = Watch::new(watched).with_backfills();
     let mut printed = None;
     let mut told = None;
     loop {

@@ -99,9 +99,7 @@ pub async fn run(args: &UpArgs, context: &Context, report: &mut Report) -> Resul
         )
         .help("give `--on-settled` to the `segue settle` that runs the tail"));
     }
-    let mut settings = args
-        .bounds
-        .settings(&context.config().up, until, args.strict);
+    let mut settings = args.bounds.settings(context, until, args.strict);
     if let Some(bound) = args.commit_wait {
         settings.commit_wait = bound.0;
     }

@@ -78,7 +78,7 @@ async fn replay(
     target: &Target,
     migrations: Vec<Migration>,
 ) -> Result<(), Error> {
-    let settings = Bounds::default().settings(&context.config().up, Until::Settled, false);
+    let settings = Bounds::default().settings(context, Until::Settled, false);
     // What is written is not verified against what it replaces.
     run::run(
         context,

@@ -215,6 +215,7 @@ impl Event {
                 "the batch was rolled back, and runs without `{name}`, which runs by itself: {reason}"
             )),
             Told::ConnectionLost { reason } => noted(format!("the connection was lost: {reason}")),
+            Told::Backfill { name, news } => noted(format!("`{name}`: {news}")),
             Told::Repaired { name, what } => noted(format!("`{name}`: {what}")),
             Told::Detached { builds } => noted(format!(
                 "goes on in the server: {}",

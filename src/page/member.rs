@@ -1,6 +1,7 @@
 //! A concurrent migration: a card with its state, and while it runs how far it
 //! is, how long it will take and whom it waits for.
 
+use super::backfill;
 use super::markup::{Html, Mark, id, sentence};
 use crate::history::ProgressRow;
 use crate::migration::Name;
@@ -12,6 +13,7 @@ pub(super) fn state(entry: &Entry) -> (Mark, &'static str) {
     let mark = match &entry.state {
         EntryState::Applied => Mark::Done,
         EntryState::Running(_, Some(row)) if row.waits_for.is_some() => Mark::Waiting,
+        EntryState::Running(..) if is_held(entry).is_some() => Mark::Waiting,
         EntryState::Running(..) => Mark::Working,
         EntryState::Pending => Mark::Open,
         EntryState::Interrupted => Mark::Stopped,
@@ -20,11 +22,21 @@ pub(super) fn state(entry: &Entry) -> (Mark, &'static str) {
     };
     let word = match &entry.state {
         EntryState::Running(_, Some(row)) if row.waits_for.is_some() => "waiting",
-        EntryState::Running(..) => "running",
+        EntryState::Running(..) => is_held(entry).unwrap_or("running"),
         EntryState::Applied => "done",
         other => other.as_str(),
     };
     (mark, word)
+}
+
+/// A word for a backfill that its runner does not go on with now.
+fn is_held(entry: &Entry) -> Option<&'static str> {
+    let standing = entry.backfill.as_ref()?;
+    match (&standing.paused, &standing.throttled) {
+        (Some(_), _) => Some("paused"),
+        (None, Some(_)) => Some("held back"),
+        (None, None) => None,
+    }
 }
 
 /// Writes a state as shape and word.
@@ -50,7 +62,14 @@ pub(super) fn write(html: &mut Html, view: &View, status: &Status, entry: &Entry
         .raw("</h4>\n");
     chip(html, entry);
     html.raw("\n");
+    let is_running = matches!(entry.state, EntryState::Running(..));
+    if let Some(standing) = &entry.backfill {
+        let reading = view.readings.get(&entry.name);
+        backfill::write(html, &entry.name, standing, is_running, reading);
+    }
     match &entry.state {
+        EntryState::Running(_, Some(row)) if entry.backfill.is_some() => waits(html, row),
+        EntryState::Running(..) if entry.backfill.is_some() => {}
         EntryState::Running(_, Some(row)) => {
             running(html, &entry.name, row, view.readings.get(&entry.name));
         }
@@ -134,6 +153,11 @@ fn running(html: &mut Html, name: &Name, row: &ProgressRow, reading: Option<&Rea
         }
         html.raw("</ul>\n");
     }
+    waits(html, row);
+}
+
+/// Whom it waits for.
+fn waits(html: &mut Html, row: &ProgressRow) {
     if let Some(whom) = &row.waits_for {
         html.raw("<div class=\"waits\"><p><strong>Waits for</strong> <bdi>")
             .prose(whom)

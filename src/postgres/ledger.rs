@@ -15,6 +15,7 @@ use crate::history::{Deployment, DeploymentState, History, LockKey, Record, Stat
 use crate::migration::{Kind, Name};
 
 mod adopt;
+mod backfill;
 mod brought;
 mod done;
 mod expansion;
@@ -25,14 +26,17 @@ mod reading;
 mod rename;
 mod rewrite;
 mod snapshot;
+mod standing;
 mod write;
 
 pub use adopt::Adopted;
+pub use backfill::{Advance, Cursor, NewBackfill, Quarantined, Wishes};
 pub use brought::Brought;
 pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use reading::Reading;
+pub use standing::Wish;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
@@ -42,7 +46,12 @@ const UPGRADES: [&str; 6] = [
     include_str!("ledger/0003.sql"),
     include_str!("ledger/0004.sql"),
     include_str!("ledger/0005.sql"),
-    include_str!("ledger/0006.sql"),
+    concat!(
+        include_str!("ledger/0006.sql"),
+        include_str!("ledger/sync/parts.sql"),
+        include_str!("ledger/sync/keep.sql"),
+        include_str!("ledger/sync/stop.sql"),
+    ),
 ];
 
 /// The version that this program writes: one per upgrade.

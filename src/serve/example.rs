@@ -59,6 +59,7 @@ pub(super) fn status(is_ready: bool) -> Status {
         at: None,
         partner: None,
         ends: Vec::new(),
+        backfill: None,
     };
     if !is_ready {
         return Status {

@@ -23,7 +23,7 @@ pub(super) async fn follow(
     publisher: watch::Sender<Arc<State>>,
     began: Moment,
 ) {
-    watch = watch.with_past(PAST_MAX);
+    watch = watch.with_past(PAST_MAX).with_backfills();
     let watched = watch.watched().clone();
     let mut looker = Looker::new(&watched.project, settings.goal);
     let mut keeper = Keeper::new(&watched.project, &settings, &began);

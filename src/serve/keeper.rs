@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::Settings;
 use super::state::Moment;
 use crate::apply::human;
-use crate::history::{Deployment, ProgressRow};
+use crate::history::Deployment;
 use crate::migration::Name;
 use crate::readiness::{Goal, ORPHAN_AFTER, Verdict};
-use crate::status::{EntryState, Pace, Reading, Stage, Stale, Status, View};
+use crate::status::{Entry, EntryState, Pace, Reading, Stage, Stale, Status, View};
 
 /// Keeps the last known truth, and what becomes of it.
 #[derive(Debug)]
@@ -25,6 +25,34 @@ pub(super) struct Keeper {
     began: Instant,
     /// Since when the newest deployment seems to have no runner.
     orphan: Option<Instant>,
+}
+
+/// What a concurrent migration that runs has counted off.
+#[derive(Clone, Copy, Debug)]
+struct Counts<'a> {
+    phase: &'a str,
+    done: Option<u64>,
+    total: Option<u64>,
+}
+
+impl<'a> Counts<'a> {
+    /// `None` if it does not run, or nothing is known of it.
+    fn of(entry: &'a Entry) -> Option<Self> {
+        match (&entry.state, &entry.backfill) {
+            // Its own row moves with each batch.
+            (EntryState::Running(..), Some(standing)) => Some(Self {
+                phase: "backfill",
+                done: Some(standing.rows),
+                total: standing.total,
+            }),
+            (EntryState::Running(_, Some(row)), None) => Some(Self {
+                phase: &row.phase,
+                done: row.done,
+                total: row.total,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// Readiness by one look.
@@ -85,15 +113,13 @@ impl Keeper {
     fn readings(&mut self, status: &Status, now: &Moment) -> BTreeMap<Name, Reading> {
         let at = now.instant.saturating_duration_since(self.began);
         let entries = status.entries.iter();
-        let running: BTreeMap<&Name, &ProgressRow> = entries
-            .filter_map(|entry| match &entry.state {
-                EntryState::Running(_, Some(row)) => Some((&entry.name, row)),
-                _ => None,
-            })
+        let running: BTreeMap<&Name, Counts<'_>> = entries
+            .filter_map(|entry| Some((&entry.name, Counts::of(entry)?)))
             .collect();
         self.pace.keep(|name| running.contains_key(name));
-        let read = |(name, row): (&Name, &ProgressRow)| {
-            let reading = self.pace.read(name, &row.phase, row.done, row.total, at);
+        let read = |(name, counts): (&Name, Counts<'_>)| {
+            let Counts { phase, done, total } = counts;
+            let reading = self.pace.read(name, phase, done, total, at);
             (name.clone(), reading)
         };
         running.into_iter().map(read).collect()

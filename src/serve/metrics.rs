@@ -15,6 +15,8 @@ use super::state::{Moment, State};
 use crate::migration::Kind;
 use crate::status::{Entry, EntryState, Stage, Status, View};
 
+mod backfill;
+
 /// Of the text format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -66,6 +68,7 @@ pub(super) fn text(
     if let Some(status) = &view.status {
         migrations(&mut text, status);
         tail(&mut text, status);
+        backfill::write(&mut text, status, now);
     }
     if let Some(measured) = drift {
         drifted(&mut text, measured, now);

@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod adopt;
+mod backfill;
 mod batch;
 // Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
 #[cfg(target_os = "linux")]
@@ -52,7 +53,9 @@ mod standalone;
 mod standby;
 mod statement;
 mod steps;
+mod stories;
 mod strong_locks;
+mod sync;
 mod tail;
 mod throwaway;
 mod torture;

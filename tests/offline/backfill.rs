@@ -121,5 +121,7 @@ fn what_keeps_to_its_range_is_not() {
         "DO $$ BEGIN PERFORM ':lower'; END $$; -- :upper\n".to_owned(),
     ];
     let project = project(&accepted);
-    project.segue(&["lint"]).expect("nothing found in 16 files", "", 0);
+    project
+        .segue(&["lint"])
+        .expect("nothing found in 16 files", "", 0);
 }

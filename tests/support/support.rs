@@ -46,7 +46,7 @@ pub use library::{LibrarySession, target};
 pub use pgbouncer::PgBouncer;
 pub use project::{Project, Run};
 pub use proxy::{Action, At, Heard, Proxy};
-pub use server::{Server, options as server_options};
+pub use server::{Server, options as server_options, runtime as server_runtime};
 pub use session::{Pending, TestSession};
 pub use snapshot::{
     assert_objects, assert_same_snapshot, check_objects, dump, dump_and_restore, of_version,

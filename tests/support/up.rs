@@ -8,6 +8,7 @@ use segue::apply::up::up;
 use segue::apply::{
     Answers, ApplyError, Event, Events, Interrupt, Outcome, Run, Settings, Signal, Signals, Until,
 };
+use segue::backfill::throttle::Limits;
 use segue::files;
 use segue::plan::OnConflict;
 use segue::postgres::target::Environment;
@@ -47,6 +48,7 @@ pub fn settings() -> Settings {
         // What is tested is the tail, and a fresh database would have none.
         fold: false,
         answers: Answers::default(),
+        backfill: Limits::default(),
     }
 }
 

@@ -9,7 +9,8 @@
 //!   one may rely on the earlier one without saying so (drop the old index
 //!   when the new one is there). The others go on.
 //! - Those that wait for snapshots and those that hold one never overlap; one
-//!   that does both, or is not known, runs alone.
+//!   that does both, or is not known, runs alone. One that does neither for
+//!   long runs beside each of them.
 //! - One at a time per table: whoever meets another one comes after it.
 //! - One that runs elsewhere takes no place of ours. What another run does is
 //!   not ours to schedule, except that those after it still wait.
@@ -132,7 +133,11 @@ impl<'a> Schedule<'a> {
 }
 
 fn may_overlap(one: Snapshots, other: Snapshots) -> bool {
-    one != Snapshots::Both && one == other
+    match (one, other) {
+        (Snapshots::Both, _) | (_, Snapshots::Both) => false,
+        (Snapshots::Brief, _) | (_, Snapshots::Brief) => true,
+        _ => one == other,
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +162,7 @@ mod tests {
                     snapshots: match kind {
                         "waits" => Snapshots::Waits,
                         "holds" => Snapshots::Holds,
+                        "brief" => Snapshots::Brief,
                         _ => Snapshots::Both,
                     },
                     progress: Progress::Pending,
@@ -213,6 +219,16 @@ mod tests {
             "a:both b:waits c:both",
             "start +a start +b start +c start",
             &["a", "b", "c", "", "left: "],
+        );
+    }
+
+    #[test]
+    fn a_brief_one_runs_beside_either_kind() {
+        check(
+            3,
+            "a:waits b:brief c:holds d:both",
+            "start +a start +b +c start",
+            &["a b", "c", "d", "left: "],
         );
     }
 

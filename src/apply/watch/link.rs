@@ -1,12 +1,14 @@
 //! One connection of a watch: what it has found out about the server, and
 //! whether it listens.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future;
 
 use super::{PAUSE, Seen, Watched, answer};
 use crate::history::{Deployment, DeploymentState, History, LockKey, State};
+use crate::migration::Kind;
 use crate::postgres::ledger::{Ledger, Reading};
 use crate::postgres::standby::Standby;
 use crate::postgres::{Error, Session, listen, lock, pooler};
@@ -28,6 +30,15 @@ pub(super) struct Link {
     /// Set while a reading is under way: one that was dropped half-way may have
     /// left the session in a transaction.
     is_reading: bool,
+}
+
+/// What is read beside the ledger itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    /// How many deployments.
+    pub past_max: usize,
+    /// Whether to say how far backfills are.
+    pub has_backfills: bool,
 }
 
 /// Whether notifications come.
@@ -108,16 +119,20 @@ impl Link {
     /// # Errors
     /// As [`Session::execute`]; [`Error::Protocol`] if a newer segue has
     /// upgraded the ledger.
-    pub(super) async fn read(&mut self, watched: &Watched, past_max: usize) -> Result<Seen, Error> {
+    pub(super) async fn read(&mut self, watched: &Watched, extent: Extent) -> Result<Seen, Error> {
         // Whatever has come so far is about what is read now.
         self.is_woken |= !self.session.messages().is_empty();
         self.is_reading = true;
-        let seen = answer(self.look(watched, past_max)).await;
+        let seen = answer(self.look(watched, extent)).await;
         self.is_reading = false;
         seen
     }
 
-    async fn look(&mut self, watched: &Watched, past_max: usize) -> Result<Seen, Error> {
+    async fn look(&mut self, watched: &Watched, extent: Extent) -> Result<Seen, Error> {
+        let Extent {
+            past_max,
+            has_backfills,
+        } = extent;
         let session = &self.session;
         // Sent one behind the other, before the first answer has come.
         let (standby, (ledger, reading)) = future::try_join(
@@ -148,6 +163,11 @@ impl Link {
             let past = ledger.past(session, past_max).await?;
             self.past = Some((reading.token.clone(), past));
         }
+        let mut backfills = if has_backfills && is_concurrent_open(&history) {
+            ledger.standings(session).await?
+        } else {
+            BTreeMap::new()
+        };
         // It may be made meanwhile.
         if ledger.version().is_some() {
             self.known = Some((ledger, reading));
@@ -156,6 +176,9 @@ impl Link {
         for renamed in &history.renamed {
             if let Some(row) = progress.remove(&renamed.from) {
                 progress.insert(renamed.to.clone(), row);
+            }
+            if let Some(standing) = backfills.remove(&renamed.from) {
+                backfills.insert(renamed.to.clone(), standing);
             }
         }
         let mut past = self.past.clone().map_or_else(Vec::new, |(_, past)| past);
@@ -171,6 +194,7 @@ impl Link {
         Ok(Seen {
             history,
             progress,
+            backfills,
             past,
             standby,
             host: self.session.host().to_owned(),
@@ -223,6 +247,14 @@ fn is_at_work(history: &History) -> bool {
     let mut deployments = history.deployments.iter();
     deployments.any(|one| matches!(one.state, DeploymentState::Running | DeploymentState::Ready))
         || history.records.values().any(|one| is_open(&one.state))
+}
+
+/// Whether a concurrent migration has begun and is not done.
+fn is_concurrent_open(history: &History) -> bool {
+    let mut records = history.records.values();
+    records.any(|one| {
+        one.kind == Kind::Concurrent && matches!(one.state, State::Begun | State::Failed(_))
+    })
 }
 
 /// Whether a pooler would have us listen in a server process that others use,

@@ -1,4 +1,8 @@
+use std::path::Path;
+use std::time::Duration;
+
 use super::*;
+use crate::backfill::throttle::{Limits, Vacuums};
 use crate::diagnostic::render::{Style, render};
 
 #[track_caller]
@@ -43,6 +47,19 @@ database-settings = false
 [throwaway]
 major = 15
 settings = { max_connections = 300, work_mem = "64MB", fsync = false }
+
+[backfill]
+signal-every = "500ms"
+signal-wait = "1h"
+replication-lag = "30s"
+ignore-standbys = ["delayed"]
+archive-backlog = 8
+wal-rate = "32MB"
+lock-waiters = 3
+autovacuum = "wraparound"
+running-queries = 50
+query = "SELECT false"
+flag-file = "stop"
 "#;
     let config = Config::parse(&Arc::new(Source::new("segue.toml", text))).expect("valid");
     let settings: Vec<_> = config
@@ -111,7 +128,7 @@ fn a_database_is_not_named_in_a_shared_file() {
 error[invalid-configuration]: unknown key `database-url`
   = note: in `segue.toml`, line 2
   = note: a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`
-  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`
+  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`
 ",
     );
 }
@@ -156,6 +173,115 @@ error[invalid-configuration]: expected a folder or a list of folders
   |
 1 | migrations = 3
   |              ^ here
+",
+    );
+}
+
+#[test]
+fn limits_of_backfills_are_read_or_off() {
+    let limits = |text: &str| {
+        let config = Config::parse(&Arc::new(Source::new("segue.toml", text)));
+        let config = config.expect("valid");
+        config.backfill.limits(Path::new("/app"))
+    };
+    assert_eq!(limits(""), Limits::default());
+    let all = "[backfill]\nsignal-every = \"500ms\"\nsignal-wait = \"1h\"\nreplication-lag = \"30s\"\nignore-standbys = [\"delayed\"]\narchive-backlog = 8\nwal-rate = \"32MB\"\nlock-waiters = 3\nautovacuum = \"wraparound\"\nrunning-queries = 50\nquery = \"SELECT false\"\nflag-file = \"stop\"\n";
+    assert_eq!(
+        limits(all),
+        Limits {
+            every: Duration::from_millis(500),
+            longest: Some(Duration::from_hours(1)),
+            replication_lag: Some(Duration::from_secs(30)),
+            ignore_standbys: vec!["delayed".to_owned()],
+            archive_backlog: Some(8),
+            wal_rate: Some(32 << 20),
+            lock_waiters: Some(3),
+            vacuum: Vacuums::Wraparound,
+            running_queries: Some(50),
+            query: Some("SELECT false".to_owned()),
+            flag_file: Some("/app/stop".into()),
+        }
+    );
+    let off = "[backfill]\nsignal-wait = false\nreplication-lag = false\narchive-backlog = false\nwal-rate = false\nlock-waiters = false\nautovacuum = false\nrunning-queries = false\nquery = false\nflag-file = false\n";
+    assert_eq!(limits(off), Limits::none());
+    let bytes =
+        limits("[backfill]\nwal-rate = 1000\nautovacuum = true\nflag-file = \"/run/stop\"\n");
+    assert_eq!(bytes.wal_rate, Some(1000));
+    assert_eq!(bytes.vacuum, Vacuums::All);
+    assert_eq!(bytes.flag_file, Some("/run/stop".into()));
+}
+
+#[test]
+fn limits_of_backfills_that_are_none() {
+    check_error(
+        "[backfill]\nreplication-lag = true\n",
+        "\
+error[invalid-configuration]: `true` sets no limit: write one, or leave the key out for the default
+  --> segue.toml:2:19
+  |
+2 | replication-lag = true
+  |                   ^^^^ here
+",
+    );
+    check_error(
+        "[backfill]\nreplication-lag = 10\n",
+        "\
+error[invalid-configuration]: invalid type: integer `10`, expected a string
+  --> segue.toml:2:19
+  |
+2 | replication-lag = 10
+  |                   ^^ here
+",
+    );
+    check_error(
+        "[backfill]\nwal-rate = \"32mb\"\n",
+        "\
+error[invalid-configuration]: `32mb` is no size: write `512kB`, `32MB` or `1GB`
+  --> segue.toml:2:12
+  |
+2 | wal-rate = \"32mb\"
+  |            ^^^^^^ here
+",
+    );
+    check_error(
+        "[backfill]\nlock-waiters = -1\n",
+        "\
+error[invalid-configuration]: invalid value: integer `-1`, expected u64
+  --> segue.toml:2:16
+  |
+2 | lock-waiters = -1
+  |                ^^ here
+",
+    );
+    check_error(
+        "[backfill]\nautovacuum = \"some\"\n",
+        "\
+error[invalid-configuration]: invalid value: string \"some\", expected `true`, `false` or `\"wraparound\"`
+  --> segue.toml:2:14
+  |
+2 | autovacuum = \"some\"
+  |              ^^^^^^ here
+",
+    );
+    check_error(
+        "[backfill]\nsignal-every = \"10ms\"\n",
+        "\
+error[invalid-configuration]: `10ms` is not between `100ms` and `1m`
+  --> segue.toml:2:16
+  |
+2 | signal-every = \"10ms\"
+  |                ^^^^^^ here
+",
+    );
+    check_error(
+        "[backfill]\nreplication_lag = \"1s\"\n",
+        "\
+error[invalid-configuration]: unknown key `replication_lag`
+  --> segue.toml:2:1
+  |
+2 | replication_lag = \"1s\"
+  | ^^^^^^^^^^^^^^^ not known here
+  = help: did you mean `replication-lag`?
 ",
     );
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::backfill;
 use super::mismatch::{EXPECTED, SETTLED};
 use super::plan_json;
 use super::schema_diff::{self, Sides};
@@ -282,6 +283,7 @@ pub(crate) fn event(event: &Event) -> Value {
             "done": done,
             "total": total,
         }),
+        Event::Backfill { name, news } => backfill::event(name, news),
         Event::BuildWaits {
             name,
             blockers,

@@ -182,6 +182,7 @@ fn tail_step(step: &TailStep) -> Value {
         "snapshots": match step.snapshots {
             Snapshots::Waits => "waits",
             Snapshots::Holds => "holds",
+            Snapshots::Brief => "brief",
             Snapshots::Both => "both",
         },
     });

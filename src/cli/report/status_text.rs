@@ -52,15 +52,20 @@ pub(crate) fn status(status: &Status, all: bool) -> String {
     );
     for entry in &status.entries {
         let _ = match &entry.state {
-            EntryState::Running(pid, row) => writeln!(
-                text,
-                "  {:<12}`{}`{}{}",
-                "running",
-                entry.name,
-                pid.map_or_else(String::new, |pid| format!(" (pid {pid})")),
-                row.as_ref()
-                    .map_or_else(String::new, |row| format!(": {}", phase(row)))
-            ),
+            EntryState::Running(pid, row) => {
+                let course = match (&entry.backfill, row) {
+                    (Some(standing), _) => Some(standing.line(true)),
+                    (None, row) => row.as_ref().map(phase),
+                };
+                writeln!(
+                    text,
+                    "  {:<12}`{}`{}{}",
+                    "running",
+                    entry.name,
+                    pid.map_or_else(String::new, |pid| format!(" (pid {pid})")),
+                    course.map_or_else(String::new, |course| format!(": {course}"))
+                )
+            }
             EntryState::Interrupted => writeln!(
                 text,
                 "  {:<12}`{}`: its runner is gone; `segue settle` goes on",
@@ -71,6 +76,7 @@ pub(crate) fn status(status: &Status, all: bool) -> String {
             }
             EntryState::Pending | EntryState::Applied | EntryState::Abandoned => Ok(()),
         };
+        backfill(&mut text, entry);
     }
     if status.entries.is_empty() {
         text.push_str("  no migrations, in the folder or applied\n");
@@ -86,6 +92,18 @@ pub(crate) fn status(status: &Status, all: bool) -> String {
         }
     }
     text
+}
+
+/// How far a backfill is that nobody runs, and what is in the way of one.
+fn backfill(text: &mut String, entry: &Entry) {
+    let Some(standing) = &entry.backfill else {
+        return;
+    };
+    let is_running = matches!(entry.state, EntryState::Running(..));
+    let line = (!is_running).then(|| standing.line(false));
+    for line in line.into_iter().chain(standing.troubles(is_running)) {
+        let _ = writeln!(text, "  {:<12}{line}", "");
+    }
 }
 
 fn phase(row: &ProgressRow) -> String {

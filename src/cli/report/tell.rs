@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::conflict;
 use super::line::{Line, Tone};
 use super::mismatch;
 use super::pace::Pace;
 use super::phrase::{
     absent, brought, commit_waits, count, cut, left, names, sessions, strong_locks, thousands,
 };
+use super::{backfill, conflict};
 use crate::apply::{Event, blocker, human};
 use crate::migration::{Kind, Name};
 use crate::plan::{Place, Plan, Step};
@@ -291,6 +291,7 @@ impl Teller {
                 let text = format!("`{name}`: {}", progress(phase, *done, *total, &reading));
                 Line::active("Progress", text)
             }
+            Event::Backfill { name, news } => return self.unless_quiet(backfill::told(name, news)),
             Event::BuildWaits {
                 name,
                 blockers,

@@ -28,6 +28,7 @@ fn entry(text: &str) -> Entry {
         at: None,
         partner: after("by").map(Name::new),
         ends: after("ends").map(Name::new).into_iter().collect(),
+        backfill: None,
     }
 }
 

@@ -17,6 +17,7 @@ CREATE TABLE segue.backfill (
     throttled_since timestamptz,
     paused_by text,
     paused_at timestamptz,
+    pause_reason text,
     rate bigint,
     within interval,
     began_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

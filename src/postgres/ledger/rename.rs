@@ -5,7 +5,13 @@ use crate::history::Renamed;
 use crate::postgres::{Error, Session, literal};
 
 /// The tables that name a file in a column of this name.
-const TABLES: [&str; 3] = ["segue.migration", "segue.intent", "segue.progress"];
+const TABLES: [&str; 5] = [
+    "segue.migration",
+    "segue.intent",
+    "segue.progress",
+    "segue.backfill",
+    "segue.quarantine",
+];
 
 impl Ledger {
     /// Gives all rows of renamed migrations their new names, in one

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
+use crate::apply::backfill::News;
 use crate::apply::check::Mismatch;
 use crate::cli::hook::{Stream, Told, What};
 use crate::cli::outcome::Outcome;
@@ -52,6 +53,10 @@ fn all() -> Vec<Event> {
         expanded: std::collections::BTreeMap::new(),
         strong_locks: Vec::new(),
         checks: Checks::Nothing,
+    };
+    let backfill = |news| Event::Backfill {
+        name: name.clone(),
+        news,
     };
     vec![
         Event::Planned(Box::new(plan)),
@@ -147,6 +152,30 @@ fn all() -> Vec<Event> {
             number: 1,
             of: 2,
         },
+        backfill(News::Began {
+            table: "person".to_owned(),
+            key: "id".to_owned(),
+            rows: 7,
+            total: Some(9),
+            after: Some("17".to_owned()),
+            anew: None,
+        }),
+        backfill(News::SetAside {
+            key: "17".to_owned(),
+            error: "too long".to_owned(),
+            tries: 1,
+        }),
+        backfill(News::Paused {
+            by: "alice".to_owned(),
+        }),
+        backfill(News::Throttled {
+            signals: vec!["standby b is 14 s behind".to_owned()],
+            since: second,
+        }),
+        backfill(News::GoesOn { after: second }),
+        backfill(News::Impossible {
+            why: "impossible".to_owned(),
+        }),
         Event::Repaired {
             name: name.clone(),
             what: "dropped".to_owned(),
@@ -248,6 +277,7 @@ fn all() -> Vec<Event> {
                 hint: None,
                 context: None,
                 position: None,
+                constraint: None,
             },
         },
     ]

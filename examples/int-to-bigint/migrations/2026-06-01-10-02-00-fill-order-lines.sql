@@ -1,0 +1,4 @@
+-- segue: begin-concurrent-migration-with: 2026-06-01-10-00-00-wide-numbers.sql
+-- segue: backfill: order_line by order_id, line within 7 days
+UPDATE order_line SET order_id_wide = order_id
+ WHERE (order_id, line) > (:lower) AND (order_id, line) <= (:upper);
