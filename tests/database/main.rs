@@ -55,6 +55,7 @@ mod steps;
 mod stories;
 mod strong_locks;
 mod tail;
+mod throttle;
 mod throwaway;
 mod torture;
 mod triples;
