@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod adopt;
+mod backfill;
 mod batch;
 // Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
 #[cfg(target_os = "linux")]
@@ -54,6 +55,7 @@ mod statement;
 mod steps;
 mod stories;
 mod strong_locks;
+mod sync;
 mod tail;
 mod throttle;
 mod throwaway;
