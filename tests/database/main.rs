@@ -54,6 +54,7 @@ mod statement;
 mod steps;
 mod stories;
 mod strong_locks;
+mod tables;
 mod tail;
 mod throwaway;
 mod torture;
