@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::statement::RelationName;
 
+pub mod bisect;
 pub mod pace;
 mod parse;
 pub mod standing;

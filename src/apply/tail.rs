@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::backfill::Hurry;
 use super::slots::Slots;
 use super::survey::relate;
 use super::{ApplyError, Event, Run};
@@ -144,6 +145,8 @@ struct Tail<'a> {
     run: &'a Run,
     ledger: &'a Ledger,
     deployment: Option<i64>,
+    /// Whether the batch waits for it.
+    hurry: Hurry,
     control: Control<'a>,
     watch: Watch<'a>,
     slots: Arc<Slots>,
@@ -167,6 +170,7 @@ pub(super) async fn run(
     graph: &Graph,
     steps: &[TailStep],
     deployment: Option<i64>,
+    hurry: Hurry,
 ) -> Result<Report, ApplyError> {
     let mut report = Report::default();
     if steps.is_empty() {
@@ -176,6 +180,7 @@ pub(super) async fn run(
         run,
         ledger,
         deployment,
+        hurry,
         control: Control::new(run),
         watch: Watch::new(run, ledger),
         slots: Arc::new(Slots::new(run.settings.jobs)),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::backfill::Hurry;
 use super::batch::Announcement;
 use super::check::Expectation;
 use super::survey::{Survey, strong_locks, survey};
@@ -34,7 +35,7 @@ mod verify;
 pub(super) use fence::{Signs, poll};
 use server::Heeds;
 pub use server::{beside, greet, reach};
-pub use settle::{settle, settle_announced};
+pub use settle::{settle, settle_announced, settle_one};
 use verify::Known;
 pub(super) use verify::told;
 
@@ -462,6 +463,7 @@ impl<'a> Runner<'a> {
                 &survey.graph,
                 steps,
                 self.deployment,
+                Hurry::Background,
             ))
             .await?;
             if !report.is_done() {

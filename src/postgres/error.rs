@@ -88,6 +88,9 @@ pub enum Failure {
     Undefined,
     /// 57014: cancelled by request or `statement_timeout`.
     Cancelled,
+    /// 0A000: among others, a prepared statement whose rows have other types by
+    /// now.
+    NotSupported,
     /// 42501.
     InsufficientPrivilege,
     /// The connection is gone: lost, terminated, server shut down.
@@ -196,6 +199,7 @@ impl ServerError {
             "42P07" | "42710" => Failure::Duplicate,
             "42P01" | "42704" | "42703" | "42883" | "3F000" => Failure::Undefined,
             "57014" => Failure::Cancelled,
+            "0A000" => Failure::NotSupported,
             "42501" => Failure::InsufficientPrivilege,
             // admin_shutdown, crash_shutdown, cannot_connect_now, database
             // dropped, and the three timeouts that end a session.

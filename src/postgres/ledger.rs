@@ -15,6 +15,7 @@ use crate::history::{Deployment, DeploymentState, History, LockKey, Record, Stat
 use crate::migration::{Kind, Name};
 
 mod adopt;
+mod backfill;
 mod brought;
 mod done;
 mod expansion;
@@ -29,6 +30,7 @@ mod standing;
 mod write;
 
 pub use adopt::Adopted;
+pub use backfill::{Advance, Cursor, NewBackfill, Quarantined, Wishes};
 pub use brought::Brought;
 pub use expansion::Made;
 pub use handed_over::Kept;

@@ -39,6 +39,24 @@ impl Session {
             labels: Vec::new(),
         })
     }
+
+    /// Runs statements, one message, and discards their rows as they stream in;
+    /// how many rows they have touched, by their command tags.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn affected(&self, sql: &str) -> Result<u64, Error> {
+        let messages = self.client.simple_query_raw(sql).await;
+        let mut messages = Box::pin(messages.map_err(|error| self.failed(error))?);
+        let mut affected = 0;
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(|error| self.failed(error))?;
+            if let SimpleQueryMessage::CommandComplete(rows) = message {
+                affected += rows;
+            }
+        }
+        Ok(affected)
+    }
 }
 
 impl Rows<'_> {

@@ -117,6 +117,30 @@ pub fn clean_builder(server_version: u32) -> String {
     sql
 }
 
+/// Statements, one message, that clean a session that runs a backfill: each of
+/// its batches is planned for its own range.
+#[must_use]
+pub fn clean_backfill(server_version: u32) -> String {
+    let mut sql = clean_builder(server_version);
+    sql.push_str(";SET plan_cache_mode = force_custom_plan");
+    sql
+}
+
+/// Statements, one message, that bound a transaction of a backfill: how long it
+/// may wait for a lock, and how long a statement of it may take.
+#[must_use]
+pub fn bound_batch(lock: Duration, statement: Duration) -> String {
+    format!(
+        "{};SET LOCAL lock_timeout = {};SET LOCAL statement_timeout = {}",
+        idle_in_transaction_local(),
+        lock.as_millis().max(1),
+        statement.as_millis().clamp(1, MILLISECONDS_MAX),
+    )
+}
+
+/// Longest time that a setting takes.
+const MILLISECONDS_MAX: u128 = 2_147_483_647;
+
 /// Whether `sql` may change `lock_timeout`.
 #[must_use]
 pub fn may_set_lock_timeout(sql: &str) -> bool {

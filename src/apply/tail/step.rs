@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Tail;
 use super::control::{application_name, connect, is_transient, jittered};
 use super::watch::Whose;
+use crate::apply::backfill;
 use crate::apply::crew::Crew;
 use crate::apply::stalled::Stalled;
 use crate::apply::standalone::{self, StandaloneError};
@@ -129,7 +130,7 @@ impl Tail<'_> {
         let cut = session.cut_on_drop();
         let result = tokio::select! {
             biased;
-            result = standalone::run(&deaf, self.ledger, &mut session, migration, self.deployment, Some(&helpers)) => result,
+            result = self.run_one(&deaf, &mut session, migration, &helpers) => result,
             _ = &mut interrupt => {
                 cut.disarm();
                 return End::Held(Some(Box::new(Held { session, helpers: helpers.take() })));
@@ -139,6 +140,14 @@ impl Tail<'_> {
         // Builds that they still run, our own session lost, go on in the server.
         drop(helpers.take());
         let end = match result {
+            // Somebody else had ended it, or given it up meanwhile.
+            Ok(report) if report.was_over => {
+                match self.ledger.state(&session, &migration.name).await {
+                    Ok(Some(State::Abandoned)) => End::Abandoned,
+                    Ok(_) => End::Done(began.elapsed()),
+                    Err(error) => End::from(error),
+                }
+            }
             Ok(_) => End::Done(began.elapsed()),
             Err(error) => failed(error, &session, began.elapsed()),
         };
@@ -159,6 +168,29 @@ impl Tail<'_> {
             self.clear_progress(&migration.name).await;
         }
         end
+    }
+
+    async fn run_one(
+        &self,
+        run: &Run,
+        session: &mut Session,
+        migration: &Migration,
+        helpers: &Crew,
+    ) -> Result<standalone::Report, StandaloneError> {
+        let (ledger, deployment) = (self.ledger, self.deployment);
+        let Some(backfill) = &migration.backfill else {
+            return standalone::run(run, ledger, session, migration, deployment, Some(helpers))
+                .await;
+        };
+        self.watch.counts_rows(&migration.name);
+        let work = backfill::Work {
+            run,
+            ledger,
+            migration,
+            deployment,
+            hurry: self.hurry,
+        };
+        backfill::run(work, &backfill.value, session).await
     }
 
     /// Tells that another run, in the session with this pid, needs the locks

@@ -35,6 +35,8 @@ struct Entry {
     pid: i32,
     whose: Whose,
     pace: Pace,
+    /// Whether it is a backfill, which the ledger knows more of than the server.
+    counts_rows: bool,
     /// Those who work beside it, and what was told of each.
     helpers: Option<Arc<Crew>>,
     beside: BTreeMap<i32, Pace>,
@@ -66,6 +68,7 @@ struct Watched {
     /// The session with the migration's lock first.
     pids: Vec<i32>,
     whose: Whose,
+    counts_rows: bool,
     partitions: Option<(u64, u64)>,
 }
 
@@ -79,6 +82,7 @@ impl Watched {
             name: name.clone(),
             pids,
             whose: entry.whose,
+            counts_rows: entry.counts_rows,
             partitions: helpers.and_then(|helpers| helpers.partitions()),
         }
     }
@@ -112,6 +116,7 @@ impl<'a> Watch<'a> {
             pid,
             whose,
             pace: Pace::new(Instant::now()),
+            counts_rows: false,
             helpers: None,
             beside: BTreeMap::new(),
         };
@@ -123,6 +128,13 @@ impl<'a> Watch<'a> {
     pub(super) fn help(&self, name: &Name, helpers: &Arc<Crew>) {
         if let Some(entry) = self.entries().get_mut(name) {
             entry.helpers = Some(Arc::clone(helpers));
+        }
+    }
+
+    /// `name` is a backfill.
+    pub(super) fn counts_rows(&self, name: &Name) {
+        if let Some(entry) = self.entries().get_mut(name) {
+            entry.counts_rows = true;
         }
     }
 
@@ -174,9 +186,15 @@ impl<'a> Watch<'a> {
         };
         for build in builds {
             let mut sights = Vec::with_capacity(build.pids.len());
+            let counted = if build.counts_rows {
+                self.ledger.backfill_progress(session, &build.name).await?
+            } else {
+                None
+            };
             for pid in &build.pids {
                 let written = written.get(&build.name).filter(|(row, _)| row.pid == *pid);
-                let progress = shown.remove(pid).or_else(|| {
+                let progress = counted.clone().or_else(|| shown.remove(pid));
+                let progress = progress.or_else(|| {
                     written.map(|(row, _)| Progress {
                         phase: row.phase.clone(),
                         done: row.done,

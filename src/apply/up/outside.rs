@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::conflict::{After, Missed};
 use super::fence::{self, Signs};
 use super::{Next, Runner};
+use crate::apply::backfill::Hurry;
 use crate::apply::pause::Pause;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event, standalone, tail};
@@ -150,6 +151,7 @@ impl Runner<'_> {
             &survey.graph,
             &steps,
             self.deployment,
+            Hurry::Foreground,
         ));
         let (control, ledger) = (&self.control, &self.ledger);
         let beating = self.beat.during(control, ledger, self.deployment, running);

@@ -132,6 +132,7 @@ impl<'a> Case<'a> {
                 stalled_after: Duration::from_secs(30),
                 fold: false,
                 answers: Answers::new(answers),
+                backfill: segue::backfill::throttle::Limits::default(),
             },
             events,
             interrupt,
