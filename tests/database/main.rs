@@ -55,6 +55,7 @@ mod statement;
 mod steps;
 mod stories;
 mod strong_locks;
+mod tables;
 mod sync;
 mod tail;
 mod throttle;

@@ -73,35 +73,35 @@ impl Actor<'_> {
                 self.told_once(Step::Splits, deployed.failed);
             }
             let findings = &self.examined.findings[before..];
-            let is_bad = findings.iter().any(Finding::is_bad);
-            self.tried(began, is_bad);
+            let verdict = if findings.iter().any(Finding::is_bad) {
+                Verdict::Failed
+            } else if findings.iter().any(Finding::is_untried) {
+                Verdict::Skipped("there are no rows to try them on".to_owned())
+            } else {
+                Verdict::Passed
+            };
+            self.tried(began, verdict);
         }
         Ok(())
     }
 
     /// One line for all of them.
-    fn tried(&mut self, began: Instant, is_bad: bool) {
+    fn tried(&mut self, began: Instant, verdict: Verdict) {
+        let count = usize::from(!matches!(verdict, Verdict::Skipped(_)));
         let mut seen = self.examined.seen.iter_mut();
-        let known = seen.find(|seen| seen.step == Step::Backfills);
-        let verdict = if is_bad {
-            Verdict::Failed
-        } else {
-            Verdict::Passed
-        };
-        match known {
-            Some(known) => {
-                known.count += 1;
-                known.duration += began.elapsed();
-                if is_bad {
-                    known.verdict = verdict;
-                }
-            }
-            None => self.examined.seen.push(Seen {
+        let Some(known) = seen.find(|seen| seen.step == Step::Backfills) else {
+            self.examined.seen.push(Seen {
                 step: Step::Backfills,
                 verdict,
-                count: 1,
+                count,
                 duration: began.elapsed(),
-            }),
+            });
+            return;
+        };
+        known.count += count;
+        known.duration += began.elapsed();
+        if verdict == Verdict::Failed || matches!(known.verdict, Verdict::Skipped(_)) {
+            known.verdict = verdict;
         }
     }
 
