@@ -1,0 +1,3 @@
+//! Backfills on a real server.
+
+mod model;

@@ -1,0 +1,1 @@
+//! The functions in migrations: `up`, `add`, `check`, `verify`.
