@@ -17,7 +17,7 @@ use crate::backfill::{Backfill, Template};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, TransactionMode, Waiver};
 use crate::migration::{Kind, Migration, Name};
-use crate::statement::{self, Statement};
+use crate::statement::{self, RelationName, Statement};
 use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
@@ -42,6 +42,8 @@ pub struct File {
     pub name: Name,
     /// Where it runs.
     pub kind: Kind,
+    /// The concurrent migrations that it needs done.
+    pub ends: Vec<Name>,
     /// What it says of its batches, of a backfill.
     pub backfill: Option<Backfill>,
     /// The rules that it waives.
@@ -154,6 +156,7 @@ impl File {
         Self {
             name: migration.name.clone(),
             kind: migration.kind,
+            ends: migration.ends.iter().map(|end| end.name.clone()).collect(),
             waivers: migration.waivers.clone(),
             statements: with_parameters(statements, backfill.as_ref()),
             backfill,
@@ -186,6 +189,11 @@ impl File {
                 (None, Some(TransactionMode::Autocommit)) => Kind::Standalone,
                 (None, _) => Kind::Batch,
             },
+            ends: directives
+                .end
+                .iter()
+                .map(|end| Name::new(&end.value))
+                .collect(),
             waivers: directives.allow,
             statements: with_parameters(statements, backfill.as_ref()),
             backfill,

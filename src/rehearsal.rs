@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::migration::{Kind, Migration, Name};
 use crate::schema::Diff;
 
@@ -113,6 +113,12 @@ impl Finding {
     #[must_use]
     pub fn is_bad(&self) -> bool {
         self.diagnostic.severity == Severity::Error
+    }
+
+    /// Whether it says that something could not be looked at.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.diagnostic.code == code::NOT_TRIED
     }
 
     /// With the file or folder that it is about.

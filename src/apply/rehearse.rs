@@ -196,6 +196,7 @@ pub async fn rehearse<E: From<RehearseError>>(
         };
         actor.line(&mut line, fresh.as_ref()).await?;
     }
+    actor.examined.seen.sort_by_key(|seen| seen.step);
     actor.examined.findings.sort_by_key(|finding| finding.step);
     Ok(actor.examined)
 }

@@ -12,6 +12,7 @@ use crate::backfill::{Backfill, Key, Template, Values};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Migration;
+use crate::postgres::ledger::Ledger;
 use crate::postgres::tables::{self, content};
 use crate::postgres::{Error, Session};
 use crate::rehearsal::backfill::{self as judge, Again, Origin, Poisoned, Rows, Trial};
@@ -73,35 +74,35 @@ impl Actor<'_> {
                 self.told_once(Step::Splits, deployed.failed);
             }
             let findings = &self.examined.findings[before..];
-            let is_bad = findings.iter().any(Finding::is_bad);
-            self.tried(began, is_bad);
+            let verdict = if findings.iter().any(Finding::is_bad) {
+                Verdict::Failed
+            } else if findings.iter().any(Finding::is_untried) {
+                Verdict::Skipped("there are no rows to try them on".to_owned())
+            } else {
+                Verdict::Passed
+            };
+            self.tried(began, verdict);
         }
         Ok(())
     }
 
     /// One line for all of them.
-    fn tried(&mut self, began: Instant, is_bad: bool) {
+    fn tried(&mut self, began: Instant, verdict: Verdict) {
+        let count = usize::from(!matches!(verdict, Verdict::Skipped(_)));
         let mut seen = self.examined.seen.iter_mut();
-        let known = seen.find(|seen| seen.step == Step::Backfills);
-        let verdict = if is_bad {
-            Verdict::Failed
-        } else {
-            Verdict::Passed
-        };
-        match known {
-            Some(known) => {
-                known.count += 1;
-                known.duration += began.elapsed();
-                if is_bad {
-                    known.verdict = verdict;
-                }
-            }
-            None => self.examined.seen.push(Seen {
+        let Some(known) = seen.find(|seen| seen.step == Step::Backfills) else {
+            self.examined.seen.push(Seen {
                 step: Step::Backfills,
                 verdict,
-                count: 1,
+                count,
                 duration: began.elapsed(),
-            }),
+            });
+            return;
+        };
+        known.count += count;
+        known.duration += began.elapsed();
+        if verdict == Verdict::Failed || matches!(known.verdict, Verdict::Skipped(_)) {
+            known.verdict = verdict;
         }
     }
 
@@ -267,13 +268,18 @@ impl Actor<'_> {
         let files = tried.trial.before + 1;
         let deployed = self.deploy_in_batches(database, files, batch_rows).await?;
         let session = self.connect(database).await?;
-        let poisoned = tables::quarantined(&session, &self.stage.project, &migration.name).await?;
-        let covered = tables::covered(&session, &self.stage.project, &migration.name).await?;
+        let ledger = Ledger::find(&session, &self.stage.project, None).await?;
+        let poisoned = ledger.quarantined(&session, &migration.name).await?;
+        let cursor = ledger.backfill_cursor(&session, &migration.name).await?;
+        let covered = cursor.map(|cursor| cursor.rows);
         session.close().await;
         if let (Some(failed), false) = (deployed.failed.first(), poisoned.is_empty()) {
             let poisoned: Vec<Poisoned> = poisoned
                 .into_iter()
-                .map(|(key, error)| Poisoned { key, error })
+                .map(|one| Poisoned {
+                    key: one.key,
+                    error: one.error,
+                })
                 .collect();
             let mut place = place(migration);
             place.sqlstate.clone_from(&failed.diagnostic.sqlstate);

@@ -109,7 +109,7 @@ fn step(seen: &Seen) -> String {
         (Step::Backfills, Verdict::Passed) => {
             format!("✓ {} tried on rows in {took}", count(number, "backfill"))
         }
-        (Step::Backfills, Verdict::Failed) => "✗ a backfill fails on rows".to_owned(),
+        (Step::Backfills, Verdict::Failed) => "✗ a backfill is not sound on rows".to_owned(),
         (Step::Torture, Verdict::Passed) => format!(
             "✓ whatever dies, running again ends the same, {} in {took}",
             count(number, "trial")
