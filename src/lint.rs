@@ -17,7 +17,7 @@ use crate::backfill::{Backfill, Template};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, TransactionMode, Waiver};
 use crate::migration::{Kind, Migration, Name};
-use crate::statement::{self, RelationName, Statement};
+use crate::statement::{self, Statement};
 use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
