@@ -23,7 +23,7 @@ fn project(database: &TestDatabase<'_>, table: &str, backfill: &str, ending: &st
 /// The law: folded and batch by batch, a fresh `up` leaves the same rows.
 #[track_caller]
 fn check_law(table: &str, backfill: &str, rows: &str, expected: &str) {
-    for option in ["--no-fold", "--progress=plain"] {
+    for option in ["--no-fold", "--jobs=1"] {
         let database = TestDatabase::new();
         let project = project(&database, table, backfill, "SELECT 1;");
         project.segue(&["up", option]).expect_success();
@@ -43,7 +43,7 @@ fn check_law(table: &str, backfill: &str, rows: &str, expected: &str) {
 fn rows_of_the_same_folder_are_filled() {
     check_law(
         "CREATE TABLE t (id bigint PRIMARY KEY, a text, b text);\n\
-         INSERT INTO t SELECT g * g * 1000000, 'A' || g FROM generate_series(1, 100) g;\n",
+         INSERT INTO t SELECT g * g * 1000000::bigint, 'A' || g FROM generate_series(1, 100) g;\n",
         "-- segue: backfill: t by id\nUPDATE t SET b = lower(a) WHERE id > :lower AND id <= :upper;",
         "SELECT count(*), count(*) FILTER (WHERE b = lower(a)) FROM t",
         "100|100",
@@ -128,7 +128,7 @@ fn a_key_that_cannot_be_counted_off_by_is_told_everywhere() {
     );
     let run = project.segue(&["up"]);
     let told = [
-        "is not folded: `id` of `t` may be NULL, and a row without a key would be left out",
+        "Unfolded `2.sql`, which runs by itself: `id` of `t` may be NULL, and a row without a key would be left out",
         "error[backfill-key]: `id` of `t` may be NULL, and a row without a key would be left out",
     ];
     for told in told {
@@ -194,7 +194,7 @@ fn a_database_in_use_runs_it_in_batches() {
            1. one transaction
                 1.sql
            2. concurrent, before ready because `3.sql` needs it; then plan again
-                2.sql, a backfill of `old` by `id`, in batches of 1500ms, without pauses
+                2.sql, a backfill of `old` by `id`, in batches of [t], without pauses
            3. one transaction
                 3.sql
 
@@ -217,7 +217,7 @@ fn a_database_in_use_runs_it_in_batches() {
          Ready by its COMMIT.
 
          Tail
-           2.sql, a backfill of `new` by `id` within 14d, in batches of 1500ms and pauses of 2s or more
+           2.sql, a backfill of `new` by `id` within 14d, in batches of [t] and pauses of [t] or more
 
          The schema is not verified: there is no expected schema.
         ",
