@@ -8,6 +8,7 @@ use crate::support::{Project, TestDatabase, TestSession, Up, settings, wait_unti
 mod aside;
 mod dies;
 mod key;
+mod model;
 mod others;
 
 /// A backfill of `t` with these options, behind a batch with `setup`.
