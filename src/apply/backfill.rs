@@ -230,7 +230,7 @@ impl<'a> Filler<'a> {
         };
         let lookout = match work.hurry {
             Hurry::Foreground => None,
-            Hurry::Background => Lookout::begin(&work, facts.oid, session.backend().pid),
+            Hurry::Background => Lookout::begin(&work, session, facts.oid).await?,
         };
         let filler = Self {
             work,
