@@ -34,6 +34,7 @@ mod table;
 mod text;
 
 pub use news::News;
+pub(super) use table::refused;
 
 use lookout::Lookout;
 use table::Table;
