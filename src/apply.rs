@@ -37,7 +37,6 @@ mod failure;
 mod feed;
 pub mod forecast;
 mod isolation;
-pub mod lookout;
 mod pause;
 pub mod rehearse;
 mod role;
