@@ -62,6 +62,7 @@ mod tests {
             hint: None,
             context: None,
             position: None,
+            constraint: None,
         })))
     }
 

@@ -114,7 +114,12 @@ fn a_writer_holds_up_the_drop_and_not_the_proof() {
         &refused(&session, "SELECT segue.stop_sync('t', 'b')"),
         "55P03 canceling statement due to lock timeout",
     );
-    check(&session, &[], "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal", "2");
+    check(
+        &session,
+        &[],
+        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "2",
+    );
     writer.run("COMMIT");
     check(
         &session,

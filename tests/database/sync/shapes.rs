@@ -28,7 +28,12 @@ fn names_that_want_quotes() {
         "zz_segue_sync_insert_a.b\nzz_segue_sync_insert_loop\nzz_segue_sync_insert_select\nzz_segue_sync_update_a.b\nzz_segue_sync_update_loop\nzz_segue_sync_update_select",
     );
     session.run(r#"SELECT segue.stop_sync('"My App"."Big ""T"" ''x''"', one) FROM unnest('{select,loop,a.b}'::name[]) AS one"#);
-    check(&session, &[], "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal", "0");
+    check(
+        &session,
+        &[],
+        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "0",
+    );
 }
 
 #[test]
