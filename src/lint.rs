@@ -194,10 +194,6 @@ impl File {
                 .iter()
                 .map(|end| Name::new(&end.value))
                 .collect(),
-<<<<<<< HEAD
-            backfill: directives.backfill.map(|backfill| backfill.value.table),
-=======
->>>>>>> main
             waivers: directives.allow,
             statements: with_parameters(statements, backfill.as_ref()),
             backfill,
