@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, TransactionMode, Waiver};
 use crate::migration::{Kind, Migration, Name};
-use crate::statement::{self, Statement};
+use crate::statement::{self, RelationName, Statement};
 use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
@@ -41,6 +41,10 @@ pub struct File {
     pub name: Name,
     /// Where it runs.
     pub kind: Kind,
+    /// The concurrent migrations that it needs done.
+    pub ends: Vec<Name>,
+    /// The table that it fills range by range.
+    pub backfill: Option<RelationName>,
     /// The rules that it waives.
     pub waivers: Vec<Spanned<Waiver>>,
     /// In their order; the data of COPY is left out.
@@ -124,6 +128,11 @@ impl File {
         Self {
             name: migration.name.clone(),
             kind: migration.kind,
+            ends: migration.ends.iter().map(|end| end.name.clone()).collect(),
+            backfill: migration
+                .backfill
+                .as_ref()
+                .map(|backfill| backfill.value.table.clone()),
             waivers: migration.waivers.clone(),
             statements,
             is_judged: true,
@@ -150,6 +159,14 @@ impl File {
                 (None, Some(TransactionMode::Autocommit)) => Kind::Standalone,
                 (None, _) => Kind::Batch,
             },
+            ends: directives
+                .end
+                .iter()
+                .map(|end| Name::new(&end.value))
+                .collect(),
+            backfill: directives
+                .backfill
+                .map(|backfill| backfill.value.table),
             waivers: directives.allow,
             statements: statements
                 .into_iter()

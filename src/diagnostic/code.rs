@@ -136,6 +136,8 @@ codes! {
         "The schema diff reaches from `-- segue: schema-diff-begin` to `-- segue: schema-diff-end`, all of it in comment lines before the first statement; the second of the two is missing."
     NOT_AVAILABLE_YET "not-available-yet" Error
         "The directive is well-formed, but this version of segue does not act on it yet. It is refused rather than ignored."
+    ROWS_OF_NOTHING "rows-of-nothing" Error
+        "A file `NAME.rows.sql` is no migration: it holds the rows that `segue check` tries the backfill `NAME.sql` on. Here there is no such migration beside it, or it is no backfill, so the rows would never be used."
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
@@ -216,6 +218,18 @@ codes! {
         "A concurrent migration runs after its deployment is ready, for hours perhaps, and other deployments come meanwhile. A migration that fails without it, or makes something else without it, or that changes what it made, has to wait for it: `-- segue: end-concurrent-migration: FILE`."
     ORDER_MATTERS "order-matters" Error
         "A concurrent migration may run before migrations with later names or after them, depending on what is deployed when. Here both orders work, and end with different schemas, so two databases would differ for ever. The later migration should wait: `-- segue: end-concurrent-migration: FILE`."
+    FAILS_ON_ROWS "fails-on-rows" Error
+        "`segue check` has run a backfill, with the migrations around it, on rows that it made for its table: ordinary ones, and for each column NULL, 0, negative and very large numbers, empty and long texts, as far as the table takes them. Something failed on one of them, as it would on such a row in production. Make the statement survive it, or keep such rows out by a constraint. If there are none for another reason, write rows as they are into `NAME.rows.sql` beside `NAME.sql`: they are used instead."
+    ROWS_LEFT_OUT "rows-left-out" Error
+        "`segue check` has run a backfill on rows that it made for its table, and some rows were in none of its ranges: a NULL in a column of the key does that. Name a key whose columns are all NOT NULL."
+    NOT_IDEMPOTENT "not-idempotent" Warning
+        "`segue check` has run the statement of a backfill on rows that it had done already, and it changed them once more, or failed. segue itself does no row twice, but triggers that keep new rows in sync do rows before the backfill comes to them, and so may an application that knows the new column. If nobody does, ignore it; otherwise leave out what is done (`AND new IS NULL`), compute from what the statement does not change, or write `ON CONFLICT DO NOTHING`."
+    DONE_TWICE "done-twice" Error
+        "The backfill goes by `ctid`, the physical place of rows, and its statement changes a row differently the second time. A row that is updated moves, perhaps to where the backfill has not been yet, and is then done again. Leave out rows that are done (`AND new IS NULL`), compute from what the statement does not change, or name a key."
+    ROWS_MATTER "rows-matter" Error
+        "A backfill and the migrations around it were run by `segue check` on empty tables and on tables with rows, and the schemas differ. So a migration does one thing or another depending on rows, and databases would differ for ever."
+    NOT_TRIED "not-tried" Warning
+        "`segue check` could not try a backfill, because its table took none of the rows that segue made up. Write a few rows as they are in production into `NAME.rows.sql` beside `NAME.sql`, as INSERT statements, together with the rows of other tables that they refer to: they are used instead."
     NOT_RESUMED "not-resumed" Error
         "`segue check --torture` kills segue, its connections and its server in the middle of the migrations, and runs `segue up` again until it ends well. Here it never does. A `CALL` or `DO` that commits by itself cannot be taken up by looking, for example: `-- segue: rerunnable` says that it may run twice."
     RESUMED_DIFFERENTLY "resumed-differently" Error

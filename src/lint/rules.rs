@@ -28,6 +28,7 @@ mod several_strong_locks;
 mod timeout_kills_build;
 mod truncate_cascade;
 mod type_change_rewrites;
+mod unproven_backfill;
 mod vacuum_full_cluster;
 
 /// All rules, in the order in which `segue explain` lists them.
@@ -58,5 +59,6 @@ pub const TABLE: &[Rule] = &[
     timeout_kills_build::RULE,
     truncate_cascade::RULE,
     type_change_rewrites::RULE,
+    unproven_backfill::RULE,
     vacuum_full_cluster::RULE,
 ];

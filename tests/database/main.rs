@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod adopt;
+mod backfill_commands;
 mod backfill;
 mod batch;
 // Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
@@ -55,7 +56,10 @@ mod statement;
 mod steps;
 mod stories;
 mod strong_locks;
+mod sync;
+mod tables;
 mod tail;
+mod throttle;
 mod throwaway;
 mod torture;
 mod triples;

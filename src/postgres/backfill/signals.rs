@@ -10,10 +10,10 @@ use crate::backfill::throttle::{
     Answer, Archive, Limits, Reading, Standby, Unseen, Vacuum, Vacuums,
 };
 use crate::files;
-use crate::postgres::{Error, Failure, Session, Table, TextRow};
+use crate::postgres::{Error, Failure, Session, Table, TextRow, column};
 
 /// What is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Oid of the table.
     pub relation: u32,
@@ -23,13 +23,16 @@ pub struct Asked {
     pub sight: Sight,
 }
 
-/// How much of the server a role may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which server it is, and how much of it a role may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// Other roles' sessions, standbys and vacuums in full.
     pub all: bool,
     /// The folder in which files wait for the archive.
     pub archive: bool,
+    /// When it was started, and whether it is a standby: who names several
+    /// hosts may get another one each time.
+    pub server: String,
 }
 
 impl Sight {
@@ -39,13 +42,14 @@ impl Sight {
     /// As [`Session::execute`].
     pub async fn of(session: &Session) -> Result<Self, Error> {
         let rows = session.query(include_str!("signals/sight.sql")).await?;
-        let is = |index: usize| {
-            let value = rows.first().and_then(|row| row.get(index));
-            value.and_then(Option::as_deref) == Some("t")
-        };
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::protocol("no row of rights"))?;
+        let is = |index: usize| Ok::<_, Error>(column::<String>(row, index)? == "t");
         Ok(Self {
-            all: is(0),
-            archive: is(1),
+            all: is(0)?,
+            archive: is(1)?,
+            server: column(row, 2)?,
         })
     }
 }
@@ -74,7 +78,7 @@ pub async fn read(session: &Session, limits: &Limits, asked: &Asked) -> Result<R
     let row = rows
         .first()
         .ok_or_else(|| Error::protocol("no row of signals"))?;
-    let mut reading = reading(row, limits, asked.sight)?;
+    let mut reading = reading(row, limits, &asked.sight)?;
     if let Some(query) = &limits.query {
         reading.query = Some(ask(session, query).await?);
     }
@@ -156,7 +160,7 @@ struct Vacuumed {
     is_to_prevent_wraparound: bool,
 }
 
-fn reading(row: &TextRow, limits: &Limits, sight: Sight) -> Result<Reading, Error> {
+fn reading(row: &TextRow, limits: &Limits, sight: &Sight) -> Result<Reading, Error> {
     let followers: Vec<Follower> = json(row, 1)?.unwrap_or_default();
     let archive: Option<Archived> = json(row, 2)?;
     let waiters: Waiters = json(row, 3)?.unwrap_or_default();

@@ -277,6 +277,7 @@ fn all() -> Vec<Event> {
                 hint: None,
                 context: None,
                 position: None,
+                constraint: None,
             },
         },
     ]

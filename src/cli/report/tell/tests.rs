@@ -295,6 +295,7 @@ fn notices_are_for_the_curious_and_warnings_for_all() {
             hint: Some("look here".to_owned()),
             context: None,
             position: None,
+            constraint: None,
         },
     };
     let both = [
