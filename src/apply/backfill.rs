@@ -29,11 +29,13 @@ mod aside;
 mod batch;
 mod news;
 mod rest;
+mod schedule;
 mod table;
 mod text;
 
 pub use news::News;
 
+use schedule::Estimates;
 use table::Table;
 use text::Text;
 
@@ -93,6 +95,7 @@ struct Filler<'a> {
     /// Of one that goes by `ctid`.
     table: Table,
     pace: Pace,
+    estimates: Estimates,
     bisect: Bisect,
     /// The last key that is done, as the ledger has it.
     cursor: Option<KeyValues>,
@@ -231,6 +234,7 @@ impl<'a> Filler<'a> {
             keyset,
             table,
             pace,
+            estimates: Estimates::new(cursor.as_ref().and_then(|cursor| cursor.total)),
             bisect: Bisect::default(),
             rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
             total: cursor.as_ref().and_then(|cursor| cursor.total),

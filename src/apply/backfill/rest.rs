@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Filler, Hurry, News, Over};
+use super::{Filler, News, Over};
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, NOT_RETRIED, human};
 use crate::postgres::ledger::Wishes;
@@ -23,10 +23,9 @@ impl Filler<'_> {
         if let Some(over) = self.obey().await? {
             return Ok(Some(over));
         }
-        match self.work.hurry {
-            Hurry::Foreground => Ok(None),
-            Hurry::Background => self.sleep(self.pace.next().pause).await,
-        }
+        self.estimate().await?;
+        // In the foreground it is what the user's rate asks for.
+        self.sleep(self.pace.next().pause).await
     }
 
     /// Does nothing while a user has paused it.
