@@ -30,6 +30,7 @@ mod batch;
 mod lookout;
 mod news;
 mod rest;
+mod schedule;
 mod table;
 mod text;
 
@@ -37,6 +38,7 @@ pub use news::News;
 pub(super) use table::refused;
 
 use lookout::Lookout;
+use schedule::Estimates;
 use table::Table;
 use text::Text;
 
@@ -96,6 +98,7 @@ struct Filler<'a> {
     /// Of one that goes by `ctid`.
     table: Table,
     pace: Pace,
+    estimates: Estimates,
     bisect: Bisect,
     /// The last key that is done, as the ledger has it.
     cursor: Option<KeyValues>,
@@ -242,6 +245,7 @@ impl<'a> Filler<'a> {
             keyset,
             table,
             pace,
+            estimates: Estimates::new(cursor.as_ref().and_then(|cursor| cursor.total)),
             bisect: Bisect::default(),
             rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
             total: cursor.as_ref().and_then(|cursor| cursor.total),
