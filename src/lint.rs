@@ -164,9 +164,7 @@ impl File {
                 .iter()
                 .map(|end| Name::new(&end.value))
                 .collect(),
-            backfill: directives
-                .backfill
-                .map(|backfill| backfill.value.table),
+            backfill: directives.backfill.map(|backfill| backfill.value.table),
             waivers: directives.allow,
             statements: statements
                 .into_iter()

@@ -52,7 +52,7 @@ LANGUAGE sql STABLE SET search_path = '' AS $segue$
             SELECT c.collisdeterministic FROM pg_catalog.pg_collation AS c WHERE c.oid = collation_of_column
         )
         THEN format('%s IS DISTINCT FROM %s', one, other)
-        ELSE format('ROW(%s) OPERATOR(pg_catalog.*<>) ROW(%s)', one, other)
+        ELSE format('pg_catalog.record_image_ne(ROW(%s), ROW(%s))', one, other)
     END
     FROM pg_catalog.pg_type AS t WHERE t.oid = type
 $segue$;
