@@ -21,13 +21,18 @@ impl Filler<'_> {
         if self.looked.elapsed() >= LOOK {
             self.make_way().await?;
         }
-        if let Some(over) = self.obey().await? {
-            return Ok(Some(over));
+        loop {
+            if let Some(over) = self.obey().await? {
+                return Ok(Some(over));
+            }
+            if let Some(over) = self.throttled().await? {
+                return Ok(Some(over));
+            }
+            // A user may have asked it to pause while it waited for others.
+            if self.wishes.paused_by.is_none() {
+                return self.sleep(self.pace.next().pause).await;
+            }
         }
-        if let Some(over) = self.throttled().await? {
-            return Ok(Some(over));
-        }
-        self.sleep(self.pace.next().pause).await
     }
 
     /// Does nothing while a signal is there.
@@ -53,8 +58,8 @@ impl Filler<'_> {
             }
             let since = Instant::now();
             lookout.next(POLL).await;
-            if let Some(first) = sign.signals.first() {
-                self.pace.waited(first, since.elapsed());
+            if let Some(cause) = &sign.cause {
+                self.pace.waited(cause, since.elapsed());
             }
             if let Some(over) = self.look().await? {
                 return Ok(Some(over));

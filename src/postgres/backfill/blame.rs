@@ -61,7 +61,9 @@ mod tests {
             detail: None,
             hint: None,
             context: None,
+            constraint: None,
             position: None,
+            constraint: None,
         })))
     }
 
