@@ -52,6 +52,8 @@ mod server;
 mod stage;
 #[path = "figures/stall.rs"]
 mod stall;
+#[path = "figures/sync.rs"]
+mod sync;
 #[path = "figures/table.rs"]
 mod table;
 #[path = "figures/wake.rs"]
@@ -65,7 +67,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 14] = [
+const FIGURES: [Figure; 15] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -80,6 +82,7 @@ const FIGURES: [Figure; 14] = [
     ("jobs", jobs::measure),
     ("backfill", backfill::measure),
     ("runners", runners::measure),
+    ("sync", sync::measure),
 ];
 
 fn main() -> ExitCode {

@@ -27,6 +27,7 @@ use crate::postgres::{Error, Message, Session, settings};
 
 mod aside;
 mod batch;
+mod lookout;
 mod news;
 mod rest;
 mod schedule;
@@ -35,6 +36,7 @@ mod text;
 
 pub use news::News;
 
+use lookout::Lookout;
 use schedule::Estimates;
 use table::Table;
 use text::Text;
@@ -109,6 +111,10 @@ struct Filler<'a> {
     backoff: Backoff,
     /// Since the batch before, besides the pause that was ordered.
     held_up: Duration,
+    /// Looks for what it has to wait for; nobody in the foreground.
+    lookout: Option<Lookout>,
+    /// What the row says that it waits for.
+    throttled_by: Vec<String>,
     /// When it was last looked for others who need its locks.
     looked: Instant,
 }
@@ -225,6 +231,10 @@ impl<'a> Filler<'a> {
             Some(cursor) => Pace::resumed(budget, cursor.passed, cursor.batch_rows),
             None => Pace::new(budget),
         };
+        let lookout = match work.hurry {
+            Hurry::Foreground => None,
+            Hurry::Background => Lookout::begin(&work, facts.oid, session.backend().pid),
+        };
         let filler = Self {
             work,
             backfill,
@@ -245,6 +255,8 @@ impl<'a> Filler<'a> {
             failing: None,
             backoff: Backoff::new(AGAIN, AGAIN_MAX),
             held_up: Duration::ZERO,
+            lookout,
+            throttled_by: Vec::new(),
             looked: Instant::now(),
         };
         filler.tell(News::Began {

@@ -4,6 +4,7 @@ use super::Rule;
 
 mod add_column_rewrites;
 mod attach_partition_scans;
+mod backfill_not_idempotent;
 mod check_not_valid;
 mod column_becomes_required;
 mod concurrent_if_not_exists;
@@ -28,12 +29,14 @@ mod several_strong_locks;
 mod timeout_kills_build;
 mod truncate_cascade;
 mod type_change_rewrites;
+mod unproven_backfill;
 mod vacuum_full_cluster;
 
 /// All rules, in the order in which `segue explain` lists them.
 pub const TABLE: &[Rule] = &[
     add_column_rewrites::RULE,
     attach_partition_scans::RULE,
+    backfill_not_idempotent::RULE,
     check_not_valid::RULE,
     column_becomes_required::RULE,
     concurrent_if_not_exists::RULE,
@@ -58,5 +61,6 @@ pub const TABLE: &[Rule] = &[
     timeout_kills_build::RULE,
     truncate_cascade::RULE,
     type_change_rewrites::RULE,
+    unproven_backfill::RULE,
     vacuum_full_cluster::RULE,
 ];

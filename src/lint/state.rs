@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{File, Release};
-use crate::migration::Kind;
+use crate::migration::{Kind, Name};
 use crate::statement::RelationName;
 
 mod apply;
@@ -31,6 +31,12 @@ pub struct State {
     /// Settings that the file has changed, with their values as text; until the
     /// end of the file.
     settings: BTreeMap<String, String>,
+    /// The tables that backfills fill, by the name of the backfill.
+    backfills: BTreeMap<Name, RelationName>,
+    /// The tables of which a concurrent migration has validated a constraint.
+    validated: Vec<(Name, RelationName)>,
+    /// The concurrent migration at hand.
+    concurrent: Option<Name>,
     /// Number of statements of the file so far.
     statements: usize,
 }
@@ -78,11 +84,30 @@ impl State {
             kind: file.kind,
             is_judged: file.is_judged,
         });
+        if let Some(backfill) = &file.backfill {
+            self.backfills
+                .insert(file.name.clone(), backfill.table.clone());
+        }
+        self.concurrent = (file.kind == Kind::Concurrent).then(|| file.name.clone());
         self.search_path = None;
         self.settings.clear();
         self.statements = 0;
         self.relations
             .retain(|_, relation| relation.kind != RelationKind::Temporary);
+    }
+
+    /// The table that the migration of this name fills, if it is a backfill.
+    #[must_use]
+    pub fn backfilled(&self, name: &Name) -> Option<&RelationName> {
+        self.backfills.get(name)
+    }
+
+    /// Whether the concurrent migration of this name has validated a constraint
+    /// of the table.
+    #[must_use]
+    pub fn has_validated(&self, name: &Name, table: &RelationName) -> bool {
+        let mut validated = self.validated.iter();
+        validated.any(|(by, known)| by == name && known.may_be(table))
     }
 
     /// Index of the file at hand.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, ServerError, Session, TextRow, column, ident, literal};
 use crate::backfill::{Backfill, Key};
-use crate::migration::Name;
 use crate::rehearsal::rows::{Cell, Check, Column, Default, Foreign, Maker, Refusal, Table};
 use crate::statement::RelationName;
 
@@ -326,37 +325,4 @@ fn refusal(error: &ServerError) -> Refusal {
         "23505" | "23P01" => Refusal::Duplicate,
         _ => Refusal::Other,
     }
-}
-
-/// Rows that a backfill has set aside: keys, and the server's words.
-///
-/// # Errors
-/// As [`Session::execute`].
-pub async fn quarantined(
-    session: &Session,
-    project: &str,
-    name: &Name,
-) -> Result<Vec<(Vec<String>, String)>, Error> {
-    let sql = format!(
-        "SELECT pg_catalog.to_json(key), error FROM segue.quarantine WHERE project = {} AND file = {} ORDER BY at, key",
-        literal(project),
-        literal(name.as_str())
-    );
-    let rows = session.query(&sql).await?;
-    let read = |row: &TextRow| Ok((json(row[0].as_deref())?, column(row, 1)?));
-    rows.iter().map(read).collect()
-}
-
-/// Rows in the ranges that a backfill has done; `None` if it has not begun.
-///
-/// # Errors
-/// As [`Session::execute`].
-pub async fn covered(session: &Session, project: &str, name: &Name) -> Result<Option<u64>, Error> {
-    let sql = format!(
-        "SELECT rows FROM segue.backfill WHERE project = {} AND file = {}",
-        literal(project),
-        literal(name.as_str())
-    );
-    let rows = session.value(&sql).await?;
-    Ok(rows.and_then(|rows| rows.parse().ok()))
 }

@@ -4,6 +4,7 @@ mod activity;
 mod add;
 mod adopt;
 mod backfill;
+mod backfill_commands;
 mod batch;
 // Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
 #[cfg(target_os = "linux")]

@@ -47,7 +47,8 @@ impl Filler<'_> {
             };
             return self.disturbed(error, blame, 1).await;
         }
-        let paced = self.pace.next().rows;
+        let most = self.work.run.settings.batch_rows_max;
+        let paced = self.pace.next().rows.min(most.unwrap_or(u64::MAX));
         let rows = self.bisect.rows(paced);
         match self.try_batch(rows, paced).await? {
             Tried::Done | Tried::Nothing => Ok(None),

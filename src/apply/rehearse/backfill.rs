@@ -12,6 +12,7 @@ use crate::backfill::{Backfill, Key, Template, Values};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::migration::Migration;
+use crate::postgres::ledger::Ledger;
 use crate::postgres::tables::{self, content};
 use crate::postgres::{Error, Session};
 use crate::rehearsal::backfill::{self as judge, Again, Origin, Poisoned, Rows, Trial};
@@ -267,13 +268,18 @@ impl Actor<'_> {
         let files = tried.trial.before + 1;
         let deployed = self.deploy_in_batches(database, files, batch_rows).await?;
         let session = self.connect(database).await?;
-        let poisoned = tables::quarantined(&session, &self.stage.project, &migration.name).await?;
-        let covered = tables::covered(&session, &self.stage.project, &migration.name).await?;
+        let ledger = Ledger::find(&session, &self.stage.project, None).await?;
+        let poisoned = ledger.quarantined(&session, &migration.name).await?;
+        let cursor = ledger.backfill_cursor(&session, &migration.name).await?;
+        let covered = cursor.map(|cursor| cursor.rows);
         session.close().await;
         if let (Some(failed), false) = (deployed.failed.first(), poisoned.is_empty()) {
             let poisoned: Vec<Poisoned> = poisoned
                 .into_iter()
-                .map(|(key, error)| Poisoned { key, error })
+                .map(|one| Poisoned {
+                    key: one.key,
+                    error: one.error,
+                })
                 .collect();
             let mut place = place(migration);
             place.sqlstate.clone_from(&failed.diagnostic.sqlstate);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Actor, Database, Events, Outcome, RehearseError, Run, Settings, Until, role};
 use crate::apply::{self, ApplyError, Event};
+use crate::backfill::throttle::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::target::Environment;
@@ -81,6 +82,11 @@ impl Actor<'_> {
         settings: Settings,
     ) -> Result<Deployed, RehearseError> {
         let stage = self.stage;
+        let settings = Settings {
+            // Whatever else that server has to do: these databases are small.
+            backfill: Limits::none(),
+            ..settings
+        };
         let (events, mut receiver) = Events::channel();
         let run = Run {
             target: database.target.clone(),

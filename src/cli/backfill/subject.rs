@@ -181,7 +181,19 @@ impl Known {
     /// anything.
     pub(super) async fn wish(&mut self, subject: &Subject, wish: &Wish) -> Result<bool, Error> {
         let Link { session, ledger } = self.link()?;
-        let changed = ledger.wish(session, &subject.recorded, wish).await?;
+        let name = &subject.recorded;
+        let changed = match (&subject.standing, &subject.directive) {
+            // There is nothing to take back.
+            (None, _) if matches!(wish, Wish::Resume | Wish::Rate(None)) => false,
+            (None, Some(backfill)) => {
+                if !ledger.has_backfills() {
+                    return Err(Error::usage(format!("`{name}` has not begun"))
+                        .help("`segue up` makes the tables that a wish is written into"));
+                }
+                ledger.wish_before(session, name, backfill, wish).await?
+            }
+            _ => ledger.wish(session, name, wish).await?,
+        };
         self.reread().await?;
         Ok(changed)
     }

@@ -125,15 +125,13 @@ pub(super) async fn pause(
     let reason = args.reason.clone();
     let changed = asked.wish(&Wish::Pause { by, reason }).await?;
     let name = &asked.subject.name;
-    let standing = &asked.standing;
+    let standing = asked.standing();
     if changed {
-        let line = format!(
-            "`{name}` at {}\n{}",
-            standing.line(false),
-            asked.when("waits")
-        );
+        let begun = standing.filter(|_| asked.subject.course != Course::Pending);
+        let at = begun.map_or_else(String::new, |one| format!(" at {}", one.line(false)));
+        let line = format!("`{name}`{at}\n{}", asked.when("waits"));
         report.line_unless_quiet(&Line::done("Paused", line));
-    } else if let Some(paused) = &standing.paused {
+    } else if let Some(paused) = standing.and_then(|one| one.paused.as_ref()) {
         report.line_unless_quiet(&Line::done(
             "Paused",
             format!("`{name}`, already: {paused}"),
@@ -152,7 +150,7 @@ pub(super) async fn resume(
     report: &mut Report,
 ) -> Result<Outcome, Error> {
     let mut asked = Asked::on(args.name.as_deref(), context, report).await?;
-    let before = asked.standing.paused.clone();
+    let before = asked.standing().and_then(|one| one.paused.clone());
     let changed = asked.wish(&Wish::Resume).await?;
     let name = &asked.subject.name;
     let line = match before.filter(|_| changed) {
@@ -178,7 +176,7 @@ pub(super) async fn rate(
 ) -> Result<Outcome, Error> {
     let mut asked = Asked::on(args.name.as_deref(), context, report).await?;
     let rate = args.rate.0.map(NonZeroU64::get);
-    let before = asked.standing.rate;
+    let before = asked.standing().and_then(|one| one.rate);
     let changed = asked.wish(&Wish::Rate(rate)).await?;
     let name = &asked.subject.name;
     let said = |rate: Option<u64>| match rate {
@@ -210,10 +208,15 @@ pub(super) async fn within(
 ) -> Result<Outcome, Error> {
     let mut asked = Asked::on(args.name.as_deref(), context, report).await?;
     let within = args.within.0.map(|time| time.0);
-    let before = asked.standing.deadline();
+    let name = &asked.subject.name;
+    if asked.subject.course == Course::Pending {
+        return Err(Error::usage(format!("`{name}` has not begun"))
+            .help("the directive `backfill` of its file says `within D`"));
+    }
+    let before = asked.standing().and_then(Standing::deadline);
     let changed = asked.wish(&Wish::Within(within)).await?;
     let name = &asked.subject.name;
-    let now = asked.standing.deadline();
+    let now = asked.standing().and_then(Standing::deadline);
     let said = |deadline: Option<jiff::Timestamp>| match deadline {
         Some(at) => format!("by {}", minute(at)),
         None => "in its own time".to_owned(),
@@ -242,8 +245,6 @@ pub(super) async fn within(
 struct Asked {
     known: Known,
     subject: Subject,
-    /// As it was when it was read last.
-    standing: Standing,
 }
 
 impl Asked {
@@ -260,15 +261,7 @@ impl Asked {
             Course::Abandoned => return Err(Error::usage(format!("`{name}` was given up"))),
             _ => {}
         }
-        let Some(standing) = subject.standing.clone() else {
-            return Err(Error::usage(format!("`{name}` has not begun"))
-                .help("`segue up` or `segue settle` begins it"));
-        };
-        Ok(Self {
-            known,
-            subject,
-            standing,
-        })
+        Ok(Self { known, subject })
     }
 
     /// Writes it down, and reads what has come of it; whether it changed
@@ -277,18 +270,22 @@ impl Asked {
         let (known, subject) = (&mut self.known, &self.subject);
         let changed = known.wish(subject, wish).await?;
         self.subject = known.one(Some(subject.name.as_str()))?;
-        if let Some(standing) = &self.subject.standing {
-            self.standing = standing.clone();
-        }
         Ok(changed)
     }
 
     /// When it shows.
     fn when(&self, what: &str) -> String {
-        match self.subject.course.pid() {
-            Some(pid) => format!("pid {pid} {what} from its next batch on"),
-            None => format!("nobody runs it now; whoever does next {what}"),
+        match (&self.subject.course, self.subject.course.pid()) {
+            (_, Some(pid)) => format!("pid {pid} {what} from its next batch on"),
+            (Course::Pending, None) => format!("it has not begun; whoever begins it {what}"),
+            (_, None) => format!("nobody runs it now; whoever does next {what}"),
         }
+    }
+
+    /// As it was when it was read last; `None` before there was anything to
+    /// write down.
+    fn standing(&self) -> Option<&Standing> {
+        self.subject.standing.as_ref()
     }
 
     async fn close(self, outcome: Outcome) -> Result<Outcome, Error> {

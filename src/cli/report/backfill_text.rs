@@ -36,7 +36,9 @@ const BAR: usize = 40;
 /// Several lines, with a line end.
 pub(crate) fn text(shown: &Shown<'_>) -> String {
     let mut text = format!("Backfill `{}`", shown.name);
-    match (shown.standing, shown.directive) {
+    // One that was paused before it has begun has a row, and nothing in it.
+    let standing = shown.standing.filter(|_| *shown.course != Course::Pending);
+    match (standing, shown.directive) {
         (Some(standing), _) => {
             let key = standing.key.join(", ");
             // Writing into a string cannot fail, here and below.
@@ -46,6 +48,9 @@ pub(crate) fn text(shown: &Shown<'_>) -> String {
         (None, Some(directive)) => {
             let _ = writeln!(text, ": {} by {}", directive.table, directive.key);
             course(&mut text, shown);
+            if let Some(standing) = shown.standing {
+                wishes(&mut text, shown, standing);
+            }
         }
         (None, None) => {
             text.push('\n');
@@ -77,8 +82,23 @@ fn begun(text: &mut String, shown: &Shown<'_>, standing: &Standing) {
         pace(text, shown, standing, is_running);
     }
     deadline(text, shown, standing);
-    let is_open = shown.course.is_open();
-    if let Some(paused) = standing.paused.as_ref().filter(|_| is_open) {
+    if shown.course.is_open() {
+        wishes(text, shown, standing);
+    }
+    held_back(text, shown, standing, is_running);
+    quarantine(text, shown, standing);
+}
+
+/// What somebody wants of it.
+fn wishes(text: &mut String, shown: &Shown<'_>, standing: &Standing) {
+    if let Some(rate) = standing.rate {
+        line(
+            text,
+            "rate",
+            &format!("at most {} rows/s, as asked", thousands(rate)),
+        );
+    }
+    if let Some(paused) = &standing.paused {
         let help = format!("`segue backfill resume {}` lets it go on", shown.name);
         line(
             text,
@@ -86,6 +106,9 @@ fn begun(text: &mut String, shown: &Shown<'_>, standing: &Standing) {
             &format!("{}\n{help}", said(&paused.to_string(), "paused ")),
         );
     }
+}
+
+fn held_back(text: &mut String, shown: &Shown<'_>, standing: &Standing, is_running: bool) {
     if let Some(throttled) = standing.throttled.as_ref().filter(|_| is_running) {
         let since = throttled.since.map_or_else(String::new, |since| {
             format!("since {}{}\n", minute(since), ago(shown.now, since))
@@ -96,7 +119,6 @@ fn begun(text: &mut String, shown: &Shown<'_>, standing: &Standing) {
             &format!("{since}{}", throttled.by.join("\n")),
         );
     }
-    quarantine(text, shown, standing);
 }
 
 /// Who runs it, and how it ended.
@@ -105,16 +127,14 @@ fn course(text: &mut String, shown: &Shown<'_>) {
         format!(", begun {}", minute(standing.began_at))
     });
     match shown.course {
-        Course::Pending if shown.standing.is_none() => {
-            line(text, "pending", "not begun; `segue up` begins it");
-        }
+        Course::Pending => line(text, "pending", "not begun; `segue up` begins it"),
         Course::Running(Some(pid)) => line(text, "running", &format!("by pid {pid}{began}")),
         Course::Running(None) => line(
             text,
             "running",
             &format!("or interrupted: this is a standby, which cannot see its runner{began}"),
         ),
-        Course::Pending | Course::Interrupted => line(
+        Course::Interrupted => line(
             text,
             "interrupted",
             &format!("nobody runs it: `segue settle` goes on{began}"),
@@ -157,9 +177,6 @@ fn pace(text: &mut String, shown: &Shown<'_>, standing: &Standing, is_running: b
     }
     if let Some(pause) = standing.pause {
         facts.push(format!("{} between them", HumanDuration(pause)));
-    }
-    if let Some(rate) = standing.rate {
-        facts.push(format!("at most {} rows/s, as asked", thousands(rate)));
     }
     if !facts.is_empty() {
         line(text, "pace", &facts.join(", "));

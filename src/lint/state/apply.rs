@@ -247,6 +247,11 @@ impl State {
     }
 
     fn alter_table(&mut self, table: &RangeVar, command: &AlterTableCmd) {
+        if command.subtype() == AlterTableType::AtValidateConstraint
+            && let Some(name) = &self.concurrent
+        {
+            self.validated.push((name.clone(), relation(table)));
+        }
         let file = self.file();
         let name = relation(table);
         let older_part = match command.subtype() {

@@ -95,6 +95,9 @@ pub struct Quarantined {
     pub tries: u32,
 }
 
+/// The version of the ledger that has backfills.
+const SINCE: u32 = 6;
+
 const WISHES: &str = "paused_by, rate, CASE WHEN within IS NULL THEN NULL ELSE greatest(pg_catalog.date_part('epoch', began_at + within - pg_catalog.clock_timestamp()), 0) END, EXISTS (SELECT FROM segue.migration m WHERE m.project = b.project AND m.file = b.file AND m.state = 'abandoned')";
 
 impl Ledger {
@@ -115,6 +118,9 @@ impl Ledger {
         session: &Session,
         name: &Name,
     ) -> Result<Option<Cursor>, Error> {
+        if self.version < Some(SINCE) {
+            return Ok(None);
+        }
         let sql = format!(
             "SELECT checksum, pg_catalog.to_jsonb(cursor), pg_catalog.to_jsonb(ends_at), rows, total, batch_rows, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - began_at), quarantined FROM segue.backfill WHERE {}",
             self.backfill_filter(name)

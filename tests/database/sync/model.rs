@@ -12,15 +12,18 @@ use std::thread;
 use fastrand::Rng;
 
 use super::database;
-use crate::support::{TestDatabase, TestSession, assert_text};
+use crate::support::{TestSession, assert_text};
 
 /// How many writes; `SEGUE_SYNC_WRITES` says another number.
 const WRITES: usize = 20_000;
 
 const SESSIONS: usize = 4;
 
-/// Rows that all sessions write.
-const SHARED: i64 = 200;
+/// Rows that the other sessions share.
+const ROWS: i64 = 200;
+
+/// The first of the rows that one session has for itself.
+const OWN: i64 = 1_000_000;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Table {
@@ -28,15 +31,37 @@ enum Table {
     Partitioned,
 }
 
-/// What a session writes, and what that leaves of its own rows.
+/// A row as it should be.
+#[derive(Clone, Copy)]
+struct Row {
+    /// What the last write said.
+    value: Option<i64>,
+    /// Whether anybody has written it since there are triggers.
+    is_filled: bool,
+}
+
+impl Row {
+    /// The new column.
+    fn new_column(self) -> Option<i64> {
+        self.value.filter(|_| self.is_filled)
+    }
+
+    fn filled(value: Option<i64>) -> Self {
+        Self {
+            value,
+            is_filled: true,
+        }
+    }
+}
+
+/// A session, and what its writes leave of the rows that are its own.
 struct Writer {
     rng: Rng,
     table: Table,
-    /// The rows that only it writes, if it has some.
-    own: Option<BTreeMap<i64, Option<i64>>>,
+    own: Option<BTreeMap<i64, Row>>,
 }
 
-fn sql(value: Option<i64>) -> String {
+fn old_sql(value: Option<i64>) -> String {
     value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())
 }
 
@@ -44,126 +69,237 @@ fn new_sql(value: Option<i64>) -> String {
     value.map_or_else(|| "NULL".to_owned(), |value| format!("'v{value}'"))
 }
 
+/// What the new column leaves of a row: a null that was there says nothing.
+fn by_new_code(row: Row, value: Option<i64>) -> Row {
+    Row::filled(if row.new_column() == value {
+        row.value
+    } else {
+        value
+    })
+}
+
 impl Writer {
-    fn id(&mut self) -> i64 {
-        let id = self.rng.i64(0..SHARED);
-        if self.own.is_some() {
-            id + 1_000_000
-        } else {
-            id
+    fn new(seed: u64, table: Table, has_own: bool) -> Self {
+        let row = |id| Row {
+            value: Some(id % 50),
+            is_filled: false,
+        };
+        Self {
+            rng: Rng::with_seed(seed),
+            table,
+            own: has_own.then(|| (OWN..OWN + ROWS).map(|id| (id, row(id))).collect()),
         }
     }
 
-    /// Another value than others write, or none.
-    fn value(&mut self) -> Option<i64> {
-        (self.rng.u8(..) > 40).then(|| self.rng.i64(0..50))
+    /// Changes the row in the model, if it is the session's own and there.
+    fn set(&mut self, id: i64, change: impl FnOnce(Row) -> Row) {
+        if let Some(row) = self.own.as_mut().and_then(|own| own.get_mut(&id)) {
+            *row = change(*row);
+        }
     }
 
-    /// One write, by old or new code.
-    #[expect(clippy::too_many_lines, reason = "a list of ways to write")]
+    /// One write, by old or new code or by a backfill.
     fn write(&mut self) -> String {
-        let (id, value) = (self.id(), self.value());
-        let (old, new) = (sql(value), new_sql(value));
-        let known = self.own.as_ref().map(|own| own.get(&id).copied());
-        let mut left = known.map(|known| known.map(|_| value));
-        let text = match self.rng.u8(0..16) {
-            0 | 1 => format!("UPDATE t SET a = {old}, said = {old} WHERE id = {id}"),
+        let first = if self.own.is_some() { OWN } else { 0 };
+        let id = first + self.rng.i64(0..ROWS);
+        let value = (self.rng.u8(..) > 40).then(|| self.rng.i64(0..50));
+        let (old, new) = (old_sql(value), new_sql(value));
+        match self.rng.u8(0..12) {
+            0 | 1 => {
+                self.set(id, |_| Row::filled(value));
+                format!("UPDATE t SET a = {old}, said = {old} WHERE id = {id}")
+            }
             2 => {
-                left = known;
+                self.set(id, |row| Row::filled(row.value));
                 format!("UPDATE t SET n = n + 1 WHERE id = {id}")
             }
-            // A row as old code has read it, with its change.
-            3 => {
-                format!("UPDATE t SET id = id, n = n + 1, a = {old}, said = {old} WHERE id = {id}")
-            }
-            // A null that is there already says nothing.
-            4 | 5 if value.is_none() => {
+            3 | 4 => {
+                self.set(id, |row| by_new_code(row, value));
                 format!(
-                    "UPDATE t SET b = NULL, said = CASE WHEN b IS NULL THEN said END WHERE id = {id} AND (b IS NOT NULL OR a IS NULL)"
+                    "UPDATE t SET b = {new}, said = CASE WHEN b IS NOT DISTINCT FROM {new} THEN said ELSE {old} END WHERE id = {id}"
                 )
             }
-            4 | 5 => format!("UPDATE t SET b = {new}, said = {old} WHERE id = {id}"),
-            // A row as new code has read it that knows both.
-            6 => {
-                left = known;
-                format!("UPDATE t SET a = a, b = b, n = n + 1 WHERE id = {id}")
+            // Whole rows, as code has read them.
+            5 => {
+                self.set(id, |row| Row::filled(row.value));
+                format!("UPDATE t SET id = id, a = a, b = b, n = n + 1 WHERE id = {id}")
             }
-            7 => format!(
-                "UPDATE t SET a = {old}, b = {new}, said = {old} WHERE id = {id} AND (b IS DISTINCT FROM {new} OR a IS NOT DISTINCT FROM {old})"
-            ),
-            // Not the same: the new one holds, if it was changed.
-            8 => {
-                let other = self.rng.i64(50..100);
-                left = known.map(|known| {
-                    known.map(|before| if before == value { Some(other) } else { value })
-                });
-                format!(
-                    "UPDATE t SET a = {other}, b = {new}, said = CASE WHEN b IS DISTINCT FROM {new} THEN {old} ELSE {other} END WHERE id = {id}"
-                )
-            }
-            9 => {
-                left = known.map(|_| None);
+            6 => self.write_both(id, value),
+            7 => {
+                if let Some(own) = &mut self.own {
+                    own.remove(&id);
+                }
                 format!("DELETE FROM t WHERE id = {id}")
             }
-            10 if self.table == Table::Plain => {
-                left = known.map(|_| Some(value));
+            8 if self.table == Table::Partitioned => {
+                self.set(id, |row| Row::filled(row.value));
+                format!("UPDATE t SET part = 1 - part WHERE id = {id}")
+            }
+            8 => {
+                if let Some(own) = &mut self.own {
+                    own.insert(id, Row::filled(value));
+                }
                 format!(
                     "INSERT INTO t (id, a, said) VALUES ({id}, {old}, {old}) ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a, said = EXCLUDED.said"
                 )
             }
-            11 if self.table == Table::Plain => {
-                let value = value.or(Some(7));
-                let (old, new) = (sql(value), new_sql(value));
-                left = known.map(|_| Some(value));
+            9 if self.table == Table::Plain => {
+                if let Some(own) = &mut self.own {
+                    let row = own
+                        .get(&id)
+                        .map_or(Row::filled(value), |row| by_new_code(*row, value));
+                    own.insert(id, row);
+                }
                 format!(
-                    "INSERT INTO t (id, b, said) VALUES ({id}, {new}, {old}) ON CONFLICT (id) DO UPDATE SET b = EXCLUDED.b, said = EXCLUDED.said"
+                    "INSERT INTO t (id, b, said) VALUES ({id}, {new}, {old}) ON CONFLICT (id) DO UPDATE SET b = EXCLUDED.b, said = CASE WHEN t.b IS NOT DISTINCT FROM EXCLUDED.b THEN t.said ELSE EXCLUDED.said END"
                 )
             }
-            10 | 12 => {
-                left = known.map(|known| known.or(Some(value)));
+            9 | 10 if self.own.is_some() => {
+                if let Some(own) = &mut self.own {
+                    own.entry(id).or_insert(Row::filled(value));
+                }
+                let (column, given) = if self.rng.bool() {
+                    ("b", &new)
+                } else {
+                    ("a", &old)
+                };
                 format!(
-                    "INSERT INTO t (id, a, said) SELECT {id}, {old}, {old} WHERE NOT EXISTS (SELECT FROM t WHERE id = {id}) ON CONFLICT DO NOTHING"
+                    "INSERT INTO t (id, {column}, said) SELECT {id}, {given}, {old} WHERE NOT EXISTS (SELECT FROM t WHERE id = {id})"
                 )
             }
-            11 | 13 => {
-                left = known.map(|known| known.or(Some(value)));
-                format!(
-                    "INSERT INTO t (id, b, said) SELECT {id}, {new}, {old} WHERE NOT EXISTS (SELECT FROM t WHERE id = {id}) ON CONFLICT DO NOTHING"
-                )
-            }
-            14 if self.table == Table::Partitioned => {
-                left = known;
-                format!("UPDATE t SET part = 1 - part WHERE id = {id}")
-            }
-            14 => {
-                left = known;
-                format!("UPDATE t SET b = b || '', a = a + 0 WHERE id = {id}")
-            }
-            // A batch of the backfill.
             _ => {
-                left = known;
-                format!(
-                    "UPDATE t SET b = 'v' || a WHERE id > {} AND id <= {id}",
-                    id - 5
-                )
-            }
-        };
-        // One that leaves rows out has said nothing of them.
-        if let (Some(own), Some(left)) = (&mut self.own, left) {
-            let said_nothing = matches!(known, Some(Some(before)) if text.contains("AND (b IS") && {
-                // What they leave out is decided by the row, filled or not.
-                before != value && value.is_none() && !text.contains("a = NULL")
-            });
-            match left {
-                Some(value) if !said_nothing => {
-                    own.insert(id, value);
+                for id in id - 4..=id {
+                    self.set(id, |row| Row::filled(row.value));
                 }
-                Some(_) => {}
-                None => {
-                    own.remove(&id);
-                }
+                let lower = id - 5;
+                format!("UPDATE t SET b = 'v' || a WHERE id > {lower} AND id <= {id}")
             }
         }
-        text
     }
+
+    /// Both columns, and perhaps not the same: the new one holds if it changes.
+    fn write_both(&mut self, id: i64, value: Option<i64>) -> String {
+        let other = if self.rng.bool() {
+            value
+        } else {
+            Some(self.rng.i64(50..100))
+        };
+        self.set(id, |row| {
+            Row::filled(if row.new_column() == value {
+                other
+            } else {
+                value
+            })
+        });
+        let (old, new, other) = (old_sql(value), new_sql(value), old_sql(other));
+        format!(
+            "UPDATE t SET a = {other}, b = {new}, said = CASE WHEN b IS DISTINCT FROM {new} THEN {old} ELSE {other} END WHERE id = {id}"
+        )
+    }
+
+    /// Writes in transactions of a few, some of which are rolled back.
+    fn run(&mut self, session: &TestSession, writes: usize) {
+        let mut done = 0;
+        while done < writes {
+            let before = self.own.clone();
+            let count = self.rng.usize(1..8);
+            let mut text = String::new();
+            for _ in 0..count {
+                let _ = writeln!(text, "{};", self.write());
+            }
+            done += count;
+            if self.rng.u8(..) < 20 {
+                text.push_str("SELECT 1 / 0;");
+            }
+            // One message is one transaction. Rolled back by itself, or since
+            // two sessions waited for each other.
+            if let Err(error) = session.try_query(&text) {
+                let code = error.code().map(|code| code.code().to_owned());
+                let is_meant = matches!(code.as_deref(), Some("22012" | "40P01"));
+                assert!(is_meant, "{text}: {error:?}");
+                self.own = before;
+            }
+        }
+    }
+}
+
+fn check(table: Table) {
+    let writes = std::env::var("SEGUE_SYNC_WRITES").map_or(WRITES, |writes| {
+        writes.parse().expect("SEGUE_SYNC_WRITES is a number")
+    });
+    let seed = crate::support::ddl_steps::seed();
+    let database = database();
+    let session = database.session();
+    session.run(match table {
+        Table::Plain => {
+            "CREATE TABLE t (id int PRIMARY KEY, a int, b text, said int, n int DEFAULT 0)"
+        }
+        Table::Partitioned => {
+            "CREATE TABLE t (id int, part int DEFAULT 0, a int, b text, said int, n int DEFAULT 0) PARTITION BY LIST (part);
+             CREATE TABLE t0 PARTITION OF t FOR VALUES IN (0);
+             CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+             CREATE INDEX ON t (id)"
+        }
+    });
+    for first in [0, OWN] {
+        let last = first + ROWS - 1;
+        session.run(&format!(
+            "INSERT INTO t (id, a, said) SELECT i, i % 50, i % 50 FROM generate_series({first}, {last}) AS i"
+        ));
+    }
+    session.run("SELECT segue.keep_in_sync('t', 'b', '''v'' || a', 'a', 'substr(b, 2)::int')");
+    let own = run_all(&database.url(), table, seed, writes);
+    assert_text(
+        &format!("rows that are not what was said last, SEGUE_TEST_SEED={seed}"),
+        &session.query(
+            "SELECT * FROM t WHERE a IS DISTINCT FROM said OR b IS NOT NULL AND b IS DISTINCT FROM 'v' || said ORDER BY id",
+        ),
+        "",
+    );
+    // What the backfill has still to do.
+    session.run("UPDATE t SET b = 'v' || a WHERE b IS NULL");
+    let expected = own.iter().map(|(id, row)| match row.value {
+        Some(value) => format!("{id}|{value}|v{value}"),
+        None => format!("{id}||"),
+    });
+    assert_text(
+        &format!("rows of one session's own, SEGUE_TEST_SEED={seed}"),
+        &session.query(&format!(
+            "SELECT id, a, b FROM t WHERE id >= {OWN} ORDER BY id"
+        )),
+        &expected.collect::<Vec<_>>().join("\n"),
+    );
+    session.run("SELECT segue.stop_sync('t', 'b')");
+}
+
+/// All sessions at once; the rows that one of them has for itself.
+fn run_all(url: &str, table: Table, seed: u64, writes: usize) -> BTreeMap<i64, Row> {
+    thread::scope(|scope| {
+        let sessions: Vec<_> = (0..SESSIONS)
+            .map(|number| {
+                scope.spawn(move || {
+                    let number_seed = u64::try_from(number).expect("small");
+                    let mut one = Writer::new(seed.wrapping_add(number_seed), table, number == 0);
+                    let session = TestSession::connect(url);
+                    session.run("SET deadlock_timeout = '50ms'");
+                    one.run(&session, writes / SESSIONS);
+                    one.own
+                })
+            })
+            .collect();
+        let owned = sessions
+            .into_iter()
+            .filter_map(|one| one.join().expect("no panic"));
+        owned.last().expect("one has rows of its own")
+    })
+}
+
+#[test]
+fn of_a_table() {
+    check(Table::Plain);
+}
+
+#[test]
+fn of_a_partitioned_table() {
+    check(Table::Partitioned);
 }

@@ -43,7 +43,7 @@ fn rows_that_are_left_are_told() {
             "UPDATE t SET b = 'v' || a",
             "SELECT segue.stop_sync('t', 'b')",
         ],
-        "SELECT (SELECT count(*) FROM pg_trigger), to_regproc('segue_sync_t_b')",
+        "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal), to_regproc('segue_sync_t_b')",
         "0|",
     );
     assert_text(
@@ -77,7 +77,7 @@ fn without_a_proof() {
     check(
         &session,
         &["SELECT segue.stop_sync('t', 'b', prove => false)"],
-        "SELECT count(*) FROM pg_trigger",
+        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
         "0",
     );
 }
@@ -114,12 +114,17 @@ fn a_writer_holds_up_the_drop_and_not_the_proof() {
         &refused(&session, "SELECT segue.stop_sync('t', 'b')"),
         "55P03 canceling statement due to lock timeout",
     );
-    check(&session, &[], "SELECT count(*) FROM pg_trigger", "2");
+    check(
+        &session,
+        &[],
+        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "2",
+    );
     writer.run("COMMIT");
     check(
         &session,
         &["SELECT segue.stop_sync('t', 'b')"],
-        "SELECT count(*) FROM pg_trigger",
+        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
         "0",
     );
 }
@@ -137,10 +142,10 @@ fn row_security_hides_nothing() {
          ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
          CREATE POLICY none ON t USING (false)"
     ));
-    let owned = TestSession::connect(&database.url_as(&owner));
+    let session = TestSession::connect(&database.url_as(&owner));
     assert_text(
         "refused",
-        refused(&owned, "SELECT segue.stop_sync('t', 'b')")
+        refused(&session, "SELECT segue.stop_sync('t', 'b')")
             .lines()
             .next()
             .expect("a line"),

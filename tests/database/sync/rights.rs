@@ -13,15 +13,15 @@ fn writers_need_nothing_of_namespace_segue() {
          REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",
         database.name()
     ));
-    let owned = TestSession::connect(&database.url_as(&owner));
-    owned.run(&format!(
+    let session = TestSession::connect(&database.url_as(&owner));
+    session.run(&format!(
         "CREATE TABLE app.t (id int, a int, b int, mine text DEFAULT current_user);
          ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
          GRANT USAGE ON SCHEMA app TO {writer};
          GRANT SELECT (id, a, b), INSERT (id, a), UPDATE (a) ON app.t TO {writer}"
     ));
-    owned.run("SELECT segue.keep_in_sync('app.t', 'b', 'a + 1', 'a', 'b - 1')");
-    owned.run(
+    session.run("SELECT segue.keep_in_sync('app.t', 'b', 'a + 1', 'a', 'b - 1')");
+    session.run(
         "ALTER TABLE app.t ENABLE ROW LEVEL SECURITY;
          CREATE POLICY own ON app.t USING (b < 100)",
     );
@@ -40,7 +40,7 @@ fn writers_need_nothing_of_namespace_segue() {
         .try_query("UPDATE app.t SET a = 99")
         .expect_err("a policy");
     assert_eq!(error.code().map(|code| code.code()), Some("42501"));
-    owned.run("SELECT segue.stop_sync('app.t', 'b')");
+    session.run("SELECT segue.stop_sync('app.t', 'b')");
 }
 
 #[test]

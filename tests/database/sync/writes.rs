@@ -1,7 +1,7 @@
 //! Each way in which a row is written, by old code, new code and a backfill.
 
 use super::{after, check, database};
-use crate::support::{Server, TestSession, runtime};
+use crate::support::{Server, TestSession, server_runtime};
 
 /// A table with rows of before, of which nobody has filled the new column.
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, n int DEFAULT 0);
@@ -193,11 +193,11 @@ fn copy() {
     let database = database();
     let session = after(&database, TABLE);
     session.run(BOTH_WAYS);
-    runtime().block_on(async {
+    server_runtime().block_on(async {
         let client = database.connect().await;
         for (columns, data) in [("id, a", "4\t4\n5\t\\N\n"), ("id, b", "6\tv6\n")] {
-            let sink = client.copy_in(&format!("COPY t ({columns}) FROM STDIN"));
-            let sink = sink.await.expect("COPY begins");
+            let copy = format!("COPY t ({columns}) FROM STDIN");
+            let sink = client.copy_in(&copy).await.expect("COPY begins");
             futures_util::pin_mut!(sink);
             sink.send(bytes::Bytes::from(data)).await.expect("data");
             sink.finish().await.expect("COPY ends");

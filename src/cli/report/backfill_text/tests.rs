@@ -65,10 +65,11 @@ Backfill `2.sql`: person by id
   [========================                ] 62%
   done        6.2 of about 10 million rows, 6,100,000 of them changed
   running     or interrupted: this is a standby, which cannot see its runner, begun 2026-11-22 12:00 UTC
-  pace        2,111 rows/s, batches of 10,000 rows, 50ms between them, at most 3,000 rows/s, as asked
+  pace        2,111 rows/s, batches of 10,000 rows, 50ms between them
   ends        2026-11-22 14:20 to 14:35 UTC (in 20m 0s to 35m 0s)
   deadline    2026-11-22 14:00 UTC
               impossible: needs 3 hours at this budget
+  rate        at most 3,000 rows/s, as asked
   held back   since 2026-11-22 13:58 UTC (2m 0s ago)
               replica b is 14 s behind
               3 sessions wait for locks
@@ -171,6 +172,27 @@ fn one_that_has_not_begun() {
         "\
 Backfill `2.sql`: person by id
   pending     not begun; `segue up` begins it
+",
+    );
+    let paused = Standing {
+        paused: Some(Paused {
+            by: "alice@laptop as deploy".to_owned(),
+            at: at("2026-11-22T13:59:12Z"),
+            reason: None,
+        }),
+        cursor: None,
+        rows: 0,
+        ..Standing::example()
+    };
+    check(
+        &Course::Pending,
+        Some(&paused),
+        &[],
+        "\
+Backfill `2.sql`: person by id
+  pending     not begun; `segue up` begins it
+  paused      by alice@laptop as deploy since 2026-11-22 13:59 UTC
+              `segue backfill resume 2.sql` lets it go on
 ",
     );
 }

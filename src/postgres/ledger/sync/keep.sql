@@ -222,7 +222,12 @@ $body$, target.type, written, blank, way.sql,
         THEN
             RETURN;
         END IF;
-    ELSIF to_regprocedure(routine || '()') IS NOT NULL THEN
+    ELSIF EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p
+        WHERE p.oid = to_regprocedure(routine || '()')
+            -- One whose table was dropped is taken up again.
+            AND NOT (p.prosrc ~ '^\s*-- segue\.keep_in_sync ' AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgfoid = p.oid))
+    ) THEN
         RAISE EXCEPTION 'function % is there already', routine
             USING ERRCODE = 'duplicate_function', HINT = 'The triggers need the name: rename or drop that function.';
     END IF;

@@ -106,14 +106,14 @@ BEGIN
     WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = relation AND a.attnum > 0;
     SELECT min(c.relname) INTO other
-    FROM pg_catalog.regexp_matches(tree, ':relid (\d+)', 'g') AS word (parts)
+    FROM pg_catalog.regexp_matches(tree, ':rtekind 0 :relid (\d+)', 'g') AS word (parts)
     JOIN pg_catalog.pg_class AS c ON c.oid = word.parts[1]::oid
     WHERE c.oid NOT IN (relation, reader::regclass);
     reason := CASE
         WHEN other IS NOT NULL THEN format('it reads "%s", and a write there would go unseen', other)
-        WHEN (SELECT count(*) FROM regexp_matches(tree, format(':relid %s\M', relation::oid), 'g')) > 1
+        WHEN (SELECT count(*) FROM regexp_matches(tree, format(':rtekind 0 :relid %s\M', relation::oid), 'g')) > 1
             THEN 'it reads other rows of the table, and a write to them would go unseen'
-        WHEN tree ~ '\{VAR [^}]*:varattno (0|-\d+) ' THEN 'it uses a whole row or a system column'
+        WHEN tree ~ ':varattno -' OR tree ~ (SELECT format(':varattno 0 :vartype %s\M', c.reltype) FROM pg_catalog.pg_class AS c WHERE c.oid = relation) THEN 'it uses a whole row or a system column'
         WHEN segue.sync_is_volatile(tree) THEN 'it is volatile: it may give something else each time'
         WHEN inputs IS NULL THEN 'it uses no column of the table'
         WHEN target = ANY (inputs) THEN 'it uses that column itself'
