@@ -174,6 +174,9 @@ fn all() -> Vec<Event> {
             since: second,
         }),
         backfill(News::GoesOn { after: second }),
+        backfill(News::Unseen {
+            what: "standbys".to_owned(),
+        }),
         backfill(News::Impossible {
             why: "impossible".to_owned(),
         }),
