@@ -30,6 +30,7 @@ mod batch;
 mod lookout;
 mod news;
 mod rest;
+mod schedule;
 mod table;
 mod text;
 
@@ -37,6 +38,7 @@ pub use news::News;
 pub(super) use table::refused;
 
 use lookout::Lookout;
+use schedule::Estimates;
 use table::Table;
 use text::Text;
 
@@ -77,10 +79,11 @@ pub(super) async fn run(
     let span = tracing::error_span!("backfill", migration = %work.migration.name);
     session.conceal(&work.migration.variables);
     let ran = Box::pin(ledgered(work, backfill, session)).instrument(span);
+    let was_over = ran.await? == Over::Abandoned;
     Ok(Report {
         statements: 1,
         duration: began.elapsed(),
-        was_over: ran.await? == Over::Abandoned,
+        was_over,
         skipped: 0,
     })
 }
@@ -96,6 +99,7 @@ struct Filler<'a> {
     /// Of one that goes by `ctid`.
     table: Table,
     pace: Pace,
+    estimates: Estimates,
     bisect: Bisect,
     /// The last key that is done, as the ledger has it.
     cursor: Option<KeyValues>,
@@ -242,6 +246,7 @@ impl<'a> Filler<'a> {
             keyset,
             table,
             pace,
+            estimates: Estimates::new(cursor.as_ref().and_then(|cursor| cursor.total)),
             bisect: Bisect::default(),
             rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
             total: cursor.as_ref().and_then(|cursor| cursor.total),

@@ -194,7 +194,7 @@ impl Filler<'_> {
             pause: self.pace.next().pause,
             total: self.total,
             forecast: self.pace.forecast(),
-            impossible: self.pace.impossible().map(|one| one.to_string()),
+            impossible: self.pace.impossible().map(ToString::to_string),
         };
         let name = &work.migration.name;
         let moved = work.ledger.advance_backfill(self.session, name, &advance);
@@ -226,6 +226,7 @@ impl Filler<'_> {
         let held_up = std::mem::take(&mut self.held_up);
         self.pace.record(rows, began.elapsed(), held_up);
         self.take_wishes(wishes);
+        self.judge().await?;
         Ok(Ok(Tried::Done))
     }
 }

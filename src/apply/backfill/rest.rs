@@ -30,9 +30,12 @@ impl Filler<'_> {
             }
             // A user may have asked it to pause while it waited for others.
             if self.wishes.paused_by.is_none() {
-                return self.sleep(self.pace.next().pause).await;
+                break;
             }
         }
+        self.estimate().await?;
+        // In the foreground it is what the user's rate asks for.
+        self.sleep(self.pace.next().pause).await
     }
 
     /// Does nothing while a signal is there.

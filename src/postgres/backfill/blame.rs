@@ -63,7 +63,6 @@ mod tests {
             context: None,
             constraint: None,
             position: None,
-            constraint: None,
         })))
     }
 
