@@ -46,6 +46,7 @@ impl Filler<'_> {
             }
         }
         self.cursor = Some(key.clone());
+        self.table.moved();
         self.rows += 1;
         self.quarantined += 1;
         self.went_well();
