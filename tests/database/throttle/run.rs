@@ -31,6 +31,8 @@ fn project() -> Project {
 
 fn waiting_for(limits: Limits) -> Settings {
     Settings {
+        // On a database of its own it would be a part of the batch.
+        fold: false,
         backfill: Limits {
             every: Duration::from_millis(100),
             ..limits
