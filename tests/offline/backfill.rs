@@ -70,9 +70,9 @@ fn what_would_lose_or_repeat_rows_is_refused() {
     let run = project(&refused).segue(&["lint"]);
     assert_file("tests/offline/backfill/refused.txt", &run.stdout);
     assert_eq!(run.status, 3, "{}", run.stderr);
-    for index in 0..refused.len() {
+    for (index, file) in refused.iter().enumerate() {
         let name = format!("migrations/{}.sql", 101 + index);
-        assert!(run.stdout.contains(&name), "{name} {}", refused[index]);
+        assert!(run.stdout.contains(&name), "{name} {file}");
     }
 }
 
