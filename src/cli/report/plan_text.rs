@@ -255,7 +255,7 @@ fn time_of(time: Duration) -> String {
     ];
     let unit = units
         .iter()
-        .find(|(_, each)| milliseconds % each == 0 && milliseconds > 0);
+        .find(|(_, each)| milliseconds > 0 && milliseconds.is_multiple_of(*each));
     match unit {
         Some((unit, each)) => format!("{}{unit}", milliseconds / each),
         None => format!("{milliseconds}ms"),
