@@ -341,9 +341,10 @@ fn unit(largest: u64) -> Unit {
 }
 
 impl Unit {
-    /// With one decimal, rounded down, unless that is 0.
+    /// With one decimal, rounded down, unless that is 0; what is less than one
+    /// in full.
     fn of(self, number: u64) -> String {
-        if self.size == 1 {
+        if number < self.size || self.size == 1 {
             return thousands(number);
         }
         let (whole, tenth) = (number / self.size, number % self.size / (self.size / 10));

@@ -94,7 +94,7 @@ fn troubles(html: &mut Html, name: &Name, standing: &Standing, is_running: bool)
     if let Some(paused) = &standing.paused {
         html.raw("<div class=\"waits\"><p><strong>Paused</strong> by <bdi>")
             .text(&paused.by)
-            .raw("</bdi>, ")
+            .raw("</bdi> since ")
             .since(&paused.at.to_string());
         if let Some(reason) = &paused.reason {
             html.raw(": ").text(reason);
@@ -106,7 +106,7 @@ fn troubles(html: &mut Html, name: &Name, standing: &Standing, is_running: bool)
     if let Some(throttled) = standing.throttled.as_ref().filter(|_| is_running) {
         html.raw("<div class=\"waits\"><p><strong>Held back</strong>");
         if let Some(since) = throttled.since {
-            html.raw(" ").since(&since.to_string());
+            html.raw(" since ").since(&since.to_string());
         }
         html.raw("</p>");
         for signal in &throttled.by {

@@ -12,7 +12,7 @@ const TABLE: &str = "CREATE TABLE t (id bigint PRIMARY KEY, a int NOT NULL, b in
 fn project(database: &TestDatabase<'_>, directive: &str, statement: &str) -> Project {
     let mut project = Project::on(database);
     project.redact(r"\d{4}-\d\d-\d\d \d\d:\d\d", "[minute]");
-    project.redact(r"\S+@\S+ as \w+", "[somebody]");
+    project.redact(r#"[^\s"]+@\S+ as \w+"#, "[somebody]");
     project.redact(r"\((\d+[smh] )+ago\)", "([ago])");
     project.file("1-t.sql", TABLE);
     project.segue(&["up"]).expect_success();
@@ -82,7 +82,7 @@ fn one_that_is_paused_before_it_begins_waits_without_a_transaction() {
     wait_until("no transaction", || transactions(&database) == "0");
     project.segue(&["backfill", "status"]).expect(
         "
-        Backfill `2-fill.sql`: public.t by id
+        Backfill `2-fill.sql`: t by id
           done        0 rows
           begun       [minute] UTC ([ago])
           running     by pid [pid]
@@ -123,7 +123,7 @@ fn one_that_is_paused_before_it_begins_waits_without_a_transaction() {
     assert_text(
         "",
         ended.stdout.lines().next().unwrap_or_default(),
-        "Backfill `2-fill.sql`: public.t by id",
+        "Backfill `2-fill.sql`: t by id",
     );
     project.segue(&["backfill", "resume", "2-fill.sql"]).expect(
         "",
@@ -164,6 +164,9 @@ fn a_pause_outlives_the_server() {
     let server = Server::restarting();
     let database = TestDatabase::on(&server);
     let project = paused(&database);
+    // It runs what a deployment has announced.
+    project.file("3-later.sql", "CREATE TABLE later ();\n");
+    project.segue(&["up", "--until", "ready"]).expect_success();
     let runner = waiting(&project, &["settle", "--service"]);
     server.crash();
     wait_until("the server", || {
@@ -260,7 +263,7 @@ fn a_deadline_can_be_moved() {
         ",
         0,
     );
-    assert_eq!(row(&database, "within"), "2 days");
+    assert_eq!(row(&database, "within = interval '2 days'"), "t");
     project.segue(&["backfill", "within", "1ms"]).expect(
         "",
         "

@@ -128,8 +128,8 @@ fn numbers_are_as_large_as_they_need_be() {
         .counts()
     };
     assert_eq!(of(41_200, 120_000), "41,200 of about 120,000 rows");
-    assert_eq!(of(41_200, 1_000_000), "0 of about 1 million rows");
-    assert_eq!(of(999_999, 1_250_000), "0.9 of about 1.2 million rows");
+    assert_eq!(of(41_200, 1_000_000), "41,200 of about 1 million rows");
+    assert_eq!(of(999_999, 1_250_000), "999,999 of about 1.2 million rows");
     assert_eq!(
         of(1_100_000_000, 12_000_000_000),
         "1.1 of about 12 billion rows"
