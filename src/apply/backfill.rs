@@ -35,6 +35,7 @@ mod table;
 mod text;
 
 pub use news::News;
+pub(super) use table::refused;
 
 use lookout::Lookout;
 use schedule::Estimates;
@@ -233,7 +234,7 @@ impl<'a> Filler<'a> {
         };
         let lookout = match work.hurry {
             Hurry::Foreground => None,
-            Hurry::Background => Lookout::begin(&work, facts.oid, session.backend().pid),
+            Hurry::Background => Lookout::begin(&work, session, facts.oid).await?,
         };
         let filler = Self {
             work,

@@ -9,13 +9,14 @@ use tokio::task::JoinHandle;
 
 use super::{News, Work};
 use crate::apply::{Event, Events};
-use crate::backfill::throttle::{self, Limits, Throttle};
+use crate::backfill::throttle::{self, Limits, Reading, Throttle};
 use crate::migration::Name;
-use crate::postgres::backfill::signals::{self, Asked, Sight};
+use crate::postgres::backfill::signals::{Looker, Place};
 use crate::postgres::{Error, Session, Target};
 
-/// Longest wait for a session of its own; it is tried again after that.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Longest time for a look, a new connection included: a server that takes
+/// longer is busy enough.
+const LOOK_MAX: Duration = Duration::from_secs(10);
 
 /// What the last look says.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub(super) struct Sign {
     pub(super) has_looked: bool,
     /// For people; none: go on.
     pub(super) signals: Vec<String>,
+    /// The first of them without its numbers.
+    pub(super) cause: Option<String>,
     /// So long it has waited without a break, which is longer than it may.
     pub(super) too_long: Option<Duration>,
 }
@@ -42,15 +45,26 @@ impl Drop for Lookout {
 }
 
 impl Lookout {
-    /// Begins to look; `None` if there is nothing to look at.
-    pub(super) fn begin(work: &Work<'_>, relation: u32, pid: i32) -> Option<Self> {
+    /// Begins to look beside `session`, which works on the table with oid
+    /// `relation`; `None` if there is nothing to look at. On a server or in a
+    /// database of segue's own there is nobody to harm.
+    ///
+    /// # Errors
+    /// As [`Session::execute`], of `session`.
+    pub(super) async fn begin(
+        work: &Work<'_>,
+        session: &Session,
+        relation: u32,
+    ) -> Result<Option<Self>, Error> {
         let limits = &work.run.settings.backfill;
-        if limits.is_none() {
-            return None;
+        let target = session.target().clone();
+        if limits.is_none() || target.is_own() {
+            return Ok(None);
         }
         let (sender, sign) = watch::channel(Sign::default());
         let looking = Looking {
-            target: work.run.target.clone(),
+            target,
+            place: Place::of(session, relation).await?,
             events: work.run.events.clone(),
             name: work.migration.name.clone(),
             throttle: Throttle::new(limits.clone()),
@@ -59,9 +73,9 @@ impl Lookout {
             sender,
         };
         let task = tokio::spawn(async move {
-            let _: Infallible = looking.all(relation, pid).await;
+            let _: Infallible = looking.all().await;
         });
-        Some(Self { sign, task })
+        Ok(Some(Self { sign, task }))
     }
 
     /// What the last look says.
@@ -80,6 +94,7 @@ impl Lookout {
 
 struct Looking {
     target: Target,
+    place: Place,
     events: Events,
     name: Name,
     throttle: Throttle,
@@ -90,33 +105,29 @@ struct Looking {
 }
 
 impl Looking {
-    async fn all(mut self, relation: u32, pid: i32) -> Infallible {
+    async fn all(mut self) -> Infallible {
+        let mut looker = None;
         loop {
-            let Err(error) = self.look(relation, pid).await;
+            let look = Box::pin(look(&self.target, &self.limits, &self.place, looker.take()));
+            let seen = tokio::time::timeout(LOOK_MAX, look).await;
             let after = self.after();
-            self.throttle.missed(&error.to_string(), after);
-            self.tell();
-            tokio::time::sleep(self.limits.every).await;
-        }
-    }
-
-    /// Looks again and again, until that fails.
-    async fn look(&mut self, relation: u32, pid: i32) -> Result<Infallible, Error> {
-        let session = Session::connect(&self.target, CONNECT_MAX).await?;
-        signals::only_look(&session).await?;
-        let asked = Asked {
-            relation,
-            pid,
-            sight: Sight::of(&session).await?,
-        };
-        loop {
-            let reading = signals::read(&session, &self.limits, &asked).await?;
-            let after = self.after();
-            self.throttle.look(&reading, after);
-            for unseen in self.throttle.unseen(&reading) {
-                self.news(News::Unseen {
-                    what: unseen.told().to_owned(),
-                });
+            match seen {
+                Ok(Ok((open, reading))) => {
+                    looker = Some(open);
+                    self.throttle.look(&reading, after);
+                    for unseen in self.throttle.unseen(&reading) {
+                        self.news(News::Unseen {
+                            what: unseen.told().to_owned(),
+                        });
+                    }
+                }
+                Ok(Err(error)) => {
+                    self.throttle.missed(&error.to_string(), after);
+                }
+                Err(_) => {
+                    let reason = format!("no answer within {} s", LOOK_MAX.as_secs());
+                    self.throttle.missed(&reason, after);
+                }
             }
             self.tell();
             tokio::time::sleep(self.limits.every).await;
@@ -142,6 +153,7 @@ impl Looking {
         let signals = self.throttle.signals();
         self.sender.send_replace(Sign {
             has_looked: true,
+            cause: signals.first().map(throttle::Signal::cause),
             signals: signals.iter().map(ToString::to_string).collect(),
             too_long: self
                 .throttle
@@ -157,4 +169,20 @@ impl Looking {
             news,
         });
     }
+}
+
+/// Looks, in a session that is open already or a new one; one that fails is
+/// gone.
+async fn look(
+    target: &Target,
+    limits: &Limits,
+    place: &Place,
+    open: Option<Looker>,
+) -> Result<(Looker, Reading), Error> {
+    let looker = match open {
+        Some(looker) => looker,
+        None => Looker::open(target, limits, place).await?,
+    };
+    let reading = looker.look().await?;
+    Ok((looker, reading))
 }

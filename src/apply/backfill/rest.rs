@@ -21,15 +21,21 @@ impl Filler<'_> {
         if self.looked.elapsed() >= LOOK {
             self.make_way().await?;
         }
-        if let Some(over) = self.obey().await? {
-            return Ok(Some(over));
+        loop {
+            if let Some(over) = self.obey().await? {
+                return Ok(Some(over));
+            }
+            if self.work.hurry == Hurry::Background
+                && let Some(over) = self.throttled().await?
+            {
+                return Ok(Some(over));
+            }
+            // A user may have asked it to pause while it waited for others.
+            if self.wishes.paused_by.is_none() {
+                break;
+            }
         }
         self.estimate().await?;
-        if self.work.hurry == Hurry::Background
-            && let Some(over) = self.throttled().await?
-        {
-            return Ok(Some(over));
-        }
         // In the foreground it is what the user's rate asks for.
         self.sleep(self.pace.next().pause).await
     }
@@ -57,8 +63,8 @@ impl Filler<'_> {
             }
             let since = Instant::now();
             lookout.next(POLL).await;
-            if let Some(first) = sign.signals.first() {
-                self.pace.waited(first, since.elapsed());
+            if let Some(cause) = &sign.cause {
+                self.pace.waited(cause, since.elapsed());
             }
             if let Some(over) = self.look().await? {
                 return Ok(Some(over));
