@@ -2,7 +2,7 @@
 //! that are estimated without being counted.
 
 use segue::apply::backfill::News;
-use segue::apply::{Event, Outcome};
+use segue::apply::Event;
 use segue::backfill::Key;
 use segue::backfill::pace::{Look, Source, Total};
 use segue::postgres::backfill::{Keyset, estimate, facts};
