@@ -102,7 +102,7 @@ const UNUSED: f64 = 0.25;
 const BEHIND: f64 = 1.05;
 /// During this part of the rows it follows each estimate.
 const LEARNING: f64 = 0.05;
-/// Batches after the sizes have stopped growing, until the calibration is done.
+/// Batches of the planned size, until the calibration is done.
 const CALIBRATED: u32 = 8;
 /// Standard deviations of an interval that holds nine times in ten.
 const NINE_IN_TEN: f64 = 1.645;
@@ -131,7 +131,7 @@ pub struct Pace {
     cap: Option<f64>,
     /// Batches in a row that took too long.
     strikes: u32,
-    /// Batches since sizes have stopped growing.
+    /// Batches of the planned size, which is not held down.
     settled: u32,
     /// Rows per second, waits apart, that the deadline asks for.
     speed: Option<f64>,
@@ -214,8 +214,10 @@ impl Pace {
             remaining.high = remaining.high.saturating_sub(rows);
         }
         self.solve();
-        let grows = self.reached * GROWTH < self.planned_rows();
-        self.settled = if grows { 0 } else { self.settled + 1 };
+        // Neither growing nor recovering from a slow one.
+        if float(self.order.rows) + 1.0 >= self.planned_rows() {
+            self.settled += 1;
+        }
         self.judge();
     }
 
@@ -299,8 +301,8 @@ impl Pace {
     /// Why the time does not suffice. Asked after each batch; what is to be done
     /// about it depends on [`Impossible::stage`].
     ///
-    /// It is said once the calibration is over (the sizes of batches have
-    /// stopped growing, eight batches ago) and the rows left are known, and only
+    /// It is said once the calibration is over (eight
+    /// batches had the size that was planned) and the rows left are known, and only
     /// if even the *earliest* end at full budget is too late: a wide interval
     /// condemns nobody. It is taken back when the most likely end is in time.
     #[must_use]

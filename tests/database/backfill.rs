@@ -10,6 +10,7 @@ mod dies;
 mod key;
 mod model;
 mod others;
+mod pace;
 
 /// A backfill of `t` with these options, behind a batch with `setup`.
 fn project(setup: &str, directive: &str, statement: &str) -> Project {

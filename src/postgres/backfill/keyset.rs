@@ -157,23 +157,28 @@ impl Keyset {
     /// A query of all rows, to be planned and not run.
     #[must_use]
     pub fn all_sql(&self) -> String {
-        format!("SELECT FROM {} AS t", self.table)
+        format!("SELECT 1 FROM {} AS t", self.table)
     }
 
     /// A query of the rows above `cursor`, to be planned and not run.
     ///
     /// Of a comparison of rows the planner looks at the first column only, and
-    /// a tenant of many rows would be all or nothing: so it is spelled out.
+    /// a tenant of many rows would be all or nothing. So it is spelled out, and
+    /// not with OR, whose sides it takes for independent: no row is in two of
+    /// these parts.
     #[must_use]
     pub fn above_sql(&self, cursor: &KeyValues) -> String {
         let mut equal = String::new();
-        let mut ways = Vec::new();
+        let mut parts = Vec::new();
         for ((name, type_name), value) in self.columns.iter().zip(cursor) {
             let value = format!("CAST({} AS {type_name})", literal(value));
-            ways.push(format!("({equal}t.{name} > {value})"));
+            let table = &self.table;
+            parts.push(format!(
+                "SELECT 1 FROM {table} AS t WHERE {equal}t.{name} > {value}"
+            ));
             let _ = write!(equal, "t.{name} = {value} AND ");
         }
-        format!("{} WHERE {}", self.all_sql(), ways.join(" OR "))
+        parts.join(" UNION ALL ")
     }
 
     /// A query that counts the rows of so many percent of the blocks, and those
