@@ -3,41 +3,57 @@
 mod archive;
 mod look;
 mod replication;
+mod run;
 mod vacuum;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use segue::backfill::throttle::{Limits, Reading};
-use segue::postgres::backfill::signals::{self, Asked, Sight};
+use segue::postgres::backfill::signals::{Looker, Place};
+use segue::postgres::{Session, Target};
 
-use crate::support::LibrarySession;
+use crate::support::{server_runtime, target};
 
-/// A session that looks.
+/// Somebody who looks.
 struct Eye {
-    session: LibrarySession,
-    asked: Asked,
+    target: Target,
+    place: Place,
+    looker: RefCell<Option<(Limits, Looker)>>,
 }
 
 impl Eye {
     /// On `table`, beside the backfill in backend `pid`.
     fn new(url: &str, table: &str, pid: i32) -> Self {
-        let session = LibrarySession::connect(url);
-        let asked = session.run(async |session| {
-            signals::only_look(session).await?;
+        let target = target(url);
+        let place = server_runtime().block_on(async {
+            let session = Session::connect(&target, Duration::from_secs(5)).await?;
             let oid = format!("SELECT '{table}'::regclass::oid");
             let relation = session.value(&oid).await?.expect("a table");
-            Ok(Asked {
-                relation: relation.parse().expect("an oid"),
-                pid,
-                sight: Sight::of(session).await?,
-            })
+            Place::of(&session, relation.parse().expect("an oid")).await
         });
-        Self { session, asked }
+        Self {
+            target,
+            place: Place {
+                pid,
+                ..place.expect("the server's answer")
+            },
+            looker: RefCell::default(),
+        }
     }
 
+    #[track_caller]
     fn look(&self, limits: &Limits) -> Reading {
-        let look = async |session: &_| signals::read(session, limits, &self.asked).await;
-        self.session.run(look)
+        let mut looker = self.looker.borrow_mut();
+        let looked = server_runtime().block_on(async {
+            if looker.as_ref().is_none_or(|(of, _)| of != limits) {
+                let open = Looker::open(&self.target, limits, &self.place).await?;
+                *looker = Some((limits.clone(), open));
+            }
+            let (_, looker) = looker.as_ref().expect("just opened");
+            looker.look().await
+        });
+        looked.expect("the server's answer")
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a backfill was for is relied on, and nothing has proved that it left no
 //! row.
 
-use pg_query::protobuf::{AlterTableType, FuncCall, Node, SelectStmt, a_const};
 use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableType, FuncCall, Node, SelectStmt, a_const};
 
 use crate::diagnostic::Severity;
 use crate::lint::rule::EVERYWHERE;
@@ -107,7 +107,9 @@ fn reads(select: &SelectStmt, table: &RelationName) -> bool {
                 .subquery
                 .as_deref()
                 .and_then(|query| query.node.as_ref())
-                .is_some_and(|query| matches!(query, NodeEnum::SelectStmt(inner) if reads(inner, table))),
+                .is_some_and(
+                    |query| matches!(query, NodeEnum::SelectStmt(inner) if reads(inner, table)),
+                ),
             _ => false,
         }
     }
@@ -160,7 +162,10 @@ mod tests {
         check_files(
             NAME,
             &[
-                ("a.sql", "ALTER TABLE t ADD b int; ALTER TABLE t ADD CONSTRAINT filled CHECK (b IS NOT NULL AND b = a) NOT VALID"),
+                (
+                    "a.sql",
+                    "ALTER TABLE t ADD b int; ALTER TABLE t ADD CONSTRAINT filled CHECK (b IS NOT NULL AND b = a) NOT VALID",
+                ),
                 ("b.sql", BACKFILL),
                 ("c.sql", concurrent),
                 ("d.sql", &ending),
@@ -193,7 +198,9 @@ mod tests {
                 "b.sql",
                 "SELECT 1",
                 &format!("{unproved};\nALTER TABLE t DROP a"),
-                &["3:20 column `a` of `t` is dropped, and nothing before has proved that the backfill left no row"],
+                &[
+                    "3:20 column `a` of `t` is dropped, and nothing before has proved that the backfill left no row",
+                ],
             );
         }
     }
@@ -208,7 +215,12 @@ mod tests {
             "SELECT 1 / (count(*) = 0)::int FROM (SELECT FROM t WHERE b IS NULL) AS rows_left",
             "DO $$ BEGIN ASSERT NOT EXISTS (SELECT FROM t WHERE b IS NULL); END $$",
         ] {
-            check("b.sql", "SELECT 1", &format!("{proof};\nALTER TABLE t DROP a"), &[]);
+            check(
+                "b.sql",
+                "SELECT 1",
+                &format!("{proof};\nALTER TABLE t DROP a"),
+                &[],
+            );
         }
         check(
             "b.sql, c.sql",

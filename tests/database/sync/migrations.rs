@@ -32,11 +32,21 @@ fn from_the_first_file_to_the_last() {
     project.finishes();
     project.file("2-keep.sql", KEEP);
     project.segue(&["up"]).expect_success();
-    assert_text("kept", &standing(&database), "2|0|segue_sync_person_mail_lower");
+    assert_text(
+        "kept",
+        &standing(&database),
+        "2|0|segue_sync_person_mail_lower",
+    );
     database.run("INSERT INTO person VALUES (100, 'NEW'); UPDATE person SET id = id WHERE id = 1");
-    project.segue(&["write-schema", "--database-url", &database.url()]).expect_success();
+    project
+        .segue(&["write-schema", "--database-url", &database.url()])
+        .expect_success();
     project.segue(&["verify"]).expect_success();
-    assert_text("kept", &standing(&database), "2|2|segue_sync_person_mail_lower");
+    assert_text(
+        "kept",
+        &standing(&database),
+        "2|2|segue_sync_person_mail_lower",
+    );
     // It is a part of the schema: one that is gone is drift.
     database.run("DROP TRIGGER zz_segue_sync_update_mail_lower ON person");
     assert_eq!(project.segue(&["verify"]).status, 1);
@@ -63,7 +73,11 @@ fn the_forecast_knows_the_functions() {
     project.finishes();
     project.file("2-keep.sql", KEEP);
     project.segue(&["plan", "--forecast"]).expect_success();
-    assert_text("triggers", &database.query("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'"), "0");
+    assert_text(
+        "triggers",
+        &database.query("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'"),
+        "0",
+    );
 }
 
 #[test]
@@ -76,8 +90,13 @@ fn add_writes_the_triggers_into_the_expected_schema() {
     project.write("keep.sql", KEEP);
     project.segue(&["add", "keep.sql"]).expect_success();
     let major = crate::support::Server::shared_major();
-    let table = project.read(&format!("expected-schema/pg{major}/public/table/person.json"));
-    for name in ["zz_segue_sync_insert_mail_lower", "zz_segue_sync_update_mail_lower"] {
+    let table = project.read(&format!(
+        "expected-schema/pg{major}/public/table/person.json"
+    ));
+    for name in [
+        "zz_segue_sync_insert_mail_lower",
+        "zz_segue_sync_update_mail_lower",
+    ] {
         assert!(table.contains(name), "{table}");
     }
     project.segue(&["verify"]).expect_success();
@@ -96,11 +115,16 @@ fn an_ending_migration_that_comes_too_early_changes_nothing() {
     let run = project.segue(&["up"]);
     assert_eq!(run.status, 4, "{}", run.stderr);
     assert!(
-        run.stderr.contains("50 rows of public.person are not filled"),
+        run.stderr
+            .contains("50 rows of public.person are not filled"),
         "{}",
         run.stderr
     );
-    assert_text("kept", &standing(&database), "2|0|segue_sync_person_mail_lower");
+    assert_text(
+        "kept",
+        &standing(&database),
+        "2|0|segue_sync_person_mail_lower",
+    );
 }
 
 #[test]
@@ -128,7 +152,9 @@ fn a_namespace_goes_with_all_that_it_has() {
 fn a_dump_is_complete() {
     let [from, to] = [(); 2].map(|()| TestDatabase::new());
     from.run(&segue::postgres::ledger::Ledger::script(None, &[]));
-    from.run("CREATE TABLE t (a int, b int); SELECT segue.keep_in_sync('t', 'b', 'a + 1', 'a', 'b - 1')");
+    from.run(
+        "CREATE TABLE t (a int, b int); SELECT segue.keep_in_sync('t', 'b', 'a + 1', 'a', 'b - 1')",
+    );
     if crate::support::dump_and_restore(&from, &to) {
         to.run("DROP SCHEMA segue CASCADE");
         to.run("INSERT INTO t (b) VALUES (5)");

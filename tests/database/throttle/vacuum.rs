@@ -74,13 +74,12 @@ fn by_autovacuum_against_wraparound() {
         ("autovacuum", "on"),
         ("autovacuum_naptime", "1s"),
         ("autovacuum_freeze_max_age", "100000"),
-        ("autovacuum_vacuum_cost_delay", "100ms"),
-        ("autovacuum_vacuum_cost_limit", "1"),
+        ("autovacuum_vacuum_cost_delay", "0"),
     ]);
     let database = TestDatabase::on(&server);
     let weak = database.role("weak", "LOGIN");
     database.run(
-        "CREATE TABLE t (a int) WITH (autovacuum_enabled = false); INSERT INTO t SELECT generate_series(1, 50000); \
+        "CREATE TABLE t (a int) WITH (autovacuum_enabled = false, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1); INSERT INTO t SELECT generate_series(1, 50000); \
          CREATE UNLOGGED TABLE burnt (a int) WITH (autovacuum_enabled = false)",
     );
     // Each subtransaction that writes takes an id.
@@ -94,6 +93,5 @@ fn by_autovacuum_against_wraparound() {
     }];
     wait_until("autovacuum", || eye.look(&all()).vacuums == expected);
     let eye = Eye::new(&database.url_as(&weak), "t", 1);
-    assert!(!eye.asked.sight.all);
     assert_eq!(eye.look(&all()).vacuums, plain("t"));
 }
