@@ -56,7 +56,11 @@ fn a_row_that_fails_is_shown() {
         "SELECT 1;",
     );
     expect(&project, "backfill-fails", &["--no-lint"]);
-    expect(&project, "backfill-fails-github", &["--no-lint", "--format", "github"]);
+    expect(
+        &project,
+        "backfill-fails-github",
+        &["--no-lint", "--format", "github"],
+    );
 }
 
 #[test]
@@ -190,5 +194,9 @@ fn rows_of_nothing_are_refused_and_bad_rows_shown() {
 fn on_a_server_of_the_users_too() {
     let database = TestDatabase::new();
     let project = triple(PERSON, ADD, "person by id", FILL, END);
-    expect(&project, "backfill-on", &["--on", &database.url(), "--no-lint"]);
+    expect(
+        &project,
+        "backfill-on",
+        &["--on", &database.url(), "--no-lint"],
+    );
 }
