@@ -339,3 +339,58 @@ fn a_batch_preempts_it_and_it_goes_on_from_its_cursor() {
     assert_eq!(second.wait().expect("no error"), Outcome::Settled);
     is_done_once(&database, 1000);
 }
+
+/// Places of rows are others then: none is left out.
+#[test]
+fn a_table_that_is_rewritten_meanwhile_is_done_anew_by_place() {
+    let database = TestDatabase::new();
+    let gate = Gate::new(&database, 700);
+    let setup = format!(
+        "{}\nDELETE FROM t WHERE id BETWEEN 300 AND 600;",
+        gate.setup(3000)
+    );
+    let project = project(
+        &setup,
+        "t by ctid",
+        "UPDATE t SET b = gate(id) WHERE ctid > :lower AND ctid <= :upper AND b IS NULL;",
+    );
+    let mut up = Up::start(&project, &database.url(), settings());
+    gate.wait();
+    database.run("UPDATE segue.backfill SET paused_by = 'alice', paused_at = now()");
+    gate.open();
+    up.wait_for("the pause", |event| {
+        let is_pause = matches!(
+            event,
+            Event::Backfill {
+                news: News::Paused { .. },
+                ..
+            }
+        );
+        is_pause.then_some(())
+    });
+    database.run("VACUUM FULL t");
+    database.run("UPDATE segue.backfill SET paused_by = NULL, paused_at = NULL");
+    assert_eq!(up.wait().expect("no error"), Outcome::Settled);
+    let began: Vec<Option<String>> = up
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Backfill {
+                news: News::Began { anew, .. },
+                ..
+            } => Some(anew),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        began,
+        [
+            None,
+            Some("the table has been rewritten, and its rows have moved".to_owned())
+        ]
+    );
+    assert_eq!(
+        database.query("SELECT count(*) FROM t WHERE b IS NULL"),
+        "0"
+    );
+}
