@@ -85,13 +85,15 @@ fn one_that_does_more_the_second_time_is_told() {
     let statement = statement
         .replace("id >", "ctid >")
         .replace("id <", "ctid <");
-    let project = triple(
+    let mut project = triple(
         before,
         "SELECT 1;",
         "account by ctid",
         &statement,
         "SELECT 1;",
     );
+    // How often it was done before depends on where its rows went.
+    project.redact(r"amount = '\d+'", "amount = '[number]'");
     expect(&project, "backfill-twice-ctid", &["--no-lint"]);
 }
 
