@@ -41,6 +41,7 @@ use torture::TortureArgs;
 /// - the diff that each concurrent migration stores is what it really does;
 /// - each deployment that comes before a concurrent migration has run works without it, and has the
 ///   schema that the stored diffs tell;
+/// - each backfill does rows that are made for its table, or those of NAME.rows.sql beside NAME.sql;
 /// - with --torture: whatever dies while they run, running again comes to the same end.
 ///
 /// The major versions are those of `majors` in segue.toml, else `[throwaway] major`, else those of

@@ -12,8 +12,9 @@ use crate::text::{Source, Span, nearest};
 pub(super) const ENDING: &str = ".rows.sql";
 
 /// Gives each file to its backfill; what is wrong with those that have none.
-pub(super) fn assign(paths: Vec<PathBuf>, migrations: &mut [Migration]) -> Vec<Diagnostic> {
+pub(super) fn assign(mut paths: Vec<PathBuf>, migrations: &mut [Migration]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
+    paths.sort();
     for path in paths {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let owner = format!("{}.sql", file.trim_end_matches(ENDING));

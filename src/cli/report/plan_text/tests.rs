@@ -37,6 +37,7 @@ fn tail(text: &str, after: &[&str], progress: Progress) -> TailStep {
 fn full() -> Plan {
     Plan {
         renamed: Vec::new(),
+        backfills: std::collections::BTreeMap::new(),
         project: "main".to_owned(),
         place: Place::Behind { pending: 8 },
         facts: vec![Fact::Modified(name("0.sql"))],
