@@ -95,6 +95,9 @@ pub struct Settings {
     /// Run concurrent migrations inside the batch's transaction where nobody is
     /// held up by it.
     pub fold: bool,
+    /// Most rows that a backfill takes at once, for who looks at batches; `None`:
+    /// as its schedule says.
+    pub batch_rows_max: Option<u64>,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
     /// For what backfills wait.
@@ -119,6 +122,7 @@ impl Default for Settings {
             on_conflict: OnConflict::default(),
             strict: false,
             fold: true,
+            batch_rows_max: None,
             answers: Answers::default(),
             backfill: Limits::default(),
         }

@@ -17,7 +17,7 @@ pub mod throttle;
 
 pub use parse::{Malformed, parse};
 pub use standing::Standing;
-pub use template::{Bound, Misused, Template, Values};
+pub use template::{Bound, Misused, Template, Values, variables};
 
 /// What `backfill: TABLE by KEY …` says.
 #[derive(Clone, Debug, PartialEq, Eq)]

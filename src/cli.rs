@@ -13,6 +13,7 @@ mod abandon;
 mod add;
 mod adopt;
 mod answers;
+mod backfill;
 mod bounds;
 mod check;
 mod completions;
@@ -95,6 +96,7 @@ enum Command {
     Up(up::UpArgs),
     Settle(settle::SettleArgs),
     Abandon(abandon::AbandonArgs),
+    Backfill(backfill::BackfillArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Wait(wait::WaitArgs),
@@ -171,6 +173,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Up(args) => Box::pin(up::run(args, &context, report)).await,
             Command::Settle(args) => Box::pin(settle::run(args, &context, report)).await,
             Command::Abandon(args) => Box::pin(abandon::run(args, &context, report)).await,
+            Command::Backfill(args) => Box::pin(backfill::run(args, &context, report)).await,
             Command::Plan(args) => Box::pin(plan::run(args, &context, report)).await,
             Command::Status(args) => Box::pin(status::run(*args, &context, report)).await,
             Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,

@@ -21,6 +21,7 @@ mod problem;
 mod ready;
 mod rules;
 mod run;
+mod signals;
 mod source;
 mod stop;
 mod wait;
@@ -31,10 +32,12 @@ pub use event::{Event, Events};
 pub use problem::Problem;
 pub use ready::{Ready, Settled, Tail};
 pub use rules::{InvalidPattern, SchemaRules};
+pub use signals::BackfillSignals;
 pub use source::Migrations;
 pub use stop::Stopper;
 
 pub use crate::apply::OnMismatch;
+pub use crate::backfill::throttle::Vacuums;
 pub use crate::files::embedded::EmbeddedFile;
 pub use crate::plan::OnConflict;
 
@@ -261,6 +264,14 @@ impl Deployment {
     #[must_use]
     pub fn fold(mut self, fold: bool) -> Self {
         self.settings.fold = fold;
+        self
+    }
+
+    /// For what the backfills of the tail wait; otherwise as a `segue.toml`
+    /// that says nothing has it.
+    #[must_use]
+    pub fn backfill_signals(mut self, signals: BackfillSignals) -> Self {
+        self.settings.backfill = signals.0;
         self
     }
 

@@ -26,6 +26,7 @@ mod header;
 mod outline;
 mod reader;
 pub mod rewrite;
+mod rows;
 mod texts;
 mod way_down;
 
@@ -56,7 +57,8 @@ impl Error {
 /// migration.
 ///
 /// A migration is a file whose name ends in `.sql`, directly in the folder;
-/// names that begin with a dot are editors' and passed over.
+/// names that begin with a dot are editors' and passed over, and
+/// `NAME.rows.sql` belongs to the backfill `NAME.sql`.
 ///
 /// # Errors
 /// The first folder or file that cannot be read.
@@ -97,6 +99,7 @@ fn read_all(
 ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
     let mut diagnostics = Vec::new();
     let mut named: BTreeMap<Name, Found> = BTreeMap::new();
+    let mut rows = Vec::new();
     for one in found {
         let path = &one.path;
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
@@ -116,6 +119,10 @@ fn read_all(
                 .label(Span::new(0, 0), "would be applied as a migration")
                 .help("move it out of the folder"),
             );
+            continue;
+        }
+        if name.ends_with(rows::ENDING) {
+            rows.push(one.path);
             continue;
         }
         let name = Name::new(name);
@@ -142,6 +149,7 @@ fn read_all(
             Err(diagnostic) => diagnostics.push(*diagnostic),
         }
     }
+    diagnostics.extend(rows::assign(rows, &mut migrations));
     Ok((migrations, diagnostics))
 }
 

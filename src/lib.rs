@@ -75,9 +75,9 @@
 //! version; so do the texts of errors and events.
 
 pub use deployment::{
-    Committed, Deployment, Embedded, EmbeddedFile, Error, Event, Events, InvalidPattern,
-    Migrations, OnConflict, OnMismatch, Partly, Problem, Ready, SchemaRules, Settled, Stopper,
-    Tail, Unsettled,
+    BackfillSignals, Committed, Deployment, Embedded, EmbeddedFile, Error, Event, Events,
+    InvalidPattern, Migrations, OnConflict, OnMismatch, Partly, Problem, Ready, SchemaRules,
+    Settled, Stopper, Tail, Unsettled, Vacuums,
 };
 
 // The pipeline behind it, in the order of the work:

@@ -13,10 +13,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::backfill::{Backfill, Template};
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::{self, TransactionMode, Waiver};
 use crate::migration::{Kind, Migration, Name};
-use crate::statement::{self, RelationName, Statement};
+use crate::statement::{self, Statement};
 use crate::text::{Filled, Source, Span, Spanned, nearest};
 
 mod finding;
@@ -43,8 +44,8 @@ pub struct File {
     pub kind: Kind,
     /// The concurrent migrations that it needs done.
     pub ends: Vec<Name>,
-    /// The table that it fills range by range.
-    pub backfill: Option<RelationName>,
+    /// What it says of its batches, of a backfill.
+    pub backfill: Option<Backfill>,
     /// The rules that it waives.
     pub waivers: Vec<Spanned<Waiver>>,
     /// In their order; the data of COPY is left out.
@@ -114,6 +115,22 @@ impl Text {
         Span::new(begin + start, begin + end)
     }
 
+    /// With parameters for the bounds of a backfill, if it has them.
+    fn with_parameters(self, width: usize) -> Self {
+        let Ok(template) = Template::new(self.sql()) else {
+            return self;
+        };
+        let parameters = template.with_parameters(width, false);
+        let filled = match self.filled {
+            Some(filled) => filled.then(parameters),
+            None => parameters,
+        };
+        Self {
+            filled: Some(filled),
+            ..self
+        }
+    }
+
     /// What the parser may read, if it reads the same as the server.
     fn parsed(&self) -> Option<&str> {
         let sql = self.sql();
@@ -121,20 +138,28 @@ impl Text {
     }
 }
 
+/// The statements as the parser takes them.
+fn with_parameters(statements: Vec<Text>, backfill: Option<&Backfill>) -> Vec<Text> {
+    let Some(backfill) = backfill else {
+        return statements;
+    };
+    let width = backfill.key.width();
+    let statements = statements.into_iter();
+    statements.map(|one| one.with_parameters(width)).collect()
+}
+
 impl File {
     /// A migration with its statements, judged.
     #[must_use]
     pub fn new(migration: &Migration, statements: Vec<Text>) -> Self {
+        let backfill = migration.backfill.as_ref().map(|one| one.value.clone());
         Self {
             name: migration.name.clone(),
             kind: migration.kind,
             ends: migration.ends.iter().map(|end| end.name.clone()).collect(),
-            backfill: migration
-                .backfill
-                .as_ref()
-                .map(|backfill| backfill.value.table.clone()),
             waivers: migration.waivers.clone(),
-            statements,
+            statements: with_parameters(statements, backfill.as_ref()),
+            backfill,
             is_judged: true,
         }
     }
@@ -152,6 +177,11 @@ impl File {
         let statements =
             statement::split(source.text()).map_err(|error| vec![error.diagnostic(source)])?;
         let mode = directives.transaction.map(|mode| mode.value);
+        let backfill = directives.backfill.map(|one| one.value);
+        let statements = statements
+            .into_iter()
+            .map(|statement| Text::new(statement, None))
+            .collect();
         Ok(Self {
             name: Name::new(name),
             kind: match (&directives.begin_with, mode) {
@@ -164,12 +194,9 @@ impl File {
                 .iter()
                 .map(|end| Name::new(&end.value))
                 .collect(),
-            backfill: directives.backfill.map(|backfill| backfill.value.table),
             waivers: directives.allow,
-            statements: statements
-                .into_iter()
-                .map(|statement| Text::new(statement, None))
-                .collect(),
+            statements: with_parameters(statements, backfill.as_ref()),
+            backfill,
             is_judged: true,
         })
     }

@@ -158,6 +158,8 @@ pub struct Migration {
     pub ends: Vec<Named>,
     /// Its one statement is run range by range, of a concurrent migration.
     pub backfill: Option<Spanned<Backfill>>,
+    /// The file with the rows that `segue check` tries it on, of a backfill.
+    pub rows: Option<PathBuf>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
     /// The lint rules that it waives, as written.
@@ -420,6 +422,7 @@ impl Migration {
             partner: None,
             ends: Vec::new(),
             backfill: None,
+            rows: None,
             rerunnable: false,
             waivers: Vec::new(),
             connection: None,

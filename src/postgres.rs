@@ -40,6 +40,7 @@ pub mod settings;
 pub mod stall;
 pub mod standby;
 pub mod surroundings;
+pub mod tables;
 pub mod target;
 pub mod throwaway;
 pub mod timeouts;

@@ -7,10 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::migration::{Kind, Migration, Name};
 use crate::schema::Diff;
 
+use backfill::Trial;
+
+pub mod backfill;
 pub mod judge;
 pub mod rows;
 pub mod torture;
@@ -32,13 +35,15 @@ pub enum Step {
     Diffs,
     /// Deployments without their ending migrations are sound.
     Splits,
+    /// Backfills do rows that were made for them.
+    Backfills,
     /// Whatever dies while they run, running again comes to the same end.
     Torture,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Files,
         Self::Lint,
         Self::Fresh,
@@ -46,6 +51,7 @@ impl Step {
         Self::Expected,
         Self::Diffs,
         Self::Splits,
+        Self::Backfills,
         Self::Torture,
     ];
 
@@ -60,6 +66,7 @@ impl Step {
             Self::Expected => "expected",
             Self::Diffs => "diffs",
             Self::Splits => "splits",
+            Self::Backfills => "backfills",
             Self::Torture => "torture",
         }
     }
@@ -100,6 +107,18 @@ impl Finding {
             after,
         });
         self
+    }
+
+    /// Whether it counts, and is not only told.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        self.diagnostic.severity == Severity::Error
+    }
+
+    /// Whether it says that something could not be looked at.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.diagnostic.code == code::NOT_TRIED
     }
 
     /// With the file or folder that it is about.
@@ -153,6 +172,8 @@ pub struct Rehearsal {
     pub line: Vec<Stage>,
     /// At most one per concurrent migration, by what they begin with.
     pub splits: Vec<Split>,
+    /// One per backfill, by name.
+    pub trials: Vec<Trial>,
 }
 
 impl Rehearsal {
@@ -168,6 +189,7 @@ impl Rehearsal {
         let position = |name: &Name| migrations.iter().position(|one| one.name == *name);
         let mut stops = BTreeSet::from([migrations.len()]);
         let mut splits: Vec<Split> = Vec::new();
+        let mut trials = Vec::new();
         let concurrent = migrations.iter().enumerate();
         for (index, migration) in concurrent.filter(|(_, one)| one.kind == Kind::Concurrent) {
             let ends = |one: &Migration| one.ends.iter().any(|ended| ended.name == migration.name);
@@ -177,6 +199,17 @@ impl Rehearsal {
             let after = partner.and_then(|partner| position(&partner.name));
             let after = after.unwrap_or(index);
             stops.extend([index, index + 1, files]);
+            if migration.backfill.is_some() {
+                let files = ending.unwrap_or(index) + 1;
+                stops.extend([after, files]);
+                trials.push(Trial {
+                    name: migration.name.clone(),
+                    after,
+                    before: index,
+                    files,
+                    ending: ending.map(|ending| migrations[ending].name.clone()),
+                });
+            }
             match splits.iter_mut().find(|split| split.files == files) {
                 Some(split) => {
                     split.after = split.after.min(after);
@@ -225,7 +258,11 @@ impl Rehearsal {
                 }
             })
             .collect();
-        Self { line, splits }
+        Self {
+            line,
+            splits,
+            trials,
+        }
     }
 }
 

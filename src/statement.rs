@@ -23,6 +23,7 @@ mod lock;
 mod nesting;
 mod on_only;
 mod parse;
+mod ranged;
 mod reader;
 mod split_error;
 mod splitter;
@@ -37,9 +38,11 @@ pub use fold::{Folded, fold};
 pub use lock::{LockMode, Locks, Stops};
 pub use on_only::OnOnly;
 pub use parse::{
-    SessionUse, digest, digests, gid, locks, reads_enum_value, same_index, session_use,
+    SessionUse, digest, digests, gid, locks, out_of_range, reads_enum_value, same_index,
+    session_use,
 };
 pub(crate) use parse::{locks_of, names, with_trees};
+pub use ranged::OutOfRange;
 pub use reader::{OwnedPiece, ReadError, Statements};
 pub use split_error::{SplitError, SplitErrorKind};
 pub use splitter::Splitter;

@@ -160,12 +160,16 @@ impl Status {
         }
     }
 
-    /// The same, with how far the backfills are that are not done.
+    /// The same, with how far the backfills are that have begun and are not
+    /// done.
     #[must_use]
     pub fn with_backfills(mut self, standings: &BTreeMap<Name, Standing>) -> Self {
         for entry in &mut self.entries {
-            let is_open = !matches!(entry.state, EntryState::Applied | EntryState::Abandoned);
-            entry.backfill = standings.get(&entry.name).filter(|_| is_open).cloned();
+            let has_begun = matches!(
+                entry.state,
+                EntryState::Running(..) | EntryState::Interrupted | EntryState::Failed(_)
+            );
+            entry.backfill = standings.get(&entry.name).filter(|_| has_begun).cloned();
         }
         self
     }

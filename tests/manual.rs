@@ -24,16 +24,29 @@ use std::sync::Arc;
 
 use segue::diagnostic::{Style, render};
 use segue::directive::{Availability, Entry, TABLE, parse};
-use segue::text::Source;
+use segue::files::embedded::{self, EmbeddedFile};
+use segue::files::{Depth, outline};
+use segue::text::{Source, Variables};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("directives")
 }
 
-/// What segue says of a migration, without colours.
+/// What segue says of a migration, without colours: of its header, or else of
+/// its statements.
 fn diagnose(migration: &str) -> String {
-    let source = Arc::new(Source::new("migrations/example.sql", migration));
-    let (_, diagnostics) = parse(&source);
+    const PATH: &str = "migrations/example.sql";
+    let (_, mut diagnostics) = parse(&Arc::new(Source::new(PATH, migration)));
+    if diagnostics.is_empty() {
+        let file = EmbeddedFile {
+            path: PATH,
+            bytes: migration.to_owned().leak().as_bytes(),
+        };
+        let read = embedded::read(&[file], &Variables::default());
+        let (mut migrations, _) = read.expect("it is at hand");
+        let mut all: Vec<_> = migrations.iter_mut().collect();
+        diagnostics = outline(&mut all, Depth::Relations).expect("it is at hand");
+    }
     let texts = diagnostics
         .iter()
         .map(|diagnostic| render(diagnostic, Style::Plain));

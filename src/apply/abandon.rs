@@ -49,10 +49,17 @@ pub async fn abandon(
         return Ok(Abandoned::Already);
     };
     server::beside(run, &session).await?.close().await;
+    // A backfill leaves nothing behind, and goes on after a cancelled batch: its
+    // runner sees this, and ends.
+    let is_backfill = ledger.backfill_cursor(&session, name).await?.is_some();
+    if is_backfill {
+        ledger.abandon_migration(&session, &abandoned).await?;
+    }
     let key = LockKey::migration(&run.project, name);
     take_lock(run, &session, key, name, began).await?;
     // It may have come to its end while the lock was waited for.
-    if subject(&session, &ledger, migration, name).await?.is_none() {
+    let is_over = subject(&session, &ledger, migration, name).await?.is_none();
+    if is_over && !is_backfill {
         return Ok(Abandoned::Already);
     }
     standalone::clean_up_by_name(run, &ledger, &mut session, name, migration)

@@ -27,13 +27,18 @@ use crate::postgres::{Error, Message, Session, settings};
 
 mod aside;
 mod batch;
+mod lookout;
 mod news;
 mod rest;
+mod schedule;
 mod table;
 mod text;
 
 pub use news::News;
+pub(super) use table::refused;
 
+use lookout::Lookout;
+use schedule::Estimates;
 use table::Table;
 use text::Text;
 
@@ -93,6 +98,7 @@ struct Filler<'a> {
     /// Of one that goes by `ctid`.
     table: Table,
     pace: Pace,
+    estimates: Estimates,
     bisect: Bisect,
     /// The last key that is done, as the ledger has it.
     cursor: Option<KeyValues>,
@@ -106,6 +112,10 @@ struct Filler<'a> {
     backoff: Backoff,
     /// Since the batch before, besides the pause that was ordered.
     held_up: Duration,
+    /// Looks for what it has to wait for; nobody in the foreground.
+    lookout: Option<Lookout>,
+    /// What the row says that it waits for.
+    throttled_by: Vec<String>,
     /// When it was last looked for others who need its locks.
     looked: Instant,
 }
@@ -222,6 +232,10 @@ impl<'a> Filler<'a> {
             Some(cursor) => Pace::resumed(budget, cursor.passed, cursor.batch_rows),
             None => Pace::new(budget),
         };
+        let lookout = match work.hurry {
+            Hurry::Foreground => None,
+            Hurry::Background => Lookout::begin(&work, session, facts.oid).await?,
+        };
         let filler = Self {
             work,
             backfill,
@@ -231,6 +245,7 @@ impl<'a> Filler<'a> {
             keyset,
             table,
             pace,
+            estimates: Estimates::new(cursor.as_ref().and_then(|cursor| cursor.total)),
             bisect: Bisect::default(),
             rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
             total: cursor.as_ref().and_then(|cursor| cursor.total),
@@ -241,6 +256,8 @@ impl<'a> Filler<'a> {
             failing: None,
             backoff: Backoff::new(AGAIN, AGAIN_MAX),
             held_up: Duration::ZERO,
+            lookout,
+            throttled_by: Vec::new(),
             looked: Instant::now(),
         };
         filler.tell(News::Began {

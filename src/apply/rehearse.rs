@@ -10,15 +10,18 @@ use crate::diagnostic::Diagnostic;
 use crate::migration::{Migration, Name};
 use crate::postgres::throwaway;
 use crate::postgres::{self, Session, introspect, role};
-use crate::rehearsal::{Finding, Rehearsal, Split, Step, judge};
+use crate::rehearsal::{Finding, Rehearsal, Step, judge};
 use crate::schema::{Diff, Rules, Snapshot};
 
+mod backfill;
 pub(in crate::apply) mod grounds;
+mod line;
 mod replay;
 pub mod torture;
 
 pub use grounds::Place;
 use grounds::{Database, Server};
+use line::Line;
 use replay::Failed;
 
 /// Why a rehearsal could not be done to its end.
@@ -189,9 +192,11 @@ pub async fn rehearse<E: From<RehearseError>>(
             is_stored,
             rehearsal: &rehearsal,
             copies: BTreeMap::new(),
+            trials: BTreeMap::new(),
         };
         actor.line(&mut line, fresh.as_ref()).await?;
     }
+    actor.examined.seen.sort_by_key(|seen| seen.step);
     actor.examined.findings.sort_by_key(|finding| finding.step);
     Ok(actor.examined)
 }
@@ -203,19 +208,6 @@ struct Actor<'a> {
     examined: Examined,
     /// Rules that matched nothing in the last snapshot.
     idle_rules: Vec<String>,
-}
-
-/// The database that is deployed step by step.
-struct Line<'a> {
-    server: Server,
-    /// Whether the history changes what databases share, so that each replay
-    /// needs a server of its own.
-    is_shared: bool,
-    /// Whether the project stores diffs.
-    is_stored: bool,
-    rehearsal: &'a Rehearsal,
-    /// Where splits begin, by their place in the list.
-    copies: BTreeMap<usize, Database>,
 }
 
 impl Actor<'_> {
@@ -373,182 +365,6 @@ impl Actor<'_> {
         Ok(())
     }
 
-    /// Step by step, with the splits beside it.
-    async fn line(
-        &mut self,
-        line: &mut Line<'_>,
-        fresh: Option<&Snapshot>,
-    ) -> Result<(), RehearseError> {
-        let began = Instant::now();
-        let count = |step: Step, findings: &[Finding]| {
-            findings.iter().filter(|one| one.step == step).count()
-        };
-        let database = line.server.database().await?;
-        let mut before = self.snapshot(&database).await?;
-        let mut stopped = None;
-        self.copy(line, &database, 0).await?;
-        for stage in &line.rehearsal.line {
-            let deployed = self.deploy(&database, stage.files, Until::Settled).await?;
-            if !deployed.failed.is_empty() {
-                self.told_once(Step::Splits, deployed.failed);
-                stopped = Some(stage.files);
-                break;
-            }
-            let snapshot = self.snapshot(&database).await?;
-            if let Some(name) = &stage.proves {
-                let diff = Diff::between(&before, &snapshot);
-                self.prove(line, name, &diff);
-                self.examined.diffs.insert(name.clone(), diff);
-            }
-            let rehearsal = line.rehearsal;
-            for (index, split) in rehearsal.splits.iter().enumerate() {
-                if split.files == stage.files {
-                    Box::pin(self.split(line, index, split, &snapshot)).await?;
-                }
-            }
-            self.copy(line, &database, stage.files).await?;
-            before = snapshot;
-        }
-        for (_, copy) in std::mem::take(&mut line.copies) {
-            line.server.drop(copy).await?;
-        }
-        line.server.drop(database).await?;
-        if let (None, Some(fresh)) = (stopped, fresh) {
-            self.examined.findings.extend(judge::line(fresh, &before));
-        }
-        self.prefer_splits();
-        let findings = std::mem::take(&mut self.examined.findings);
-        let concurrent = self.examined.diffs.len();
-        let splits = line.rehearsal.splits.len();
-        for (step, total) in [(Step::Diffs, concurrent), (Step::Splits, splits)] {
-            let verdict = match (count(step, &findings), stopped) {
-                (0, Some(files)) => Verdict::Skipped(format!(
-                    "the history cannot be deployed step by step beyond its first {files} files"
-                )),
-                (0, None) if step == Step::Diffs && !self.has_stored(line) => {
-                    Verdict::Skipped("there are none, as there is no expected schema".to_owned())
-                }
-                (0, None) => Verdict::Passed,
-                _ => Verdict::Failed,
-            };
-            self.examined.seen.push(Seen {
-                step,
-                verdict,
-                count: total,
-                duration: began.elapsed(),
-            });
-        }
-        self.examined.findings = findings;
-        Ok(())
-    }
-
-    /// Whether there should be stored diffs, or are some.
-    fn has_stored(&self, line: &Line<'_>) -> bool {
-        let mut migrations = self.migrations.iter();
-        line.is_stored || migrations.any(|migration| migration.schema_diff.is_some())
-    }
-
-    fn prove(&mut self, line: &Line<'_>, name: &Name, diff: &Diff) {
-        let migration = self.migrations.iter().find(|one| one.name == *name);
-        if let Some(migration) = migration
-            && (line.is_stored || migration.schema_diff.is_some())
-        {
-            let finding = judge::stored(migration, self.examined.major, diff);
-            self.examined.findings.extend(finding);
-        }
-    }
-
-    /// Copies the line's database for the splits that begin at `files`.
-    async fn copy(
-        &mut self,
-        line: &mut Line<'_>,
-        database: &Database,
-        files: usize,
-    ) -> Result<(), RehearseError> {
-        if line.is_shared {
-            return Ok(());
-        }
-        for (index, split) in line.rehearsal.splits.iter().enumerate() {
-            if split.after == files {
-                let copy = line.server.copy(database).await?;
-                line.copies.insert(index, copy);
-            }
-        }
-        Ok(())
-    }
-
-    /// A deployment in which concurrent migrations run late; `settled` is the
-    /// schema of its files if they run early.
-    async fn split(
-        &mut self,
-        line: &mut Line<'_>,
-        index: usize,
-        split: &Split,
-        settled: &Snapshot,
-    ) -> Result<(), RehearseError> {
-        let Some(database) = line.copies.remove(&index) else {
-            // What databases share is part of this history.
-            let mut server = Server::start(&self.stage.place, self.stage.connect_wait).await?;
-            let database = server.database().await?;
-            if split.after > 0 {
-                let deployed = self.deploy(&database, split.after, Until::Settled).await?;
-                if !deployed.failed.is_empty() {
-                    self.told_once(Step::Splits, deployed.failed);
-                    return Ok(());
-                }
-            }
-            return self.split_in(&database, split, settled).await;
-        };
-        self.split_in(&database, split, settled).await?;
-        line.server.drop(database).await
-    }
-
-    async fn split_in(
-        &mut self,
-        database: &Database,
-        split: &Split,
-        settled: &Snapshot,
-    ) -> Result<(), RehearseError> {
-        let deployed = self.deploy(database, split.files, Until::Ready).await?;
-        if !deployed.failed.is_empty() {
-            for Failed { diagnostic, .. } in deployed.failed {
-                let finding = judge::failed_without(split, &diagnostic, self.migrations);
-                self.examined.findings.push(finding);
-            }
-            return Ok(());
-        }
-        let live = self.snapshot(database).await?;
-        match judge::ready(split, settled, &self.examined.diffs, self.migrations) {
-            Ok(wanted) => {
-                let finding = judge::at_ready(split, &wanted, &live);
-                self.examined.findings.extend(finding);
-            }
-            Err(finding) => self.examined.findings.push(*finding),
-        }
-        let deployed = self.deploy(database, split.files, Until::Settled).await?;
-        if !deployed.failed.is_empty() {
-            for failed in deployed.failed {
-                let finding = match &failed.concurrent {
-                    Some(name) => {
-                        judge::failed_late(split, name, &failed.diagnostic, self.migrations)
-                    }
-                    None => Finding::new(Step::Splits, failed.diagnostic),
-                };
-                self.examined.findings.push(finding);
-            }
-            return Ok(());
-        }
-        let late = self.snapshot(database).await?;
-        let finding = judge::at_settled(split, settled, &late);
-        self.examined.findings.extend(finding);
-        if split.ending.is_some() {
-            let files = split.files + 1;
-            let deployed = self.deploy(database, files, Until::Settled).await?;
-            self.told_once(Step::Splits, deployed.failed);
-        }
-        Ok(())
-    }
-
     /// What failed in a later replay, unless it was told already.
     fn told_once(&mut self, step: Step, failed: Vec<Failed>) {
         for Failed { diagnostic, .. } in failed {
@@ -558,23 +374,6 @@ impl Actor<'_> {
                 self.examined.findings.push(finding);
             }
         }
-    }
-
-    /// A failure of the fresh database that a split has explained is told by
-    /// that alone.
-    fn prefer_splits(&mut self) {
-        let findings = &mut self.examined.findings;
-        let explained: Vec<Diagnostic> = findings
-            .iter()
-            .filter(|finding| finding.step == Step::Splits)
-            .map(|finding| finding.diagnostic.clone())
-            .collect();
-        findings.retain(|finding| {
-            finding.step != Step::Fresh
-                || !explained
-                    .iter()
-                    .any(|one| is_same(one, &finding.diagnostic))
-        });
     }
 }
 

@@ -55,6 +55,10 @@ pub struct Report {
     pub detached: Vec<(Name, i32)>,
     /// Cancelled since the user asked us to end; nothing of them is left.
     pub cancelled: Vec<Name>,
+    /// Backfills that were stopped between two batches since the user asked us
+    /// to end, with rows done and, an estimate, rows in all; the next run goes
+    /// on there.
+    pub stopped: Vec<(Name, u64, Option<u64>)>,
     /// Cancelled, but what was left could not be removed; the next run does.
     pub left_behind: Vec<Name>,
     /// Run in another session, with this pid, which made no visible progress
@@ -72,6 +76,7 @@ impl Report {
         self.failed.is_empty()
             && self.detached.is_empty()
             && self.cancelled.is_empty()
+            && self.stopped.is_empty()
             && self.left_behind.is_empty()
             && self.elsewhere.is_empty()
             && self.not_started.is_empty()
@@ -134,6 +139,7 @@ impl Report {
         self.failed.sort_by(|one, other| one.0.cmp(&other.0));
         self.detached.sort();
         self.cancelled.sort();
+        self.stopped.sort();
         self.left_behind.sort();
         self.elsewhere.sort();
         self.not_started.sort();

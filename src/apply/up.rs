@@ -35,7 +35,7 @@ mod verify;
 pub(super) use fence::{Signs, poll};
 use server::Heeds;
 pub use server::{beside, greet, reach};
-pub use settle::{settle, settle_announced};
+pub use settle::{settle, settle_announced, settle_one};
 use verify::Known;
 pub(super) use verify::told;
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::{Backfill, Key};
 use crate::statement::lexer::{Lexeme, Token, lexemes};
 use crate::text::Filled;
 
@@ -42,6 +43,8 @@ pub enum Misused {
     /// Here, in bytes of the statement, it stands in no comparison that keeps
     /// the ranges apart.
     Comparison(Bound, Range<usize>),
+    /// `$1`, in bytes of the statement: segue's own parameters are called so.
+    Parameter(Range<usize>),
 }
 
 /// Expressions to be put in place of the bounds, one per column of the key.
@@ -99,6 +102,9 @@ impl Template {
         let line = Line { text, all: &all };
         let (mut places, mut wrong) = (Vec::new(), Vec::new());
         for index in 0..all.len() {
+            if let Some(range) = line.parameter(index) {
+                wrong.push(Misused::Parameter(range));
+            }
             let Some((bound, range)) = line.bound(index) else {
                 continue;
             };
@@ -155,6 +161,42 @@ impl Template {
         Filled::new(&self.text, &replacements)
     }
 
+    /// The statement over all rows of its table at once, in one transaction
+    /// with what comes before: its bounds are the first and the last key there
+    /// is, of an empty table null.
+    #[must_use]
+    pub fn over_all(&self, backfill: &Backfill) -> Filled {
+        let (lower, upper) = match &backfill.key {
+            Key::Ctid => (
+                vec!["'(0,0)'::tid".to_owned()],
+                vec!["'(4294967295,65535)'::tid".to_owned()],
+            ),
+            Key::Columns(names) => {
+                let table = table(backfill);
+                let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+                let ends = |direction: &str| -> Vec<String> {
+                    let order: Vec<String> = names
+                        .iter()
+                        .map(|name| format!("segue_key.{name}{direction}"))
+                        .collect();
+                    let order = order.join(", ");
+                    let end = |name: &String| {
+                        format!(
+                            "(SELECT segue_key.{name} FROM {table} AS segue_key ORDER BY {order} LIMIT 1)"
+                        )
+                    };
+                    names.iter().map(end).collect()
+                };
+                (ends(""), ends(" DESC"))
+            }
+        };
+        self.with(Values {
+            lower: &lower,
+            upper: &upper,
+            includes_lower: true,
+        })
+    }
+
     /// The statement with parameters for its bounds: `$1` to `$n` for the
     /// lower one of a key with `n` columns, the next `n` for the upper one.
     #[must_use]
@@ -168,6 +210,36 @@ impl Template {
     }
 }
 
+/// The table as SQL names it.
+fn table(backfill: &Backfill) -> String {
+    let name = quoted(&backfill.table.name);
+    match &backfill.table.namespace {
+        Some(namespace) => format!("{}.{name}", quoted(namespace)),
+        None => name,
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The places of all `:name`, which psql and others take for variables; also
+/// where SQL has a colon before a name, in a slice of an array or a JSON
+/// constructor.
+#[must_use]
+pub fn variables(text: &str) -> Vec<Range<usize>> {
+    let all: Vec<Lexeme> = lexemes(text).collect();
+    let colon = |one: &Lexeme| one.end - one.start == 1 && text[one.start..].starts_with(':');
+    let mut found = Vec::new();
+    for (index, pair) in all.windows(2).enumerate() {
+        let is_cast = index > 0 && colon(&all[index - 1]);
+        if colon(&pair[0]) && pair[1].token == Token::Word && !is_cast {
+            found.push(pair[0].start..pair[1].end);
+        }
+    }
+    found
+}
+
 /// A statement's lexemes without whitespace and comments.
 struct Line<'a> {
     text: &'a str,
@@ -179,6 +251,13 @@ impl Line<'_> {
         self.all
             .get(index)
             .map_or("", |lexeme| &self.text[lexeme.start..lexeme.end])
+    }
+
+    /// The parameter whose `$` this is.
+    fn parameter(&self, index: usize) -> Option<Range<usize>> {
+        let (sign, digits) = (self.all.get(index)?, self.all.get(index + 1)?);
+        (self.slice(index) == "$" && digits.token == Token::Digits && sign.end == digits.start)
+            .then_some(sign.start..digits.end)
     }
 
     /// The bound whose colon this is.
@@ -298,6 +377,52 @@ mod tests {
             1,
             "DELETE FROM t WHERE $1 /* x */ <= id AND $2 >= id",
             "DELETE FROM t WHERE $1 /* x */ < id AND $2 >= id",
+        );
+    }
+
+    #[test]
+    fn all_rows_at_once() {
+        let check = |directive: &str, text: &str, expected: &str| {
+            let backfill = crate::backfill::parse(directive).expect("a backfill");
+            let template = Template::new(text).expect("a template");
+            assert_eq!(template.over_all(&backfill).text, expected);
+        };
+        check(
+            "app.\"T\" by id",
+            "DELETE FROM app.\"T\" WHERE id > :lower AND :upper >= id",
+            "DELETE FROM app.\"T\" WHERE id >= \
+             (SELECT segue_key.\"id\" FROM \"app\".\"T\" AS segue_key ORDER BY segue_key.\"id\" LIMIT 1) \
+             AND (SELECT segue_key.\"id\" FROM \"app\".\"T\" AS segue_key ORDER BY segue_key.\"id\" DESC LIMIT 1) >= id",
+        );
+        check(
+            "t by a, b",
+            "DELETE FROM t WHERE (a, b) > (:lower) AND (a, b) <= :upper",
+            "DELETE FROM t WHERE (a, b) >= (\
+             (SELECT segue_key.\"a\" FROM \"t\" AS segue_key ORDER BY segue_key.\"a\", segue_key.\"b\" LIMIT 1), \
+             (SELECT segue_key.\"b\" FROM \"t\" AS segue_key ORDER BY segue_key.\"a\", segue_key.\"b\" LIMIT 1)) \
+             AND (a, b) <= ROW(\
+             (SELECT segue_key.\"a\" FROM \"t\" AS segue_key ORDER BY segue_key.\"a\" DESC, segue_key.\"b\" DESC LIMIT 1), \
+             (SELECT segue_key.\"b\" FROM \"t\" AS segue_key ORDER BY segue_key.\"a\" DESC, segue_key.\"b\" DESC LIMIT 1))",
+        );
+        check(
+            "t by ctid",
+            "DELETE FROM t WHERE ctid > :lower AND ctid <= :upper",
+            "DELETE FROM t WHERE ctid >= '(0,0)'::tid AND ctid <= '(4294967295,65535)'::tid",
+        );
+    }
+
+    #[test]
+    fn variables_are_found() {
+        let text = "SELECT :a, b::c, ':d', x[1:e], :'f' WHERE id >:lower -- :g";
+        let found = variables(text).into_iter().map(|range| &text[range]);
+        assert_eq!(found.collect::<Vec<_>>(), [":a", ":e", ":lower"]);
+    }
+
+    #[test]
+    fn parameters_are_refused() {
+        refuses(
+            "DELETE FROM t WHERE a = $1 AND id > :lower AND id <= :upper",
+            &[Misused::Parameter(24..26)],
         );
     }
 

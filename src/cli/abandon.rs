@@ -39,6 +39,25 @@ pub async fn run(
     context: &Context,
     report: &mut Report,
 ) -> Result<Outcome, Error> {
+    let name = Name::new(&args.name);
+    let abandoned = give_up(args, context, report).await?;
+    report.line_unless_quiet(&match abandoned {
+        Abandoned::Now => Line::done("Abandoned", format!("`{name}`; `up` leaves it out")),
+        Abandoned::Already => Line::done("Abandoned", format!("`{name}`, already before this")),
+    });
+    Ok(Outcome::Done)
+}
+
+/// Gives a migration up, and tells what happens meanwhile, but not how that
+/// ended.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn give_up(
+    args: &AbandonArgs,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Abandoned, Error> {
     let bounds = Bounds {
         concurrent_wait: args.concurrent_wait,
         ..Bounds::default()
@@ -48,7 +67,7 @@ pub async fn run(
     let migrations = context.migrations(report)?;
     let name = Name::new(&args.name);
     let verification = Some(context.verification(OnMismatch::Fail));
-    let abandoned = run::tell(
+    run::tell(
         context,
         report,
         &target,
@@ -56,10 +75,5 @@ pub async fn run(
         verification,
         async |run| Box::pin(abandon::abandon(run, &migrations, &name)).await,
     )
-    .await?;
-    report.line_unless_quiet(&match abandoned {
-        Abandoned::Now => Line::done("Abandoned", format!("`{name}`; `up` leaves it out")),
-        Abandoned::Already => Line::done("Abandoned", format!("`{name}`, already before this")),
-    });
-    Ok(Outcome::Done)
+    .await
 }

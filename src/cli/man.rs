@@ -116,18 +116,26 @@ fn pages(date: &str) -> Vec<Page> {
         command: None,
         text: page(&segue, date, &names.collect::<Vec<_>>()),
     }];
-    pages.extend(commands.iter().map(|command| {
-        // The global options are said once, in segue(1).
-        let own = (*command).clone().mut_args(|arg| {
-            let is_global = arg.is_global_set();
-            arg.hide(is_global)
+    for command in commands {
+        let name = command.get_name();
+        pages.push(Page {
+            command: Some(name.to_owned()),
+            text: page(&own(command), date, &[]),
         });
-        Page {
-            command: Some(own.get_name().to_owned()),
-            text: page(&own, date, &[]),
-        }
-    }));
+        pages.extend(command.get_subcommands().map(|nested| Page {
+            command: Some(format!("{name}-{}", nested.get_name())),
+            text: page(&own(nested), date, &[]),
+        }));
+    }
     pages
+}
+
+/// Without the global options, which are said once, in segue(1).
+fn own(command: &Command) -> Command {
+    command.clone().mut_args(|arg| {
+        let is_global = arg.is_global_set();
+        arg.hide(is_global)
+    })
 }
 
 /// `subcommands` are those of segue's own page, to be seen also.
@@ -150,7 +158,7 @@ fn page(command: &Command, date: &str, subcommands: &[&str]) -> String {
     for result in rendered {
         result.expect("memory can be written");
     }
-    if is_segue {
+    if command.has_subcommands() {
         man.render_subcommands_section(&mut page)
             .expect("memory can be written");
     }

@@ -6,6 +6,14 @@ use clap::CommandFactory as _;
 
 use super::{Cli, HELP_WIDTH, Outcome};
 
+/// Without the global options, which are said once, above.
+fn own(command: &clap::Command) -> clap::Command {
+    command.clone().mut_args(|arg| {
+        let is_global = arg.is_global_set();
+        arg.hide(is_global)
+    })
+}
+
 /// All commands' help and the exit statuses, in Markdown.
 #[must_use]
 pub fn reference() -> String {
@@ -27,12 +35,12 @@ pub fn reference() -> String {
             continue;
         }
         let title = format!("segue {}", subcommand.get_name());
-        // The global options are said once, above.
-        let mut own = subcommand.clone().mut_args(|arg| {
-            let is_global = arg.is_global_set();
-            arg.hide(is_global)
-        });
-        section(&title, &mut own);
+        section(&title, &mut own(subcommand));
+        for nested in subcommand.get_subcommands_mut() {
+            if nested.get_name() != "help" {
+                section(&format!("{title} {}", nested.get_name()), &mut own(nested));
+            }
+        }
     }
     text.push_str("\n## Exit statuses\n\n| status | meaning |\n|---|---|\n");
     for outcome in Outcome::ALL {

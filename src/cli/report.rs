@@ -23,6 +23,7 @@ use crate::status::View;
 
 pub(crate) mod adopt_text;
 mod backfill;
+pub(crate) mod backfill_text;
 pub(crate) mod check;
 pub(crate) mod check_ci;
 pub(crate) mod check_json;

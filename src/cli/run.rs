@@ -289,6 +289,15 @@ fn unsettled(report: &tail::Report) -> Error {
         &report.left_behind.iter().collect::<Vec<_>>(),
     );
     list("not begun", &report.not_started.iter().collect::<Vec<_>>());
+    for (name, done, total) in &report.stopped {
+        let of = total.map_or_else(String::new, |total| {
+            format!(" of about {}", phrase::thousands(total))
+        });
+        let done = phrase::thousands(*done);
+        error.notes.push(format!(
+            "stopped after {done}{of} rows, where the next run goes on: `{name}`"
+        ));
+    }
     for (name, pid) in &report.elsewhere {
         error
             .notes

@@ -371,7 +371,7 @@ pub struct Unsettled {
     pub detached: Vec<String>,
     /// Migrations that another process runs.
     pub elsewhere: Vec<String>,
-    /// Migrations that were not begun, or cancelled.
+    /// Migrations that were not begun, cancelled, or stopped on their way.
     pub open: Vec<String>,
     /// All is done, and the schema is not as expected: what differs, in short.
     pub mismatch: Option<String>,
@@ -382,7 +382,9 @@ impl Unsettled {
         let named =
             |names: &[(Name, i32)]| names.iter().map(|(name, _)| name.to_string()).collect();
         let open = [&report.cancelled, &report.left_behind, &report.not_started];
-        let mut open: Vec<String> = open.into_iter().flatten().map(Name::to_string).collect();
+        let stopped = report.stopped.iter().map(|(name, ..)| name);
+        let open = open.into_iter().flatten().chain(stopped);
+        let mut open: Vec<String> = open.map(Name::to_string).collect();
         open.sort();
         let failed = report.failed.iter().map(|(name, diagnostic)| {
             (name.to_string(), Problem::new(diagnostic.as_ref().clone()))

@@ -136,6 +136,8 @@ codes! {
         "The schema diff reaches from `-- segue: schema-diff-begin` to `-- segue: schema-diff-end`, all of it in comment lines before the first statement; the second of the two is missing."
     NOT_AVAILABLE_YET "not-available-yet" Error
         "The directive is well-formed, but this version of segue does not act on it yet. It is refused rather than ignored."
+    ROWS_OF_NOTHING "rows-of-nothing" Error
+        "A file `NAME.rows.sql` is no migration: it holds the rows that `segue check` tries the backfill `NAME.sql` on. Here there is no such migration beside it, or it is no backfill, so the rows would never be used."
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
@@ -175,9 +177,11 @@ codes! {
     BRINGS_LEDGER "brings-ledger" Error
         "The migration brings a record of what has been applied, as the dump of a whole database does, and it cannot be followed. A dump with codd's table runs inside a transaction, and codd must have finished what it says. Segue's own tables are more: such a file is applied to a database that has none of them, with their rows, in the first transaction of the batch: what its rows say is applied is not applied again. Anywhere else leave them out: `pg_dump --exclude-schema=segue`."
     BACKFILL_BOUNDS "backfill-bounds" Error
-        "A backfill runs its statement again and again, each time for the keys above `:lower` up to `:upper`. Without both bounds each batch would do all rows; with `>=` below or `<` above a row would be done twice or not at all. Write `WHERE id > :lower AND id <= :upper`, of a key with several columns `WHERE (a, b) > (:lower) AND (a, b) <= (:upper)`."
+        "A backfill runs its statement again and again, each time for the keys above `:lower` up to `:upper`. Without both bounds each batch would do all rows; with `>=` below or `<` above a row would be done twice or not at all. Write `WHERE id > :lower AND id <= :upper`, of a key with several columns `WHERE (a, b) > (:lower) AND (a, b) <= (:upper)`, joined to all else by AND."
+    BACKFILL_IMPOSSIBLE "backfill-impossible" Error
+        "The first batches have shown that the backfill cannot end `within` its time, however well it goes: at `batch-time`, with the least `pause` only. Hardly anything is done yet, so it stops here, and what would make it possible is named: give it more time, longer batches or a smaller pause, and run `segue settle`. Run again without a change, it goes on as fast as its budget allows and ends late. One whose time stops being enough later on goes on too, and says so."
     BACKFILL_KEY "backfill-key" Error
-        "A backfill counts the rows of its table off by a key, from one batch to the next. The columns have to be there, must not be NULL, since NULL comes neither before nor after a key, and an index has to give the rows in their order, or each batch would read the whole table. `ctid`, the place where a row is stored, needs no index and goes for any table that has all its rows itself; rows that are updated meanwhile move, so the statement has to be one that may be run twice for a row."
+        "A backfill counts the rows of its table off by a key, from one batch to the next. The columns have to be there, must not be NULL, since NULL comes neither before nor after a key, and an index has to give the rows in their order, or each batch would read the whole table. `ctid`, the place where a row is stored, needs no index and goes for any table that has all its rows itself; rows that are updated meanwhile move, so the statement has to be one that may be run twice for a row. A backfill goes through a table by its key, from the first to the last. A statement that changes the key, or adds rows to that very table, moves rows in front of itself: they are done again, and it may never come to its end. Count the rows off by a key that stays, or by `ctid`, whose end is fixed when it begins."
     BACKFILL_QUARANTINE "backfill-quarantine" Error
         "Some rows could not be done and were set aside, so that all others could be. Each is in `segue.quarantine` with its key and the server's words. Correct the rows or the function that refuses them, and run `segue settle`: it tries them again first. A row that is to be left as it is can be deleted from that table. Above `quarantine N` rows the backfill fails at once, and goes on there when it is run again."
     BACKFILL_STATEMENTS "backfill-statements" Error
@@ -216,6 +220,18 @@ codes! {
         "A concurrent migration runs after its deployment is ready, for hours perhaps, and other deployments come meanwhile. A migration that fails without it, or makes something else without it, or that changes what it made, has to wait for it: `-- segue: end-concurrent-migration: FILE`."
     ORDER_MATTERS "order-matters" Error
         "A concurrent migration may run before migrations with later names or after them, depending on what is deployed when. Here both orders work, and end with different schemas, so two databases would differ for ever. The later migration should wait: `-- segue: end-concurrent-migration: FILE`."
+    FAILS_ON_ROWS "fails-on-rows" Error
+        "`segue check` has run a backfill, with the migrations around it, on rows that it made for its table: ordinary ones, and for each column NULL, 0, negative and very large numbers, empty and long texts, as far as the table takes them. Something failed on one of them, as it would on such a row in production. Make the statement survive it, or keep such rows out by a constraint. If there are none for another reason, write rows as they are into `NAME.rows.sql` beside `NAME.sql`: they are used instead."
+    ROWS_LEFT_OUT "rows-left-out" Error
+        "`segue check` has run a backfill on rows that it made for its table, and some rows were in none of its ranges: a NULL in a column of the key does that. Name a key whose columns are all NOT NULL."
+    NOT_IDEMPOTENT "not-idempotent" Warning
+        "`segue check` has run the statement of a backfill on rows that it had done already, and it changed them once more, or failed. segue itself does no row twice, but triggers that keep new rows in sync do rows before the backfill comes to them, and so may an application that knows the new column. If nobody does, ignore it; otherwise leave out what is done (`AND new IS NULL`), compute from what the statement does not change, or write `ON CONFLICT DO NOTHING`."
+    DONE_TWICE "done-twice" Error
+        "The backfill goes by `ctid`, the physical place of rows, and its statement changes a row differently the second time. A row that is updated moves, perhaps to where the backfill has not been yet, and is then done again. Leave out rows that are done (`AND new IS NULL`), compute from what the statement does not change, or name a key."
+    ROWS_MATTER "rows-matter" Error
+        "A backfill and the migrations around it were run by `segue check` on empty tables and on tables with rows, and the schemas differ. So a migration does one thing or another depending on rows, and databases would differ for ever."
+    NOT_TRIED "not-tried" Warning
+        "`segue check` could not try a backfill, because its table took none of the rows that segue made up. Write a few rows as they are in production into `NAME.rows.sql` beside `NAME.sql`, as INSERT statements, together with the rows of other tables that they refer to: they are used instead."
     NOT_RESUMED "not-resumed" Error
         "`segue check --torture` kills segue, its connections and its server in the middle of the migrations, and runs `segue up` again until it ends well. Here it never does. A `CALL` or `DO` that commits by itself cannot be taken up by looking, for example: `-- segue: rerunnable` says that it may run twice."
     RESUMED_DIFFERENTLY "resumed-differently" Error

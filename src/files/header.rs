@@ -133,6 +133,7 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         partner: directives.begin_with.map(named),
         ends: directives.end.into_iter().map(named).collect(),
         backfill: directives.backfill,
+        rows: None,
         rerunnable: directives.rerunnable.is_some(),
         waivers: directives.allow,
         connection: directives.connection.map(|one| Connection {

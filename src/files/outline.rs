@@ -238,6 +238,7 @@ impl Reading<'_> {
             self.diagnostics
                 .push(codd_function_diagnostic(span, &name).source(&source));
         }
+        self.refuse_stray_bound(&statement, text);
         self.bytes += statement.text.len();
         if self.migration.kind != Kind::Batch {
             self.outline.items.push(Item {
@@ -247,11 +248,12 @@ impl Reading<'_> {
                 digest: None,
             });
         }
-        if self.outline.is_parsed && self.bytes <= PARSED_BYTES_MAX {
+        let is_small = self.bytes <= PARSED_BYTES_MAX || self.migration.backfill.is_some();
+        if self.outline.is_parsed && is_small {
             if statement.is_misread(text) {
                 self.unknown.push(self.texts.len());
             }
-            match self.bounded(&statement, text) {
+            match self.bounded(&statement, filled.as_ref()) {
                 Bounded::Unbounded => self
                     .texts
                     .push(filled.map_or(statement.text, |filled| filled.text)),
@@ -428,9 +430,7 @@ impl Reading<'_> {
                 relations.add(text, digest);
             }
             self.outline.relations = Some(relations);
-            self.outline.folds = self.migration.kind == Kind::Concurrent
-                && self.migration.backfill.is_none()
-                && folds(&texts, &digests);
+            self.outline.folds = self.migration.kind == Kind::Concurrent && folds(&texts, &digests);
         }
         for (item, digest) in self.outline.items.iter_mut().zip(digests) {
             item.digest = digest;

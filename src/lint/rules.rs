@@ -4,6 +4,7 @@ use super::Rule;
 
 mod add_column_rewrites;
 mod attach_partition_scans;
+mod backfill_not_idempotent;
 mod check_not_valid;
 mod column_becomes_required;
 mod concurrent_if_not_exists;
@@ -35,6 +36,7 @@ mod vacuum_full_cluster;
 pub const TABLE: &[Rule] = &[
     add_column_rewrites::RULE,
     attach_partition_scans::RULE,
+    backfill_not_idempotent::RULE,
     check_not_valid::RULE,
     column_becomes_required::RULE,
     concurrent_if_not_exists::RULE,

@@ -84,8 +84,9 @@ impl State {
             kind: file.kind,
             is_judged: file.is_judged,
         });
-        if let Some(table) = &file.backfill {
-            self.backfills.insert(file.name.clone(), table.clone());
+        if let Some(backfill) = &file.backfill {
+            self.backfills
+                .insert(file.name.clone(), backfill.table.clone());
         }
         self.concurrent = (file.kind == Kind::Concurrent).then(|| file.name.clone());
         self.search_path = None;

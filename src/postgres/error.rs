@@ -47,6 +47,8 @@ pub struct ServerError {
     pub context: Option<String>,
     /// Where in the statement as sent, in characters from 1.
     pub position: Option<u32>,
+    /// Name of the constraint that it is about.
+    pub constraint: Option<String>,
 }
 
 impl std::fmt::Display for ServerError {
@@ -229,6 +231,7 @@ impl From<&DbError> for ServerError {
                 Some(ErrorPosition::Original(position)) => Some(*position),
                 Some(ErrorPosition::Internal { .. }) | None => None,
             },
+            constraint: error.constraint().map(ToOwned::to_owned),
         }
     }
 }

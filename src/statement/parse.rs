@@ -9,13 +9,14 @@ use std::thread;
 use pg_query::NodeEnum;
 use pg_query::protobuf::RawStmt;
 
-use super::{Digest, Locks, RelationName};
+use super::{Digest, Locks, OutOfRange, RelationName};
 
 mod enum_value;
 mod index;
 mod kind;
 mod lock;
 pub(crate) mod names;
+mod ranged;
 mod relations;
 mod session;
 
@@ -105,6 +106,15 @@ pub fn gid(sql: &str) -> Option<String> {
 pub fn reads_enum_value(sql: &str, of: &RelationName, value: &str) -> bool {
     let found = with_stack(|| Some(enum_value::is_read(statement(&parse(sql)?)?, of, value)));
     found.flatten().unwrap_or(false)
+}
+
+/// What a statement does outside of the range of keys that its parameters
+/// bound, in the order in which it stands: `$1…$n` are above which key of
+/// `table`, whose key has these `n` columns, `$n+1…$2n` up to which. `None` if
+/// it is not known.
+#[must_use]
+pub fn out_of_range(sql: &str, table: &RelationName, key: &[&str]) -> Option<Vec<OutOfRange>> {
+    with_stack(|| ranged::out_of_range(statement(&parse(sql)?)?, table, key)).flatten()
 }
 
 /// What a statement has to do with the session that runs it.

@@ -40,6 +40,14 @@ struct Place {
     filled_len: usize,
 }
 
+/// A stretch of a text between two others, in bytes, and how long it is in
+/// each of them.
+struct Step {
+    range: Range<usize>,
+    written_len: usize,
+    text_len: usize,
+}
+
 impl Filled {
     /// `written` with these texts in place of these ranges of its bytes, which
     /// are sorted and apart from one another.
@@ -63,6 +71,55 @@ impl Filled {
         Self {
             written: written.to_owned(),
             text,
+            places,
+        }
+    }
+
+    /// This, and then what `next` has made of its text: from the text as it was
+    /// written to the last one. Where the two touch the same bytes, they are
+    /// one place.
+    #[must_use]
+    pub fn then(&self, next: Self) -> Self {
+        // Stretches of the text in between; what they were before it, what
+        // they become behind it.
+        let first = self.places.iter().map(|place| Step {
+            range: place.filled..place.filled + place.filled_len,
+            written_len: place.written_len,
+            text_len: place.filled_len,
+        });
+        let second = next.places.iter().map(|place| Step {
+            range: place.written..place.written + place.written_len,
+            written_len: place.written_len,
+            text_len: place.filled_len,
+        });
+        let mut steps: Vec<Step> = first.chain(second).collect();
+        steps.sort_by_key(|step| (step.range.start, step.range.end));
+        let mut places = Vec::new();
+        let (mut between, mut written, mut filled) = (0, 0, 0);
+        let mut steps = steps.into_iter().peekable();
+        while let Some(step) = steps.next() {
+            let start = step.range.start;
+            let mut all = step;
+            while let Some(step) = steps.next_if(|step| step.range.start < all.range.end) {
+                let both = step.range.end.min(all.range.end) - step.range.start;
+                all.range.end = all.range.end.max(step.range.end);
+                all.written_len = (all.written_len + step.written_len).saturating_sub(both);
+                all.text_len = (all.text_len + step.text_len).saturating_sub(both);
+            }
+            let gap = start - between;
+            places.push(Place {
+                written: written + gap,
+                written_len: all.written_len,
+                filled: filled + gap,
+                filled_len: all.text_len,
+            });
+            between = all.range.end;
+            written += gap + all.written_len;
+            filled += gap + all.text_len;
+        }
+        Self {
+            written: self.written.clone(),
+            text: next.text,
             places,
         }
     }
@@ -322,6 +379,29 @@ mod tests {
         assert_eq!(filled.written_range(0, 2), (0, 2));
         assert_eq!(filled.written_range(4, 6), (2, 6));
         assert_eq!(filled.written_range(13, 15), (7, 13));
+    }
+
+    #[test]
+    fn one_after_the_other() {
+        let first = variables(&[("A", "long value"), ("B", "")])
+            .fill("a ${A} b${B}c d")
+            .expect("two places");
+        assert_eq!(first.text, "a long value bc d");
+        let next = Filled::new(&first.text, &[(0..1, "xyz"), (14..14, "+"), (16..17, "$1")]);
+        let both = first.then(next);
+        assert_eq!(both.text, "xyz long value b+c $1");
+        assert_eq!(both.written, "a ${A} b${B}c d");
+        assert_eq!(both.written_at(1), (0, Some(1)));
+        assert_eq!(both.written_at(6), (2, Some(4)));
+        assert_eq!(both.written_at(15), (7, None));
+        assert_eq!(both.written_at(17), (12, None));
+        assert_eq!(both.written_range(19, 21), (14, 15));
+        let within = Filled::new(&first.text, &[(5..10, "-"), (13..15, "*")]);
+        let both = first.then(within);
+        assert_eq!(both.text, "a lon-ue * d");
+        assert_eq!(both.written_range(2, 8), (2, 6));
+        assert_eq!(both.written_range(9, 10), (7, 13));
+        assert_eq!(both.written_at(11), (14, None));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod activity;
 mod add;
 mod adopt;
+mod backfill;
+mod backfill_commands;
 mod batch;
 // Hosts are addresses in 127.0.0.0/8, which only Linux has without being told.
 #[cfg(target_os = "linux")]
@@ -21,6 +23,7 @@ mod differential;
 mod dumps;
 mod env_vars;
 mod fold;
+mod fold_backfill;
 mod forecast;
 mod fresh_database;
 mod hooks;
@@ -55,7 +58,9 @@ mod steps;
 mod stories;
 mod strong_locks;
 mod sync;
+mod tables;
 mod tail;
+mod throttle;
 mod throwaway;
 mod torture;
 mod triples;

@@ -25,7 +25,11 @@ fn said(output: &Output) -> String {
 
 /// The names of the commands, as the help has them.
 fn commands() -> Vec<String> {
-    let help = Project::new().segue(&["help"]).stdout;
+    entries(&Project::new().segue(&["help"]).stdout)
+}
+
+/// What a help lists below `Commands:`.
+fn entries(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let lines = lines.take_while(|line| !line.is_empty());
     // A summary that is wrapped goes on further to the right.
@@ -35,6 +39,12 @@ fn commands() -> Vec<String> {
         .filter(|name| *name != "help")
         .map(str::to_owned)
         .collect()
+}
+
+/// Those below a command.
+fn nested(command: &str) -> impl Iterator<Item = String> {
+    let help = Project::new().segue(&[command, "--help"]).stdout;
+    entries(&help).into_iter()
 }
 
 fn completions(project: &Project, shell: &str) -> String {
@@ -103,6 +113,7 @@ fn each_command_has_a_manual_page_without_complaints() {
         .map(|command| format!("segue-{command}.1"))
         .collect();
     assert!(expected.len() > 15, "{expected:?}");
+    expected.extend(nested("backfill").map(|command| format!("segue-backfill-{command}.1")));
     expected.push("segue.1".to_owned());
     expected.sort();
     assert_eq!(names(&folder), expected);

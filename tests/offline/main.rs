@@ -1,6 +1,7 @@
 //! Tests of the program that need no server.
 
 mod arguments;
+mod backfill;
 mod configuration;
 mod corpus;
 mod directive;

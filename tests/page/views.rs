@@ -8,6 +8,8 @@ use segue::migration::{Kind, Name};
 use segue::readiness::Goal;
 use segue::status::{Entry, EntryState, Reading, Stage, Stale, Status, View};
 
+mod backfill;
+
 /// File name safe; the view.
 pub type Case = (&'static str, View);
 
@@ -451,6 +453,11 @@ pub fn all() -> Vec<Case> {
         ("too-old", too_old()),
         ("standby", standby()),
         ("diverged", diverged()),
+        ("filling", backfill::filling()),
+        ("held-back", backfill::held_back()),
+        ("paused", backfill::paused()),
+        ("too-slow", backfill::too_slow()),
+        ("set-aside", backfill::set_aside()),
         ("many", many()),
         ("hostile", hostile()),
     ]

@@ -49,6 +49,7 @@ pub fn settings() -> Settings {
         fold: false,
         answers: Answers::default(),
         backfill: Limits::default(),
+        batch_rows_max: None,
     }
 }
 

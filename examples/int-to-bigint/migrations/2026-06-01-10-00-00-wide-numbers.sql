@@ -1,3 +1,4 @@
+-- segue: allow: several-strong-locks, nothing here takes time, and a try that waits is given up at once
 -- Beside each narrow number a wide one. The triggers write it from now on,
 -- whoever writes the narrow one; the backfills write it into the rows that are
 -- there already; the constraints prove in the end that both did.

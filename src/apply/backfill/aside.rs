@@ -57,7 +57,7 @@ impl Filler<'_> {
             pause: self.pace.next().pause,
             total: self.total,
             forecast: self.pace.forecast(),
-            impossible: self.pace.impossible().map(|one| one.to_string()),
+            impossible: self.pace.impossible().map(ToString::to_string),
         };
         let moved = work.ledger.advance_backfill(self.session, name, &advance);
         match moved.await? {

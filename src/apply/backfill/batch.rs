@@ -47,7 +47,8 @@ impl Filler<'_> {
             };
             return self.disturbed(error, blame, 1).await;
         }
-        let paced = self.pace.next().rows;
+        let most = self.work.run.settings.batch_rows_max;
+        let paced = self.pace.next().rows.min(most.unwrap_or(u64::MAX));
         let rows = self.bisect.rows(paced);
         match self.try_batch(rows, paced).await? {
             Tried::Done | Tried::Nothing => Ok(None),
@@ -189,7 +190,7 @@ impl Filler<'_> {
             pause: self.pace.next().pause,
             total: self.total,
             forecast: self.pace.forecast(),
-            impossible: self.pace.impossible().map(|one| one.to_string()),
+            impossible: self.pace.impossible().map(ToString::to_string),
         };
         let name = &work.migration.name;
         let moved = work.ledger.advance_backfill(self.session, name, &advance);
@@ -216,6 +217,7 @@ impl Filler<'_> {
         let held_up = std::mem::take(&mut self.held_up);
         self.pace.record(rows, began.elapsed(), held_up);
         self.take_wishes(wishes);
+        self.judge().await?;
         Ok(Ok(Tried::Done))
     }
 }

@@ -50,6 +50,11 @@ pub enum News {
         /// After how long.
         after: Duration,
     },
+    /// A signal is not seen that would keep it waiting.
+    Unseen {
+        /// Which, why, and what to do.
+        what: String,
+    },
     /// It does not end in the time that it was given.
     Impossible {
         /// Why, and what would make it possible.
@@ -73,6 +78,7 @@ impl News {
             Self::Paused { .. } => "paused",
             Self::Throttled { .. } => "throttled",
             Self::GoesOn { .. } => "goes-on",
+            Self::Unseen { .. } => "unseen",
             Self::Impossible { .. } => "impossible",
         }
     }
@@ -124,7 +130,9 @@ impl fmt::Display for News {
                 write!(formatter, "has waited {since}: {}", signals.join("; "))
             }
             Self::GoesOn { after } => write!(formatter, "goes on after {}", human(after)),
-            Self::Impossible { why } => formatter.write_str(why),
+            Self::Unseen { what: text } | Self::Impossible { why: text } => {
+                formatter.write_str(text)
+            }
         }
     }
 }

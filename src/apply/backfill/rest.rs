@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Filler, Hurry, News, Over};
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, NOT_RETRIED, human};
+use crate::diagnostic::{Diagnostic, code};
 use crate::postgres::ledger::Wishes;
 use crate::postgres::{Failure, ServerError};
 
@@ -20,13 +21,74 @@ impl Filler<'_> {
         if self.looked.elapsed() >= LOOK {
             self.make_way().await?;
         }
-        if let Some(over) = self.obey().await? {
-            return Ok(Some(over));
+        loop {
+            if let Some(over) = self.obey().await? {
+                return Ok(Some(over));
+            }
+            if self.work.hurry == Hurry::Background
+                && let Some(over) = self.throttled().await?
+            {
+                return Ok(Some(over));
+            }
+            // A user may have asked it to pause while it waited for others.
+            if self.wishes.paused_by.is_none() {
+                break;
+            }
         }
-        match self.work.hurry {
-            Hurry::Foreground => Ok(None),
-            Hurry::Background => self.sleep(self.pace.next().pause).await,
+        self.estimate().await?;
+        // In the foreground it is what the user's rate asks for.
+        self.sleep(self.pace.next().pause).await
+    }
+
+    /// Does nothing while a signal is there.
+    async fn throttled(&mut self) -> Result<Option<Over>, StandaloneError> {
+        let began = Instant::now();
+        let name = &self.work.migration.name;
+        loop {
+            let Some(lookout) = &mut self.lookout else {
+                return Ok(None);
+            };
+            let sign = lookout.sign();
+            if sign.has_looked && sign.signals.is_empty() {
+                break;
+            }
+            if let Some(after) = sign.too_long {
+                return Err(self.refuse_wait(&sign.signals, after));
+            }
+            if sign.signals != self.throttled_by {
+                let ledger = self.work.ledger;
+                let throttled = ledger.throttle_backfill(self.session, name, &sign.signals);
+                throttled.await?;
+                self.throttled_by.clone_from(&sign.signals);
+            }
+            let since = Instant::now();
+            lookout.next(POLL).await;
+            if let Some(cause) = &sign.cause {
+                self.pace.waited(cause, since.elapsed());
+            }
+            if let Some(over) = self.look().await? {
+                return Ok(Some(over));
+            }
         }
+        if !self.throttled_by.is_empty() {
+            let ledger = self.work.ledger;
+            ledger.throttle_backfill(self.session, name, &[]).await?;
+            self.throttled_by.clear();
+            self.held_up += began.elapsed();
+        }
+        Ok(None)
+    }
+
+    /// It has waited for longer than `[backfill]` lets it.
+    fn refuse_wait(&self, signals: &[String], after: Duration) -> StandaloneError {
+        let diagnostic = Diagnostic::error(
+            code::NOT_FINISHED,
+            format!("the backfill has waited {} in one stretch", human(&after)),
+        );
+        let noted = signals.iter().fold(diagnostic, Diagnostic::note);
+        let diagnostic = noted.help("`segue settle` goes on when that is over");
+        let migration = self.work.migration;
+        StandaloneError::Failed(Box::new(self.text.diagnostic(migration, diagnostic)))
     }
 
     /// Does nothing while a user has paused it.

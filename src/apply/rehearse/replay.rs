@@ -1,9 +1,11 @@
 //! One deployment of a replay.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::{Actor, Database, Events, Outcome, RehearseError, Run, Settings, Until, role};
 use crate::apply::{self, ApplyError, Event};
+use crate::backfill::throttle::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::migration::Name;
 use crate::postgres::target::Environment;
@@ -26,6 +28,9 @@ pub(super) struct Deployed {
     pub(super) failed: Vec<Failed>,
 }
 
+/// Rows that a backfill may set aside.
+const QUARANTINE: u64 = 1000;
+
 impl Actor<'_> {
     /// Deploys the first `files` migrations, each concurrent one by itself.
     pub(super) async fn deploy(
@@ -45,7 +50,43 @@ impl Actor<'_> {
         until: Until,
         fold: bool,
     ) -> Result<Deployed, RehearseError> {
+        let settings = Settings {
+            until,
+            fold,
+            ..self.stage.settings.clone()
+        };
+        self.deploy_by(database, files, settings).await
+    }
+
+    /// Deploys the first `files` migrations; a backfill takes at most
+    /// `batch_rows` rows at once.
+    pub(super) async fn deploy_in_batches(
+        &mut self,
+        database: &Database,
+        files: usize,
+        batch_rows: u64,
+    ) -> Result<Deployed, RehearseError> {
+        let settings = Settings {
+            until: Until::Settled,
+            fold: false,
+            batch_rows_max: Some(batch_rows),
+            ..self.stage.settings.clone()
+        };
+        self.deploy_by(database, files, settings).await
+    }
+
+    async fn deploy_by(
+        &mut self,
+        database: &Database,
+        files: usize,
+        settings: Settings,
+    ) -> Result<Deployed, RehearseError> {
         let stage = self.stage;
+        let settings = Settings {
+            // Whatever else that server has to do: these databases are small.
+            backfill: Limits::none(),
+            ..settings
+        };
         let (events, mut receiver) = Events::channel();
         let run = Run {
             target: database.target.clone(),
@@ -56,15 +97,21 @@ impl Actor<'_> {
             // Whoever owns the ledger elsewhere, here it is nobody's.
             owner: None,
             verification: None,
-            settings: Settings {
-                until,
-                fold,
-                ..stage.settings.clone()
-            },
+            settings,
             events,
             interrupt: stage.interrupt.clone(),
         };
-        let migrations = self.migrations[..files].to_vec();
+        let mut migrations = self.migrations[..files].to_vec();
+        for backfill in migrations
+            .iter_mut()
+            .filter_map(|one| one.backfill.as_mut())
+        {
+            // Nobody is spared here, and all that fails is to be seen.
+            let backfill = &mut backfill.value;
+            backfill.within = None;
+            backfill.pause = Duration::ZERO;
+            backfill.quarantine = QUARANTINE;
+        }
         let ended = Box::pin(apply::up::up(&run, migrations)).await;
         drop(run);
         let mut deployed = Deployed::default();

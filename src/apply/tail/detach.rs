@@ -42,7 +42,9 @@ impl Tail<'_> {
         for (name, held) in held {
             let survives = tokio::time::timeout(LOOK_WITHIN, self.survives(&name, &held)).await;
             match survives {
-                Ok(Ok(pids)) if pids.is_empty() => self.stop(name, held.session, report).await,
+                Ok(Ok(pids)) if pids.is_empty() => {
+                    self.stop(graph, name, held.session, report).await;
+                }
                 Ok(Ok(pids)) => builds.push((name, held, pids)),
                 // Where it cannot be known the session is left alone.
                 _ => {
@@ -111,7 +113,7 @@ impl Tail<'_> {
     }
 
     /// Ends what the session does, in a transaction or between statements.
-    async fn stop(&self, name: Name, session: Session, report: &mut Report) {
+    async fn stop(&self, graph: &Graph, name: Name, session: Session, report: &mut Report) {
         if !interrupt_statement(&session).await {
             report.detached.push((name, session.backend().pid));
             return;
@@ -119,16 +121,25 @@ impl Tail<'_> {
         // COMMIT may have been quicker than the signal.
         let look = async {
             let control = self.control.session().await?;
-            self.ledger.state(&control, &name).await
+            let state = self.ledger.state(&control, &name).await?;
+            let is_backfill = graph.get(&name).is_some_and(|one| one.backfill.is_some());
+            let rows = match is_backfill {
+                true => self.ledger.backfill_progress(&control, &name).await?,
+                false => None,
+            };
+            Ok::<_, postgres::Error>((state, rows))
         };
-        let state = tokio::time::timeout(LOOK_WITHIN, look).await;
+        let looked = tokio::time::timeout(LOOK_WITHIN, look).await;
         session.close().await;
         self.watch.end(&name);
         self.clear_progress(&name).await;
-        if matches!(state, Ok(Ok(Some(State::Applied)))) {
-            report.done.push(name);
-        } else {
-            report.cancelled.push(name);
+        match looked {
+            Ok(Ok((Some(State::Applied), _))) => report.done.push(name),
+            Ok(Ok((_, Some(rows)))) => {
+                let done = rows.done.unwrap_or_default();
+                report.stopped.push((name, done, rows.total));
+            }
+            _ => report.cancelled.push(name),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Runner, is_ready};
 use crate::apply::{ApplyError, Event, Outcome, Run};
-use crate::migration::Migration;
+use crate::migration::{Migration, Name};
 use crate::plan::Ready;
 use crate::readiness::Goal;
 
@@ -12,6 +12,18 @@ use crate::readiness::Goal;
 /// As [`up`](super::up).
 pub async fn settle(run: &Run, migrations: Vec<Migration>) -> Result<Outcome, ApplyError> {
     settle_of(run, migrations, Scope::Folder).await
+}
+
+/// Runs what one concurrent migration of the tail still has to do.
+///
+/// # Errors
+/// As [`up`](super::up).
+pub async fn settle_one(
+    run: &Run,
+    migrations: Vec<Migration>,
+    name: Name,
+) -> Result<Outcome, ApplyError> {
+    settle_of(run, migrations, Scope::One(name)).await
 }
 
 /// Runs what deployments that are ready have left, for a service: it tells by
@@ -27,12 +39,14 @@ pub async fn settle_announced(
 }
 
 /// Whose concurrent migrations are run.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Scope {
     /// All of the folder whose partners are applied.
     Folder,
     /// Those of them that a deployment which is ready has named.
     Announced,
+    /// This one.
+    One(Name),
 }
 
 async fn settle_of(
@@ -63,10 +77,13 @@ async fn settle_of(
         .iter()
         .filter(|step| {
             let mut announced = survey.history.deployments.iter();
-            scope == Scope::Folder
-                || announced.any(|deployment| {
+            match &scope {
+                Scope::Folder => true,
+                Scope::Announced => announced.any(|deployment| {
                     deployment.ready_at.is_some() && deployment.tail.contains(&step.name)
-                })
+                }),
+                Scope::One(name) => step.name == *name,
+            }
         })
         .filter(|step| {
             let partner = survey
@@ -80,6 +97,14 @@ async fn settle_of(
         })
         .cloned()
         .collect();
+    if let (Scope::One(name), []) = (&scope, open.as_slice())
+        && survey.history.progress(&run.project, name).is_open()
+    {
+        return Err(ApplyError::Refused {
+            reason: format!("`{name}` cannot run yet: what it begins with is pending"),
+            help: "`segue up` applies that first".to_owned(),
+        });
+    }
     runner.deployment = match survey.plan.ready {
         Ready::Already(deployment) => Some(deployment),
         _ => survey

@@ -4,33 +4,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-/// Ten million rows, of which 6.2 million are done.
 fn standing() -> Standing {
-    Standing {
-        relation: "person".to_owned(),
-        key: vec!["id".to_owned()],
-        cursor: Some(vec!["6200000".to_owned()]),
-        batches: 620,
-        rows: 6_200_000,
-        changed: 6_100_000,
-        total: Some(10_000_000),
-        batch_rows: Some(10_000),
-        pause: Some(Duration::from_millis(50)),
-        throttled: None,
-        paused: None,
-        rate: None,
-        within: Some(Duration::from_hours(24)),
-        began_at: at("2026-11-22T12:00:00Z"),
-        finished_at: None,
-        ends: Some(Ends {
-            earliest: at("2026-11-22T14:20:00Z"),
-            likely: at("2026-11-22T14:30:00Z"),
-            latest: at("2026-11-22T14:35:00Z"),
-        }),
-        impossible: None,
-        quarantined: 0,
-        updated_at: at("2026-11-22T14:00:00Z"),
-    }
+    Standing::example()
 }
 
 #[track_caller]

@@ -103,6 +103,25 @@ impl Signal {
         }
     }
 
+    /// The same without numbers, which stays as it is while it lasts: what a
+    /// backfill waited because of.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::ReplicationLag { standby, .. } => format!("`{standby}` is behind"),
+            Self::ArchiveBacklog { .. } => "WAL waits for the archive".to_owned(),
+            Self::ArchiveFailing { .. } => "the archive fails".to_owned(),
+            Self::WalRate { .. } => "the server writes much WAL".to_owned(),
+            Self::Blocking { .. } => "sessions wait for its locks".to_owned(),
+            Self::LockWaiters { .. } => "sessions wait for locks".to_owned(),
+            Self::Vacuum(vacuum) => format!("`{}` is being vacuumed", vacuum.relation),
+            Self::RunningQueries { .. } => "many statements run".to_owned(),
+            Self::Query(_) => "`query` says so".to_owned(),
+            Self::FlagFile { path, .. } => format!("the file `{path}` is there"),
+            Self::Blind { .. } => "the signals cannot be read".to_owned(),
+        }
+    }
+
     pub(super) fn key(&self) -> Key {
         let of = match self {
             Self::ReplicationLag { standby, .. } => standby.clone(),

@@ -15,6 +15,7 @@ pub(super) fn told(name: &Name, news: &News) -> Line {
         News::SetAside { .. } => Line::notable("Set aside", text),
         News::Paused { .. } | News::Throttled { .. } => Line::notable("Waiting", text),
         News::GoesOn { .. } => Line::active("Going on", text),
+        News::Unseen { .. } => Line::notable("Unseen", text),
         News::Impossible { .. } => Line::notable("Too slow", text),
     }
 }
@@ -48,6 +49,7 @@ pub(super) fn event(name: &Name, news: &News) -> Value {
             "since_ms": milliseconds(*since),
         }),
         News::GoesOn { after } => json!({ "after_ms": milliseconds(*after) }),
+        News::Unseen { what } => json!({ "what": what }),
         News::Impossible { why } => json!({ "why": why }),
     };
     value["event"] = json!(format!("backfill-{}", news.word()));

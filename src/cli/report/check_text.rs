@@ -106,6 +106,10 @@ fn step(seen: &Seen) -> String {
         (Step::Splits, Verdict::Failed) => {
             "✗ not sound while a concurrent migration has not run".to_owned()
         }
+        (Step::Backfills, Verdict::Passed) => {
+            format!("✓ {} tried on rows in {took}", count(number, "backfill"))
+        }
+        (Step::Backfills, Verdict::Failed) => "✗ a backfill is not sound on rows".to_owned(),
         (Step::Torture, Verdict::Passed) => format!(
             "✓ whatever dies, running again ends the same, {} in {took}",
             count(number, "trial")
@@ -127,6 +131,7 @@ fn subject(step: Step) -> &'static str {
         Step::Expected => "expected schema",
         Step::Diffs => "stored diffs",
         Step::Splits => "deployments without concurrent migrations",
+        Step::Backfills => "backfills",
         Step::Torture => "torture",
     }
 }

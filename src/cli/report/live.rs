@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::line::VERB_WIDTH;
 use super::pace::Pace;
 use super::tell::rest;
+use crate::apply::backfill::News;
 use crate::apply::{Event, human};
 use crate::diagnostic::render::Style;
 use crate::migration::{Kind, Name};
@@ -83,6 +84,19 @@ impl Live {
                     human(since),
                     pids.join(", ")
                 ));
+                false
+            }
+            Event::Backfill { name, news } => {
+                match news {
+                    News::Paused { .. } | News::Throttled { .. } => {
+                        self.bar(name).set_message(news.to_string());
+                    }
+                    News::GoesOn { .. } => self.bar(name).set_message("goes on"),
+                    News::Began { .. }
+                    | News::SetAside { .. }
+                    | News::Unseen { .. }
+                    | News::Impossible { .. } => {}
+                }
                 false
             }
             Event::RunsElsewhere { name, holder } => {

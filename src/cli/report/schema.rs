@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 10] = [
+const SCHEMAS: [(&str, &str); 11] = [
+    (
+        "backfill",
+        include_str!("../../../docs/json/backfill.schema.json"),
+    ),
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),

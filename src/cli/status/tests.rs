@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use crate::backfill::Standing;
+use crate::backfill::standing::{Paused, Throttled};
 use crate::cli::report::{schema, status_text};
 use crate::history::{Deployment, DeploymentState, History, LockKey, ProgressRow, Record, State};
 use crate::migration::{Checksum, Kind, Migration, Name};
@@ -153,4 +155,66 @@ fn json_follows_its_schema() {
     schema::check("status", &everything(false).to_json());
     schema::check("status", &everything(true).to_json());
     assert_eq!(everything(false).place(), "diverged");
+}
+
+/// With backfills that are run by somebody, by nobody, and were not done.
+fn backfills() -> Status {
+    let standing = Standing::example();
+    let held = Standing {
+        throttled: Some(Throttled {
+            by: vec!["replica b is 14 s behind".to_owned()],
+            since: Some("2026-11-22T13:58:00Z".parse().expect("a time")),
+        }),
+        ..standing.clone()
+    };
+    let paused = Standing {
+        paused: Some(Paused {
+            by: "alice@laptop as deploy".to_owned(),
+            at: "2026-11-22T13:59:12Z".parse().expect("a time"),
+            reason: None,
+        }),
+        ..standing.clone()
+    };
+    let failed = Standing {
+        quarantined: 2,
+        ..standing
+    };
+    let standings = [("4-c.sql", held), ("5-c.sql", paused), ("6-c.sql", failed)];
+    let standings = standings.map(|(name, standing)| (Name::new(name), standing));
+    everything(false).with_backfills(&standings.into())
+}
+
+#[test]
+fn a_backfill_says_how_far_it_is() {
+    check(
+        &backfills(),
+        false,
+        "\
+Project `main`
+  applied     3 migrations
+  abandoned   1 migration: `7-c.sql`
+  modified    1 migration: `2.sql`
+  missing     1 migration: `3.sql`
+  pending     1 migration: `8.sql`
+  running     `4-c.sql` (pid 77): 62% · 6.2 of about 10 million rows · 2,111 rows/s · ends 2026-11-22 14:20 to 14:35 UTC
+              held back since 2026-11-22 13:58 UTC: replica b is 14 s behind
+  interrupted `5-c.sql`: its runner is gone; `segue settle` goes on
+              62% · 6.2 of about 10 million rows
+              paused by alice@laptop as deploy since 2026-11-22 13:59 UTC
+  failed      `6-c.sql`: disk full
+              62% · 6.2 of about 10 million rows
+              2 rows in quarantine
+Deployment 8: abandoned: it began 2026-01-31 09:59:59Z and its runner is gone; `segue up` starts afresh
+Deployment 7: ready since 2026-01-31 10:00:00Z, not settled; tail: `4-c.sql`
+  6-c.sql: disk full
+",
+    );
+    schema::check("status", &backfills().to_json());
+}
+
+#[test]
+fn what_is_done_has_no_backfill_any_more() {
+    let standings = [(Name::new("1.sql"), Standing::example())].into();
+    let status = everything(false).with_backfills(&standings);
+    assert!(status.entries.iter().all(|entry| entry.backfill.is_none()));
 }

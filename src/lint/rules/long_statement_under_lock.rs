@@ -43,8 +43,22 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             subject.whole(),
             format!("a statement before it holds the lock on {locked} until the batch commits"),
         )
-        .help("put it into a concurrent migration, in pieces: `-- segue: begin-concurrent-migration-with: FILE`; what needs the rows to be changed goes into one that ends it");
+        .help(format!("put it into a backfill, which does it in batches after the deployment is ready: a concurrent migration with `-- segue: backfill: {table} by KEY`, and `{}`", condition(subject)))
+        .help("what needs the rows to be changed goes into a migration that ends it");
     vec![finding]
+}
+
+/// What the statement needs to be a backfill's.
+fn condition(subject: &Subject<'_>) -> &'static str {
+    let condition = match subject.node {
+        NodeEnum::UpdateStmt(update) => update.where_clause.is_some(),
+        _ => false,
+    };
+    if condition {
+        "AND KEY > :lower AND KEY <= :upper"
+    } else {
+        "WHERE KEY > :lower AND KEY <= :upper"
+    }
 }
 
 /// What is done with all rows of a table in use, if that is what the statement

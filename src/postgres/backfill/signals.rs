@@ -10,42 +10,55 @@ use crate::backfill::throttle::{
     Answer, Archive, Limits, Reading, Standby, Unseen, Vacuum, Vacuums,
 };
 use crate::files;
-use crate::postgres::{Error, Failure, Session, Table, TextRow};
+use crate::postgres::{Error, Failure, Session, Table, Target, TextRow, column};
 
-/// What is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+/// Where the batches run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
     /// Oid of the table.
     pub relation: u32,
     /// Process of the session that runs the batches.
     pub pid: i32,
-    /// What this role may see.
-    pub sight: Sight,
+    /// When its server was started, and whether that is a standby: who names
+    /// several hosts may get another one each time.
+    server: String,
 }
 
-/// How much of the server a role may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// Other roles' sessions, standbys and vacuums in full.
-    pub all: bool,
-    /// The folder in which files wait for the archive.
-    pub archive: bool,
-}
-
-impl Sight {
-    /// Asks the server: once for each session.
+impl Place {
+    /// That of `session`, which works on the table with this oid.
     ///
     /// # Errors
     /// As [`Session::execute`].
-    pub async fn of(session: &Session) -> Result<Self, Error> {
-        let rows = session.query(include_str!("signals/sight.sql")).await?;
-        let is = |index: usize| {
-            let value = rows.first().and_then(|row| row.get(index));
-            value.and_then(Option::as_deref) == Some("t")
-        };
+    pub async fn of(session: &Session, relation: u32) -> Result<Self, Error> {
         Ok(Self {
-            all: is(0),
-            archive: is(1),
+            relation,
+            pid: session.backend().pid,
+            server: Sight::of(session).await?.server,
+        })
+    }
+}
+
+/// Which server it is, and how much of it a role may see.
+#[derive(Debug)]
+struct Sight {
+    /// Other roles' sessions, standbys and vacuums in full.
+    all: bool,
+    /// The folder in which files wait for the archive.
+    archive: bool,
+    server: String,
+}
+
+impl Sight {
+    async fn of(session: &Session) -> Result<Self, Error> {
+        let rows = session.query(include_str!("signals/sight.sql")).await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::protocol("no row of rights"))?;
+        let is = |index: usize| Ok::<_, Error>(column::<String>(row, index)? == "t");
+        Ok(Self {
+            all: is(0)?,
+            archive: is(1)?,
+            server: column(row, 2)?,
         })
     }
 }
@@ -53,44 +66,69 @@ impl Sight {
 /// Bounds of a session that looks.
 const BOUNDS: &str = "SET default_transaction_read_only = on; SET statement_timeout = '5s'; SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '10s'";
 
-/// Makes a session one for [`read`]: it only looks, and never for long.
+/// A session that looks at what its limits ask for.
 ///
-/// # Errors
-/// As [`Session::execute`].
-pub async fn only_look(session: &Session) -> Result<(), Error> {
-    session.execute(BOUNDS).await
+/// It is not the one that runs the batches, since who waits for a batch is seen
+/// only while it runs. The catalog query is planned once: that takes ten times
+/// as long as to run it.
+#[derive(Debug)]
+pub struct Looker {
+    session: Session,
+    limits: Limits,
+    sight: Sight,
 }
 
-/// Looks at what `limits` ask for: one query of the catalogs, the user's own in
-/// a transaction of its own, the flag file.
-///
-/// `session` is not the one that runs the batches, since who waits for a batch
-/// is seen only while it runs.
-///
-/// # Errors
-/// As [`Session::execute`]; that the user's query fails is an [`Answer`].
-pub async fn read(session: &Session, limits: &Limits, asked: &Asked) -> Result<Reading, Error> {
-    let rows = session.query(&sql(limits, asked)).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| Error::protocol("no row of signals"))?;
-    let mut reading = reading(row, limits, asked.sight)?;
-    if let Some(query) = &limits.query {
-        reading.query = Some(ask(session, query).await?);
+impl Looker {
+    /// Connects to `target`, once.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], as [`Session::execute`]; [`Error::Protocol`] if it
+    /// is not the server of `place`.
+    pub async fn open(target: &Target, limits: &Limits, place: &Place) -> Result<Self, Error> {
+        let session = Session::connect(target, Duration::ZERO).await?;
+        session.execute(BOUNDS).await?;
+        let sight = Sight::of(&session).await?;
+        if sight.server != place.server {
+            return Err(Error::protocol("another server than that of the batches"));
+        }
+        let prepare = format!("PREPARE segue_look AS {}", sql(limits, place, &sight));
+        session.execute(&prepare).await?;
+        Ok(Self {
+            session,
+            limits: limits.clone(),
+            sight,
+        })
     }
-    if let Some(path) = limits.flag_file.clone() {
-        // A network's file system may take its time.
-        let look = tokio::task::spawn_blocking(move || files::flag::look(&path));
-        let answer = look.await;
-        reading.flag = Some(answer.unwrap_or_else(|error| Answer::failed(&error.to_string())));
+
+    /// One look: the catalogs, the user's query in a transaction of its own,
+    /// the flag file.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; then it is of no use any more. That the user's
+    /// query fails is an [`Answer`].
+    pub async fn look(&self) -> Result<Reading, Error> {
+        let rows = self.session.query("EXECUTE segue_look").await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::protocol("no row of signals"))?;
+        let mut reading = reading(row, &self.limits, &self.sight)?;
+        if let Some(query) = &self.limits.query {
+            reading.query = Some(ask(&self.session, query).await?);
+        }
+        if let Some(path) = self.limits.flag_file.clone() {
+            // A network's file system may take its time.
+            let look = tokio::task::spawn_blocking(move || files::flag::look(&path));
+            let answer = look.await;
+            reading.flag = Some(answer.unwrap_or_else(|error| Answer::failed(&error.to_string())));
+        }
+        Ok(reading)
     }
-    Ok(reading)
 }
 
 /// The catalog query: a column for each thing to look at, NULL where `limits`
 /// do not ask.
-fn sql(limits: &Limits, asked: &Asked) -> String {
-    let folder = if asked.sight.archive {
+fn sql(limits: &Limits, place: &Place, sight: &Sight) -> String {
+    let folder = if sight.archive {
         include_str!("signals/archive_folder.sql")
     } else {
         "SELECT NULL::pg_catalog.int8 AS waiting, NULL::pg_catalog.timestamptz AS failing_since"
@@ -123,9 +161,9 @@ fn sql(limits: &Limits, asked: &Asked) -> String {
     let columns = columns.map(|(is_asked, sql)| if is_asked { sql } else { "NULL" });
     format!("SELECT ({})", columns.join("),\n(\n"))
         .replace(":folder", folder)
-        .replace(":relation", &asked.relation.to_string())
-        .replace(":pid", &asked.pid.to_string())
-        .replace(":sees_all", &asked.sight.all.to_string())
+        .replace(":relation", &place.relation.to_string())
+        .replace(":pid", &place.pid.to_string())
+        .replace(":sees_all", &sight.all.to_string())
 }
 
 #[derive(Deserialize)]
@@ -156,7 +194,7 @@ struct Vacuumed {
     is_to_prevent_wraparound: bool,
 }
 
-fn reading(row: &TextRow, limits: &Limits, sight: Sight) -> Result<Reading, Error> {
+fn reading(row: &TextRow, limits: &Limits, sight: &Sight) -> Result<Reading, Error> {
     let followers: Vec<Follower> = json(row, 1)?.unwrap_or_default();
     let archive: Option<Archived> = json(row, 2)?;
     let waiters: Waiters = json(row, 3)?.unwrap_or_default();

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::Ledger;
-use crate::backfill::Standing;
 use crate::backfill::standing::{Ends, Paused, SetAside, Throttled};
-use crate::migration::Name;
+use crate::backfill::{Backfill, Standing};
+use crate::migration::{Checksum, Name};
 use crate::postgres::{Error, Session, TextRow, column, literal};
 
 /// The version of the ledger that has backfills first.
@@ -138,8 +138,38 @@ impl Ledger {
         Ok(!rows.is_empty())
     }
 
+    /// As [`Ledger::wish`], for a backfill that has not begun: its row is made
+    /// with nothing but the wish in it, and taken over by whoever begins it.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn wish_before(
+        &self,
+        session: &Session,
+        name: &Name,
+        backfill: &Backfill,
+        wish: &Wish,
+    ) -> Result<bool, Error> {
+        let (change, differs) = wish.sql();
+        let key: Vec<String> = backfill.key.names().map(literal).collect();
+        let (project, file) = (literal(&self.project), literal(name.as_str()));
+        // Of no text: for whoever begins it, it has not begun.
+        let make = format!(
+            "INSERT INTO segue.backfill (project, file, checksum, relation, key) VALUES ({project}, {file}, '{}', {}, ARRAY[{}]) ON CONFLICT (project, file) DO NOTHING",
+            Checksum([0; 32]),
+            literal(&backfill.table.to_string()),
+            key.join(", "),
+        );
+        let update = format!(
+            "UPDATE segue.backfill SET {change} WHERE project = {project} AND file = {file} AND {differs} RETURNING file"
+        );
+        let statements = [LOCK_WAIT.to_owned(), make, update];
+        Ok(!self.transact(session, &statements).await?.is_empty())
+    }
+
     /// Whether this ledger is new enough to have any.
-    fn has_backfills(&self) -> bool {
+    #[must_use]
+    pub fn has_backfills(&self) -> bool {
         self.version.is_some_and(|version| version >= SINCE)
     }
 }

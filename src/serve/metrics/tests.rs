@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use super::*;
 use crate::apply::drift::Drift;
+use crate::backfill::Standing;
 use crate::serve::example;
+use crate::serve::state::Moment;
 
 const CLIENTS: Clients = Clients {
     connections: 3,
@@ -102,4 +106,47 @@ fn nothing_is_told_of_a_database_that_was_not_seen() {
             "process_start_time_seconds gauge",
         ]
     );
+}
+
+#[test]
+fn a_backfill_is_told_while_it_is_not_done() {
+    let began = example::moment(0);
+    // An hour before its deadline, which it will not meet.
+    let at: jiff::Timestamp = "2026-11-22T14:00:00Z".parse().expect("a time");
+    let now = Moment {
+        time: at,
+        ..example::moment_after(&began, 60)
+    };
+    let mut view = example::view(true, None);
+    let status = view.status.as_mut().expect("it was seen");
+    status.entries[1].backfill = Some(Standing {
+        within: Some(Duration::from_hours(3)),
+        impossible: Some("impossible: needs 3 hours more".to_owned()),
+        quarantined: 2,
+        updated_at: at - jiff::SignedDuration::from_secs(2),
+        ..Standing::example()
+    });
+    let state = example::first().next(view, Some(began.instant));
+    let text = text(&state, example::serving(), None, CLIENTS, &now);
+    let samples: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("segue_backfill_"))
+        .collect();
+    let labels = r#"{project="main",migration="2-\"i\\\".sql"}"#;
+    let bound = |bound: &str| labels.replace('}', &format!(",bound=\"{bound}\"}}"));
+    let expected = [
+        format!("rows_total{labels} 6200000"),
+        format!("rows_estimated{labels} 10000000"),
+        format!("left_seconds{} 1200", bound("earliest")),
+        format!("left_seconds{} 1800", bound("likely")),
+        format!("left_seconds{} 2100", bound("latest")),
+        format!("deadline_seconds{labels} 3600"),
+        format!("running{labels} 1"),
+        format!("paused{labels} 0"),
+        format!("throttled{labels} 0"),
+        format!("impossible{labels} 1"),
+        format!("quarantined_rows{labels} 2"),
+        format!("written_age_seconds{labels} 2"),
+    ];
+    assert_eq!(samples, expected);
 }

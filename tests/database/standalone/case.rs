@@ -133,6 +133,7 @@ impl<'a> Case<'a> {
                 fold: false,
                 answers: Answers::new(answers),
                 backfill: segue::backfill::throttle::Limits::default(),
+                batch_rows_max: None,
             },
             events,
             interrupt,

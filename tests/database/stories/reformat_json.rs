@@ -146,15 +146,20 @@ fn told(is_killed: bool) {
         database.query("SELECT segue.divergence('account', 'details')"),
         "0"
     );
-    let mut logs = vec![first.stop()];
+    // Between: another version of the code, and nothing else.
+    let third = serves(&database, Details, "third");
+    first.does(20);
+    third.does(20);
+    let mut logs = vec![first.stop(), second.stop()];
 
     // Deployment 2: the old column goes.
     story.merge("2026-05-04");
     let run = story.deploy();
-    let third = serves(&database, Details, "third");
+    let fourth = serves(&database, Details, "fourth");
     run.wait().expect_success();
     third.does(20);
-    logs.extend([second.stop(), third.stop()]);
+    fourth.does(20);
+    logs.extend([third.stop(), fourth.stop()]);
     nothing_is_lost(&database, &logs);
     is_told_to_the_end(&story, &database);
 }

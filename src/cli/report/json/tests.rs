@@ -51,6 +51,7 @@ fn all() -> Vec<Event> {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        backfills: std::collections::BTreeMap::new(),
         strong_locks: Vec::new(),
         checks: Checks::Nothing,
     };
@@ -173,6 +174,9 @@ fn all() -> Vec<Event> {
             since: second,
         }),
         backfill(News::GoesOn { after: second }),
+        backfill(News::Unseen {
+            what: "standbys".to_owned(),
+        }),
         backfill(News::Impossible {
             why: "impossible".to_owned(),
         }),
@@ -277,6 +281,7 @@ fn all() -> Vec<Event> {
                 hint: None,
                 context: None,
                 position: None,
+                constraint: None,
             },
         },
     ]

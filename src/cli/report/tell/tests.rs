@@ -57,6 +57,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        backfills: std::collections::BTreeMap::new(),
         strong_locks: Vec::new(),
         checks: crate::plan::Checks::Nothing,
     }))
@@ -295,6 +296,7 @@ fn notices_are_for_the_curious_and_warnings_for_all() {
             hint: Some("look here".to_owned()),
             context: None,
             position: None,
+            constraint: None,
         },
     };
     let both = [

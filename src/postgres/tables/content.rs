@@ -1,0 +1,29 @@
+//! All rows of a table, as texts.
+
+use crate::postgres::{Error, Session, ident};
+use crate::rehearsal::backfill::Rows;
+
+/// All rows of the table `name`, quoted as need be, by `key`; `None` if there
+/// are more than `most`.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn content(
+    session: &Session,
+    name: &str,
+    key: &[String],
+    most: usize,
+) -> Result<Option<Rows>, Error> {
+    let order: Vec<String> = key.iter().map(|name| ident(name)).collect();
+    let order = match order.as_slice() {
+        [] => String::new(),
+        columns => format!(" ORDER BY {}", columns.join(", ")),
+    };
+    let table = session
+        .table(&format!("SELECT * FROM {name}{order} LIMIT {}", most + 1))
+        .await?;
+    if table.rows.len() > most {
+        return Ok(None);
+    }
+    Ok(Some(Rows::new(table.labels, table.rows, key)))
+}
