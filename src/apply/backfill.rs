@@ -310,12 +310,15 @@ impl<'a> Filler<'a> {
             return Ok(());
         }
         self.session.execute("DEALLOCATE ALL").await?;
+        // A transaction bounds how long it queues for the table.
+        self.session.execute(&self.begin_sql(1)).await?;
         for includes_lower in [false, true] {
             let statement = &self.text.statement;
             self.keyset
                 .prepare(self.session, statement, includes_lower)
                 .await?;
         }
+        self.session.execute("COMMIT").await?;
         self.is_prepared = true;
         Ok(())
     }

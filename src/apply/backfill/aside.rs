@@ -23,10 +23,15 @@ impl Filler<'_> {
             return Err(self.refuse_row(key, error));
         }
         match self.skip(key, error).await {
-            Ok(Some(over)) => return Ok(Some(over)),
-            Ok(None) => {}
+            Ok(Skipped::Done) => {}
+            Ok(Skipped::Abandoned) => return Ok(Some(Over::Abandoned)),
+            Ok(Skipped::Moved) => return Err(StandaloneError::LockLost),
             Err(error) => {
-                let blame = Blame::of(&error);
+                let blame = match Blame::of(&error) {
+                    // It is about our own rows.
+                    Blame::Rows => Blame::Statement,
+                    blame => blame,
+                };
                 return self.disturbed(error, blame, 1).await;
             }
         }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Filler, Hurry, News, Over};
+use super::{Filler, News, Over};
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, NOT_RETRIED, human};
 use crate::diagnostic::{Diagnostic, code};
@@ -25,9 +25,7 @@ impl Filler<'_> {
             if let Some(over) = self.obey().await? {
                 return Ok(Some(over));
             }
-            if self.work.hurry == Hurry::Background
-                && let Some(over) = self.throttled().await?
-            {
+            if let Some(over) = self.throttled().await? {
                 return Ok(Some(over));
             }
             // A user may have asked it to pause while it waited for others.

@@ -351,10 +351,10 @@ fn it_says_what_would_do() {
 #[test]
 fn it_says_what_kept_it_waiting() {
     let mut pace = Pace::new(budget(Some(1200.0)));
-    for _ in 0..40 {
+    for second in 0..40 {
         let Order { rows, .. } = pace.next();
         let work = super::duration(float(rows) * 1e-3);
-        pace.waited("replica b is behind", work);
+        pace.waited(&format!("standby b is {second} s behind"), work);
         pace.waited("somebody sneezed", work / 100);
         pace.record(rows, work, work);
         pace.remaining(Remaining {
@@ -367,7 +367,7 @@ fn it_says_what_kept_it_waiting() {
     assert_eq!(
         impossible,
         "impossible: needs 33 minutes at this budget, has 20 minutes; it would do without \
-         its waits or with `within 39 minutes`; it waited because replica b is behind for \
+         its waits or with `within 39 minutes`; it waited because standby b is 39 s behind for \
          50 % of the time"
     );
 }
