@@ -39,7 +39,10 @@ fn writers_need_nothing_of_namespace_segue() {
     let error = written
         .try_query("UPDATE app.t SET a = 99")
         .expect_err("a policy");
-    assert_eq!(error.code().map(|code| code.code()), Some("42501"));
+    assert_eq!(
+        error.code().map(tokio_postgres::error::SqlState::code),
+        Some("42501")
+    );
     session.run("SELECT segue.stop_sync('app.t', 'b')");
 }
 
@@ -63,7 +66,7 @@ fn the_functions_run_as_who_calls_them() {
             .try_query(&format!("SELECT segue.{call}"))
             .expect_err(call);
         assert_eq!(
-            error.code().map(|code| code.code()),
+            error.code().map(tokio_postgres::error::SqlState::code),
             Some("42501"),
             "{call}"
         );

@@ -167,7 +167,8 @@ LANGUAGE sql STABLE SET search_path = '' AS $segue$
     SELECT p.oid, (regexp_match(p.prosrc, '^\s*-- segue\.keep_in_sync (\{[^\n]*\})'))[1]::jsonb,
         array_agg(t.tgname ORDER BY t.tgname)
     FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal
+    -- Those of a partition count as internal before version 15.
+    WHERE t.tgrelid = relation
         AND (regexp_match(p.prosrc, '^\s*-- segue\.keep_in_sync (\{[^\n]*\})'))[1]::jsonb ->> 'column' = target
     GROUP BY p.oid
 $segue$;
