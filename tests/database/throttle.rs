@@ -32,12 +32,11 @@ impl Eye {
             let relation = session.value(&oid).await?.expect("a table");
             Place::of(&session, relation.parse().expect("an oid")).await
         });
+        let mut place = place.expect("the server's answer");
+        place.pid = pid;
         Self {
             target,
-            place: Place {
-                pid,
-                ..place.expect("the server's answer")
-            },
+            place,
             looker: RefCell::default(),
         }
     }

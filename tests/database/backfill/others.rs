@@ -6,7 +6,9 @@ use std::time::Duration;
 use segue::apply::backfill::News;
 use segue::apply::tail::Report;
 use segue::apply::{Event, Outcome, Settings, Signal};
+use segue::backfill::throttle::Limits;
 use segue::migration::Name;
+use segue::plan::OnConflict;
 
 use super::{FILL, Gate, counted, fill, project, row, settles};
 use crate::support::{Project, TestDatabase, Up, settings, wait_until};
@@ -112,8 +114,10 @@ fn deadlocks_are_tried_again() {
     application.run("SET lock_timeout = 0; BEGIN; UPDATE t SET a = a WHERE id > 500 AND id <= 510");
     let waiting = application.start("UPDATE t SET a = a WHERE id = 499");
     gate.open();
+    let got_it = waiting.wait();
+    application.run(if got_it.is_ok() { "COMMIT" } else { "ROLLBACK" });
     assert_eq!(up.wait().expect("no error"), Outcome::Settled);
-    let _ = waiting.wait();
+    assert_ne!(retried(&up), [""; 0]);
     is_done_once(&database, 1000);
     assert_eq!(database.query("SELECT count(*) FROM segue.quarantine"), "0");
 }
@@ -268,4 +272,125 @@ fn it_runs_beside_a_build() {
     gate.open();
     assert_eq!(up.wait().expect("no error"), Outcome::Settled);
     is_done_once(&database, 1000);
+}
+
+#[test]
+fn it_waits_while_a_signal_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let flag = folder.path().join("stop");
+    std::fs::write(&flag, "the night shift wants it quiet\n").expect("a file");
+    let watching = Settings {
+        backfill: Limits {
+            every: Duration::from_millis(100),
+            flag_file: Some(flag.clone()),
+            ..Limits::none()
+        },
+        ..settings()
+    };
+    let database = TestDatabase::new();
+    let project = project(&counted(1000), "t by id", FILL);
+    let mut up = Up::start(&project, &database.url(), watching);
+    let signals = up.wait_for("the signal", |event| match event {
+        Event::Backfill {
+            news: News::Throttled { signals, .. },
+            ..
+        } => Some(signals.clone()),
+        _ => None,
+    });
+    assert_eq!(signals.len(), 1);
+    assert!(signals[0].contains("the night shift"), "{signals:?}");
+    wait_until("the row", || {
+        database.query("SELECT throttled_by::text LIKE '%the night shift%', throttled_since IS NOT NULL, rows FROM segue.backfill") == "t|t|0"
+    });
+    std::fs::remove_file(&flag).expect("removed");
+    assert_eq!(up.wait().expect("no error"), Outcome::Settled);
+    is_done_once(&database, 1000);
+    assert_eq!(
+        database.query("SELECT throttled_by, throttled_since FROM segue.backfill"),
+        "{}|"
+    );
+}
+
+/// A batch that needs the table has it cancelled; it goes on afterwards.
+#[test]
+fn a_batch_preempts_it_and_it_goes_on_from_its_cursor() {
+    let database = TestDatabase::new();
+    let gate = Gate::new(&database, 500);
+    let project = project(&gate.setup(1000), "t by id", Gate::FILL);
+    let mut first = Up::start(&project, &database.url(), settings());
+    gate.wait();
+    project.write(
+        "migrations/3-column.sql",
+        "ALTER TABLE t ADD COLUMN c int;\n",
+    );
+    let preempts = Settings {
+        on_conflict: OnConflict::Preempt,
+        ..settings()
+    };
+    let mut second = Up::start(&project, &database.url(), preempts);
+    second.wait_for("readiness", |event| {
+        matches!(event, Event::Ready { .. }).then_some(())
+    });
+    first.wait_for("that it makes way", |event| {
+        matches!(event, Event::Preempted { .. }).then_some(())
+    });
+    gate.open();
+    assert_eq!(first.wait().expect("no error"), Outcome::Settled);
+    assert_eq!(second.wait().expect("no error"), Outcome::Settled);
+    is_done_once(&database, 1000);
+}
+
+/// Places of rows are others then: none is left out.
+#[test]
+fn a_table_that_is_rewritten_meanwhile_is_done_anew_by_place() {
+    let database = TestDatabase::new();
+    let gate = Gate::new(&database, 700);
+    let setup = format!(
+        "{}\nDELETE FROM t WHERE id BETWEEN 300 AND 600;",
+        gate.setup(3000)
+    );
+    let project = project(
+        &setup,
+        "t by ctid",
+        "UPDATE t SET b = gate(id) WHERE ctid > :lower AND ctid <= :upper AND b IS NULL;",
+    );
+    let mut up = Up::start(&project, &database.url(), settings());
+    gate.wait();
+    database.run("UPDATE segue.backfill SET paused_by = 'alice', paused_at = now()");
+    gate.open();
+    up.wait_for("the pause", |event| {
+        let is_pause = matches!(
+            event,
+            Event::Backfill {
+                news: News::Paused { .. },
+                ..
+            }
+        );
+        is_pause.then_some(())
+    });
+    database.run("VACUUM FULL t");
+    database.run("UPDATE segue.backfill SET paused_by = NULL, paused_at = NULL");
+    assert_eq!(up.wait().expect("no error"), Outcome::Settled);
+    let began: Vec<Option<String>> = up
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Backfill {
+                news: News::Began { anew, .. },
+                ..
+            } => Some(anew),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        began,
+        [
+            None,
+            Some("the table has been rewritten, and its rows have moved".to_owned())
+        ]
+    );
+    assert_eq!(
+        database.query("SELECT count(*) FROM t WHERE b IS NULL"),
+        "0"
+    );
 }
