@@ -3,6 +3,7 @@
 -- segue: schema-diff-begin
 -- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
 -- {
+--   "14": [],
 --   "15": [],
 --   "16": [],
 --   "17": [],

@@ -2,6 +2,29 @@
 -- segue: schema-diff-begin
 -- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
 -- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["indexes", "order_line_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX order_line_wide_key ON public.order_line USING btree (order_id_wide, line)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_id_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX orders_id_wide_key ON public.orders USING btree (id_wide)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["indexes", "payment_order_id_wide_idx"],
+--       "after": {
+--         "definition": "CREATE INDEX payment_order_id_wide_idx ON public.payment USING btree (order_id_wide)"
+--       }
+--     }
+--   ],
 --   "15": [
 --     {
 --       "object": ["public", "table", "order_line"],

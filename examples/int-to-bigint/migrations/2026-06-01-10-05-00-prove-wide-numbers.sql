@@ -2,6 +2,23 @@
 -- segue: schema-diff-begin
 -- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
 -- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["constraints", "orders_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_wide_check", "validated"],
+--       "before": false
+--     }
+--   ],
 --   "15": [
 --     {
 --       "object": ["public", "table", "order_line"],

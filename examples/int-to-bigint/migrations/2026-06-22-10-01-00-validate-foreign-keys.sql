@@ -2,6 +2,18 @@
 -- segue: schema-diff-begin
 -- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
 -- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_fkey", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_fkey", "validated"],
+--       "before": false
+--     }
+--   ],
 --   "15": [
 --     {
 --       "object": ["public", "table", "order_line"],

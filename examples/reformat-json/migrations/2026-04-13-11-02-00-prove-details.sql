@@ -2,6 +2,13 @@
 -- segue: schema-diff-begin
 -- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
 -- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "account"],
+--       "path": ["constraints", "account_formats", "validated"],
+--       "before": false
+--     }
+--   ],
 --   "15": [
 --     {
 --       "object": ["public", "table", "account"],
