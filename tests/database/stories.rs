@@ -4,12 +4,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::support::{Background, Project, TestDatabase, wait_until};
 
 mod int_to_bigint;
 mod reformat_json;
 mod worker;
+
+/// For a run with backfills to do, beside servers of an application.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One of the examples, on a database.
 struct Story {

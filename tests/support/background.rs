@@ -4,12 +4,13 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::project::{Project, Run};
-use super::wait::{wait_for, wait_until};
+use super::wait::{PATIENCE, wait_until};
 
 /// A running program; killed when dropped.
 #[derive(Debug)]
@@ -108,10 +109,25 @@ impl<'a> Background<'a> {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn wait(mut self) -> Run {
-        let status = wait_for("the program to end", || {
-            self.child.try_wait().expect("a status")
-        });
+    pub fn wait(self) -> Run {
+        self.wait_within(PATIENCE)
+    }
+
+    /// The same, for one that has much to do.
+    #[track_caller]
+    pub fn wait_within(mut self, patience: Duration) -> Run {
+        let deadline = Instant::now() + patience;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                break status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited {patience:?} for the program to end; it says:\n{}",
+                self.stderr()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        };
         let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
         self.project.run(status, &stdout, &stderr)
     }

@@ -1,3 +1,13 @@
 -- segue: begin-concurrent-migration-with: 2026-06-01-10-00-00-wide-numbers.sql
 -- segue: backfill: orders by id within 7 days
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [],
+--   "15": [],
+--   "16": [],
+--   "17": [],
+--   "18": []
+-- }
+-- segue: schema-diff-end
 UPDATE orders SET id_wide = id WHERE id > :lower AND id <= :upper;

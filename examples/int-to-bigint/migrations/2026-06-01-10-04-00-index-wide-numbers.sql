@@ -1,4 +1,124 @@
 -- segue: begin-concurrent-migration-with: 2026-06-01-10-00-00-wide-numbers.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["indexes", "order_line_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX order_line_wide_key ON public.order_line USING btree (order_id_wide, line)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_id_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX orders_id_wide_key ON public.orders USING btree (id_wide)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["indexes", "payment_order_id_wide_idx"],
+--       "after": {
+--         "definition": "CREATE INDEX payment_order_id_wide_idx ON public.payment USING btree (order_id_wide)"
+--       }
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["indexes", "order_line_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX order_line_wide_key ON public.order_line USING btree (order_id_wide, line)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_id_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX orders_id_wide_key ON public.orders USING btree (id_wide)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["indexes", "payment_order_id_wide_idx"],
+--       "after": {
+--         "definition": "CREATE INDEX payment_order_id_wide_idx ON public.payment USING btree (order_id_wide)"
+--       }
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["indexes", "order_line_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX order_line_wide_key ON public.order_line USING btree (order_id_wide, line)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_id_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX orders_id_wide_key ON public.orders USING btree (id_wide)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["indexes", "payment_order_id_wide_idx"],
+--       "after": {
+--         "definition": "CREATE INDEX payment_order_id_wide_idx ON public.payment USING btree (order_id_wide)"
+--       }
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["indexes", "order_line_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX order_line_wide_key ON public.order_line USING btree (order_id_wide, line)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_id_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX orders_id_wide_key ON public.orders USING btree (id_wide)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["indexes", "payment_order_id_wide_idx"],
+--       "after": {
+--         "definition": "CREATE INDEX payment_order_id_wide_idx ON public.payment USING btree (order_id_wide)"
+--       }
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["indexes", "order_line_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX order_line_wide_key ON public.order_line USING btree (order_id_wide, line)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["indexes", "orders_id_wide_key"],
+--       "after": {
+--         "definition": "CREATE UNIQUE INDEX orders_id_wide_key ON public.orders USING btree (id_wide)"
+--       }
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["indexes", "payment_order_id_wide_idx"],
+--       "after": {
+--         "definition": "CREATE INDEX payment_order_id_wide_idx ON public.payment USING btree (order_id_wide)"
+--       }
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
 -- After the backfills, since they touch the same tables and have earlier names.
 CREATE UNIQUE INDEX CONCURRENTLY orders_id_wide_key ON orders (id_wide);
 CREATE UNIQUE INDEX CONCURRENTLY order_line_wide_key ON order_line (order_id_wide, line);

@@ -1,4 +1,94 @@
 -- segue: begin-concurrent-migration-with: 2026-06-01-10-00-00-wide-numbers.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["constraints", "orders_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_wide_check", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["constraints", "orders_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_wide_check", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["constraints", "orders_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_wide_check", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["constraints", "orders_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_wide_check", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "orders"],
+--       "path": ["constraints", "orders_id_wide_check", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_wide_check", "validated"],
+--       "before": false
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
 -- The proof: reads each table once, while everybody writes.
 ALTER TABLE orders VALIDATE CONSTRAINT orders_id_wide_check;
 ALTER TABLE order_line VALIDATE CONSTRAINT order_line_order_id_wide_check;

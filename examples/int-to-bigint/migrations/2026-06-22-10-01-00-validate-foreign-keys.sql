@@ -1,3 +1,68 @@
 -- segue: begin-concurrent-migration-with: 2026-06-22-10-00-00-swap.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_fkey", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_fkey", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_fkey", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_fkey", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_fkey", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_fkey", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_fkey", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_fkey", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "order_line"],
+--       "path": ["constraints", "order_line_order_id_fkey", "validated"],
+--       "before": false
+--     },
+--     {
+--       "object": ["public", "table", "payment"],
+--       "path": ["constraints", "payment_order_id_fkey", "validated"],
+--       "before": false
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
 ALTER TABLE order_line VALIDATE CONSTRAINT order_line_order_id_fkey;
 ALTER TABLE payment VALIDATE CONSTRAINT payment_order_id_fkey;

@@ -1,3 +1,13 @@
 -- segue: begin-concurrent-migration-with: 2026-04-13-11-00-00-add-details.sql
 -- segue: backfill: account by id within 2 days
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [],
+--   "15": [],
+--   "16": [],
+--   "17": [],
+--   "18": []
+-- }
+-- segue: schema-diff-end
 UPDATE account SET details = account_details(profile) WHERE id > :lower AND id <= :upper;

@@ -1,2 +1,42 @@
 -- segue: begin-concurrent-migration-with: 2026-04-13-11-00-00-add-details.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "account"],
+--       "path": ["constraints", "account_formats", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "account"],
+--       "path": ["constraints", "account_formats", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "account"],
+--       "path": ["constraints", "account_formats", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "account"],
+--       "path": ["constraints", "account_formats", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "account"],
+--       "path": ["constraints", "account_formats", "validated"],
+--       "before": false
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
 ALTER TABLE account VALIDATE CONSTRAINT account_formats;

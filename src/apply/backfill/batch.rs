@@ -28,7 +28,7 @@ const LOCK_ONE: Duration = Duration::from_secs(5);
 enum Tried {
     /// Committed.
     Done,
-    /// No key is left; rolled back.
+    /// No key is left.
     Over(Over),
     /// Nothing was there to be done, further on there may be; rolled back.
     Nothing,
@@ -137,12 +137,17 @@ impl Filler<'_> {
                 _ => Tried::Over(Over::End),
             });
         };
+        let is_last = window.is_none() && found < rows;
         let upper = match window {
             // No row is left between the last one and the end of the window.
             Some((_, until)) if found < rows => until,
             _ => page.upper.clone(),
         };
         match self.do_range(&page, &upper, began, paced).await? {
+            // That was the end of the table. Who adds rows there faster than
+            // batches come would keep it going for ever, three rows at a time;
+            // and what has come since is not of before.
+            Ok(Tried::Done) if is_last => Ok(Tried::Over(Over::End)),
             Ok(tried) => Ok(tried),
             Err(error) => Ok(Tried::Failed(error, page.rows.min(rows), Some(page))),
         }

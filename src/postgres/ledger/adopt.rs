@@ -29,7 +29,7 @@ impl Ledger {
             );
             let micros = one.applied.duration.as_micros();
             format!(
-                "({}, {}, '{}', '{}', '{}', {deployment}, {}, {ended} - interval '{micros} us', {ended}, interval '{micros} us', {}, {})",
+                "({}, {}, '{}', '{}', '{}', {deployment}, {}, {ended} - {micros} * interval '1 us', {ended}, {micros} * interval '1 us', {}, {})",
                 literal(&self.project),
                 literal(one.applied.name.as_str()),
                 one.applied.checksum,

@@ -106,7 +106,7 @@ impl Ledger {
             .iter()
             .map(|one| {
                 format!(
-                    "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration) VALUES ({}, {}, {}, {}, 'applied', {deployment}, {}, {}, {}, interval '{} us') ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'applied', deployment = coalesce(excluded.deployment, m.deployment), statements = excluded.statements, began_at = excluded.began_at, ended_at = excluded.ended_at, duration = excluded.duration, error = NULL WHERE m.state NOT IN ('applied', 'abandoned')",
+                    "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration) VALUES ({}, {}, {}, {}, 'applied', {deployment}, {}, {}, {}, {} * interval '1 us') ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'applied', deployment = coalesce(excluded.deployment, m.deployment), statements = excluded.statements, began_at = excluded.began_at, ended_at = excluded.ended_at, duration = excluded.duration, error = NULL WHERE m.state NOT IN ('applied', 'abandoned')",
                     literal(&self.project),
                     literal(one.name.as_str()),
                     literal(&one.checksum),

@@ -108,7 +108,7 @@ impl Ledger {
                 .iter()
                 .map(|one| {
                     format!(
-                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - interval '{micros} us', pg_catalog.clock_timestamp(), interval '{micros} us', {})",
+                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - {micros} * interval '1 us', pg_catalog.clock_timestamp(), {micros} * interval '1 us', {})",
                         literal(&self.project),
                         literal(one.name.as_str()),
                         one.checksum,

@@ -83,7 +83,7 @@ fn after_any_course_each_row_has_what_its_last_write_said() {
         let seed = seed + round;
         eprintln!("SEGUE_MODEL_SEED={seed}");
         let left = operations.saturating_sub(sum.operations);
-        sum.add(&run(&server, seed, left.min(50_000)));
+        sum.add(&run(&server, seed, left.min(25_000)));
         eprintln!("{sum:?}");
         if sum.operations >= operations {
             break;

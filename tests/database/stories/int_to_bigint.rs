@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::worker::{Shift, Worker};
-use super::{Story, all_at_once, kill_in_backfill};
+use super::{PATIENCE, Story, all_at_once, kill_in_backfill};
 use crate::support::{TestDatabase, server_runtime};
 
 #[path = "../../../examples/int-to-bigint/shop.rs"]
@@ -149,7 +149,7 @@ fn told(killed: Option<&str>) {
         first.does(10);
         story.project.segue(&["settle"]).expect_success();
     } else {
-        run.wait().expect_success();
+        run.wait_within(PATIENCE).expect_success();
     }
     first.does(20);
     third.does(20);
@@ -173,7 +173,7 @@ fn told(killed: Option<&str>) {
     story.merge("2026-06-22");
     let run = story.deploy();
     let fifth = opens(url.clone(), Wide, third.stop());
-    run.wait().expect_success();
+    run.wait_within(PATIENCE).expect_success();
     fourth.does(20);
     fifth.does(20);
     let error = server_runtime()
@@ -207,7 +207,7 @@ fn is_told_to_the_end(story: &Story, database: &TestDatabase<'_>) {
             "SELECT attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull
                FROM pg_attribute
               WHERE attrelid IN ('orders'::regclass, 'order_line'::regclass, 'payment'::regclass)
-                AND attnum > 0 AND NOT attisdropped AND attname LIKE '%id%' ORDER BY 1::text, 2"
+                AND attnum > 0 AND NOT attisdropped AND attname LIKE '%id%' ORDER BY attrelid::regclass::text, attname"
         ),
         "order_line|order_id|bigint|t\norders|id|bigint|t\npayment|id|bigint|t\npayment|order_id|bigint|f"
     );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::worker::{Shift, Worker};
-use super::{Story, all_at_once, kill_in_backfill};
+use super::{PATIENCE, Story, all_at_once, kill_in_backfill};
 use crate::support::TestDatabase;
 
 #[path = "../../../examples/reformat-json/accounts.rs"]
@@ -136,7 +136,7 @@ fn told(is_killed: bool) {
         second.does(10);
         story.project.segue(&["settle"]).expect_success();
     } else {
-        run.wait().expect_success();
+        run.wait_within(PATIENCE).expect_success();
     }
     // This is the moment that was asked about: the migration has finished, and
     // old servers still write.
@@ -156,7 +156,7 @@ fn told(is_killed: bool) {
     story.merge("2026-05-04");
     let run = story.deploy();
     let fourth = serves(&database, Details, "fourth");
-    run.wait().expect_success();
+    run.wait_within(PATIENCE).expect_success();
     third.does(20);
     fourth.does(20);
     logs.extend([third.stop(), fourth.stop()]);

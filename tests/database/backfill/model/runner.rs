@@ -1,11 +1,11 @@
 //! The real program, run again and again, with whatever may happen to it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use super::Sum;
-use crate::support::{Background, Project, Run, Server, TestDatabase, TestSession, wait_until};
+use crate::support::{Background, Project, Server, TestDatabase, TestSession, wait_until};
 
 /// Beyond this many a round only lets it run.
 const MISHAPS: u64 = 12;
@@ -58,7 +58,7 @@ impl<'a> Runner<'a> {
             let run = self.project.spawn(&["settle"]);
             self.sum.runs += 1;
             if self.sum.runs > MISHAPS {
-                ended(run).expect_success();
+                run.wait_within(PATIENCE).expect_success();
                 break;
             }
             if self.has_mishap(run, before) {
@@ -87,20 +87,20 @@ impl<'a> Runner<'a> {
         if run.has_ended() {
             // It has nothing left to do, or a crash of the server was too much
             // for it; what is left the next one does.
-            let run = ended(run);
+            let run = run.wait_within(PATIENCE);
             assert!(matches!(run.status, 0 | 6), "{}", run.stderr);
             return run.status == 0;
         }
         match self.random.u8(..10) {
             0..5 => {
                 run.kill();
-                let status = ended(run).status;
+                let status = run.wait_within(PATIENCE).status;
                 self.sum.kills += u64::from(status == 137);
                 status == 0
             }
             5 => {
                 run.signal(Signal::SIGTERM);
-                let run = ended(run);
+                let run = run.wait_within(PATIENCE);
                 assert!(matches!(run.status, 0 | 6 | 143), "{}", run.stderr);
                 self.sum.terminations += u64::from(run.status != 0);
                 run.status == 0
@@ -108,13 +108,13 @@ impl<'a> Runner<'a> {
             6 | 7 if self.sum.crashes < CRASHES => {
                 self.server.crash();
                 self.sum.crashes += 1;
-                let run = ended(run);
+                let run = run.wait_within(PATIENCE);
                 assert!(matches!(run.status, 0 | 4 | 5 | 6), "{}", run.stderr);
                 run.status == 0
             }
             _ => {
                 self.pauses();
-                let run = ended(run);
+                let run = run.wait_within(PATIENCE);
                 assert_eq!(run.status, 0, "{}", run.stderr);
                 true
             }
@@ -133,21 +133,13 @@ impl<'a> Runner<'a> {
             std::thread::sleep(Duration::from_millis(300));
             self.batches() == before
         });
-        self.project.segue(&["backfill", "resume"]).expect_success();
+        let resumed = self.project.segue(&["backfill", "resume"]);
+        if resumed.status != 0 {
+            // The batch at hand was the last one.
+            let open = "SELECT count(*) FROM segue.backfill WHERE finished_at IS NULL";
+            assert_eq!(self.database.query(open), "0", "{}", resumed.stderr);
+            return;
+        }
         self.sum.pauses += 1;
     }
-}
-
-/// Waits for the end of a run, which may have most of the backfill to do.
-fn ended(mut run: Background<'_>) -> Run {
-    let deadline = Instant::now() + PATIENCE;
-    while !run.has_ended() {
-        assert!(
-            Instant::now() < deadline,
-            "a run goes on and on:\n{}",
-            run.stderr()
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    run.wait()
 }
