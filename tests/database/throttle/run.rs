@@ -245,7 +245,10 @@ fn an_archive_that_is_behind_and_statements_that_run() {
         running_queries: Some(0),
         ..Limits::none()
     };
-    let signals = ["1 statement runs (limit 0)", "wait for the archive (limit 2)"];
+    let signals = [
+        "1 statement runs (limit 0)",
+        "wait for the archive (limit 2)",
+    ];
     check(&url, limits, &signals, || {
         application.cancel();
         sleeping.wait().expect_err("cancelled");
