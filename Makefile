@@ -4,7 +4,7 @@
 # distribution's Rust too.
 export PATH := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: demo demo-two demo-blue-green test test-all histories torture bench lint lint-release lint-pipelines docs fuzz package setup
+.PHONY: demo demo-two demo-blue-green test test-all histories torture backfill-model bench lint lint-release lint-pipelines docs fuzz package setup
 
 setup:
 	@scripts/setup
@@ -37,6 +37,11 @@ test-all: setup
 ## Kills segue and its server in the middle of everything; POINTS=all, SEED=7.
 torture: setup
 	@scripts/torture $(POINTS) $(SEED)
+
+## A million writes beside backfills that are killed, paused and taken up; OPERATIONS=…, SEED=7.
+backfill-model: setup
+	@SEGUE_MODEL_OPERATIONS=$(or $(OPERATIONS),1000000) $(if $(SEED),SEGUE_MODEL_SEED=$(SEED)) \
+		cargo test --quiet --test database model::after_any_course -- --nocapture
 
 ## Migrations of well-known programs, applied by segue and by psql.
 histories: setup

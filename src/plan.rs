@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::backfill::Backfill;
 use crate::diagnostic::{Diagnostic, code};
 use crate::graph::{Edge, Graph};
 use crate::history::{DeploymentState, History, Progress, Renamed};
@@ -202,6 +203,8 @@ pub struct Plan {
     /// Of those again, by name: tables that are known to be partitioned, so
     /// that their index is built partition by partition, as written.
     pub expanded: BTreeMap<Name, Vec<String>>,
+    /// Of the migrations that will run, by name: the backfills among them.
+    pub backfills: BTreeMap<Name, Backfill>,
     /// The database, if it does not exist yet.
     pub absent: Option<Absent>,
     /// Transactions that lock several busy tables, as far as is known; filled
@@ -283,6 +286,7 @@ impl Plan {
             tail,
             checks,
             needs: view.needs(),
+            backfills: view.backfills(),
             absent: view.absent(options.absent.as_deref()),
             expanded: BTreeMap::new(),
             strong_locks: Vec::new(),
@@ -379,6 +383,16 @@ impl<'a> View<'a> {
             database: database.to_owned(),
             made_by: made_by.map(|migration| migration.name.clone()),
         })
+    }
+
+    /// What open backfills say of their batches.
+    fn backfills(&self) -> BTreeMap<Name, Backfill> {
+        let open = self
+            .graph
+            .migrations()
+            .filter(|migration| self.progress(&migration.name).is_open());
+        open.filter_map(|one| Some((one.name.clone(), one.backfill.as_ref()?.value.clone())))
+            .collect()
     }
 
     /// What open migrations need besides the database at hand.

@@ -30,12 +30,15 @@ mod batch;
 mod lookout;
 mod news;
 mod rest;
+mod schedule;
 mod table;
 mod text;
 
 pub use news::News;
+pub(super) use table::refused;
 
 use lookout::Lookout;
+use schedule::Estimates;
 use table::Table;
 use text::Text;
 
@@ -95,6 +98,7 @@ struct Filler<'a> {
     /// Of one that goes by `ctid`.
     table: Table,
     pace: Pace,
+    estimates: Estimates,
     bisect: Bisect,
     /// The last key that is done, as the ledger has it.
     cursor: Option<KeyValues>,
@@ -241,6 +245,7 @@ impl<'a> Filler<'a> {
             keyset,
             table,
             pace,
+            estimates: Estimates::new(cursor.as_ref().and_then(|cursor| cursor.total)),
             bisect: Bisect::default(),
             rows: cursor.as_ref().map_or(0, |cursor| cursor.rows),
             total: cursor.as_ref().and_then(|cursor| cursor.total),
@@ -305,12 +310,15 @@ impl<'a> Filler<'a> {
             return Ok(());
         }
         self.session.execute("DEALLOCATE ALL").await?;
+        // A transaction bounds how long it queues for the table.
+        self.session.execute(&self.begin_sql(1)).await?;
         for includes_lower in [false, true] {
             let statement = &self.text.statement;
             self.keyset
                 .prepare(self.session, statement, includes_lower)
                 .await?;
         }
+        self.session.execute("COMMIT").await?;
         self.is_prepared = true;
         Ok(())
     }

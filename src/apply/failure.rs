@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backfill::{Backfill, Template};
 use crate::diagnostic::{Diagnostic, code};
 use crate::files;
 use crate::graph::Graph;
@@ -45,6 +46,22 @@ impl Placed {
             resets_strings: statement.resets_strings,
             copy_to_stdout: statement.copy == Some(CopyDirection::ToStdout),
         }
+    }
+
+    /// The statement of a backfill over all rows of its table at once, as a
+    /// transaction block takes it; `None` if it has no bounds.
+    #[must_use]
+    pub fn over_all(self, backfill: &Backfill) -> Option<Self> {
+        let all = Template::new(&self.text).ok()?.over_all(backfill);
+        let filled = match self.filled {
+            Some(filled) => filled.then(all),
+            None => all,
+        };
+        Some(Self {
+            text: Arc::from(filled.text.as_str()),
+            filled: Some(Box::new(filled)),
+            ..self
+        })
     }
 
     /// Its text as it stands in the file, without any value: what may be shown

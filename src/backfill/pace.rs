@@ -138,8 +138,8 @@ pub struct Pace {
     order: Order,
     stage: Stage,
     impossible: Option<Impossible>,
-    /// Seconds by signal.
-    waited: BTreeMap<String, f64>,
+    /// Words of a signal and seconds, by those words without their numbers.
+    waited: BTreeMap<String, (String, f64)>,
 }
 
 impl Pace {
@@ -230,7 +230,11 @@ impl Pace {
     /// part of what [`Self::record`] gets as `throttled`; here it is only for
     /// the text of [`Impossible`].
     pub fn waited(&mut self, signal: &str, time: Duration) {
-        *self.waited.entry(signal.to_owned()).or_default() += time.as_secs_f64();
+        // It is `14 s behind` now and `15 s behind` a second later.
+        let key = signal.replace(|letter: char| letter.is_ascii_digit(), "");
+        let (words, seconds) = self.waited.entry(key).or_default();
+        signal.clone_into(words);
+        *seconds += time.as_secs_f64();
     }
 
     /// So much time is left by the server's clock. For each batch: people

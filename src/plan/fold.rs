@@ -81,7 +81,7 @@ fn works_on_new(view: &View<'_>, migration: &Migration) -> bool {
     outline.items.iter().all(|item| {
         let digest = item.digest.as_ref();
         digest.is_some_and(|digest| {
-            works_only_on_what_it_names(digest)
+            (migration.backfill.is_some() || works_only_on_what_it_names(digest))
                 && digest
                     .touches
                     .iter()

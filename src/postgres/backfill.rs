@@ -8,6 +8,7 @@ use crate::backfill::Key;
 use crate::statement::RelationName;
 
 mod blame;
+pub mod estimate;
 mod keyset;
 pub mod signals;
 

@@ -3,7 +3,7 @@
 
 use segue::apply::Outcome;
 
-use crate::support::{Project, TestDatabase, Up, settings};
+use crate::support::{Project, TestDatabase, TestSession, Up, settings, wait_until};
 
 mod aside;
 mod dies;
@@ -36,6 +36,53 @@ fn counted(rows: usize) -> String {
 }
 
 const FILL: &str = "UPDATE t SET b = a + 1, n = n + 1 WHERE id > :lower AND id <= :upper;";
+
+/// Stops a backfill at one row, for as long as the session holds the lock.
+struct Gate<'a> {
+    database: &'a TestDatabase<'a>,
+    session: TestSession,
+    row: usize,
+}
+
+impl<'a> Gate<'a> {
+    const FILL: &'static str =
+        "UPDATE t SET b = gate(id), n = n + 1 WHERE id > :lower AND id <= :upper;";
+
+    fn new(database: &'a TestDatabase<'_>, row: usize) -> Self {
+        let session = database.session();
+        session.run("SELECT pg_advisory_lock(1)");
+        Self {
+            database,
+            session,
+            row,
+        }
+    }
+
+    /// As [`counted`], with a function that does not pass the row.
+    fn setup(&self, rows: usize) -> String {
+        format!(
+            "CREATE FUNCTION gate(id bigint) RETURNS int LANGUAGE plpgsql AS $$BEGIN\n\
+             IF id = {} THEN WHILE NOT pg_try_advisory_xact_lock_shared(1) LOOP PERFORM pg_sleep(0.01); END LOOP; END IF;\n\
+             RETURN 1; END$$;\n{}",
+            self.row,
+            counted(rows)
+        )
+    }
+
+    /// Waits until it is at that row; its pid.
+    #[track_caller]
+    fn wait(&self) -> i32 {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+        wait_until("a batch at the gate", || {
+            !self.database.query(sql).is_empty()
+        });
+        self.database.query(sql).parse().expect("one pid")
+    }
+
+    fn open(&self) {
+        self.session.run("SELECT pg_advisory_unlock_all()");
+    }
+}
 
 #[track_caller]
 fn settles(project: &Project, database: &TestDatabase<'_>) -> Up {
@@ -113,14 +160,46 @@ fn a_key_with_several_columns() {
 #[test]
 fn keys_of_any_type() {
     let types = [
-        ("text", "'k' || i", "'', '''', E'a\\\\b', E'line\\nfeed', '{\"ü\"}', 'NULL', ',', '😀'"),
-        ("uuid", "md5(i::text)::uuid", "'00000000-0000-0000-0000-000000000000'"),
-        ("timestamptz", "timestamptz '2000-01-01' + i * interval '1.000001 s'", "'infinity', '-infinity', '0044-03-15 12:00:00 BC', '1890-01-01'"),
-        ("date", "date '2000-01-01' + i", "'infinity', '0044-03-15 BC', '01.02.1999'"),
-        ("interval", "i * interval '1 day -1.5 s'", "'-1 year +2 days -03:04:05.678', '1 mon -1 day'"),
-        ("numeric", "i / 7.0", "'NaN', '-123456789012345678901234567890.000000001', '1e40', '0.10'"),
-        ("float8", "i / 7.0", "'NaN', 'Infinity', '-Infinity', '4.9e-324', '0.30000000000000004', '-1e300'"),
-        ("bytea", "('\\x' || md5(i::text))::bytea", "'', '\\x00', '\\x5c27'"),
+        (
+            "text",
+            "'k' || i",
+            "'', '''', E'a\\\\b', E'line\\nfeed', '{\"ü\"}', 'NULL', ',', '😀'",
+        ),
+        (
+            "uuid",
+            "md5(i::text)::uuid",
+            "'00000000-0000-0000-0000-000000000000'",
+        ),
+        (
+            "timestamptz",
+            "timestamptz '2000-01-01' + i * interval '1.000001 s'",
+            "'infinity', '-infinity', '0044-03-15 12:00:00 BC', '1890-01-01'",
+        ),
+        (
+            "date",
+            "date '2000-01-01' + i",
+            "'infinity', '0044-03-15 BC', '01.02.1999'",
+        ),
+        (
+            "interval",
+            "i * interval '1 day -1.5 s'",
+            "'-1 year +2 days -03:04:05.678', '1 mon -1 day'",
+        ),
+        (
+            "numeric",
+            "i / 7.0",
+            "'NaN', '-123456789012345678901234567890.000000001', '1e40', '0.10'",
+        ),
+        (
+            "float8",
+            "i / 7.0",
+            "'NaN', 'Infinity', '-Infinity', '4.9e-324', '0.30000000000000004', '-1e300'",
+        ),
+        (
+            "bytea",
+            "('\\x' || md5(i::text))::bytea",
+            "'', '\\x00', '\\x5c27'",
+        ),
         ("char(8)", "'c' || i", "'', 'a''b'"),
         ("inet", "inet '10.0.0.0' + i", "'::1', '10.0.0.0/8'"),
         ("bool", "NULL", "true, false"),
@@ -248,7 +327,9 @@ fn partitions_and_names_of_any_kind() {
     let project = project(
         &setup,
         &format!("\"My App\".\"{quoted}\" by \"{quoted}\", key2"),
-        &format!("UPDATE \"My App\".\"{quoted}\" SET n = n + 1 WHERE (\"{quoted}\", key2) > (:lower) AND (\"{quoted}\", key2) <= (:upper);"),
+        &format!(
+            "UPDATE \"My App\".\"{quoted}\" SET n = n + 1 WHERE (\"{quoted}\", key2) > (:lower) AND (\"{quoted}\", key2) <= (:upper);"
+        ),
     );
     settles(&project, &database);
     assert_eq!(
@@ -271,13 +352,32 @@ fn statements_of_each_kind() {
         ),
     );
     let of = [
-        ("2-insert", "t by id", "INSERT INTO u SELECT id FROM t WHERE id > :lower AND id <= :upper;"),
-        ("3-delete", "gone by id", "DELETE FROM gone WHERE id > :lower AND id <= :upper RETURNING *;"),
-        ("4-select", "t by id", "SELECT note(id) FROM t WHERE id > :lower AND id <= :upper;"),
-        ("5-with", "t by id", "WITH r AS (SELECT id, a FROM t WHERE id > :lower AND id <= :upper) UPDATE t SET b = r.a FROM r WHERE t.id = r.id AND r.id <= 10 -- :upper"),
+        (
+            "2-insert",
+            "t by id",
+            "INSERT INTO u SELECT id FROM t WHERE id > :lower AND id <= :upper;",
+        ),
+        (
+            "3-delete",
+            "gone by id",
+            "DELETE FROM gone WHERE id > :lower AND id <= :upper RETURNING *;",
+        ),
+        (
+            "4-select",
+            "t by id",
+            "SELECT note(id) FROM t WHERE id > :lower AND id <= :upper;",
+        ),
+        (
+            "5-with",
+            "t by id",
+            "WITH r AS (SELECT id, a FROM t WHERE id > :lower AND id <= :upper) UPDATE t SET b = r.a FROM r WHERE t.id = r.id AND r.id <= 10 -- :upper",
+        ),
     ];
     for (name, directive, statement) in of {
-        project.write(&format!("migrations/{name}.sql"), fill(directive, statement));
+        project.write(
+            &format!("migrations/{name}.sql"),
+            fill(directive, statement),
+        );
     }
     let database = TestDatabase::new();
     settles(&project, &database);

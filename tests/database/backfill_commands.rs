@@ -13,6 +13,7 @@ fn project(database: &TestDatabase<'_>, directive: &str, statement: &str) -> Pro
     let mut project = Project::on(database);
     project.redact(r"\d{4}-\d\d-\d\d \d\d:\d\d", "[minute]");
     project.redact(r"\S+@\S+ as \w+", "[somebody]");
+    project.redact(r"\((\d+[smh] )+ago\)", "([ago])");
     project.file("1-t.sql", TABLE);
     project.segue(&["up"]).expect_success();
     project.file("2-fill.sql", &fill(directive, statement));
@@ -83,7 +84,8 @@ fn one_that_is_paused_before_it_begins_waits_without_a_transaction() {
         "
         Backfill `2-fill.sql`: public.t by id
           done        0 rows
-          running     by pid [pid], begun [minute] UTC
+          begun       [minute] UTC ([ago])
+          running     by pid [pid]
           paused      by [somebody] since [minute] UTC: the sale
                       `segue backfill resume 2-fill.sql` lets it go on
         ",

@@ -23,6 +23,7 @@ mod differential;
 mod dumps;
 mod env_vars;
 mod fold;
+mod fold_backfill;
 mod forecast;
 mod fresh_database;
 mod hooks;

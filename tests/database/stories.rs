@@ -56,7 +56,7 @@ impl Story {
             let text = fs::read_to_string(self.folder().join(name)).expect("a migration");
             let lines = text.lines().map(|line| match line.split_once(" within ") {
                 Some((line, _)) if line.starts_with("-- segue: backfill: ") => {
-                    format!("{line} batch-time 20ms pause 60ms\n")
+                    format!("{line} pause 60ms\n")
                 }
                 _ => format!("{line}\n"),
             });

@@ -23,10 +23,15 @@ impl Filler<'_> {
             return Err(self.refuse_row(key, error));
         }
         match self.skip(key, error).await {
-            Ok(Some(over)) => return Ok(Some(over)),
-            Ok(None) => {}
+            Ok(Skipped::Done) => {}
+            Ok(Skipped::Abandoned) => return Ok(Some(Over::Abandoned)),
+            Ok(Skipped::Moved) => return Err(StandaloneError::LockLost),
             Err(error) => {
-                let blame = Blame::of(&error);
+                let blame = match Blame::of(&error) {
+                    // It is about our own rows.
+                    Blame::Rows => Blame::Statement,
+                    blame => blame,
+                };
                 return self.disturbed(error, blame, 1).await;
             }
         }
@@ -57,7 +62,7 @@ impl Filler<'_> {
             pause: self.pace.next().pause,
             total: self.total,
             forecast: self.pace.forecast(),
-            impossible: self.pace.impossible().map(|one| one.to_string()),
+            impossible: self.pace.impossible().map(ToString::to_string),
         };
         let moved = work.ledger.advance_backfill(self.session, name, &advance);
         match moved.await? {

@@ -54,7 +54,11 @@ impl Filler<'_> {
             Tried::Done | Tried::Nothing => Ok(None),
             Tried::Over(over) => Ok(Some(over)),
             Tried::Failed(error, rows, page) => {
-                let blame = self.blame(&error);
+                let blame = match self.blame(&error) {
+                    // Keys were only read: that is nothing to search through.
+                    Blame::Rows if page.is_none() => Blame::Statement,
+                    blame => blame,
+                };
                 if blame != Blame::Rows {
                     return self.disturbed(error, blame, rows).await;
                 }
@@ -190,7 +194,7 @@ impl Filler<'_> {
             pause: self.pace.next().pause,
             total: self.total,
             forecast: self.pace.forecast(),
-            impossible: self.pace.impossible().map(|one| one.to_string()),
+            impossible: self.pace.impossible().map(ToString::to_string),
         };
         let name = &work.migration.name;
         let moved = work.ledger.advance_backfill(self.session, name, &advance);
@@ -200,6 +204,11 @@ impl Filler<'_> {
             Ok(None) => {
                 self.session.execute("ROLLBACK").await?;
                 return Err(StandaloneError::LockLost);
+            }
+            // It is about our own row, and none of the table's.
+            Err(error) if Blame::of(&error) == Blame::Rows => {
+                self.session.execute("ROLLBACK").await?;
+                return Err(error.into());
             }
             Err(error) => return Ok(Err(error)),
         };
@@ -217,6 +226,7 @@ impl Filler<'_> {
         let held_up = std::mem::take(&mut self.held_up);
         self.pace.record(rows, began.elapsed(), held_up);
         self.take_wishes(wishes);
+        self.judge().await?;
         Ok(Ok(Tried::Done))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Filler, Hurry, News, Over};
+use super::{Filler, News, Over};
 use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, NOT_RETRIED, human};
 use crate::diagnostic::{Diagnostic, code};
@@ -25,17 +25,17 @@ impl Filler<'_> {
             if let Some(over) = self.obey().await? {
                 return Ok(Some(over));
             }
-            if self.work.hurry == Hurry::Foreground {
-                return Ok(None);
-            }
             if let Some(over) = self.throttled().await? {
                 return Ok(Some(over));
             }
             // A user may have asked it to pause while it waited for others.
             if self.wishes.paused_by.is_none() {
-                return self.sleep(self.pace.next().pause).await;
+                break;
             }
         }
+        self.estimate().await?;
+        // In the foreground it is what the user's rate asks for.
+        self.sleep(self.pace.next().pause).await
     }
 
     /// Does nothing while a signal is there.

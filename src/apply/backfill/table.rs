@@ -17,23 +17,43 @@ pub(super) async fn look(
     backfill: &Backfill,
     text: &Text,
 ) -> Result<Facts, StandaloneError> {
-    let facts = backfill::facts(session, &backfill.table, &backfill.key).await?;
-    let refused = match facts {
-        Some(facts) => match refusal(&facts, &backfill.key) {
-            None => return Ok(facts),
-            Some(refused) => refused,
-        },
-        None => Diagnostic::error(
-            code::BACKFILL_KEY,
-            format!("there is no table `{}`", backfill.table),
-        )
-        .help("name it with its namespace, `app.person` for example, if that is not in the `search_path`"),
+    let refused = match looked_up(session, backfill).await? {
+        Ok(facts) => return Ok(facts),
+        Err(refused) => refused,
     };
     let refused = match &migration.backfill {
         Some(directive) => refused.source(&migration.source).label(directive.span, ""),
         None => text.diagnostic(migration, refused),
     };
     Err(StandaloneError::Failed(Box::new(refused)))
+}
+
+/// What the catalogs say of the table, or why it is refused.
+async fn looked_up(
+    session: &Session,
+    backfill: &Backfill,
+) -> Result<Result<Facts, Diagnostic>, Error> {
+    let facts = backfill::facts(session, &backfill.table, &backfill.key).await?;
+    Ok(match facts {
+        Some(facts) => match refusal(&facts, &backfill.key) {
+            None => Ok(facts),
+            Some(refused) => Err(refused),
+        },
+        None => Err(Diagnostic::error(
+            code::BACKFILL_KEY,
+            format!("there is no table `{}`", backfill.table),
+        )
+        .help("name it with its namespace, `app.person` for example, if that is not in the `search_path`")),
+    })
+}
+
+/// Why the table cannot be gone through in batches, if it cannot; still without
+/// a place.
+pub(in crate::apply) async fn refused(
+    session: &Session,
+    backfill: &Backfill,
+) -> Result<Option<Diagnostic>, Error> {
+    Ok(looked_up(session, backfill).await?.err())
 }
 
 /// Why the rows cannot be counted off.

@@ -2,6 +2,8 @@
 //! equivalents.
 
 use super::{Ended, Flight, Placed, Try};
+use crate::apply::backfill::refused;
+use crate::backfill::Backfill;
 use crate::migration::Name;
 use crate::postgres::Pipeline;
 use crate::postgres::detach::{self, LeftBehind};
@@ -29,12 +31,16 @@ impl Try<'_> {
         migration: usize,
         placed: &mut Placed,
     ) -> Result<Option<String>, Ended> {
+        if let Some(backfill) = &self.migrations[migration].backfill {
+            self.drain(pipeline).await?;
+            let all = placed.clone().over_all(&backfill.value);
+            *placed = all.ok_or_else(|| self.changed(migration))?;
+            self.refuse_key(migration, &backfill.value).await?;
+            return Ok(None);
+        }
         let digest = digest(&placed.text);
         let Some(folded) = digest.and_then(|digest| fold(&placed.text, &digest)) else {
-            return Err(Ended::Unfold(Unfolded {
-                name: self.migrations[migration].name.clone(),
-                reason: "its text has changed since it was looked at".to_owned(),
-            }));
+            return Err(self.changed(migration));
         };
         placed.text = folded.text.into();
         match folded.detaches {
@@ -43,6 +49,29 @@ impl Try<'_> {
                 self.drain(pipeline).await?;
                 self.left_behind(migration, &partition).await
             }
+        }
+    }
+
+    fn changed(&self, migration: usize) -> Ended {
+        Ended::Unfold(Unfolded {
+            name: self.migrations[migration].name.clone(),
+            reason: "its text has changed since it was looked at".to_owned(),
+        })
+    }
+
+    /// A table that could not be gone through in batches: nothing would be done
+    /// for a row without a key, and what is wrong is to be told by all
+    /// databases alike.
+    async fn refuse_key(&mut self, migration: usize, backfill: &Backfill) -> Result<(), Ended> {
+        let session = self.session;
+        let looking = refused(session, backfill);
+        match self.guard(looking).await? {
+            Ok(None) => Ok(()),
+            Ok(Some(refused)) => Err(Ended::Unfold(Unfolded {
+                name: self.migrations[migration].name.clone(),
+                reason: refused.message,
+            })),
+            Err(error) => Err(self.judge(error, Some(Flight::Ours { migration }))),
         }
     }
 

@@ -508,7 +508,13 @@ async fn next(
         };
         let is_copy = statement.copy == Some(CopyDirection::FromStdin);
         let variables: &Variables = &migration.variables;
-        let placed = Placed::new(statement, variables);
+        let mut placed = Placed::new(statement, variables);
+        // What its batches do together.
+        if let Some(backfill) = &migration.backfill
+            && let Some(all) = placed.clone().over_all(&backfill.value)
+        {
+            placed = all;
+        }
         let folded = is_folded
             .then(|| fold(&placed.text, &digest(&placed.text)?))
             .flatten();

@@ -92,7 +92,7 @@ impl Pace {
         }
         let mut waited: Vec<(String, f64)> = self
             .waited
-            .iter()
+            .values()
             .map(|(signal, seconds)| (signal.clone(), seconds / self.elapsed.max(1e-9)))
             .filter(|(_, part)| *part >= 0.05)
             .collect();

@@ -11,6 +11,9 @@ pub struct Look {
     /// Part of the rows above the cursor, from 0 to 1. Both sides of this
     /// fraction are off by the same factor, so it stands.
     pub above: f64,
+    /// Rows changed since the statistics were taken, as a part of all. Only the
+    /// first look's is used: later on it is the backfill's own work.
+    pub stale: f64,
     /// From where.
     pub source: Source,
 }
@@ -23,8 +26,6 @@ pub enum Source {
         /// Columns of the key. What two columns have to do with each other is
         /// not in the statistics.
         columns: usize,
-        /// Part of the rows that has changed since they were taken.
-        stale: f64,
     },
     /// A sample of so many blocks, of a table without statistics.
     Sample {
@@ -34,20 +35,14 @@ pub enum Source {
         of: u64,
     },
     /// The physical place, of a key that is one.
-    Place {
-        /// Part of the rows that has changed since the table's rows were
-        /// estimated.
-        stale: f64,
-    },
+    Place,
 }
 
 impl Source {
     /// Standard deviation of the number of rows, as a part of it.
-    fn of_total(self) -> f64 {
+    fn of_total(self, stale: f64) -> f64 {
         match self {
-            Self::Statistics { stale, .. } | Self::Place { stale } => {
-                0.02 + 0.3 * stale.clamp(0.0, 1.0)
-            }
+            Self::Statistics { .. } | Self::Place => 0.02 + 0.3 * stale.clamp(0.0, 1.0),
             // Rows of a block stand for those of all blocks, and vary by less
             // than their own number.
             Self::Sample { blocks, of } if blocks < of => 0.01 + 0.5 / float(blocks.max(1)).sqrt(),
@@ -56,19 +51,19 @@ impl Source {
     }
 
     /// Standard deviation of the fraction.
-    fn of_above(self, above: f64) -> f64 {
+    fn of_above(self, above: f64, stale: f64) -> f64 {
         match self {
             // A histogram of a hundred ranges, and rows within one as it
             // comes.
-            Self::Statistics { columns: 1, stale } => 0.004 + 0.05 * stale.clamp(0.0, 1.0),
-            Self::Statistics { stale, .. } => 0.03 + 0.05 * stale.clamp(0.0, 1.0),
+            Self::Statistics { columns: 1 } => 0.004 + 0.05 * stale.clamp(0.0, 1.0),
+            Self::Statistics { .. } => 0.03 + 0.05 * stale.clamp(0.0, 1.0),
             // Neighbours in a table have neighbouring keys: a block counts once.
             Self::Sample { blocks, of } if blocks < of => {
                 let blocks = float(blocks.max(1));
                 0.002 + (above * (1.0 - above) / blocks).sqrt()
             }
             Self::Sample { .. } => 0.001,
-            Self::Place { .. } => 0.005,
+            Self::Place => 0.005,
         }
     }
 }
@@ -79,6 +74,8 @@ pub struct Total {
     rows: f64,
     /// Standard deviation.
     deviation: f64,
+    /// As in [`Look`].
+    stale: f64,
 }
 
 impl Total {
@@ -87,7 +84,8 @@ impl Total {
     pub fn new(look: &Look) -> Self {
         Self {
             rows: look.total,
-            deviation: look.total * look.source.of_total(),
+            deviation: look.total * look.source.of_total(look.stale),
+            stale: look.stale,
         }
     }
 
@@ -98,6 +96,7 @@ impl Total {
         Self {
             rows,
             deviation: rows * 0.05,
+            stale: 0.0,
         }
     }
 
@@ -111,7 +110,7 @@ impl Total {
     #[must_use]
     pub fn remaining(&self, look: &Look, done: u64) -> Remaining {
         let above = look.above.clamp(0.0, 1.0);
-        let fraction = look.source.of_above(above);
+        let fraction = look.source.of_above(above, self.stale);
         let done = float(done);
         let mut ways: Vec<(f64, f64)> = Vec::with_capacity(3);
         ways.push((
@@ -123,7 +122,7 @@ impl Total {
             let below = (1.0 - above).max(fraction / 2.0);
             ways.push((done * above / below, done * fraction / below.powi(2)));
         }
-        if matches!(look.source, Source::Statistics { columns, .. } if columns > 1) {
+        if matches!(look.source, Source::Statistics { columns } if columns > 1) {
             ways.push(((self.rows - done).max(0.0), self.deviation));
         }
         let (mut likely, mut deviation, apart) = mean(&ways);
@@ -166,15 +165,13 @@ fn mean(ways: &[(f64, f64)]) -> (f64, f64, f64) {
 mod tests {
     use super::*;
 
-    const STATISTICS: Source = Source::Statistics {
-        columns: 1,
-        stale: 0.0,
-    };
+    const STATISTICS: Source = Source::Statistics { columns: 1 };
 
     fn look(total: f64, above: f64, source: Source) -> Look {
         Look {
             total,
             above,
+            stale: 0.0,
             source,
         }
     }
@@ -221,10 +218,7 @@ mod tests {
 
     #[test]
     fn a_vague_fraction_yields_to_what_was_done() {
-        let composite = Source::Statistics {
-            columns: 2,
-            stale: 0.0,
-        };
+        let composite = Source::Statistics { columns: 2 };
         let total = Total::new(&look(1e6, 1.0, composite));
         let remaining = total.remaining(&look(1e6, 0.56, composite), 500_000);
         assert!(remaining.likely.abs_diff(500_000) < 30_000, "{remaining:?}");
@@ -233,7 +227,7 @@ mod tests {
 
     #[test]
     fn nothing_left_is_nothing() {
-        for source in [STATISTICS, Source::Place { stale: 0.0 }] {
+        for source in [STATISTICS, Source::Place] {
             let total = Total::new(&look(1e6, 1.0, source));
             let remaining = total.remaining(&look(1e6, 0.0, source), 1_000_000);
             assert_eq!((remaining.low, remaining.likely), (0, 0));

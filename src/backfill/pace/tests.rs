@@ -97,7 +97,9 @@ fn the_end_told_after_a_tenth_is_within_a_tenth() {
         ] {
             let runs = some_runs(40, &server, &budget(within));
             let near = part(&runs, |run| run.error() <= 0.1);
-            assert!(near >= 0.9, "{within:?}, noise {}: {near}", server.noise);
+            // Forty batches of a noise of 0.4 say no more than they do.
+            let enough = if server.noise > 0.2 { 0.8 } else { 0.95 };
+            assert!(near >= enough, "{within:?}, noise {}: {near}", server.noise);
             let covered = part(&runs, Run::is_covered);
             assert!(
                 covered >= 0.9,
@@ -176,7 +178,7 @@ fn the_foreground_knows_no_pause_and_no_deadline() {
         ..budget(Some(1.0))
     };
     for run in runs(&steady(), &foreground) {
-        assert!(run.batches.iter().all(|batch| batch.2 == 0.0));
+        assert!(run.batches.iter().all(|batch| batch.2 <= 0.0));
         assert_eq!(run.impossible, []);
     }
 }
@@ -221,7 +223,7 @@ fn what_stops_being_possible_is_said_once_and_goes_on() {
         let rows: u64 = run.batches.iter().map(|batch| batch.0).sum();
         assert_eq!(rows, 2_000_000);
         let (.., pause) = run.batches.last().expect("batches");
-        assert_eq!(*pause, 0.0, "it goes on as fast as it may");
+        assert!(*pause <= 0.0, "it goes on as fast as it may");
     }
 }
 
@@ -340,8 +342,8 @@ fn it_says_what_would_do() {
     };
     let impossible = verdict(
         limited,
-        "impossible: needs 3 hours at this budget, has 83 minutes; \
-         it would do with a rate of 219 rows per second or with `within 3 hours`",
+        "impossible: needs 167 minutes at this budget, has 83 minutes; \
+         it would do with a rate of 222 rows per second or with `within 176 minutes`",
     );
     assert!(matches!(impossible.remedies[0], Remedy::Rate(_)));
 }
@@ -349,10 +351,10 @@ fn it_says_what_would_do() {
 #[test]
 fn it_says_what_kept_it_waiting() {
     let mut pace = Pace::new(budget(Some(1200.0)));
-    for _ in 0..40 {
+    for second in 0..40 {
         let Order { rows, .. } = pace.next();
         let work = super::duration(float(rows) * 1e-3);
-        pace.waited("replica b is behind", work);
+        pace.waited(&format!("standby b is {second} s behind"), work);
         pace.waited("somebody sneezed", work / 100);
         pace.record(rows, work, work);
         pace.remaining(Remaining {
@@ -365,7 +367,7 @@ fn it_says_what_kept_it_waiting() {
     assert_eq!(
         impossible,
         "impossible: needs 33 minutes at this budget, has 20 minutes; it would do without \
-         its waits or with `within 39 minutes`; it waited because replica b is behind for \
+         its waits or with `within 39 minutes`; it waited because standby b is 39 s behind for \
          50 % of the time"
     );
 }

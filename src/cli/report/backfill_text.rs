@@ -77,6 +77,7 @@ fn begun(text: &mut String, shown: &Shown<'_>, standing: &Standing) {
         changed => format!(", {} of them changed", thousands(changed)),
     };
     line(text, "done", &format!("{}{changed}", standing.counts()));
+    line(text, "begun", &begun_at(shown, standing));
     course(text, shown);
     if standing.finished_at.is_none() && shown.course.is_open() {
         pace(text, shown, standing, is_running);
@@ -123,27 +124,24 @@ fn held_back(text: &mut String, shown: &Shown<'_>, standing: &Standing, is_runni
 
 /// Who runs it, and how it ended.
 fn course(text: &mut String, shown: &Shown<'_>) {
-    let began = shown.standing.map_or_else(String::new, |standing| {
-        format!(", begun {}", minute(standing.began_at))
-    });
     match shown.course {
         Course::Pending => line(text, "pending", "not begun; `segue up` begins it"),
-        Course::Running(Some(pid)) => line(text, "running", &format!("by pid {pid}{began}")),
+        Course::Running(Some(pid)) => line(text, "running", &format!("by pid {pid}")),
         Course::Running(None) => line(
             text,
             "running",
-            &format!("or interrupted: this is a standby, which cannot see its runner{began}"),
+            "or interrupted: this is a standby, which cannot see its runner",
         ),
         Course::Interrupted => line(
             text,
             "interrupted",
-            &format!("nobody runs it: `segue settle` goes on{began}"),
+            "nobody runs it: `segue settle` goes on",
         ),
         Course::Failed(error) => {
             line(
                 text,
                 "failed",
-                &format!("{error}\n`segue settle` tries again{began}"),
+                &format!("{error}\n`segue settle` tries again"),
             );
         }
         Course::Applied => {
@@ -165,6 +163,11 @@ fn course(text: &mut String, shown: &Shown<'_>) {
             "what is done stays done, all other rows are as they were",
         ),
     }
+}
+
+fn begun_at(shown: &Shown<'_>, standing: &Standing) -> String {
+    let ago = ago(shown.now, standing.began_at);
+    format!("{}{ago}", minute(standing.began_at))
 }
 
 fn pace(text: &mut String, shown: &Shown<'_>, standing: &Standing, is_running: bool) {

@@ -92,7 +92,10 @@ impl Live {
                         self.bar(name).set_message(news.to_string());
                     }
                     News::GoesOn { .. } => self.bar(name).set_message("goes on"),
-                    News::Began { .. } | News::SetAside { .. } | News::Impossible { .. } => {}
+                    News::Began { .. }
+                    | News::SetAside { .. }
+                    | News::Unseen { .. }
+                    | News::Impossible { .. } => {}
                 }
                 false
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::backfill::Backfill;
 use crate::graph::{Edge, Graph};
 use crate::migration::Name;
 use crate::plan::{Checks, Plan, Step};
@@ -98,6 +99,7 @@ fn title(plan: &Plan, part: Part) -> String {
 /// Nodes by part, and a short identifier of each.
 struct Picture<'a> {
     folded: BTreeSet<&'a Name>,
+    backfills: &'a BTreeMap<Name, Backfill>,
     parts: BTreeMap<Part, Vec<&'a Name>>,
     /// Applied already, named by a directive.
     outside: Vec<&'a Name>,
@@ -127,6 +129,7 @@ impl<'a> Picture<'a> {
             .collect();
         Self {
             folded: plan.folded().collect(),
+            backfills: &plan.backfills,
             parts,
             outside,
             ids,
@@ -137,6 +140,11 @@ impl<'a> Picture<'a> {
     fn label(&self, name: &Name) -> String {
         if self.folded.contains(name) {
             format!("{name}, folded into the transaction")
+        } else if let Some(backfill) = self.backfills.get(name) {
+            format!(
+                "{name}, a backfill of {} by {}",
+                backfill.table, backfill.key
+            )
         } else {
             name.to_string()
         }

@@ -1,9 +1,12 @@
 //! A [`Plan`] as JSON, by `docs/json/plan.schema.json`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::json::{VERSION, cut};
 use super::plan_graph::Link;
+use crate::backfill::Backfill;
 use crate::history::Progress;
 use crate::migration::{Name, Snapshots};
 use crate::plan::{
@@ -48,6 +51,7 @@ pub(crate) fn plan(plan: &Plan, links: &[Link]) -> Value {
         })),
         "needs": plan.needs.iter().map(needs).collect::<Vec<_>>(),
         "expanded": plan.expanded.iter().map(expanded).collect::<Vec<_>>(),
+        "backfills": plan.backfills.iter().map(backfill).collect::<Vec<_>>(),
         "strong_locks": plan.strong_locks.iter().map(strong_locks).collect::<Vec<_>>(),
     })
 }
@@ -77,6 +81,19 @@ fn needs((name, needs): (&Name, &Needs)) -> Value {
 
 fn expanded((name, tables): (&Name, &Vec<String>)) -> Value {
     json!({ "migration": name.as_str(), "tables": tables })
+}
+
+fn backfill((name, backfill): (&Name, &Backfill)) -> Value {
+    let seconds = |time: Duration| time.as_secs_f64();
+    json!({
+        "migration": name.as_str(),
+        "table": backfill.table.to_string(),
+        "key": backfill.key.names().collect::<Vec<_>>(),
+        "within_seconds": backfill.within.map(seconds),
+        "batch_time_seconds": seconds(backfill.batch_time),
+        "pause_seconds": seconds(backfill.pause),
+        "quarantine": backfill.quarantine,
+    })
 }
 
 fn checks(checks: &Checks) -> Value {

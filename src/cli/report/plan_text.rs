@@ -1,6 +1,7 @@
 //! A [`Plan`] as text.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::phrase::{count, cut, names};
 use crate::history::Progress;
@@ -59,7 +60,8 @@ pub(crate) fn plan(plan: &Plan) -> String {
         for step in &plan.tail {
             let takes = variables(plan, &step.name);
             let expands = expanded(plan, &step.name);
-            let _ = writeln!(text, "  {}{expands}{takes}", tail_step(step));
+            let fills = backfill(plan, &step.name);
+            let _ = writeln!(text, "  {}{fills}{expands}{takes}", tail_step(step));
         }
     }
     if let Some(checks) = checks(&plan.checks) {
@@ -175,7 +177,8 @@ fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
             needed_by,
         } => writeln!(
             text,
-            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}{}",
+            "  {number}. concurrent, before ready because `{needed_by}` needs it; then plan again\n       {concurrent}{}{}{}",
+            foreground(plan, concurrent),
             expanded(plan, concurrent),
             variables(plan, concurrent)
         ),
@@ -204,6 +207,58 @@ fn expanded(plan: &Plan, name: &Name) -> String {
     match plan.expanded.get(name) {
         Some(tables) => format!(", on `{}` partition by partition", tables.join("`, `")),
         None => String::new(),
+    }
+}
+
+/// What a backfill goes through, and how fast.
+fn backfill(plan: &Plan, name: &Name) -> String {
+    let Some(backfill) = plan.backfills.get(name) else {
+        return String::new();
+    };
+    let within = backfill
+        .within
+        .map(|time| format!(" within {}", time_of(time)));
+    let pause = (!backfill.pause.is_zero())
+        .then(|| format!(" and pauses of {} or more", time_of(backfill.pause)));
+    format!(
+        ", a backfill of `{}` by `{}`{}, in batches of {}{}",
+        backfill.table,
+        backfill.key,
+        within.unwrap_or_default(),
+        time_of(backfill.batch_time),
+        pause.unwrap_or_default(),
+    )
+}
+
+/// As [`backfill`], where somebody waits for it.
+fn foreground(plan: &Plan, name: &Name) -> String {
+    let Some(backfill) = plan.backfills.get(name) else {
+        return String::new();
+    };
+    format!(
+        ", a backfill of `{}` by `{}`, in batches of {}, without pauses",
+        backfill.table,
+        backfill.key,
+        time_of(backfill.batch_time),
+    )
+}
+
+/// `200ms`, `90s`, `7d`: as the directive has it, in the largest unit that
+/// divides it.
+fn time_of(time: Duration) -> String {
+    let milliseconds = time.as_millis();
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+    ];
+    let unit = units
+        .iter()
+        .find(|(_, each)| milliseconds % each == 0 && milliseconds > 0);
+    match unit {
+        Some((unit, each)) => format!("{}{unit}", milliseconds / each),
+        None => format!("{milliseconds}ms"),
     }
 }
 

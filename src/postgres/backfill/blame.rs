@@ -61,6 +61,7 @@ mod tests {
             detail: None,
             hint: None,
             context: None,
+            constraint: None,
             position: None,
         })))
     }

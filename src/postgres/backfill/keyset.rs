@@ -1,5 +1,7 @@
 //! Ranges of a key: which comes next, and a statement for one of them.
 
+use std::fmt::Write as _;
+
 use super::{Facts, KeyValues};
 use crate::backfill::{Key, Template};
 use crate::postgres::{Error, Session, column, ident, literal};
@@ -149,6 +151,42 @@ impl Keyset {
             list(&|at, _| format!("key{at} DESC")),
             list(&|at, _| format!("first.key{at}::pg_catalog.text")),
             list(&|at, _| format!("last.key{at}::pg_catalog.text")),
+        )
+    }
+
+    /// A query of all rows, to be planned and not run.
+    #[must_use]
+    pub fn all_sql(&self) -> String {
+        format!("SELECT FROM {} AS t", self.table)
+    }
+
+    /// A query of the rows above `cursor`, to be planned and not run.
+    ///
+    /// Of a comparison of rows the planner looks at the first column only, and
+    /// a tenant of many rows would be all or nothing: so it is spelled out.
+    #[must_use]
+    pub fn above_sql(&self, cursor: &KeyValues) -> String {
+        let mut equal = String::new();
+        let mut ways = Vec::new();
+        for ((name, type_name), value) in self.columns.iter().zip(cursor) {
+            let value = format!("CAST({} AS {type_name})", literal(value));
+            ways.push(format!("({equal}t.{name} > {value})"));
+            let _ = write!(equal, "t.{name} = {value} AND ");
+        }
+        format!("{} WHERE {}", self.all_sql(), ways.join(" OR "))
+    }
+
+    /// A query that counts the rows of so many percent of the blocks, and those
+    /// of them above `cursor`.
+    #[must_use]
+    pub fn sample_sql(&self, cursor: Option<&KeyValues>, percent: f64) -> String {
+        let above = match cursor {
+            Some(cursor) => format!("{} > {}", self.row(), self.values(cursor)),
+            None => "true".to_owned(),
+        };
+        format!(
+            "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {above}) FROM {} AS t TABLESAMPLE SYSTEM ({percent})",
+            self.table
         )
     }
 

@@ -234,6 +234,26 @@ impl Ledger {
         Ok(())
     }
 
+    /// Writes when a backfill will be done, and why its time does not suffice.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn foresee_backfill(
+        &self,
+        session: &Session,
+        name: &Name,
+        forecast: Option<Forecast>,
+        impossible: Option<&str>,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE segue.backfill SET {}, updated_at = pg_catalog.clock_timestamp() WHERE {}",
+            foreseen(forecast, impossible),
+            self.backfill_filter(name)
+        );
+        self.transact_as_ourselves(session, &[sql]).await?;
+        Ok(())
+    }
+
     /// Moves the cursor inside the transaction of the batch; `None` if it is
     /// not where it was: somebody else has moved it, and the batch must not be
     /// committed.
@@ -246,17 +266,10 @@ impl Ledger {
         name: &Name,
         advance: &Advance<'_>,
     ) -> Result<Option<Wishes>, Error> {
-        let at = |end: Option<Duration>| match end {
-            Some(end) => format!(
-                "pg_catalog.clock_timestamp() + {}",
-                interval(Some(end.min(FOREVER)))
-            ),
-            None => "NULL".to_owned(),
-        };
-        let forecast = advance.forecast;
+        let foreseen = foreseen(advance.forecast, advance.impossible.as_deref());
         let mut statements = self.ourselves_sql();
         statements.push(format!(
-            "UPDATE segue.backfill AS b SET cursor = {}, batches = batches + 1, rows = rows + {}, changed = changed + {}, batch_rows = {}, pause = {}, total = {}, earliest_at = {}, likely_at = {}, latest_at = {}, impossible = {}, throttled_by = '{{}}', throttled_since = NULL, finished_at = NULL, updated_at = pg_catalog.clock_timestamp() WHERE {} AND cursor IS NOT DISTINCT FROM {} RETURNING {WISHES}",
+            "UPDATE segue.backfill AS b SET cursor = {}, batches = batches + 1, rows = rows + {}, changed = changed + {}, batch_rows = {}, pause = {}, total = {}, {foreseen}, throttled_by = '{{}}', throttled_since = NULL, finished_at = NULL, updated_at = pg_catalog.clock_timestamp() WHERE {} AND cursor IS NOT DISTINCT FROM {} RETURNING {WISHES}",
             array(advance.to),
             advance.rows,
             advance.changed,
@@ -265,13 +278,6 @@ impl Ledger {
             advance
                 .total
                 .map_or_else(|| "total".to_owned(), |total| total.to_string()),
-            at(forecast.map(|forecast| forecast.earliest)),
-            at(forecast.map(|forecast| forecast.likely)),
-            at(forecast.map(|forecast| forecast.latest)),
-            advance
-                .impossible
-                .as_deref()
-                .map_or_else(|| "NULL".to_owned(), literal),
             self.backfill_filter(name),
             values(advance.from.map(Vec::as_slice)),
         ));
@@ -362,6 +368,24 @@ impl Ledger {
 
 /// Longest time that is added to a clock.
 const FOREVER: Duration = Duration::from_hours(24 * 365 * 1000);
+
+/// Assignments of the columns that look ahead.
+fn foreseen(forecast: Option<Forecast>, impossible: Option<&str>) -> String {
+    let at = |end: Option<Duration>| match end {
+        Some(end) => format!(
+            "pg_catalog.clock_timestamp() + {}",
+            interval(Some(end.min(FOREVER)))
+        ),
+        None => "NULL".to_owned(),
+    };
+    format!(
+        "earliest_at = {}, likely_at = {}, latest_at = {}, impossible = {}",
+        at(forecast.map(|forecast| forecast.earliest)),
+        at(forecast.map(|forecast| forecast.likely)),
+        at(forecast.map(|forecast| forecast.latest)),
+        impossible.map_or_else(|| "NULL".to_owned(), literal),
+    )
+}
 
 fn interval(duration: Option<Duration>) -> String {
     duration.map_or_else(

@@ -17,12 +17,27 @@ fn keys_that_would_do_harm_are_refused() {
     let cases = [
         ("nowhere by id", "there is no table `nowhere`"),
         ("t by number", "`t` has no column `number`"),
-        ("t by a", "`a` of `t` may be NULL, and a row without a key would be left out"),
-        ("t by b", "no index of `t` has its rows in the order of `b`, and each batch would read all of it"),
-        ("t by c", "no index of `t` has its rows in the order of `c`, and each batch would read all of it"),
-        ("t by c, b", "no index of `t` has its rows in the order of `c, b`, and each batch would read all of it"),
+        (
+            "t by a",
+            "`a` of `t` may be NULL, and a row without a key would be left out",
+        ),
+        (
+            "t by b",
+            "no index of `t` has its rows in the order of `b`, and each batch would read all of it",
+        ),
+        (
+            "t by c",
+            "no index of `t` has its rows in the order of `c`, and each batch would read all of it",
+        ),
+        (
+            "t by c, b",
+            "no index of `t` has its rows in the order of `c, b`, and each batch would read all of it",
+        ),
         ("v by id", "`v` is a view, which has no rows of its own"),
-        ("p by ctid", "`p` has its rows in several tables, where the same `ctid` comes again"),
+        (
+            "p by ctid",
+            "`p` has its rows in several tables, where the same `ctid` comes again",
+        ),
     ];
     let database = TestDatabase::new();
     for (directive, expected) in cases {
@@ -42,9 +57,9 @@ fn keys_that_would_do_harm_are_refused() {
         let failed: Vec<_> = report
             .failed
             .iter()
-            .map(|(_, diagnostic)| (diagnostic.code.map(|code| code.name()), diagnostic.message.as_str()))
+            .map(|(_, diagnostic)| (diagnostic.code.as_str(), diagnostic.message.as_str()))
             .collect();
-        assert_eq!(failed, [(Some("backfill-key"), expected)], "{directive}");
+        assert_eq!(failed, [("backfill-key", expected)], "{directive}");
     }
     assert_eq!(database.query("SELECT count(*) FROM segue.backfill"), "0");
 }

@@ -22,7 +22,7 @@ use crate::support::{Project, Server, TestDatabase};
 
 /// Rows that are there before the backfill: with gaps, so that new ones come
 /// behind its cursor, too.
-const ROWS: i64 = 4000;
+const ROWS: i64 = 8000;
 
 /// Numbers of rows: the first `ROWS` even ones are there, odd ones come.
 const SPACE: i64 = 2 * ROWS;
@@ -55,7 +55,7 @@ SELECT segue.keep_in_sync('item', 'new', $$'v' || old$$, 'old', 'substr(new, 2):
 
 const FILL: &str = "\
 -- segue: begin-concurrent-migration-with: 2-expand.sql
--- segue: backfill: item by id batch-time 10ms pause 10ms
+-- segue: backfill: item by id pause 10ms
 UPDATE item SET new = 'v' || old WHERE id > :lower AND id <= :upper;
 ";
 
@@ -129,6 +129,11 @@ fn run(server: &Server, seed: u64, operations: u64) -> Sum {
     let mut random = fastrand::Rng::with_seed(seed);
     let database = TestDatabase::on(server);
     let project = Project::on(&database);
+    // Somebody always waits here.
+    project.write(
+        "segue.toml",
+        "[up]\nfold = false\n[backfill]\nlock-waiters = false\nautovacuum = false\n",
+    );
     project.file("1-table.sql", TABLE);
     project.segue(&["up"]).expect_success();
     database.run(&format!(

@@ -1,6 +1,6 @@
 //! Backfills in `segue check`: tried on rows, since a fresh database has none.
 
-use super::{Project, Server, TestDatabase, empty, expect};
+use super::{Project, TestDatabase, empty, expect};
 
 /// A triple with a backfill: what is there before, what its partner does, what
 /// the directive says, the statement, and the ending migration.
@@ -190,7 +190,7 @@ fn rows_of_nothing_are_refused_and_bad_rows_shown() {
 
 #[test]
 fn on_a_server_of_the_users_too() {
-    let database = TestDatabase::on(Server::shared());
+    let database = TestDatabase::new();
     let project = triple(PERSON, ADD, "person by id", FILL, END);
     expect(&project, "backfill-on", &["--on", &database.url()]);
 }

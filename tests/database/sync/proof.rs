@@ -23,7 +23,7 @@ fn rows_that_are_left_are_told() {
     assert_text(
         "refused",
         &refused(&session, "SELECT segue.stop_sync('t', 'b')"),
-        "55000 10 rows of public.t are not filled: \"b\" is not what it should be there, 'v'::text || t.a\ndetail: Key of some of them: 1:1, 1:3, 1:5, 1:7, 1:9.\nhint: The backfill of the column has to be done first: name it in `-- segue: end-concurrent-migration: FILE`. For a few rows: UPDATE ONLY public.t AS t SET b = ('v'::text || t.a) WHERE t.b IS DISTINCT FROM CAST((('v'::text || t.a)) AS text)",
+        "55000 10 rows of public.t are not filled: \"b\" is not what it should be there, ('v'::text || t.a)\ndetail: Key of some of them: 1:1, 1:3, 1:5, 1:7, 1:9.\nhint: The backfill of the column has to be done first: name it in `-- segue: end-concurrent-migration: FILE`. For a few rows: UPDATE ONLY public.t AS t SET b = ('v'::text || t.a) WHERE t.b IS DISTINCT FROM CAST((('v'::text || t.a)) AS text)",
     );
     check(
         &session,
@@ -35,7 +35,7 @@ fn rows_that_are_left_are_told() {
     assert_text(
         "one",
         one.lines().next().expect("a line"),
-        "55000 1 row of public.t is not filled: \"b\" is not what it should be there, 'v'::text || t.a",
+        "55000 1 row of public.t is not filled: \"b\" is not what it should be there, ('v'::text || t.a)",
     );
     check(
         &session,

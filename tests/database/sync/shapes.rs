@@ -8,18 +8,19 @@ fn names_that_want_quotes() {
     let session = after(
         &database,
         r#"CREATE SCHEMA "My App";
-           CREATE TABLE "My App"."Big ""T"" 'x'" ("Old Id" int, "select" bigint, "begin" int, loop bigint, "a.b" text);
+           CREATE TABLE "My App"."Big ""T"" 'x'" ("Old Id" int, "select" bigint, "begin" int, loop bigint, "a.b" text, "C" int);
            SELECT segue.keep_in_sync('"My App"."Big ""T"" ''x''"', 'select', '"Old Id"', 'Old Id', '"select"');
            SELECT segue.keep_in_sync('"My App"."Big ""T"" ''x''"', 'loop', 'begin', 'begin', 'loop');
-           SELECT segue.keep_in_sync('"My App"."Big ""T"" ''x''"', 'a.b', '''it''''s '' || "My App"."Big ""T"" 'x'"."Old Id" -- so far')"#
-            .replace(r#""Big ""T"" 'x'"."Old Id" --"#, r#""Big ""T"" ''x''"."Old Id" --"#)
-            .as_str(),
+           SELECT segue.keep_in_sync('"My App"."Big ""T"" ''x''"', 'a.b', '''it''''s '' || "Big ""T"" ''x''"."C" -- so far')"#,
     );
+    let table = r#""My App"."Big ""T"" 'x'""#;
     check(
         &session,
-        &[r#"INSERT INTO "My App"."Big ""T"" 'x'" ("Old Id", loop) VALUES (1, 2)"#],
-        r#"TABLE "My App"."Big ""T"" 'x'""#,
-        "1|1|2|2|it's 1",
+        &[&format!(
+            r#"INSERT INTO {table} ("Old Id", loop, "C") VALUES (1, 2, 3)"#
+        )],
+        &format!("TABLE {table}"),
+        "1|1|2|2|it's 3|3",
     );
     check(
         &session,
@@ -27,7 +28,10 @@ fn names_that_want_quotes() {
         "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname COLLATE \"C\"",
         "zz_segue_sync_insert_a.b\nzz_segue_sync_insert_loop\nzz_segue_sync_insert_select\nzz_segue_sync_update_a.b\nzz_segue_sync_update_loop\nzz_segue_sync_update_select",
     );
-    session.run(r#"SELECT segue.stop_sync('"My App"."Big ""T"" ''x''"', one) FROM unnest('{select,loop,a.b}'::name[]) AS one"#);
+    let quoted = table.replace('\'', "''");
+    session.run(&format!(
+        "SELECT segue.stop_sync('{quoted}', one) FROM unnest('{{select,loop,a.b}}'::name[]) AS one"
+    ));
     check(
         &session,
         &[],

@@ -129,14 +129,12 @@ pub fn run(server: &Server, budget: &Budget, seed: u64) -> Run {
     let mut pace = Pace::new(budget.clone());
     let mut run = Run::default();
     let (mut now, mut done) = (0.0, 0.0);
-    let source = Source::Statistics {
-        columns: 1,
-        stale: 0.0,
-    };
+    let source = Source::Statistics { columns: 1 };
     let rows_at = |now: f64| server.rows + server.growth * now;
     let first = Look {
         total: server.rows * server.catalog * (1.0 + 0.02 * chance.normal()),
         above: 1.0,
+        stale: 0.0,
         source,
     };
     let total = Total::new(&first);

@@ -33,7 +33,8 @@ fn a_running_one() {
 Backfill `2.sql`: person by id
   [========================                ] 62%
   done        6.2 of about 10 million rows, 6,100,000 of them changed
-  running     by pid 4711, begun 2026-11-22 12:00 UTC
+  begun       2026-11-22 12:00 UTC (2h 0m ago)
+  running     by pid 4711
   pace        2,111 rows/s, batches of 10,000 rows, 50ms between them
   ends        2026-11-22 14:20 to 14:35 UTC (in 20m 0s to 35m 0s)
   deadline    2026-11-23 12:00 UTC, and will be met
@@ -64,7 +65,8 @@ fn one_that_is_held_back_and_too_slow() {
 Backfill `2.sql`: person by id
   [========================                ] 62%
   done        6.2 of about 10 million rows, 6,100,000 of them changed
-  running     or interrupted: this is a standby, which cannot see its runner, begun 2026-11-22 12:00 UTC
+  begun       2026-11-22 12:00 UTC (2h 0m ago)
+  running     or interrupted: this is a standby, which cannot see its runner
   pace        2,111 rows/s, batches of 10,000 rows, 50ms between them
   ends        2026-11-22 14:20 to 14:35 UTC (in 20m 0s to 35m 0s)
   deadline    2026-11-22 14:00 UTC
@@ -96,7 +98,8 @@ fn one_that_is_paused_and_nobody_runs() {
 Backfill `2.sql`: person by id
   [========================                ] 62%
   done        6.2 of about 10 million rows, 6,100,000 of them changed
-  interrupted nobody runs it: `segue settle` goes on, begun 2026-11-22 12:00 UTC
+  begun       2026-11-22 12:00 UTC (2h 0m ago)
+  interrupted nobody runs it: `segue settle` goes on
   pace        batches of 10,000 rows, 50ms between them
   paused      by alice@laptop as deploy since 2026-11-22 13:59 UTC: the sale
               `segue backfill resume 2.sql` lets it go on
@@ -131,8 +134,9 @@ fn one_that_has_set_rows_aside() {
 Backfill `2.sql`: person by id
   [======================================= ] 99%
   done        10 of about 10 million rows
+  begun       2026-11-22 12:00 UTC (2h 0m ago)
   failed      12 rows could not be done
-              `segue settle` tries again, begun 2026-11-22 12:00 UTC
+              `segue settle` tries again
   pace        batches of 10,000 rows, 50ms between them
   quarantine  12 rows of at most 20
               id 1: 22012: division by zero
@@ -213,6 +217,7 @@ fn those_that_have_ended() {
 Backfill `2.sql`: person by id
   [========================================] 100%
   done        10,000,017 rows
+  begun       2026-11-22 12:00 UTC (2h 0m ago)
   applied     2026-11-22 14:31 UTC, after 2h 31m
 ",
     );
@@ -224,6 +229,7 @@ Backfill `2.sql`: person by id
 Backfill `2.sql`: person by id
   [========================                ] 62%
   done        6.2 of about 10 million rows, 6,100,000 of them changed
+  begun       2026-11-22 12:00 UTC (2h 0m ago)
   abandoned   what is done stays done, all other rows are as they were
 ",
     );

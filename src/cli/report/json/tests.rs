@@ -51,6 +51,7 @@ fn all() -> Vec<Event> {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        backfills: std::collections::BTreeMap::new(),
         strong_locks: Vec::new(),
         checks: Checks::Nothing,
     };

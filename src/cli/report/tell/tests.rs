@@ -57,6 +57,7 @@ fn planned(names: &[&str], tail: &[&str], facts: Vec<Fact>) -> Event {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: std::collections::BTreeMap::new(),
+        backfills: std::collections::BTreeMap::new(),
         strong_locks: Vec::new(),
         checks: crate::plan::Checks::Nothing,
     }))

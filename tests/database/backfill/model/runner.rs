@@ -1,17 +1,20 @@
 //! The real program, run again and again, with whatever may happen to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::Sum;
-use crate::support::{Background, Project, Server, TestDatabase, TestSession, wait_until};
+use crate::support::{Background, Project, Run, Server, TestDatabase, TestSession, wait_until};
 
 /// Beyond this many a round only lets it run.
 const MISHAPS: u64 = 12;
 
 /// Crashes of the server in a round.
 const CRASHES: u64 = 2;
+
+/// Longer than any of it takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Runner<'a> {
     server: &'a Server,
@@ -55,7 +58,7 @@ impl<'a> Runner<'a> {
             let run = self.project.spawn(&["settle"]);
             self.sum.runs += 1;
             if self.sum.runs > MISHAPS {
-                run.wait().expect_success();
+                ended(run).expect_success();
                 break;
             }
             if self.has_mishap(run, before) {
@@ -84,20 +87,20 @@ impl<'a> Runner<'a> {
         if run.has_ended() {
             // It has nothing left to do, or a crash of the server was too much
             // for it; what is left the next one does.
-            let run = run.wait();
+            let run = ended(run);
             assert!(matches!(run.status, 0 | 6), "{}", run.stderr);
             return run.status == 0;
         }
         match self.random.u8(..10) {
             0..5 => {
                 run.kill();
-                let status = run.wait().status;
+                let status = ended(run).status;
                 self.sum.kills += u64::from(status == 137);
                 status == 0
             }
             5 => {
                 run.signal(Signal::SIGTERM);
-                let run = run.wait();
+                let run = ended(run);
                 assert!(matches!(run.status, 0 | 6 | 143), "{}", run.stderr);
                 self.sum.terminations += u64::from(run.status != 0);
                 run.status == 0
@@ -105,13 +108,13 @@ impl<'a> Runner<'a> {
             6 | 7 if self.sum.crashes < CRASHES => {
                 self.server.crash();
                 self.sum.crashes += 1;
-                let run = run.wait();
+                let run = ended(run);
                 assert!(matches!(run.status, 0 | 4 | 5 | 6), "{}", run.stderr);
                 run.status == 0
             }
             _ => {
                 self.pauses();
-                let run = run.wait();
+                let run = ended(run);
                 assert_eq!(run.status, 0, "{}", run.stderr);
                 true
             }
@@ -133,4 +136,18 @@ impl<'a> Runner<'a> {
         self.project.segue(&["backfill", "resume"]).expect_success();
         self.sum.pauses += 1;
     }
+}
+
+/// Waits for the end of a run, which may have most of the backfill to do.
+fn ended(mut run: Background<'_>) -> Run {
+    let deadline = Instant::now() + PATIENCE;
+    while !run.has_ended() {
+        assert!(
+            Instant::now() < deadline,
+            "a run goes on and on:\n{}",
+            run.stderr()
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    run.wait()
 }
