@@ -79,10 +79,11 @@ pub(super) async fn run(
     let span = tracing::error_span!("backfill", migration = %work.migration.name);
     session.conceal(&work.migration.variables);
     let ran = Box::pin(ledgered(work, backfill, session)).instrument(span);
+    let was_over = ran.await? == Over::Abandoned;
     Ok(Report {
         statements: 1,
         duration: began.elapsed(),
-        was_over: ran.await? == Over::Abandoned,
+        was_over,
         skipped: 0,
     })
 }

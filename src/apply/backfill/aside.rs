@@ -11,6 +11,16 @@ use crate::text::thousands;
 /// So many are listed at the end.
 const LISTED_MAX: usize = 5;
 
+/// How the transaction that passes over a row ended.
+enum Skipped {
+    /// Committed.
+    Done,
+    /// The backfill has been given up; rolled back.
+    Abandoned,
+    /// Somebody else has moved the cursor; rolled back.
+    Moved,
+}
+
 impl Filler<'_> {
     /// Sets the row with this key aside, and goes on behind it.
     pub(super) async fn set_aside(
@@ -36,6 +46,7 @@ impl Filler<'_> {
             }
         }
         self.cursor = Some(key.clone());
+        self.table.moved();
         self.rows += 1;
         self.quarantined += 1;
         self.went_well();
@@ -48,7 +59,7 @@ impl Filler<'_> {
     }
 
     /// The transaction that notes a row and moves the cursor over it.
-    async fn skip(&mut self, key: &KeyValues, error: &ServerError) -> Result<Option<Over>, Error> {
+    async fn skip(&mut self, key: &KeyValues, error: &ServerError) -> Result<Skipped, Error> {
         let work = self.work;
         let name = &work.migration.name;
         let mut sql = vec![self.begin_sql(1)];
@@ -69,15 +80,15 @@ impl Filler<'_> {
             Some(wishes) if !wishes.is_abandoned => {
                 self.session.execute("COMMIT").await?;
                 self.take_wishes(wishes);
-                Ok(None)
+                Ok(Skipped::Done)
             }
             Some(_) => {
                 self.session.execute("ROLLBACK").await?;
-                Ok(Some(Over::Abandoned))
+                Ok(Skipped::Abandoned)
             }
             None => {
                 self.session.execute("ROLLBACK").await?;
-                Err(Error::protocol("the cursor is not where it was"))
+                Ok(Skipped::Moved)
             }
         }
     }

@@ -220,6 +220,7 @@ impl Filler<'_> {
             return Ok(Err(error));
         }
         self.cursor = Some(upper.clone());
+        self.table.moved();
         self.rows += rows;
         self.bisect.succeeded(page.rows, paced);
         self.went_well();

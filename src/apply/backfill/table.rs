@@ -191,6 +191,11 @@ impl Table {
         Some((after.clone(), vec![until]))
     }
 
+    /// The cursor has moved: it is as far as anybody has seen.
+    pub(super) fn moved(&mut self) {
+        self.seen = None;
+    }
+
     /// Whether that is the last place.
     pub(super) fn ends(&self, place: &KeyValues) -> bool {
         self.ends_at.as_ref().is_some_and(|end| end[0] == place[0])
@@ -214,7 +219,9 @@ impl Table {
             .map_or(1, |(until, after)| until.saturating_sub(after).max(1));
         let density = rows as f64 / blocks as f64;
         self.density = f64::midpoint(self.density, density).max(DENSITY_MIN);
-        self.seen = (rows == 0).then(|| until.clone());
+        if rows == 0 {
+            self.seen = Some(until.clone());
+        }
     }
 
     /// Whether the rows are still in that file.
@@ -278,6 +285,16 @@ mod tests {
         assert!(table.ends(&vec!["(9,65535)".to_owned()]));
         assert_eq!(window(&of(0), None, 5), pair("(0,0)", "(0,0)"));
         assert_eq!(Table::default().window(None, 5), None);
+    }
+
+    #[test]
+    fn behind_an_empty_stretch_it_goes_on_from_the_cursor() {
+        let mut table = of(100);
+        let (after, until) = table.window(None, 15).expect("by place");
+        table.found(0, &after, &until);
+        assert_eq!(window(&table, None, 5).0, "(1,65535)");
+        table.moved();
+        assert_eq!(window(&table, Some("(7,3)"), 5).0, "(7,3)");
     }
 
     #[test]

@@ -29,40 +29,47 @@ fn is_done_once(database: &TestDatabase<'_>, rows: usize) {
     );
 }
 
-/// The connection ends before and after each statement of a batch, and before
-/// its answer: the same run goes on.
-#[test]
-fn a_connection_that_is_lost_at_each_statement() {
-    let statements = [
-        "PREPARE segue_first",
-        "BEGIN READ WRITE;SET LOCAL idle",
-        "EXECUTE segue_batch",
-        "SET LOCAL SESSION AUTHORIZATION DEFAULT",
-        "COMMIT",
-    ];
-    for beginning in statements {
-        for at in [At::Before, At::After, At::Reply] {
-            let database = TestDatabase::new();
-            let project = project(&counted(1500), "t by id", FILL);
-            get_ready(&project, &database);
-            let proxy = Proxy::new(&database);
-            let nth = if beginning.starts_with("PREPARE") {
-                1
-            } else {
-                2
-            };
-            proxy.trap(beginning, nth, at, Action::Cut);
-            let mut up = Up::start(&project, &proxy.url(), settings());
-            let outcome = up.wait();
-            assert_eq!(
-                outcome.expect("settled"),
-                Outcome::Settled,
-                "{at:?} `{beginning}`"
-            );
-            assert_eq!(proxy.sprung(), 1, "{at:?} `{beginning}`");
-            is_done_once(&database, 1500);
-        }
+/// The connection ends before and after the statement, and before its answer:
+/// the same run goes on.
+#[track_caller]
+fn survives(beginning: &str, nth: usize) {
+    for at in [At::Before, At::After, At::Reply] {
+        let database = TestDatabase::new();
+        let project = project(&counted(1500), "t by id", FILL);
+        get_ready(&project, &database);
+        let proxy = Proxy::new(&database);
+        proxy.trap(beginning, nth, at, Action::Cut);
+        let mut up = Up::start(&project, &proxy.url(), settings());
+        let outcome = up.wait();
+        assert_eq!(outcome.expect("settled"), Outcome::Settled, "{at:?}");
+        assert_eq!(proxy.sprung(), 1, "{at:?}");
+        is_done_once(&database, 1500);
     }
+}
+
+#[test]
+fn a_connection_that_is_lost_at_prepare() {
+    survives("PREPARE segue_first", 1);
+}
+
+#[test]
+fn a_connection_that_is_lost_at_begin() {
+    survives("BEGIN READ WRITE;SET LOCAL idle", 3);
+}
+
+#[test]
+fn a_connection_that_is_lost_at_the_statement() {
+    survives("EXECUTE segue_batch", 2);
+}
+
+#[test]
+fn a_connection_that_is_lost_at_the_cursor() {
+    survives("SET LOCAL SESSION AUTHORIZATION DEFAULT", 3);
+}
+
+#[test]
+fn a_connection_that_is_lost_at_commit() {
+    survives("COMMIT", 3);
 }
 
 /// The COMMIT is done and nobody is told, for good: the next run goes on.

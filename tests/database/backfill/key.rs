@@ -7,11 +7,11 @@ use crate::support::{TestDatabase, Up, settings};
 
 #[test]
 fn keys_that_would_do_harm_are_refused() {
-    let setup = "CREATE TABLE t (id int PRIMARY KEY, a int, b int NOT NULL, c int NOT NULL);\n\
+    let setup = "CREATE TABLE t (id int PRIMARY KEY, a int, b int NOT NULL, c int NOT NULL, d int NOT NULL);\n\
         CREATE INDEX ON t (b) WHERE a > 0;\n\
         CREATE INDEX ON t (a, id);\n\
         CREATE INDEX ON t (c NULLS FIRST);\n\
-        CREATE INDEX ON t (c, b DESC);\n\
+        CREATE INDEX ON t (d, b DESC);\n\
         CREATE VIEW v AS SELECT * FROM t;\n\
         CREATE TABLE p (id int PRIMARY KEY) PARTITION BY HASH (id);";
     let cases = [
@@ -30,8 +30,8 @@ fn keys_that_would_do_harm_are_refused() {
             "no index of `t` has its rows in the order of `c`, and each batch would read all of it",
         ),
         (
-            "t by c, b",
-            "no index of `t` has its rows in the order of `c, b`, and each batch would read all of it",
+            "t by d, b",
+            "no index of `t` has its rows in the order of `d, b`, and each batch would read all of it",
         ),
         ("v by id", "`v` is a view, which has no rows of its own"),
         (
@@ -42,7 +42,7 @@ fn keys_that_would_do_harm_are_refused() {
     let database = TestDatabase::new();
     for (directive, expected) in cases {
         let bounds = match directive {
-            "t by c, b" => "(c, b) > (:lower) AND (c, b) <= (:upper)",
+            "t by d, b" => "(d, b) > (:lower) AND (d, b) <= (:upper)",
             _ => "id > :lower AND id <= :upper",
         };
         let project = project(

@@ -6,7 +6,9 @@ use std::time::Duration;
 use segue::apply::backfill::News;
 use segue::apply::tail::Report;
 use segue::apply::{Event, Outcome, Settings, Signal};
+use segue::backfill::throttle::Limits;
 use segue::migration::Name;
+use segue::plan::OnConflict;
 
 use super::{FILL, Gate, counted, fill, project, row, settles};
 use crate::support::{Project, TestDatabase, Up, settings, wait_until};
@@ -112,8 +114,10 @@ fn deadlocks_are_tried_again() {
     application.run("SET lock_timeout = 0; BEGIN; UPDATE t SET a = a WHERE id > 500 AND id <= 510");
     let waiting = application.start("UPDATE t SET a = a WHERE id = 499");
     gate.open();
+    let got_it = waiting.wait();
+    application.run(if got_it.is_ok() { "COMMIT" } else { "ROLLBACK" });
     assert_eq!(up.wait().expect("no error"), Outcome::Settled);
-    let _ = waiting.wait();
+    assert_ne!(retried(&up), [""; 0]);
     is_done_once(&database, 1000);
     assert_eq!(database.query("SELECT count(*) FROM segue.quarantine"), "0");
 }
@@ -267,5 +271,71 @@ fn it_runs_beside_a_build() {
     up.wait_for_begin("3-build.sql");
     gate.open();
     assert_eq!(up.wait().expect("no error"), Outcome::Settled);
+    is_done_once(&database, 1000);
+}
+
+#[test]
+fn it_waits_while_a_signal_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let flag = folder.path().join("stop");
+    std::fs::write(&flag, "the night shift wants it quiet\n").expect("a file");
+    let watching = Settings {
+        backfill: Limits {
+            every: Duration::from_millis(100),
+            flag_file: Some(flag.clone()),
+            ..Limits::none()
+        },
+        ..settings()
+    };
+    let database = TestDatabase::new();
+    let project = project(&counted(1000), "t by id", FILL);
+    let mut up = Up::start(&project, &database.url(), watching);
+    let signals = up.wait_for("the signal", |event| match event {
+        Event::Backfill {
+            news: News::Throttled { signals, .. },
+            ..
+        } => Some(signals.clone()),
+        _ => None,
+    });
+    assert_eq!(signals.len(), 1);
+    assert!(signals[0].contains("the night shift"), "{signals:?}");
+    wait_until("the row", || {
+        database.query("SELECT throttled_by::text LIKE '%the night shift%', throttled_since IS NOT NULL, rows FROM segue.backfill") == "t|t|0"
+    });
+    std::fs::remove_file(&flag).expect("removed");
+    assert_eq!(up.wait().expect("no error"), Outcome::Settled);
+    is_done_once(&database, 1000);
+    assert_eq!(
+        database.query("SELECT throttled_by, throttled_since FROM segue.backfill"),
+        "{}|"
+    );
+}
+
+/// A batch that needs the table has it cancelled; it goes on afterwards.
+#[test]
+fn a_batch_preempts_it_and_it_goes_on_from_its_cursor() {
+    let database = TestDatabase::new();
+    let gate = Gate::new(&database, 500);
+    let project = project(&gate.setup(1000), "t by id", Gate::FILL);
+    let mut first = Up::start(&project, &database.url(), settings());
+    gate.wait();
+    project.write(
+        "migrations/3-column.sql",
+        "ALTER TABLE t ADD COLUMN c int;\n",
+    );
+    let preempts = Settings {
+        on_conflict: OnConflict::Preempt,
+        ..settings()
+    };
+    let mut second = Up::start(&project, &database.url(), preempts);
+    second.wait_for("readiness", |event| {
+        matches!(event, Event::Ready { .. }).then_some(())
+    });
+    first.wait_for("that it makes way", |event| {
+        matches!(event, Event::Preempted { .. }).then_some(())
+    });
+    gate.open();
+    assert_eq!(first.wait().expect("no error"), Outcome::Settled);
+    assert_eq!(second.wait().expect("no error"), Outcome::Settled);
     is_done_once(&database, 1000);
 }
