@@ -91,7 +91,8 @@ fn told(up: &Up, signal: &str) {
 #[track_caller]
 fn check(url: &str, limits: Limits, signals: &[&str], release: impl FnOnce()) {
     let session = TestSession::connect(url);
-    let mut up = Up::start(&project(), url, waiting_for(limits));
+    let project = project();
+    let mut up = Up::start(&project, url, waiting_for(limits));
     wait_for_signals(&session, signals);
     assert_eq!(rows_done(&session), "0");
     std::thread::sleep(Duration::from_millis(500));
