@@ -99,7 +99,9 @@ fn check(url: &str, limits: Limits, signals: &[&str], release: impl FnOnce()) {
     assert_eq!(rows_done(&session), "0");
     release();
     settles(&mut up, &session);
-    told(&up, signals[0]);
+    for signal in signals {
+        told(&up, signal);
+    }
 }
 
 #[test]
@@ -211,15 +213,27 @@ fn a_vacuum_of_the_table() {
     settles(&mut up, &session);
 }
 
+/// How far is known from the first look on: a flag file keeps it until then.
 #[test]
 fn a_standby_that_is_behind() {
     let pair = Pair::new();
     let standby = pair.on_standby();
     pair.replayed();
     standby.run("SELECT pg_wal_replay_pause()");
-    let url = pair.primary.socket("postgres");
-    let limits = lag(Duration::from_millis(300));
-    check(&url, limits, &["`walreceiver` is "], || {
+    let folder = tempfile::tempdir().expect("a folder");
+    let flag = folder.path().join("wait");
+    std::fs::write(&flag, "").expect("a file");
+    let limits = Limits {
+        flag_file: Some(flag.clone()),
+        ..lag(Duration::from_millis(300))
+    };
+    let (url, session) = (pair.primary.socket("postgres"), pair.on_primary());
+    check(&url, limits, &["`walreceiver` is ", "is there"], || {
+        std::fs::remove_file(&flag).expect("the file");
+        wait_until("the standby alone", || {
+            !held_by(&session).contains("is there")
+        });
+        assert_eq!(rows_done(&session), "0");
         standby.run("SELECT pg_wal_replay_resume()");
     });
 }
