@@ -26,13 +26,14 @@ impl Eye {
     /// On `table`, beside the backfill in backend `pid`.
     fn new(url: &str, table: &str, pid: i32) -> Self {
         let target = target(url);
-        let place = server_runtime().block_on(async {
-            let session = Session::connect(&target, Duration::from_secs(5)).await?;
-            let oid = format!("SELECT '{table}'::regclass::oid");
-            let relation = session.value(&oid).await?.expect("a table");
-            Place::of(&session, relation.parse().expect("an oid")).await
-        });
-        let mut place = place.expect("the server's answer");
+        let mut place = server_runtime()
+            .block_on(async {
+                let session = Session::connect(&target, Duration::from_secs(5)).await?;
+                let oid = format!("SELECT '{table}'::regclass::oid");
+                let relation = session.value(&oid).await?.expect("a table");
+                Place::of(&session, relation.parse().expect("an oid")).await
+            })
+            .expect("the server's answer");
         place.pid = pid;
         Self {
             target,
