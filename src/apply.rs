@@ -361,7 +361,7 @@ pub enum Outcome {
     /// Ready; the tail was left to somebody else, as asked.
     Ready,
     /// Ready; the tail is not done: failed, or goes on in the server.
-    Unsettled(tail::Report),
+    Unsettled(Box<tail::Report>),
     /// Ready, and the tail is done; the schema is not as expected.
     Mismatched(Box<Mismatch>),
 }

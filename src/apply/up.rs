@@ -468,7 +468,7 @@ impl<'a> Runner<'a> {
             .await?;
             if !report.is_done() {
                 self.note_tail_failure(survey, &report).await;
-                return Ok(Outcome::Unsettled(report));
+                return Ok(Outcome::Unsettled(Box::new(report)));
             }
         }
         self.control_again().await?;

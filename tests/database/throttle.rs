@@ -45,7 +45,7 @@ impl Eye {
     #[track_caller]
     fn look(&self, limits: &Limits) -> Reading {
         let mut looker = self.looker.borrow_mut();
-        let looked = server_runtime().block_on(async {
+        let reading = server_runtime().block_on(async {
             if looker.as_ref().is_none_or(|(of, _)| of != limits) {
                 let open = Looker::open(&self.target, limits, &self.place).await?;
                 *looker = Some((limits.clone(), open));
@@ -53,7 +53,7 @@ impl Eye {
             let (_, looker) = looker.as_ref().expect("just opened");
             looker.look().await
         });
-        looked.expect("the server's answer")
+        reading.expect("the server's answer")
     }
 }
 

@@ -123,9 +123,10 @@ impl Tail<'_> {
             let control = self.control.session().await?;
             let state = self.ledger.state(&control, &name).await?;
             let is_backfill = graph.get(&name).is_some_and(|one| one.backfill.is_some());
-            let rows = match is_backfill {
-                true => self.ledger.backfill_progress(&control, &name).await?,
-                false => None,
+            let rows = if is_backfill {
+                self.ledger.backfill_progress(&control, &name).await?
+            } else {
+                None
             };
             Ok::<_, postgres::Error>((state, rows))
         };

@@ -517,7 +517,7 @@ fn a_wait_has_a_bound_where_it_is_given() {
         failed_at
     };
     assert_eq!(wait(None), None);
-    assert_eq!(wait(Some(Duration::from_secs(120))), Some(150));
+    assert_eq!(wait(Some(Duration::from_mins(2))), Some(150));
 }
 
 #[test]

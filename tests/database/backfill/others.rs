@@ -220,7 +220,7 @@ fn a_signal_stops_it_and_the_next_run_goes_on_there() {
             stopped: report.stopped.clone(),
             ..Report::default()
         },
-        report
+        *report
     );
     gate.open();
     settles(&project, &database);

@@ -1,8 +1,8 @@
 //! Schedules on a real server: the two extremes, deadlines that move, and rows
 //! that are estimated without being counted.
 
-use segue::apply::backfill::News;
 use segue::apply::Event;
+use segue::apply::backfill::News;
 use segue::backfill::Key;
 use segue::backfill::pace::{Look, Source, Total};
 use segue::postgres::backfill::{Keyset, estimate, facts};

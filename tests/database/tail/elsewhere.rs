@@ -100,10 +100,10 @@ fn waiting_for_a_runner_without_progress_is_bounded() {
     );
     assert_eq!(
         second.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             elsewhere: vec![(Name::new("2-t.sql"), pid)],
             ..Report::default()
-        })
+        }))
     );
 }
 

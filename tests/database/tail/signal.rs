@@ -21,10 +21,10 @@ fn sigterm_leaves_a_build_to_the_server() {
     up.signal(Signal::Terminate);
     assert_eq!(
         up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             detached: vec![(Name::new("2-t.sql"), pid)],
             ..Report::default()
-        })
+        }))
     );
     up.kill();
     assert_eq!(left(&database), "2-t.sql begun\ninvalid t_a");
@@ -57,10 +57,10 @@ fn a_second_sigint_cancels_a_build_and_removes_what_it_left() {
     up.signal(Signal::Interrupt);
     assert_eq!(
         up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             cancelled: names(&["2-t.sql"]),
             ..Report::default()
-        })
+        }))
     );
     assert_eq!(database.query("SELECT to_regclass('t_a')"), "");
     gate.run("SELECT pg_advisory_unlock_all()");
@@ -87,11 +87,11 @@ fn a_signal_cancels_what_a_transaction_would_lose() {
     up.signal(Signal::Terminate);
     assert_eq!(
         up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             cancelled: names(&["2-t.sql"]),
             not_started: names(&["3-u.sql"]),
             ..Report::default()
-        })
+        }))
     );
     gate.run("SELECT pg_advisory_unlock_all()");
     finish(&project, &database);
@@ -120,11 +120,11 @@ fn what_cannot_be_removed_in_time_is_left_to_the_next_run() {
     up.signal(Signal::Interrupt);
     assert_eq!(
         up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             left_behind: names(&["2-t.sql"]),
             not_started: names(&["3-u.sql"]),
             ..Report::default()
-        })
+        }))
     );
     writer.run("COMMIT");
     finish(&project, &database);
@@ -145,9 +145,9 @@ fn a_signal_ends_waiting_for_another_runner() {
     second.signal(Signal::Terminate);
     assert_eq!(
         second.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             elsewhere: vec![(Name::new("2-t.sql"), pid)],
             ..Report::default()
-        })
+        }))
     );
 }

@@ -66,7 +66,6 @@ fn full() -> Plan {
         needs: std::collections::BTreeMap::new(),
         absent: None,
         expanded: [(name("8-c.sql"), vec!["app.p".to_owned()])].into(),
-        backfills: std::collections::BTreeMap::new(),
         strong_locks: vec![StrongLocks {
             step: 1,
             locks: ["orders", "users"]

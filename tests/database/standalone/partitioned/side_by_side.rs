@@ -367,10 +367,10 @@ fn a_signal_leaves_all_builders_to_the_server() {
     let name = Name::new("2-tail.sql");
     assert_eq!(
         up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             detached: pids.map(|pid| (name.clone(), pid)).to_vec(),
             ..Report::default()
-        })
+        }))
     );
     up.kill();
     assert_eq!(at_work(&case), "p1 p2 p3");
@@ -396,10 +396,10 @@ fn a_second_sigint_cancels_all_builders_and_removes_what_they_left() {
     up.signal(Signal::Interrupt);
     assert_eq!(
         up.wait().expect("ready"),
-        Outcome::Unsettled(Report {
+        Outcome::Unsettled(Box::new(Report {
             cancelled: vec![Name::new("2-tail.sql")],
             ..Report::default()
-        })
+        }))
     );
     assert_eq!(indexes(&case), before);
     snapshot.run("COMMIT");
