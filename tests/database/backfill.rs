@@ -226,11 +226,11 @@ fn keys_of_any_type() {
                 "INSERT INTO t{at} SELECT ({rows})::{of} FROM generate_series(1, 400) i ON CONFLICT DO NOTHING;\n"
             ),
         };
-        setup.push_str(&format!(
+        let values = values.join(", ");
+        setup += &format!(
             "CREATE TABLE t{at} (k {of} PRIMARY KEY, n int NOT NULL DEFAULT 0);\n\
-             INSERT INTO t{at} (k) VALUES {};\n{rows}",
-            values.join(", ")
-        ));
+             INSERT INTO t{at} (k) VALUES {values};\n{rows}"
+        );
         project.write(
             &format!("migrations/2-fill{at}.sql"),
             fill(

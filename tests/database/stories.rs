@@ -13,7 +13,7 @@ mod reformat_json;
 mod worker;
 
 /// For a run with backfills to do, beside servers of an application.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// One of the examples, on a database.
 struct Story {

@@ -74,6 +74,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "the seed, for whoever repeats it")]
 fn after_any_course_each_row_has_what_its_last_write_said() {
     let operations = setting("SEGUE_MODEL_OPERATIONS").unwrap_or(6000);
     let seed = setting("SEGUE_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));

@@ -54,7 +54,7 @@ impl Book {
         self.orders.keys().nth(from).copied()
     }
 
-    fn is_taken_over(mut self, other: Self) -> Self {
+    fn taken_over(mut self, other: Self) -> Self {
         self.orders.extend(other.orders);
         self.cancelled += other.cancelled;
         self
@@ -191,7 +191,7 @@ fn told(killed: Option<&str>) {
     database.run("SELECT setval('orders_id_seq', 2147483600)");
     fourth.does(60);
     fifth.does(60);
-    let book = fourth.stop().is_taken_over(fifth.stop());
+    let book = fourth.stop().taken_over(fifth.stop());
     let audited = audited(&database);
     assert_eq!(audited.orders, book.orders);
     assert_eq!(audited.cancelled, book.cancelled);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use segue::backfill::throttle::{Reading, Throttle, Unseen};
+use segue::backfill::throttle::{Reading, Signal, Throttle, Unseen};
 
 use super::{Eye, all, lag};
 use crate::standby::Pair;
@@ -34,7 +34,7 @@ fn a_standby_that_stops_replaying_is_behind_until_it_is_gone() {
     let mut throttle = Throttle::new(lag(Duration::from_millis(1500)));
     let look = |throttle: &mut Throttle| {
         let signals = throttle.look(&eye.look(throttle.limits()), Duration::from_secs(1));
-        signals.iter().map(|one| one.kind()).collect::<Vec<_>>()
+        signals.iter().map(Signal::kind).collect::<Vec<_>>()
     };
     for _ in 0..3 {
         look(&mut throttle);

@@ -14,7 +14,7 @@ const MISHAPS: u64 = 12;
 const CRASHES: u64 = 2;
 
 /// Longer than any of it takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 pub struct Runner<'a> {
     server: &'a Server,
