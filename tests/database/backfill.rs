@@ -227,10 +227,11 @@ fn keys_of_any_type() {
             ),
         };
         let values = values.join(", ");
-        setup += &format!(
+        let table = format!(
             "CREATE TABLE t{at} (k {of} PRIMARY KEY, n int NOT NULL DEFAULT 0);\n\
              INSERT INTO t{at} (k) VALUES {values};\n{rows}"
         );
+        setup.push_str(&table);
         project.write(
             &format!("migrations/2-fill{at}.sql"),
             fill(

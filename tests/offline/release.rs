@@ -386,7 +386,7 @@ fn a_release_is_what_its_tag_says() {
         )
     );
     let notes = stdout(&script("release-check", &["--notes", "vUnreleased"]));
-    assert!(notes.trim_start().starts_with("- `segue "), "{notes}");
+    assert!(notes.trim_start().starts_with("- "), "{notes}");
     let none = stdout(&script("release-check", &["--notes", "v99.0.0"]));
     assert_eq!(none, "");
 }
