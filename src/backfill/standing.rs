@@ -356,6 +356,18 @@ impl Unit {
 }
 
 #[cfg(test)]
+impl Paused {
+    /// A while after [`Standing::example`] has begun.
+    pub(crate) fn example(reason: Option<&str>) -> Self {
+        Self {
+            by: "alice@laptop as deploy".to_owned(),
+            at: "2026-11-22T13:59:12Z".parse().expect("a time"),
+            reason: reason.map(str::to_owned),
+        }
+    }
+}
+
+#[cfg(test)]
 impl Standing {
     /// Ten million rows, of which 6.2 million are done.
     pub(crate) fn example() -> Self {

@@ -11,7 +11,8 @@ use super::on_mismatch::OnMismatchArgs;
 use super::outcome::Outcome;
 use super::report::Report;
 use super::run;
-use crate::apply::{self, Until};
+use crate::apply::{self, ApplyError, Run, Settings, Until};
+use crate::migration::Migration;
 
 /// Run what the tail still has to do
 ///
@@ -59,8 +60,8 @@ pub async fn run(
 ) -> Result<Outcome, Error> {
     let mut settings = args.bounds.settings(context, Until::Settled, false);
     settings.answers = args.answers.answers();
-    let target = context.target(report)?;
     if args.service {
+        let target = context.target(report)?;
         let on_mismatch = args.check.on_mismatch(&context.config().up);
         let verification = Some(context.verification(on_mismatch));
         let serving = run::serve(
@@ -73,8 +74,27 @@ pub async fn run(
         );
         return Box::pin(serving).await;
     }
+    let hooks = (&args.hooks, &args.check);
+    tail(context, report, settings, hooks, async |run, migrations| {
+        Box::pin(apply::up::settle(run, migrations)).await
+    })
+    .await
+}
+
+/// Does `work` with the folder's migrations: the tail, or a part of it.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn tail(
+    context: &Context,
+    report: &mut Report,
+    settings: Settings,
+    (hooks, check): (&HookArgs, &OnMismatchArgs),
+    work: impl AsyncFnOnce(&Run, Vec<Migration>) -> Result<apply::Outcome, ApplyError>,
+) -> Result<Outcome, Error> {
+    let target = context.target(report)?;
     let migrations = context.migrations(report)?;
-    let on_mismatch = args.check.on_mismatch(&context.config().up);
+    let on_mismatch = check.on_mismatch(&context.config().up);
     let verification = Some(context.verification(on_mismatch));
     run::run(
         context,
@@ -82,8 +102,8 @@ pub async fn run(
         &target,
         settings,
         verification,
-        &args.hooks,
-        async |run| Box::pin(apply::up::settle(run, migrations)).await,
+        hooks,
+        async |run| work(run, migrations).await,
     )
     .await
 }

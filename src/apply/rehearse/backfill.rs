@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::line::Line;
 use super::replay::Deployed;
-use super::{Actor, Database, RehearseError, Seen, Server, Until, Verdict};
+use super::{Actor, Database, RehearseError, Seen, Until, Verdict};
 use crate::apply::failure::Placed;
 use crate::apply::script::{self, ScriptError};
 use crate::backfill::{Backfill, Key, Template, Values};
@@ -28,25 +28,6 @@ const COMPARED_MAX: usize = 10_000;
 const BATCHES: u64 = 8;
 
 impl Actor<'_> {
-    /// Copies the line's database for the trials that begin at `files`.
-    pub(super) async fn copy_for_trials(
-        &mut self,
-        line: &mut Line<'_>,
-        database: &Database,
-        files: usize,
-    ) -> Result<(), RehearseError> {
-        if line.is_shared {
-            return Ok(());
-        }
-        for (index, trial) in line.rehearsal.trials.iter().enumerate() {
-            if trial.after == files {
-                let copy = line.server.copy(database).await?;
-                line.trials.insert(index, copy);
-            }
-        }
-        Ok(())
-    }
-
     /// The trials that end where the line is; `settled` is its schema.
     pub(super) async fn trials(
         &mut self,
@@ -63,15 +44,8 @@ impl Actor<'_> {
             if let Some(database) = line.trials.remove(&index) {
                 self.trial(&database, trial, settled).await?;
                 line.server.drop(database).await?;
-            } else {
-                // What databases share is part of this history.
-                let mut server = Server::start(&self.stage.place, self.stage.connect_wait).await?;
-                let database = server.database().await?;
-                let deployed = self.deploy(&database, trial.after, Until::Settled).await?;
-                if deployed.failed.is_empty() {
-                    self.trial(&database, trial, settled).await?;
-                }
-                self.told_once(Step::Splits, deployed.failed);
+            } else if let Some((_server, database)) = self.deployed_apart(trial.after).await? {
+                self.trial(&database, trial, settled).await?;
             }
             let findings = &self.examined.findings[before..];
             let verdict = if findings.iter().any(Finding::is_bad) {

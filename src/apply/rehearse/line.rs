@@ -26,6 +26,28 @@ pub(super) struct Line<'a> {
     pub(super) trials: BTreeMap<usize, Database>,
 }
 
+impl Line<'_> {
+    /// Copies its database, with its first `files`, for the splits and trials
+    /// that begin there.
+    async fn copy(&mut self, database: &Database, files: usize) -> Result<(), RehearseError> {
+        // What databases share is part of such a history.
+        if self.is_shared {
+            return Ok(());
+        }
+        let splits = self.rehearsal.splits.iter().map(|split| split.after);
+        let trials = self.rehearsal.trials.iter().map(|trial| trial.after);
+        for (index, _) in splits.enumerate().filter(|(_, after)| *after == files) {
+            let copy = self.server.copy(database).await?;
+            self.copies.insert(index, copy);
+        }
+        for (index, _) in trials.enumerate().filter(|(_, after)| *after == files) {
+            let copy = self.server.copy(database).await?;
+            self.trials.insert(index, copy);
+        }
+        Ok(())
+    }
+}
+
 impl Actor<'_> {
     /// Step by step, with the splits beside it.
     pub(super) async fn line(
@@ -40,8 +62,7 @@ impl Actor<'_> {
         let database = line.server.database().await?;
         let mut before = self.snapshot(&database).await?;
         let mut stopped = None;
-        self.copy(line, &database, 0).await?;
-        self.copy_for_trials(line, &database, 0).await?;
+        line.copy(&database, 0).await?;
         for stage in &line.rehearsal.line {
             let deployed = self.deploy(&database, stage.files, Until::Settled).await?;
             if !deployed.failed.is_empty() {
@@ -61,9 +82,8 @@ impl Actor<'_> {
                     Box::pin(self.split(line, index, split, &snapshot)).await?;
                 }
             }
-            self.copy(line, &database, stage.files).await?;
             Box::pin(self.trials(line, stage.files, &snapshot)).await?;
-            self.copy_for_trials(line, &database, stage.files).await?;
+            line.copy(&database, stage.files).await?;
             before = snapshot;
         }
         let copies = std::mem::take(&mut line.copies).into_values();
@@ -116,23 +136,22 @@ impl Actor<'_> {
         }
     }
 
-    /// Copies the line's database for the splits that begin at `files`.
-    async fn copy(
+    /// A database on a server of its own with the first `after` files; `None` if
+    /// one of them failed, which is told.
+    pub(super) async fn deployed_apart(
         &mut self,
-        line: &mut Line<'_>,
-        database: &Database,
-        files: usize,
-    ) -> Result<(), RehearseError> {
-        if line.is_shared {
-            return Ok(());
-        }
-        for (index, split) in line.rehearsal.splits.iter().enumerate() {
-            if split.after == files {
-                let copy = line.server.copy(database).await?;
-                line.copies.insert(index, copy);
+        after: usize,
+    ) -> Result<Option<(Server, Database)>, RehearseError> {
+        let mut server = Server::start(&self.stage.place, self.stage.connect_wait).await?;
+        let database = server.database().await?;
+        if after > 0 {
+            let deployed = self.deploy(&database, after, Until::Settled).await?;
+            if !deployed.failed.is_empty() {
+                self.told_once(Step::Splits, deployed.failed);
+                return Ok(None);
             }
         }
-        Ok(())
+        Ok(Some((server, database)))
     }
 
     /// A deployment in which concurrent migrations run late; `settled` is the
@@ -145,17 +164,10 @@ impl Actor<'_> {
         settled: &Snapshot,
     ) -> Result<(), RehearseError> {
         let Some(database) = line.copies.remove(&index) else {
-            // What databases share is part of this history.
-            let mut server = Server::start(&self.stage.place, self.stage.connect_wait).await?;
-            let database = server.database().await?;
-            if split.after > 0 {
-                let deployed = self.deploy(&database, split.after, Until::Settled).await?;
-                if !deployed.failed.is_empty() {
-                    self.told_once(Step::Splits, deployed.failed);
-                    return Ok(());
-                }
-            }
-            return self.split_in(&database, split, settled).await;
+            return match self.deployed_apart(split.after).await? {
+                Some((_server, database)) => self.split_in(&database, split, settled).await,
+                None => Ok(()),
+            };
         };
         self.split_in(&database, split, settled).await?;
         line.server.drop(database).await

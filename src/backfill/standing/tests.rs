@@ -60,11 +60,7 @@ fn what_is_in_the_way_is_named() {
 #[test]
 fn a_paused_one_does_not_end() {
     let paused = Standing {
-        paused: Some(Paused {
-            by: "alice@laptop as deploy".to_owned(),
-            at: at("2026-11-22T13:59:12Z"),
-            reason: Some("the sale".to_owned()),
-        }),
+        paused: Some(Paused::example(Some("the sale"))),
         ..standing()
     };
     check(

@@ -11,7 +11,7 @@ use crate::cli::hook::HookArgs;
 use crate::cli::on_mismatch::OnMismatchArgs;
 use crate::cli::outcome::Outcome;
 use crate::cli::report::{Line, Report};
-use crate::cli::run;
+use crate::cli::settle;
 
 /// Run a backfill now, rows in quarantine first
 ///
@@ -69,18 +69,9 @@ pub(super) async fn run(
         Course::Pending | Course::Interrupted | Course::Failed(_) => {}
     }
     let settings = args.bounds.settings(context, Until::Settled, false);
-    let target = context.target(report)?;
-    let migrations = context.migrations(report)?;
-    let on_mismatch = args.check.on_mismatch(&context.config().up);
-    let verification = Some(context.verification(on_mismatch));
-    run::run(
-        context,
-        report,
-        &target,
-        settings,
-        verification,
-        &args.hooks,
-        async |run| Box::pin(apply::up::settle_one(run, migrations, name)).await,
-    )
+    let hooks = (&args.hooks, &args.check);
+    settle::tail(context, report, settings, hooks, async |run, migrations| {
+        Box::pin(apply::up::settle_one(run, migrations, name)).await
+    })
     .await
 }

@@ -168,11 +168,7 @@ fn backfills() -> Status {
         ..standing.clone()
     };
     let paused = Standing {
-        paused: Some(Paused {
-            by: "alice@laptop as deploy".to_owned(),
-            at: "2026-11-22T13:59:12Z".parse().expect("a time"),
-            reason: None,
-        }),
+        paused: Some(Paused::example(None)),
         ..standing.clone()
     };
     let failed = Standing {

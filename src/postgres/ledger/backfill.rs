@@ -95,9 +95,6 @@ pub struct Quarantined {
     pub tries: u32,
 }
 
-/// The version of the ledger that has backfills.
-const SINCE: u32 = 6;
-
 const WISHES: &str = "paused_by, rate, CASE WHEN within IS NULL THEN NULL ELSE greatest(pg_catalog.date_part('epoch', began_at + within - pg_catalog.clock_timestamp()), 0) END, EXISTS (SELECT FROM segue.migration m WHERE m.project = b.project AND m.file = b.file AND m.state = 'abandoned')";
 
 impl Ledger {
@@ -118,7 +115,7 @@ impl Ledger {
         session: &Session,
         name: &Name,
     ) -> Result<Option<Cursor>, Error> {
-        if self.version < Some(SINCE) {
+        if !self.has_backfills() {
             return Ok(None);
         }
         let sql = format!(

@@ -1,6 +1,7 @@
 //! Whole runs: a backfill waits while a signal is there, names it, and goes on
 //! when it is gone.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use segue::apply::backfill::News;
@@ -27,6 +28,13 @@ fn project() -> Project {
         .write("migrations/1-t.sql", TABLE)
         .write("migrations/2-fill.sql", FILL);
     project
+}
+
+/// A file in the project's folder that says to wait.
+fn flag(project: &Project) -> PathBuf {
+    let flag = project.path().join("wait");
+    std::fs::write(&flag, "").expect("a file");
+    flag
 }
 
 fn waiting_for(limits: Limits) -> Settings {
@@ -191,8 +199,7 @@ fn who_waits_for_a_batch_is_seen_while_it_runs() {
 fn a_vacuum_of_the_table() {
     let database = TestDatabase::new();
     let project = project();
-    let flag = project.path().join("wait");
-    std::fs::write(&flag, "").expect("a file");
+    let flag = flag(&project);
     let limits = Limits {
         flag_file: Some(flag.clone()),
         vacuum: Limits::default().vacuum,
@@ -282,8 +289,7 @@ fn an_archive_that_is_behind_and_statements_that_run() {
 fn who_cannot_look_waits() {
     let database = TestDatabase::new();
     let project = project();
-    let flag = project.path().join("wait");
-    std::fs::write(&flag, "").expect("a file");
+    let flag = flag(&project);
     let limits = Limits {
         flag_file: Some(flag.clone()),
         ..all()
@@ -317,8 +323,7 @@ fn who_cannot_look_waits() {
 fn a_wait_that_has_a_bound_fails_and_goes_on_later() {
     let database = TestDatabase::new();
     let project = project();
-    let flag = project.path().join("wait");
-    std::fs::write(&flag, "").expect("a file");
+    let flag = flag(&project);
     let limits = Limits {
         flag_file: Some(flag.clone()),
         longest: Some(Duration::from_millis(300)),
@@ -341,8 +346,7 @@ fn none_holds_up_what_its_ending_migration_waits_for() {
         "migrations/3-end.sql",
         "-- segue: end-concurrent-migration: 2-fill.sql\nALTER TABLE t ALTER b SET NOT NULL;\n",
     );
-    let flag = project.path().join("wait");
-    std::fs::write(&flag, "").expect("a file");
+    let flag = flag(&project);
     let limits = Limits {
         flag_file: Some(flag),
         ..Limits::none()

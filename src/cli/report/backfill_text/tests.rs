@@ -82,11 +82,7 @@ Backfill `2.sql`: person by id
 #[test]
 fn one_that_is_paused_and_nobody_runs() {
     let standing = Standing {
-        paused: Some(Paused {
-            by: "alice@laptop as deploy".to_owned(),
-            at: at("2026-11-22T13:59:12Z"),
-            reason: Some("the sale".to_owned()),
-        }),
+        paused: Some(Paused::example(Some("the sale"))),
         within: None,
         ..Standing::example()
     };
@@ -179,11 +175,7 @@ Backfill `2.sql`: person by id
 ",
     );
     let paused = Standing {
-        paused: Some(Paused {
-            by: "alice@laptop as deploy".to_owned(),
-            at: at("2026-11-22T13:59:12Z"),
-            reason: None,
-        }),
+        paused: Some(Paused::example(None)),
         cursor: None,
         rows: 0,
         ..Standing::example()
