@@ -436,6 +436,12 @@ fn a_ledger_of_another_role_is_written_as_that_role() {
     {
         source.run(&format!("ALTER TABLE segue.{table} OWNER TO {owner}"));
     }
+    for routine in source
+        .query("SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'segue'::regnamespace")
+        .lines()
+    {
+        source.run(&format!("ALTER ROUTINE {routine} OWNER TO {owner}"));
+    }
     let dumped = dump(&source, &[]);
     // Their roles go with the other database.
     source.run(&format!("DROP OWNED BY {owner}"));

@@ -42,7 +42,7 @@ fn transaction_mode_is_refused_before_anything_runs() {
     assert_eq!(
         pooler.session().query(
             "SELECT current_setting('segue.session', true), current_setting('idle_session_timeout'), \
-             (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"
+             (SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND datname = current_database())"
         ),
         "|0|0"
     );
