@@ -65,6 +65,9 @@ pub struct Options {
     pub absent: Option<String>,
     /// No concurrent migration is folded.
     pub no_fold: bool,
+    /// Nothing but the tail is to be run: what a pending migration needs stays
+    /// in it, and nothing is folded.
+    pub tail_only: bool,
     /// Concurrent migrations that this run could not fold.
     pub unfolded: BTreeSet<Name>,
     /// Whether the database had no relations of the user's when this run

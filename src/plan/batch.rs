@@ -12,7 +12,11 @@ use crate::migration::{Kind, Migration, Name};
 pub(super) fn steps(view: &View<'_>, options: &Options) -> Vec<Step> {
     let cuts = &options.cuts;
     let pending: Vec<&Migration> = view.pending_batch().collect();
-    let mut needed = needed(view, &pending);
+    let mut needed = if options.tail_only {
+        BTreeMap::new()
+    } else {
+        needed(view, &pending)
+    };
     let folded = fold::folded(view, options, &needed);
     needed.retain(|concurrent, _| !folded.contains(concurrent));
     let is_pending = |one: &Migration| match one.kind {

@@ -22,7 +22,7 @@ pub(super) fn folded<'a>(
     needed: &BTreeMap<&Name, &Name>,
 ) -> BTreeSet<&'a Name> {
     let mut folded = BTreeSet::new();
-    if options.no_fold {
+    if options.no_fold || options.tail_only {
         return folded;
     }
     // What this run has made meanwhile, nobody uses before it is ready; what

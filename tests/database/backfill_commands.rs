@@ -342,7 +342,13 @@ fn rows_in_quarantine_are_listed_and_tried_again() {
         "{2000}|2"
     );
     database.run("UPDATE t SET a = 3 WHERE id = 2000");
+    // What needs it done is written meanwhile; that is `up`'s business.
+    project.file(
+        "3-end.sql",
+        "-- segue: end-concurrent-migration: 2-fill.sql\nALTER TABLE t DROP COLUMN a;\n",
+    );
     project.segue(&["backfill", "retry"]).expect_success();
+    assert_eq!(database.query("SELECT count(a) FROM t"), "3000");
     assert_eq!(
         row(&database, "quarantined, finished_at IS NOT NULL"),
         "0|t"

@@ -55,8 +55,8 @@ async fn settle_of(
     scope: Scope,
 ) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
-    // Only the tail runs here, whatever `up` would do with it.
-    runner.options.no_fold = true;
+    // Whatever `up` would do with it.
+    runner.options.tail_only = true;
     let mut survey = runner.survey().await?;
     run.settings
         .answers

@@ -41,6 +41,18 @@ fn an_empty_database_folds_all_that_can_be() {
         "behind; block ap last; ready by commit; tail c Pending"
     );
     let options = Options {
+        tail_only: true,
+        ..Options::default()
+    };
+    assert_eq!(
+        outcome(
+            "ap, c with ap folds, e ends c",
+            "empty, ap applied",
+            &options
+        ),
+        "?"
+    );
+    let options = Options {
         unfolded: [Name::new("c")].into(),
         ..Options::default()
     };
