@@ -50,7 +50,7 @@ fn an_empty_database_folds_all_that_can_be() {
             "empty, ap applied",
             &options
         ),
-        "?"
+        "behind; block e last; ready by commit; tail c Pending"
     );
     let options = Options {
         unfolded: [Name::new("c")].into(),
