@@ -23,6 +23,7 @@ mod diff;
 mod duration;
 mod error;
 mod explain;
+mod gate;
 mod global;
 mod hook;
 mod init;
@@ -106,6 +107,7 @@ enum Command {
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
+    Gate(gate::GateArgs),
     Adopt(adopt::AdoptArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
@@ -183,6 +185,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Lint(args) => lint::run(args, &context, report),
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
+            Command::Gate(args) => Box::pin(gate::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(Outcome::Done),
