@@ -13,6 +13,7 @@ mod abandon;
 mod add;
 mod adopt;
 mod answers;
+mod at;
 mod backfill;
 mod bounds;
 mod check;
@@ -105,6 +106,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
+    At(at::AtArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
     Gate(gate::GateArgs),
@@ -183,6 +185,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
+            Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Gate(args) => Box::pin(gate::run(args, &context, report)).await,
