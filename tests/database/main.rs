@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod adopt;
+mod at;
 mod backfill;
 mod backfill_commands;
 mod batch;
