@@ -13,6 +13,7 @@ mod bootstrap;
 mod check;
 mod cli;
 mod codd_project;
+mod code_versions;
 mod commit;
 mod connect;
 mod connections;
