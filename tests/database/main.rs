@@ -13,7 +13,6 @@ mod bootstrap;
 mod check;
 mod cli;
 mod codd_project;
-mod code_versions;
 mod commit;
 mod connect;
 mod connections;
