@@ -24,6 +24,7 @@ mod intent;
 mod progress;
 mod reading;
 mod rename;
+mod revert;
 mod rewrite;
 mod snapshot;
 mod standing;
@@ -36,11 +37,12 @@ pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use reading::Reading;
+pub use revert::{TakenBack, When};
 pub use standing::Wish;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 6] = [
+const UPGRADES: [&str; 7] = [
     include_str!("ledger/0001.sql"),
     include_str!("ledger/0002.sql"),
     include_str!("ledger/0003.sql"),
@@ -52,10 +54,11 @@ const UPGRADES: [&str; 6] = [
         include_str!("ledger/sync/keep.sql"),
         include_str!("ledger/sync/stop.sql"),
     ),
+    include_str!("ledger/0007.sql"),
 ];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not
@@ -291,9 +294,13 @@ impl Ledger {
             ..History::default()
         };
         for row in migrations {
-            let name: String = column(&row, 0)?;
-            history.records.insert(
-                Name::new(&name),
+            let name = Name::new(&column::<String>(&row, 0)?);
+            let (records, name) = match name.reverted() {
+                Some(reverted) => (&mut history.reverting, reverted),
+                None => (&mut history.records, name),
+            };
+            records.insert(
+                name,
                 Record {
                     checksum: column::<String>(&row, 1)?
                         .parse()

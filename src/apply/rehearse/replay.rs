@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::{Actor, Database, Events, Outcome, RehearseError, Run, Settings, Until, role};
 use crate::apply::{self, ApplyError, Event};
 use crate::backfill::throttle::Limits;
@@ -81,26 +83,7 @@ impl Actor<'_> {
         files: usize,
         settings: Settings,
     ) -> Result<Deployed, RehearseError> {
-        let stage = self.stage;
-        let settings = Settings {
-            // Whatever else that server has to do: these databases are small.
-            backfill: Limits::none(),
-            ..settings
-        };
-        let (events, mut receiver) = Events::channel();
-        let run = Run {
-            target: database.target.clone(),
-            connect_wait: stage.connect_wait,
-            // No connection of a file leads anywhere else than to this database.
-            environment: Environment::default(),
-            project: stage.project.clone(),
-            // Whoever owns the ledger elsewhere, here it is nobody's.
-            owner: None,
-            verification: None,
-            settings,
-            events,
-            interrupt: stage.interrupt.clone(),
-        };
+        let (run, receiver) = self.run_on(database, settings);
         let mut migrations = self.migrations[..files].to_vec();
         for backfill in migrations
             .iter_mut()
@@ -114,6 +97,64 @@ impl Actor<'_> {
         }
         let ended = Box::pin(apply::up::up(&run, migrations)).await;
         drop(run);
+        self.ended(database, ended, receiver).await
+    }
+
+    /// Takes back what the first `files` migrations have that `to` has not.
+    pub(super) async fn revert(
+        &mut self,
+        database: &Database,
+        files: usize,
+        to: &str,
+    ) -> Result<Deployed, RehearseError> {
+        let settings = Settings {
+            until: Until::Settled,
+            ..self.stage.settings.clone()
+        };
+        let (run, receiver) = self.run_on(database, settings);
+        let migrations = self.migrations[..files].to_vec();
+        let ended = Box::pin(apply::up::revert(&run, migrations, to)).await;
+        drop(run);
+        self.ended(database, ended, receiver).await
+    }
+
+    /// A run on a database of ours, and what it tells.
+    fn run_on(
+        &self,
+        database: &Database,
+        settings: Settings,
+    ) -> (Run, mpsc::UnboundedReceiver<Event>) {
+        let stage = self.stage;
+        let settings = Settings {
+            // Whatever else that server has to do: these databases are small.
+            backfill: Limits::none(),
+            ..settings
+        };
+        let (events, receiver) = Events::channel();
+        let run = Run {
+            target: database.target.clone(),
+            connect_wait: stage.connect_wait,
+            // No connection of a file leads anywhere else than to this database.
+            environment: Environment::default(),
+            project: stage.project.clone(),
+            // Whoever owns the ledger elsewhere, here it is nobody's.
+            owner: None,
+            verification: None,
+            settings,
+            events,
+            interrupt: stage.interrupt.clone(),
+        };
+        (run, receiver)
+    }
+
+    /// How a run went that has ended.
+    async fn ended(
+        &mut self,
+        database: &Database,
+        ended: Result<Outcome, ApplyError>,
+        mut receiver: mpsc::UnboundedReceiver<Event>,
+    ) -> Result<Deployed, RehearseError> {
+        let stage = self.stage;
         let mut deployed = Deployed::default();
         while let Some(event) = receiver.recv().await {
             match event {

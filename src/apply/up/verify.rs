@@ -13,6 +13,7 @@ use crate::apply::{ApplyError, Event, OnMismatch};
 use crate::history::DeploymentState;
 use crate::plan::{BeforeReady, Checks, TailStep};
 use crate::postgres::introspect::Baseline;
+use crate::postgres::ledger::When;
 use crate::postgres::{Failure, activity};
 use crate::schema::{Diff, Snapshot};
 
@@ -27,6 +28,9 @@ pub(super) struct Known {
     baseline: Option<(usize, Baseline)>,
     /// The schema as it is when all is settled, if a check has seen it so.
     settled: Option<Snapshot>,
+    /// The schema as it was before this run has applied anything, if nothing
+    /// was under way then.
+    before: Option<Snapshot>,
     /// Whether somebody with a newer folder has applied more meanwhile, so that
     /// the schema can neither be verified nor settled by this run.
     pub(super) is_overtaken: bool,
@@ -61,6 +65,14 @@ impl Runner<'_> {
                     .events
                     .tell(Event::DriftFound { since, difference });
             }
+        }
+        if let Some(expectation) = &self.expectation
+            && self.reverts.is_none()
+            && !survey.history.is_under_way()
+        {
+            let mut before = baseline.reading.snapshot.clone();
+            expectation.rule(&mut before);
+            self.known.before = Some(before);
         }
         self.known.baseline = Some((self.committed.len(), baseline));
         Ok(())
@@ -332,6 +344,19 @@ impl Runner<'_> {
         if let Err(error) = kept.await {
             // Only drift cannot be told apart next time.
             tracing::warn!(%error, "the settled schema could not be kept");
+        }
+        let run = (expectation.major(), *deployment);
+        let before = self.known.before.take();
+        let moments = [
+            before.as_ref().map(|one| (When::Before, one)),
+            Some((When::After, &snapshot)),
+        ];
+        for (when, snapshot) in moments.into_iter().flatten() {
+            let kept = self.ledger.keep_past(&self.control, run, when, snapshot);
+            if let Err(error) = kept.await {
+                // Only what goes back to it cannot be verified.
+                tracing::warn!(%error, "a past schema could not be kept");
+            }
         }
     }
 }
