@@ -164,10 +164,7 @@ async fn ledgered(
         filler.tell_notices();
         match over? {
             Over::Rewritten => {}
-            Over::End => {
-                filler.end(&applied).await?;
-                return Ok(Over::End);
-            }
+            Over::End => return filler.end(&applied).await,
             Over::Abandoned => return Ok(Over::Abandoned),
         }
     }
@@ -291,17 +288,16 @@ impl<'a> Filler<'a> {
     }
 
     /// The last transaction: nothing is left to do, unless rows are set aside.
-    async fn end(&mut self, applied: &Applied) -> Result<(), StandaloneError> {
+    async fn end(&mut self, applied: &Applied) -> Result<Over, StandaloneError> {
         let ledger = self.work.ledger;
         let name = &self.work.migration.name;
         let aside = ledger.quarantined(self.session, name).await?;
         if !aside.is_empty() {
             return Err(self.refuse_end(&aside));
         }
-        let mut sql = vec![ledger.end_backfill_sql(name)];
-        sql.extend(ledger.end_begun_sql(applied));
-        ledger.transact_as_ourselves(self.session, &sql).await?;
-        Ok(())
+        let is_done = ledger.end_backfill(self.session, applied).await?;
+        // It may be given up since the last batch.
+        Ok(if is_done { Over::End } else { Over::Abandoned })
     }
 
     /// The prepared statements, made again after each failure: another session

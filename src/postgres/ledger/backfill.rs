@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Ledger;
+use super::{Applied, Ledger};
 use crate::backfill::pace::Forecast;
 use crate::migration::{Checksum, Name};
 use crate::postgres::backfill::KeyValues;
@@ -353,13 +353,18 @@ impl Ledger {
             .collect()
     }
 
-    /// The statement that writes that a backfill is done.
-    #[must_use]
-    pub fn end_backfill_sql(&self, name: &Name) -> String {
-        format!(
-            "UPDATE segue.backfill SET finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp(), throttled_by = '{{}}', throttled_since = NULL, earliest_at = NULL, likely_at = NULL, latest_at = NULL, impossible = NULL WHERE {}",
-            self.backfill_filter(name)
-        )
+    /// Writes that a backfill is done; `false` if it was given up before that.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn end_backfill(&self, session: &Session, applied: &Applied) -> Result<bool, Error> {
+        let filter = self.backfill_filter(&applied.name);
+        let mut statements = self.end_begun_sql(applied);
+        statements.push(format!(
+            "UPDATE segue.backfill SET finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp(), throttled_by = '{{}}', throttled_since = NULL, earliest_at = NULL, likely_at = NULL, latest_at = NULL, impossible = NULL WHERE {filter} AND EXISTS (SELECT FROM segue.migration WHERE {filter} AND state = 'applied') RETURNING 1"
+        ));
+        let rows = self.transact_as_ourselves(session, &statements).await?;
+        Ok(!rows.is_empty())
     }
 }
 
