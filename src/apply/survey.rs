@@ -206,6 +206,14 @@ pub fn all_invalid(
 ) -> Result<Vec<Diagnostic>, files::Error> {
     let mut all: Vec<&mut Migration> = migrations.iter_mut().collect();
     diagnostics.extend(files::outline(&mut all, Depth::Relations)?);
+    let reverts = migrations.iter().filter_map(|one| one.revert.as_deref());
+    let mut reverts: Vec<Migration> = reverts.cloned().collect();
+    diagnostics.extend(reverts.iter().flat_map(|one| one.problems.clone()));
+    let mut sound: Vec<&mut Migration> = reverts
+        .iter_mut()
+        .filter(|one| one.problems.is_empty())
+        .collect();
+    diagnostics.extend(files::outline(&mut sound, Depth::Keywords)?);
     let history = History::default();
     let (graph, problems) = Graph::new(migrations.to_vec(), &history);
     diagnostics.extend(problems);

@@ -20,12 +20,9 @@ fn check(arguments: &[&str], migration: &str, revert: &str, status: i32, expecte
         .copied()
         .collect();
     let run = project.segue(&all);
-    let of_interest: Vec<&str> = run
-        .stdout
-        .lines()
-        .filter(|line| !line.starts_with("  ✓") && !line.starts_with("PostgreSQL"))
-        .collect();
-    crate::support::assert_text("check", &of_interest.join("\n"), expected);
+    let findings = run.stdout.split_once("\n\nerror[");
+    let findings = findings.map_or_else(String::new, |(_, findings)| format!("error[{findings}"));
+    crate::support::assert_text("check", &findings, expected);
     assert_eq!(run.status, status, "{}", run.stderr);
 }
 
@@ -36,7 +33,20 @@ fn a_file_that_forgets_something_is_found() {
         "ALTER TABLE a ALTER COLUMN born DROP DEFAULT, ADD COLUMN x int;\n",
         "ALTER TABLE a DROP COLUMN x;\n",
         1,
-        "?",
+        "
+        error[revert-incomplete]: `2.revert.sql` does not bring back the schema from before `2.sql`
+          --> migrations/2.revert.sql
+            --- before it
+            +++ taken back
+
+              table public.a
+                column born
+            -     default: now()
+
+            1 object differs
+
+        1 finding
+        ",
     );
 }
 
@@ -47,7 +57,16 @@ fn a_file_that_fails_is_found() {
         "ALTER TABLE a ADD COLUMN x int;\n",
         "ALTER TABLE a DROP COLUMN y;\n",
         1,
-        "?",
+        "
+        error[revert-fails]: `2.sql` cannot be taken back: column \"y\" of relation \"a\" does not exist
+          --> migrations/2.revert.sql:1:1
+          |
+        1 | ALTER TABLE a DROP COLUMN y;
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^ this statement
+          = note: SQLSTATE 42703
+
+        1 finding
+        ",
     );
 }
 
