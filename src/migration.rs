@@ -13,9 +13,10 @@ use crate::diagnostic::Diagnostic;
 use crate::directive::Waiver;
 use crate::schema::Diff;
 use crate::statement::{
-    Brings, Digest, Fingerprint, Kind as StatementKind, Locks, ReindexTarget, RelationName,
+    Brings, Columns, Digest, Fingerprint, Kind as StatementKind, Locks, ReindexTarget, RelationName,
 };
 use crate::text::{Source, Span, Spanned, Variables};
+use crate::version::Version;
 
 mod stamp;
 
@@ -185,6 +186,8 @@ pub struct Migration {
     pub revert: Option<Arc<Self>>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
+    /// The version of the schema that the database has reached with it.
+    pub schema_version: Option<Version>,
     /// The lint rules that it waives, as written.
     pub waivers: Vec<Spanned<Waiver>>,
     /// The connection that it runs on, if not that of the database at hand.
@@ -277,6 +280,8 @@ pub struct Relations {
     /// Names that may mean an older relation afterwards, or one that has an
     /// older one as a part.
     pub adopts: BTreeSet<String>,
+    /// The columns that statements about rows name.
+    pub columns: Columns,
     /// Whether a name without a namespace may mean another one than at the
     /// beginning of a session, somewhere in the file.
     pub moves: bool,
@@ -448,6 +453,7 @@ impl Migration {
             rows: None,
             revert: None,
             rerunnable: false,
+            schema_version: None,
             waivers: Vec::new(),
             connection: None,
             variables: Variables::default(),

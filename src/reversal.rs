@@ -12,6 +12,7 @@ use crate::history::{History, Progress, State};
 use crate::migration::{Kind, Migration, Name};
 use crate::plan::{Block, Checks, Cut, CutReason, Fact, Place, Plan, Ready, Step, TailStep};
 use crate::text::{Span, nearest};
+use crate::version::Version;
 
 /// The word for the state before everything.
 pub const EMPTY: &str = "empty";
@@ -40,7 +41,10 @@ impl To {
             return Ok(Self::Empty);
         }
         let full = format!("{text}.sql");
-        let names = [text, full.as_str()].map(Name::new);
+        let mut names = [text, full.as_str()].map(Name::new).to_vec();
+        let version = Version::parse_short(text).ok();
+        let brings = |one: &&Migration| version.is_some() && one.schema_version == version;
+        names.extend(migrations.iter().find(brings).map(|one| one.name.clone()));
         if let Some(name) = names.iter().find(|name| history.is_closed(name)) {
             return Ok(Self::Migration(name.clone()));
         }

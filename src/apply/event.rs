@@ -15,6 +15,7 @@ use crate::readiness::Goal;
 use crate::reversal::Reversal;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
+use crate::version::Version;
 
 /// Something has happened, or goes on.
 #[derive(Clone, Debug)]
@@ -190,6 +191,8 @@ pub enum Event {
         after: Duration,
         /// Whether it was so before and is only told again.
         again: bool,
+        /// The version of the schema, if a migration has brought one.
+        schema_version: Option<Version>,
     },
     /// The tail begins.
     TailBegan {
@@ -318,6 +321,8 @@ pub enum Event {
         migration: Option<Name>,
         /// Fingerprint of the folder's batch migrations, `sha256:…`.
         fingerprint: String,
+        /// The version of the schema, if a migration has brought one.
+        schema_version: Option<Version>,
     },
     /// The schema was not as the last settled deployment had left it before
     /// this run changed anything.

@@ -33,7 +33,7 @@ use crate::apply::{self, Until};
 /// nothing was done; 4 failed; 5 timed out; 130 and 143 by signal with nothing changed.
 #[derive(Args, Clone, Debug)]
 pub struct RevertArgs {
-    /// The migration that is the last one afterwards; `empty`: none is
+    /// The migration that is the last one afterwards, or the version that it brings; `empty`: none is
     #[arg(long, value_name = "NAME")]
     pub to: String,
 

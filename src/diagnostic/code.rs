@@ -162,6 +162,10 @@ codes! {
         "`segue revert --to NAME` takes back everything that was applied after NAME, newest first, by the file `X.revert.sql` beside each `X.sql`. One of them has no such file, or is not in a state from which it can be taken back, so nothing was done."
     HALF_REVERTED "half-reverted" Error
         "A file `NAME.revert.sql` with `no-txn` has run in part: some of its statements are done, and others are not. Until it is done, `NAME.sql` counts neither as applied nor as pending. `segue revert` with the same `--to` goes on where it stopped."
+
+    SCHEMA_VERSION_ORDER "schema-version-order" Error
+        "The versions that migrations bring by `schema-version` rise with the names of the files, so that the version of a database says which of them it has. Here one is lower than that of an earlier file, or the same. Where two branches have each brought one, the file that comes later by its name takes the next version."
+
     ENDED_BEFORE_DONE "ended-before-done" Error
         "The ledger says that an ending migration is applied although the concurrent migration that it needs is not done. No run of segue leads there; somebody changed the ledger or the files."
     ENDS_ABANDONED "ends-abandoned" Error

@@ -28,6 +28,7 @@ mod revert;
 mod rewrite;
 mod snapshot;
 mod standing;
+mod version;
 mod write;
 
 pub use adopt::Adopted;
@@ -54,7 +55,11 @@ const UPGRADES: [&str; 7] = [
         include_str!("ledger/sync/keep.sql"),
         include_str!("ledger/sync/stop.sql"),
     ),
-    include_str!("ledger/0007.sql"),
+    concat!(
+        include_str!("ledger/0007.sql"),
+        include_str!("ledger/version/keep.sql"),
+        include_str!("ledger/version/require.sql"),
+    ),
 ];
 
 /// The version that this program writes: one per upgrade.
@@ -275,7 +280,9 @@ impl Ledger {
     /// [`Error::Server`] if the role may not read it.
     pub async fn history(&self, session: &Session) -> Result<History, Error> {
         let project = literal(&self.project);
-        let migrations = include_str!("ledger/migrations.sql").replace(":project", &project);
+        let migrations = include_str!("ledger/migrations.sql")
+            .replace(":project", &project)
+            .replace(":schema_version", self.schema_version_column());
         let deployments = include_str!("ledger/deployments.sql").replace(":project", &project);
         // Sent one behind the other before the first answer has come, in this
         // order: locks first, so that a migration that ends meanwhile is seen
@@ -324,6 +331,7 @@ impl Ledger {
                         .as_deref()
                         .and_then(|text| serde_json::from_str(text).ok())
                         .map(Arc::new),
+                    schema_version: version::parse(row[8].as_deref())?,
                 },
             );
         }

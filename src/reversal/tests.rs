@@ -367,6 +367,25 @@ fn there_is_no_way_back_to_what_is_not_applied() {
 }
 
 #[test]
+fn a_version_means_the_migration_that_brings_it() {
+    let mut migration = Migration::example("1.sql", Kind::Batch);
+    migration.schema_version = Version::parse("2.1.0").ok();
+    let mut history = History::default();
+    let record = Record {
+        checksum: Checksum([0; 32]),
+        state: State::Applied,
+        kind: Kind::Batch,
+        deployment: Some(1),
+        at: String::new(),
+        schema_diff: None,
+        schema_version: migration.schema_version,
+    };
+    history.records.insert(migration.name.clone(), record);
+    let found = To::find("2.1", &[migration.clone()], &history);
+    assert_eq!(found, Ok(To::Migration(migration.name)));
+}
+
+#[test]
 fn what_stays_and_is_not_done_is_left() {
     check(
         "3",

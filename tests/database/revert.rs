@@ -302,12 +302,16 @@ fn what_a_build_has_left_is_removed_first() {
     let holder = database.session();
     holder.run("BEGIN; INSERT INTO a VALUES (1)");
     let run = project.spawn(&["settle"]);
-    let building = wait_for("the build", || database.running("CREATE INDEX CONCURRENTLY%"));
+    let building = wait_for("the build", || {
+        database.running("CREATE INDEX CONCURRENTLY%")
+    });
     // While it runs, nothing is taken back.
     let refused = project.segue(&["revert", "--to", "0"]);
     assert_eq!(refused.status, 3, "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("error[not-revertible]: `2.sql` runs now, in pid [pid]"),
+        refused
+            .stderr
+            .contains("error[not-revertible]: `2.sql` runs now, in pid [pid]"),
         "{}",
         refused.stderr
     );

@@ -178,7 +178,14 @@ impl Runner<'_> {
             |one: &&Migration| !to.keeps(&one.name) && history.records.contains_key(&one.name);
         let migrations = self.migrations.iter().filter(wanted);
         let mut reverts: BTreeMap<Name, Migration> = migrations
-            .filter_map(|one| Some((one.name.clone(), Migration::clone(one.revert.as_ref()?))))
+            .filter_map(|one| {
+                let revert = Migration {
+                    // It changes with the migration that has brought it.
+                    schema_version: one.schema_version,
+                    ..Migration::clone(one.revert.as_ref()?)
+                };
+                Some((one.name.clone(), revert))
+            })
             .collect();
         let mut sound: Vec<&mut Migration> = reverts
             .values_mut()

@@ -5,7 +5,7 @@
 //! among them must not keep us from the ledger.
 
 use super::write::taken_back;
-use super::{Applied, Ledger, NewIntent};
+use super::{Applied, Ledger, NewIntent, version};
 use crate::postgres::{Error, Session, TextRow, literal};
 
 /// Begins a transaction of the ledger's own, in a session that a file has set
@@ -65,8 +65,10 @@ impl Ledger {
         }
         vec![
             format!(
-                "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",
-                applied.checksum, applied.statements,
+                "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, schema_version = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",
+                applied.checksum,
+                applied.statements,
+                version::literal(applied.schema_version),
             ),
             format!("DELETE FROM segue.progress WHERE project = {project} AND file = {file}"),
             // What is applied is never resumed. Of what is given up they stay:

@@ -142,18 +142,17 @@ fn the_file_that_takes_it_back_goes_along() {
     let case = Case::new();
     case.file("t.sql", "CREATE TABLE t ();\n")
         .file("t.revert.sql", "DROP TABLE t;\n");
-    case.add(&["t.sql"]).expect(
-        "",
-        "?",
-        0,
-    );
+    case.add(&["t.sql"]).expect("", "?", 0);
     let (migration, revert) = (case.name("-t.sql"), case.name("-t.revert.sql"));
     assert_eq!(revert, migration.replace(".sql", ".revert.sql"));
     assert!(!case.project.path().join("t.revert.sql").exists());
     // What the schema was before is known.
     let run = case.project.segue(&["revert", "--to", "empty"]);
     assert!(
-        run.status == 0 && run.stderr.contains("Verified the schema is the one from before"),
+        run.status == 0
+            && run
+                .stderr
+                .contains("Verified the schema is the one from before"),
         "{}",
         run.stderr
     );
@@ -175,6 +174,10 @@ fn a_file_that_cannot_take_back_is_told_before_anything_is_done() {
     let before = case.files();
     let run = case.add(&["t.sql"]);
     assert_eq!(run.status, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("error[revert-directive]"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("error[revert-directive]"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(case.files(), before);
 }

@@ -14,6 +14,7 @@ use crate::readiness::Goal;
 use crate::reversal::{Reversal, To};
 use crate::schema::Diff;
 use crate::text::{Source, Span};
+use crate::version::Version;
 
 fn a_diagnostic() -> Diagnostic {
     let source = Arc::new(Source::new("m/1.sql", "SELECT x;\n"));
@@ -140,6 +141,7 @@ fn all() -> Vec<Event> {
             deployment: 1,
             after: second,
             again: false,
+            schema_version: Some(Version::new(3, 1, 0)),
         },
         Event::TailBegan {
             names: vec![name.clone()],
@@ -248,6 +250,7 @@ fn all() -> Vec<Event> {
             deployment: Some(42),
             migration: Some(name.clone()),
             fingerprint: "sha256:00".to_owned(),
+            schema_version: None,
         },
         Event::Settled {
             deployment: 1,
