@@ -86,7 +86,7 @@ pub(super) async fn serve(
         service::serve(run, || context.reread()).await;
         systemd::notify(socket, "STOPPING=1");
     };
-    begun.drive(report, &mut hooks, &mut traces, serving).await;
+    Box::pin(begun.drive(report, &mut hooks, &mut traces, serving)).await;
     traces.end(None);
     // Whoever stops a service has not failed; what failed was told.
     report.line_unless_quiet(&Line::done("Stopped", "as asked"));

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::history::{LockKey, Record};
 use crate::migration::{Checksum, Named, Outline};
@@ -61,6 +63,7 @@ fn reversal(to: &str, folder: &str) -> String {
             deployment: Some(1),
             at: String::new(),
             schema_diff: None,
+            schema_version: None,
         };
         let number = || rest[0].parse().expect("a number");
         let recorded = match *state {
@@ -109,7 +112,7 @@ fn reversal(to: &str, folder: &str) -> String {
 fn told(problem: &Diagnostic) -> String {
     let mut text = format!("{}: {}\n", problem.code, problem.message);
     for help in &problem.helps {
-        text.push_str(&format!("  {help}\n"));
+        writeln!(text, "  {help}").expect("a string");
     }
     text
 }
@@ -126,7 +129,7 @@ fn shown(reversal: &Reversal) -> String {
         ("left", &reversal.tail),
     ] {
         if !names.is_empty() {
-            text.push_str(&format!("{what}: {}\n", list(names)));
+            writeln!(text, "{what}: {}", list(names)).expect("a string");
         }
     }
     for step in &reversal.steps {

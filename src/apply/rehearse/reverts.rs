@@ -194,7 +194,7 @@ impl Actor<'_> {
         let to = judge::state_before(self.migrations, places.start);
         let findings = self.examined.findings.len();
         let reverted = self.revert(database, places.end, to).await?;
-        if self.has_failed(reverted, |failed| judge::failed(way, failed)) {
+        if self.has_failed(&reverted, |failed| judge::failed(way, failed)) {
             return Ok(Left::Spoilt);
         }
         let back = self.look(database).await?;
@@ -209,7 +209,7 @@ impl Actor<'_> {
             return Ok(Left::Spoilt);
         }
         let deployed = self.deploy(database, places.end, Until::Settled).await?;
-        if self.has_failed(deployed, |failed| judge::failed_again(way, failed)) {
+        if self.has_failed(&deployed, |failed| judge::failed_again(way, failed)) {
             return Ok(Left::Spoilt);
         }
         let again = self.look(database).await?;
@@ -237,7 +237,7 @@ impl Actor<'_> {
 
     fn has_failed(
         &mut self,
-        deployed: Deployed,
+        deployed: &Deployed,
         finding: impl Fn(&crate::diagnostic::Diagnostic) -> Finding,
     ) -> bool {
         let found: Vec<Finding> = deployed
