@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::schema::Diff;
+use crate::version::Version;
 
 mod renamed;
 
@@ -31,6 +32,9 @@ pub struct Record {
     /// Its schema diff for each major version, as it was when it was tried
     /// last; `None` if it has none, or is applied.
     pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
+    /// The version of the schema that the database has reached with it, once it
+    /// is applied.
+    pub schema_version: Option<Version>,
 }
 
 /// How far a migration is, by the ledger.
@@ -134,6 +138,13 @@ impl LockKey {
         Self::of(&["batch", project])
     }
 
+    /// The first halves of the shared locks by which a session tells the
+    /// numbers of its code's version; the second halves are the numbers.
+    #[must_use]
+    pub fn app_classes(project: &str) -> [u32; 3] {
+        ["app-major", "app-minor", "app-patch"].map(|part| Self::of(&[part, project]).halves().0)
+    }
+
     /// A `segue add`, which looks at the schema before and after.
     #[must_use]
     pub fn add(project: &str) -> Self {
@@ -209,6 +220,9 @@ pub struct History {
     pub ledger: Option<u32>,
     /// By name, those that the ledger knows.
     pub records: BTreeMap<Name, Record>,
+    /// Migrations that are taken back statement by statement, and are not
+    /// taken back yet: what the ledger says of the file that does so.
+    pub reverting: BTreeMap<Name, Record>,
     /// Advisory locks that are held in the database, with the pid of the
     /// backend that holds each.
     pub locks: BTreeMap<LockKey, i32>,
@@ -262,23 +276,51 @@ impl History {
         self.locks = locks;
     }
 
+    /// The version of the schema: the highest that an applied migration has
+    /// brought.
+    #[must_use]
+    pub fn schema_version(&self) -> Option<Version> {
+        let applied = self.records.values();
+        applied
+            .filter(|record| record.state == State::Applied)
+            .filter_map(|record| record.schema_version)
+            .max()
+    }
+
     /// Whether `name` is applied or given up: there is nothing to do for it.
     #[must_use]
     pub fn is_closed(&self, name: &Name) -> bool {
         let record = self.records.get(name);
         record.is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
+            && !self.reverting.contains_key(name)
+    }
+
+    /// Whether a migration has begun outside a transaction and is not done.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        let is_begun = |record: &Record| matches!(record.state, State::Begun | State::Failed(_));
+        self.records.values().any(is_begun) || !self.reverting.is_empty()
     }
 
     /// How far `name` is.
     #[must_use]
     pub fn progress(&self, project: &str, name: &Name) -> Progress {
-        let state = self.records.get(name).map(|record| &record.state);
+        // Half taken back, it is neither applied nor pending: what the file
+        // has come to that does so says more.
+        let (record, key) = match self.reverting.get(name) {
+            Some(reverting) => (
+                Some(reverting),
+                LockKey::migration(project, &name.revert_file()),
+            ),
+            None => (self.records.get(name), LockKey::migration(project, name)),
+        };
+        let state = record.map(|record| &record.state);
         match state {
             Some(State::Applied) => return Progress::Applied,
             Some(State::Abandoned) => return Progress::Abandoned,
             Some(State::Begun | State::Failed(_)) | None => {}
         }
-        if let Some(pid) = self.locks.get(&LockKey::migration(project, name)) {
+        if let Some(pid) = self.locks.get(&key) {
             return Progress::Running(*pid);
         }
         match state {

@@ -93,6 +93,12 @@ pub mod text;
 pub mod project;
 
 #[doc(hidden)]
+pub mod version;
+
+#[doc(hidden)]
+pub mod compatibility;
+
+#[doc(hidden)]
 pub mod diagnostic;
 
 #[doc(hidden)]
@@ -115,6 +121,9 @@ pub mod backoff;
 
 #[doc(hidden)]
 pub mod history;
+
+#[doc(hidden)]
+pub mod gate;
 
 #[doc(hidden)]
 pub mod readiness;
@@ -141,6 +150,9 @@ pub mod adopt;
 pub mod plan;
 
 #[doc(hidden)]
+pub mod reversal;
+
+#[doc(hidden)]
 pub mod forecast;
 
 #[doc(hidden)]
@@ -154,6 +166,9 @@ pub mod verify;
 
 #[doc(hidden)]
 pub mod rehearsal;
+
+#[doc(hidden)]
+pub mod visit;
 
 // Shell: talks to the world, decides nothing.
 #[doc(hidden)]

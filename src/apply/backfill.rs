@@ -23,7 +23,7 @@ use crate::backoff::Backoff;
 use crate::migration::Migration;
 use crate::postgres::backfill::{Blame, Facts, KeyValues, Keyset};
 use crate::postgres::ledger::{Applied, Ledger, NewBackfill, Wishes};
-use crate::postgres::{Error, Message, Session, settings};
+use crate::postgres::{Error, Failure, Message, Session, settings};
 
 mod aside;
 mod batch;
@@ -307,9 +307,23 @@ impl<'a> Filler<'a> {
         if !aside.is_empty() {
             return Err(self.refuse_end(&aside));
         }
-        let is_done = ledger.end_backfill(self.session, applied).await?;
-        // It may be given up since the last batch.
-        Ok(if is_done { Over::End } else { Over::Abandoned })
+        let fence = applied
+            .schema_version
+            .map(|_| self.work.run.settings.lock_timeout);
+        loop {
+            match ledger.end_backfill(self.session, applied, fence).await {
+                Ok(true) => return Ok(Over::End),
+                // It may be given up since the last batch.
+                Ok(false) => return Ok(Over::Abandoned),
+                // Somebody relies on the version that there is.
+                Err(Error::Server(error)) if error.failure() == Failure::LockTimeout => {
+                    if let Some(over) = self.again(&error).await? {
+                        return Ok(over);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The prepared statements, made again after each failure: another session
@@ -383,6 +397,7 @@ fn applied(migration: &Migration) -> Applied {
         statements: 1,
         duration: Duration::ZERO,
         schema_diff: migration.schema_diff.clone(),
+        schema_version: migration.schema_version,
     }
 }
 

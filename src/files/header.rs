@@ -134,7 +134,9 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         ends: directives.end.into_iter().map(named).collect(),
         backfill: directives.backfill,
         rows: None,
+        revert: None,
         rerunnable: directives.rerunnable.is_some(),
+        schema_version: directives.schema_version.map(|version| version.value),
         waivers: directives.allow,
         connection: directives.connection.map(|one| Connection {
             string: one.value.into(),

@@ -51,6 +51,7 @@ pub fn settings() -> Settings {
         backfill: Limits::default(),
         batch_rows_max: None,
         let_go: false,
+        backfill_rows_max: None,
     }
 }
 

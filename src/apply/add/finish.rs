@@ -12,7 +12,7 @@ use crate::ending::{self, Ending};
 use crate::files::draft::Original;
 use crate::files::expected;
 use crate::migration::{Kind, Migration, Name};
-use crate::postgres::ledger::Ledger;
+use crate::postgres::ledger::{Ledger, When};
 use crate::schema::{Diff, ObjectId, Snapshot};
 
 /// Writes what `observed`, one per major version, has shown. `lasting` is the
@@ -157,7 +157,8 @@ fn endings(
         .iter()
         .filter(|other| names.contains(&other.name))
         .collect();
-    Ok(ending::needed(&open, &newcomer.migration, diffs))
+    let schemas: Vec<&Snapshot> = observed.iter().map(|one| &one.after).collect();
+    Ok(ending::needed(&open, &newcomer.migration, diffs, &schemas))
 }
 
 /// Corrects what the ledger has of it: the text that was applied lacks the
@@ -183,6 +184,13 @@ async fn record(
         ledger
             .keep_snapshot(&session, observed.major, newest.id, &observed.after)
             .await?;
+        let run = (observed.major, newest.id);
+        for (when, snapshot) in [
+            (When::Before, &observed.before),
+            (When::After, &observed.after),
+        ] {
+            ledger.keep_past(&session, run, when, snapshot).await?;
+        }
     }
     session.close().await;
     Ok(())

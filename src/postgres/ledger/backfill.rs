@@ -369,12 +369,21 @@ impl Ledger {
     }
 
     /// Writes that a backfill is done; `false` if it was given up before that.
+    /// Of one that brings a version, `fence` says how long to wait for those who
+    /// rely on the one that there is.
     ///
     /// # Errors
     /// As [`Session::execute`].
-    pub async fn end_backfill(&self, session: &Session, applied: &Applied) -> Result<bool, Error> {
+    pub async fn end_backfill(
+        &self,
+        session: &Session,
+        applied: &Applied,
+        fence: Option<Duration>,
+    ) -> Result<bool, Error> {
         let filter = self.backfill_filter(&applied.name);
-        let mut statements = self.end_begun_sql(applied);
+        let fence = fence.map(|lock_timeout| self.fence_within_sql(lock_timeout));
+        let mut statements = fence.unwrap_or_default();
+        statements.extend(self.end_begun_sql(applied));
         statements.push(format!(
             "UPDATE segue.backfill SET finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp(), throttled_by = '{{}}', throttled_since = NULL, earliest_at = NULL, likely_at = NULL, latest_at = NULL, impossible = NULL WHERE {filter} AND EXISTS (SELECT FROM segue.migration WHERE {filter} AND state = 'applied') RETURNING 1"
         ));

@@ -4,7 +4,8 @@
 //! The session is the one that runs the user's statements, and a `SET ROLE`
 //! among them must not keep us from the ledger.
 
-use super::{Applied, Ledger, NewIntent};
+use super::write::taken_back;
+use super::{Applied, Ledger, NewIntent, version};
 use crate::postgres::{Error, Session, TextRow, literal};
 
 /// Begins a transaction of the ledger's own, in a session that a file has set
@@ -49,16 +50,25 @@ impl Ledger {
         statements
     }
 
-    /// Statements that record a begun migration as applied, for a transaction
-    /// that has become ours by [`Ledger::done_sql`] or
+    /// Statements that record a begun migration as applied, or, of a file that
+    /// takes one back, that it is none any more; for a transaction that has
+    /// become ours by [`Ledger::done_sql`] or
     /// [`Ledger::transact_as_ourselves`].
     #[must_use]
     pub fn end_begun_sql(&self, applied: &Applied) -> Vec<String> {
         let (project, file) = (literal(&self.project), literal(applied.name.as_str()));
+        if let Some(taken) = taken_back(std::slice::from_ref(applied)) {
+            let deployment = format!(
+                "(SELECT deployment FROM segue.migration WHERE project = {project} AND file = {file})"
+            );
+            return self.unapply_sql(&deployment, &taken);
+        }
         vec![
             format!(
-                "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",
-                applied.checksum, applied.statements,
+                "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, schema_version = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",
+                applied.checksum,
+                applied.statements,
+                version::literal(applied.schema_version),
             ),
             format!("DELETE FROM segue.progress WHERE project = {project} AND file = {file}"),
             // What is applied is never resumed. Of what is given up they stay:

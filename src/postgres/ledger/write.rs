@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Ledger;
+use super::{Ledger, TakenBack, version};
 use crate::history::{DeploymentState, ProgressRow};
 use crate::migration::{Checksum, Kind, Name};
 use crate::postgres::listen::CHANNEL;
 use crate::postgres::{Error, Session, ident, literal};
 use crate::schema::Diff;
+use crate::version::Version;
 
 /// A migration that has just been applied, or given up.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Applied {
     pub duration: Duration,
     /// The schema diff that is stored in it, for each major version.
     pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
+    /// The version of the schema that the database has reached with it.
+    pub schema_version: Option<Version>,
 }
 
 /// A change of state, as told on channel `segue`.
@@ -47,20 +50,34 @@ pub struct Notice {
     pub deployment: i64,
     /// Name of the last migration of its folder.
     pub migration: Option<String>,
-    /// Version of the schema, where the folder says one.
-    pub schema_version: Option<String>,
+    /// Filled in by the server, which knows the version of the schema once all
+    /// of the transaction's rows are written.
+    schema_version: (),
     /// Fingerprint of the folder's batch migrations.
     pub fingerprint: String,
+    /// Whether the ledger knows versions.
+    #[serde(skip)]
+    has_versions: bool,
 }
 
 impl Notice {
     /// The statement that tells it when its transaction commits.
     pub(super) fn sql(&self) -> String {
+        // Quotes of a string's own would be escaped, so this is no part of one.
+        const BLANK: &str = "\"schema_version\":null";
         let payload = serde_json::to_string(self).expect("strings and numbers only");
+        let payload = match payload.split_once(BLANK) {
+            Some((before, after)) if self.has_versions => format!(
+                "{} || '\"schema_version\":' || {} || {}",
+                literal(before),
+                version::json_sql(&literal(&self.project)),
+                literal(after),
+            ),
+            _ => literal(&payload),
+        };
         format!(
-            "SELECT pg_catalog.pg_notify({}, {})",
-            literal(CHANNEL),
-            literal(&payload)
+            "SELECT pg_catalog.pg_notify({}, {payload})",
+            literal(CHANNEL)
         )
     }
 }
@@ -81,12 +98,27 @@ pub(super) fn parts(parts: Option<&BTreeMap<u32, Diff>>) -> String {
     name_or_null(json.as_deref())
 }
 
-fn text_array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+pub(super) fn text_array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
     let names: Vec<String> = names
         .into_iter()
         .map(|name| literal(name.as_str()))
         .collect();
     format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
+}
+
+/// What files take back that have run; `None` if they are migrations. A block
+/// is of one sort.
+pub(super) fn taken_back(ran: &[Applied]) -> Option<Vec<TakenBack>> {
+    let taken: Vec<TakenBack> = ran
+        .iter()
+        .filter_map(|one| {
+            Some(TakenBack {
+                name: one.name.reverted()?,
+                by: Some(one.checksum),
+            })
+        })
+        .collect();
+    (!taken.is_empty()).then_some(taken)
 }
 
 /// Rows of one INSERT: few enough that the statement stays small.
@@ -101,6 +133,9 @@ impl Ledger {
     /// one's transaction cannot commit.
     #[must_use]
     pub fn applied_sql(&self, deployment: Option<i64>, applied: &[Applied]) -> Vec<String> {
+        if let Some(taken) = taken_back(applied) {
+            return self.reverted_sql(deployment, &taken);
+        }
         let deployment = deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string());
         let mut statements: Vec<String> = self.owner_sql().into_iter().collect();
         for chunk in applied.chunks(ROWS_MAX) {
@@ -108,19 +143,20 @@ impl Ledger {
                 .iter()
                 .map(|one| {
                     format!(
-                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - {micros} * interval '1 us', pg_catalog.clock_timestamp(), {micros} * interval '1 us', {})",
+                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - {micros} * interval '1 us', pg_catalog.clock_timestamp(), {micros} * interval '1 us', {}, {})",
                         literal(&self.project),
                         literal(one.name.as_str()),
                         one.checksum,
                         one.kind.as_str(),
                         one.statements,
                         schema_diff(one),
+                        version::literal(one.schema_version),
                         micros = one.duration.as_micros(),
                     )
                 })
                 .collect();
             statements.push(format!(
-                "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, schema_diff)\nVALUES {}\nON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = CASE WHEN m.state IN ('applied', 'abandoned') THEN NULL ELSE excluded.state END, deployment = excluded.deployment, statements = excluded.statements, ended_at = excluded.ended_at, duration = excluded.ended_at - m.began_at, schema_diff = excluded.schema_diff, error = NULL",
+                "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, schema_diff, schema_version)\nVALUES {}\nON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = CASE WHEN m.state IN ('applied', 'abandoned') THEN NULL ELSE excluded.state END, deployment = excluded.deployment, statements = excluded.statements, ended_at = excluded.ended_at, duration = excluded.ended_at - m.began_at, schema_diff = excluded.schema_diff, schema_version = excluded.schema_version, error = NULL",
                 rows.join(",\n")
             ));
         }
@@ -138,6 +174,11 @@ impl Ledger {
             notice.deployment,
             literal(&self.project),
         ));
+        // The ledger may have come with this very transaction.
+        let notice = Notice {
+            has_versions: self.has_versions(),
+            ..notice.clone()
+        };
         statements.push(notice.sql());
         statements
     }
@@ -157,8 +198,9 @@ impl Ledger {
             event: state.as_str(),
             deployment,
             migration: migration.map(ToString::to_string),
-            schema_version: None,
+            schema_version: (),
             fingerprint: fingerprint.to_owned(),
+            has_versions: self.has_versions(),
         }
     }
 
@@ -190,20 +232,26 @@ impl Ledger {
         fingerprint: &str,
         dead: &[i64],
     ) -> Result<i64, Error> {
-        let mut statements = Vec::new();
-        if !dead.is_empty() {
-            let ids: Vec<String> = dead.iter().map(ToString::to_string).collect();
-            statements.push(format!(
-                "UPDATE segue.deployment SET state = 'failed', failed_at = pg_catalog.clock_timestamp(), error = 'its runner died' WHERE state = 'running' AND id IN ({})",
-                ids.join(", ")
-            ));
-        }
+        let mut statements: Vec<String> = self.dead_sql(dead).into_iter().collect();
         statements.push(self.deployment_sql(session, migration, fingerprint));
         let rows = self.transact(session, &statements).await?;
         let row = rows
             .last()
             .ok_or_else(|| Error::protocol("no id for the deployment"))?;
         super::column(row, 0)
+    }
+
+    /// The statement that marks deployments failed whose runners are gone;
+    /// `None` without any.
+    pub(super) fn dead_sql(&self, dead: &[i64]) -> Option<String> {
+        let ids: Vec<String> = dead.iter().map(ToString::to_string).collect();
+        (!ids.is_empty()).then(|| {
+            format!(
+                "UPDATE segue.deployment SET state = 'failed', failed_at = pg_catalog.clock_timestamp(), error = 'its runner died' WHERE state = 'running' AND project = {} AND id IN ({})",
+                literal(&self.project),
+                ids.join(", ")
+            )
+        })
     }
 
     /// The statement that adds the row of a deployment run by `runner`.
@@ -271,7 +319,14 @@ impl Ledger {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn settle(&self, session: &Session) -> Result<Vec<i64>, Error> {
-        let sql = include_str!("settle.sql").replace(":project", &literal(&self.project));
+        let schema_version = if self.has_versions() {
+            version::json_sql("project")
+        } else {
+            "'null'".to_owned()
+        };
+        let sql = include_str!("settle.sql")
+            .replace(":schema_version", &schema_version)
+            .replace(":project", &literal(&self.project));
         let rows = self.transact(session, &[sql]).await?;
         rows.iter().map(|row| super::column(row, 0)).collect()
     }
@@ -318,13 +373,14 @@ impl Ledger {
         deployment: Option<i64>,
     ) -> Result<bool, Error> {
         let sql = format!(
-            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
+            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff, schema_version) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, schema_version = excluded.schema_version, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
             literal(&self.project),
             literal(migration.name.as_str()),
             migration.checksum,
             migration.kind.as_str(),
             deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
             schema_diff(migration),
+            version::literal(migration.schema_version),
         );
         Ok(!self.transact(session, &[sql]).await?.is_empty())
     }

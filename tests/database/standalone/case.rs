@@ -135,6 +135,7 @@ impl<'a> Case<'a> {
                 backfill: segue::backfill::throttle::Limits::default(),
                 batch_rows_max: None,
                 let_go: false,
+                backfill_rows_max: None,
             },
             events,
             interrupt,

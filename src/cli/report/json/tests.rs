@@ -9,10 +9,12 @@ use crate::cli::outcome::Outcome;
 use crate::cli::report::{hook, schema, stamped};
 use crate::diagnostic::code;
 use crate::migration::Kind;
-use crate::plan::{Checks, CutReason, OnConflict, Place, Plan, Ready};
+use crate::plan::{Checks, CutReason, Fact, OnConflict, Place, Plan, Ready};
 use crate::readiness::Goal;
+use crate::reversal::{Reversal, To};
 use crate::schema::Diff;
 use crate::text::{Source, Span};
+use crate::version::Version;
 
 fn a_diagnostic() -> Diagnostic {
     let source = Arc::new(Source::new("m/1.sql", "SELECT x;\n"));
@@ -61,6 +63,21 @@ fn all() -> Vec<Event> {
     };
     vec![
         Event::Planned(Box::new(plan)),
+        Event::ReversalPlanned {
+            reversal: Box::new(Reversal {
+                to: To::Empty,
+                names: vec![name.clone()],
+                open: vec![name.clone()],
+                rows: vec![name.clone()],
+                steps: vec![Step::Standalone(name.revert_file())],
+                facts: vec![Fact::Modified(name.clone())],
+                tail: Vec::new(),
+            }),
+            is_unverified: true,
+        },
+        Event::RowsReverted {
+            names: vec![name.clone()],
+        },
         Event::LedgerCreated,
         Event::LedgerBrought {
             name: name.clone(),
@@ -124,6 +141,7 @@ fn all() -> Vec<Event> {
             deployment: 1,
             after: second,
             again: false,
+            schema_version: Some(Version::new(3, 1, 0)),
         },
         Event::TailBegan {
             names: vec![name.clone()],
@@ -232,6 +250,7 @@ fn all() -> Vec<Event> {
             deployment: Some(42),
             migration: Some(name.clone()),
             fingerprint: "sha256:00".to_owned(),
+            schema_version: None,
         },
         Event::Settled {
             deployment: 1,
