@@ -61,14 +61,16 @@ fn its_end_is_that_of_segue() {
     }
     place.at("1", &["segue-no-such-command"]).expect(
         "",
-        "    Visiting 1.sql
+        "
+            Visiting 1.sql
         error: cannot run `segue-no-such-command`: No such file or directory (os error 2)
         ",
         127,
     );
     place.at("1", &["/"]).expect(
         "",
-        "    Visiting 1.sql
+        "
+            Visiting 1.sql
         error: cannot run `/`: Permission denied (os error 13)
         ",
         126,
