@@ -151,7 +151,7 @@ fn a_folder_that_cannot_be_used_is_done_without() {
         "runs\n",
         "
             Visiting 1.sql
-        note: states are made anew for this run: cannot keep states in `[project]/file/states`: Not a directory; SEGUE_CACHE_DIR names another folder
+            Note states are made anew for this run: cannot keep states in `[project]/file/states`: Not a directory; SEGUE_CACHE_DIR names another folder
         ",
         0,
     );
@@ -166,7 +166,8 @@ fn what_cannot_be_is_told_with_what_can() {
     let place = Place::triple();
     place.at("3@biulding", &["true"]).expect(
         "",
-        "error: `biulding` is no moment
+        "
+        error: `biulding` is no moment
         help: did you mean `@building`?
         help: a moment is `before`, `ready`, `building` or `backfilling:40%`; without one everything up to the migration is settled
         ",
@@ -174,7 +175,8 @@ fn what_cannot_be_is_told_with_what_can() {
     );
     place.at("4@building", &["true"]).expect(
         "",
-        "error: there is no `4.sql@building`: `4.sql` builds no index by itself, outside of a transaction
+        "
+        error: there is no `4.sql@building`: `4.sql` builds no index by itself, outside of a transaction
         help: around it there are `4.sql@before`, `4.sql@ready`, `4.sql@backfilling:50%` and `4.sql`
         ",
         2,

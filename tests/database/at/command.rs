@@ -34,7 +34,8 @@ fn it_finds_this_database_and_no_other() {
     let say = "echo \"$SEGUE_STATE $DATABASE_URL $SEGUE_DATABASE_URL ${SEGUE_DIRECT_URL-none}\"; env | grep ^PG | sort; psql -XAtc 'SELECT current_database()' \"$DATABASE_URL\"; psql -XAtc 'SELECT current_database()'";
     let run = place.at("latest", &["sh", "-c", say]);
     run.expect(
-        "1.sql postgresql://postgres@%2Ftmp%2Fsegue-pg-[random]%2Fsocket:5432/[database] postgresql://postgres@%2Ftmp%2Fsegue-pg-[random]%2Fsocket:5432/[database] none
+        "
+        1.sql postgresql://postgres@[server]%2Fsocket:5432/[database] postgresql://postgres@[server]%2Fsocket:5432/[database] none
         PGDATABASE=[database]
         PGHOST=[server]/socket
         PGPORT=5432
