@@ -41,6 +41,8 @@ mod many;
 mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/require.rs"]
+mod require;
 #[path = "figures/runners.rs"]
 mod runners;
 #[path = "figures/schema.rs"]
@@ -69,7 +71,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 16] = [
+const FIGURES: [Figure; 17] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -86,6 +88,7 @@ const FIGURES: [Figure; 16] = [
     ("runners", runners::measure),
     ("sync", sync::measure),
     ("at", at::measure),
+    ("require", require::measure),
 ];
 
 fn main() -> ExitCode {

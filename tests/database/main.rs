@@ -44,6 +44,7 @@ mod pooler;
 mod project;
 mod proxy;
 mod renamed;
+mod revert;
 mod rights;
 mod roles;
 mod scratch;

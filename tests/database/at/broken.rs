@@ -150,7 +150,7 @@ fn a_folder_that_cannot_be_used_is_done_without() {
     run.expect(
         "runs\n",
         "
-            Visiting 1.sql
+        Visiting 1.sql
             Note states are made anew for this run: cannot keep states in `[project]/file/states`: Not a directory; SEGUE_CACHE_DIR names another folder
         ",
         0,
