@@ -40,6 +40,7 @@ mod isolation;
 mod pause;
 pub mod rehearse;
 mod role;
+pub mod sample;
 pub mod script;
 pub mod service;
 mod slots;

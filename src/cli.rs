@@ -42,6 +42,7 @@ mod serve;
 mod server;
 mod settle;
 mod signal;
+mod snapshot;
 mod status;
 mod systemd;
 mod traces;
@@ -105,6 +106,7 @@ enum Command {
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Diff(diff::DiffArgs),
     Adopt(adopt::AdoptArgs),
     Init(init::InitArgs),
@@ -180,6 +182,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Wait(args) => Box::pin(wait::run(args, &context, report)).await,
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
+            Command::Snapshot(args) => Box::pin(snapshot::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,

@@ -16,6 +16,7 @@ use crate::schema::Diff;
 use crate::statement::Statements;
 use crate::text::{Source, Span, Variables};
 
+mod checks;
 pub mod claim;
 pub mod draft;
 pub mod embedded;
@@ -27,6 +28,7 @@ mod outline;
 mod reader;
 pub mod rewrite;
 mod rows;
+pub mod samples;
 mod texts;
 mod way_down;
 
@@ -58,7 +60,8 @@ impl Error {
 ///
 /// A migration is a file whose name ends in `.sql`, directly in the folder;
 /// names that begin with a dot are editors' and passed over, and
-/// `NAME.rows.sql` belongs to the backfill `NAME.sql`.
+/// `NAME.rows.sql` belongs to the backfill `NAME.sql`, `NAME.check.sql` to any
+/// migration `NAME.sql`.
 ///
 /// # Errors
 /// The first folder or file that cannot be read.
@@ -99,7 +102,7 @@ fn read_all(
 ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
     let mut diagnostics = Vec::new();
     let mut named: BTreeMap<Name, Found> = BTreeMap::new();
-    let mut rows = Vec::new();
+    let (mut rows, mut checks) = (Vec::new(), Vec::new());
     for one in found {
         let path = &one.path;
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
@@ -123,6 +126,10 @@ fn read_all(
         }
         if name.ends_with(rows::ENDING) {
             rows.push(one.path);
+            continue;
+        }
+        if name.ends_with(checks::ENDING) {
+            checks.push(one.path);
             continue;
         }
         let name = Name::new(name);
@@ -150,6 +157,7 @@ fn read_all(
         }
     }
     diagnostics.extend(rows::assign(rows, &mut migrations));
+    diagnostics.extend(checks::assign(checks, &mut migrations));
     Ok((migrations, diagnostics))
 }
 

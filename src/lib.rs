@@ -153,6 +153,9 @@ pub mod lint;
 pub mod verify;
 
 #[doc(hidden)]
+pub mod sample;
+
+#[doc(hidden)]
 pub mod rehearsal;
 
 // Shell: talks to the world, decides nothing.

@@ -160,6 +160,8 @@ pub struct Migration {
     pub backfill: Option<Spanned<Backfill>>,
     /// The file with the rows that `segue check` tries it on, of a backfill.
     pub rows: Option<PathBuf>,
+    /// The file with the queries that must return no row once it is applied.
+    pub check: Option<PathBuf>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
     /// The lint rules that it waives, as written.
@@ -423,6 +425,7 @@ impl Migration {
             ends: Vec::new(),
             backfill: None,
             rows: None,
+            check: None,
             rerunnable: false,
             waivers: Vec::new(),
             connection: None,

@@ -17,6 +17,7 @@ pub mod backfill;
 pub mod judge;
 pub mod rows;
 pub mod torture;
+pub mod upgrade;
 
 /// What a check looks at, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,13 +38,18 @@ pub enum Step {
     Splits,
     /// Backfills do rows that were made for them.
     Backfills,
+    /// Each version is upgraded straight to the newest one, with the rows of
+    /// its snapshots.
+    Upgrades,
+    /// The checks that developers have left find nothing.
+    Checks,
     /// Whatever dies while they run, running again comes to the same end.
     Torture,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Files,
         Self::Lint,
         Self::Fresh,
@@ -52,6 +58,8 @@ impl Step {
         Self::Diffs,
         Self::Splits,
         Self::Backfills,
+        Self::Upgrades,
+        Self::Checks,
         Self::Torture,
     ];
 
@@ -67,6 +75,8 @@ impl Step {
             Self::Diffs => "diffs",
             Self::Splits => "splits",
             Self::Backfills => "backfills",
+            Self::Upgrades => "upgrades",
+            Self::Checks => "checks",
             Self::Torture => "torture",
         }
     }

@@ -19,8 +19,10 @@ use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
 mod backfill;
+mod snapshot;
 
 pub use backfill::Backfill;
+pub use snapshot::Snapshot;
 
 /// The file that is read where `--config` names no other.
 pub const FILE: &str = "segue.toml";
@@ -52,6 +54,8 @@ pub struct Config {
     pub throwaway: Throwaway,
     /// `[backfill]`
     pub backfill: Backfill,
+    /// `[snapshot]`
+    pub snapshot: Snapshot,
 }
 
 /// One folder or a list of them.

@@ -134,6 +134,7 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         ends: directives.end.into_iter().map(named).collect(),
         backfill: directives.backfill,
         rows: None,
+        check: None,
         rerunnable: directives.rerunnable.is_some(),
         waivers: directives.allow,
         connection: directives.connection.map(|one| Connection {

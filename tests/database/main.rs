@@ -51,6 +51,7 @@ mod serve;
 mod service;
 mod sessions;
 mod signals;
+mod snapshot;
 mod standalone;
 mod standby;
 mod statement;

@@ -110,6 +110,18 @@ fn step(seen: &Seen) -> String {
             format!("✓ {} tried on rows in {took}", count(number, "backfill"))
         }
         (Step::Backfills, Verdict::Failed) => "✗ a backfill is not sound on rows".to_owned(),
+        (Step::Upgrades, Verdict::Passed) => format!(
+            "✓ {} straight to the newest version in {took}",
+            count(number, "upgrade")
+        ),
+        (Step::Upgrades, Verdict::Failed) => {
+            "✗ a version cannot be upgraded straight to the newest one".to_owned()
+        }
+        (Step::Checks, Verdict::Passed) => match number {
+            1 => format!("✓ the only file of checks finds nothing, in {took}"),
+            _ => format!("✓ {number} files of checks find nothing, in {took}"),
+        },
+        (Step::Checks, Verdict::Failed) => "✗ a check finds something".to_owned(),
         (Step::Torture, Verdict::Passed) => format!(
             "✓ whatever dies, running again ends the same, {} in {took}",
             count(number, "trial")
@@ -132,6 +144,8 @@ fn subject(step: Step) -> &'static str {
         Step::Diffs => "stored diffs",
         Step::Splits => "deployments without concurrent migrations",
         Step::Backfills => "backfills",
+        Step::Upgrades => "upgrades straight to the newest version",
+        Step::Checks => "checks",
         Step::Torture => "torture",
     }
 }
