@@ -15,7 +15,7 @@ mod text;
 
 pub use choice::{Choice, Choices, Unknown};
 pub use closure::Closure;
-pub use state::{State, files_of, stated};
+pub use state::{State, called, files_of, stated, versions};
 pub use text::{Rows, Sample};
 
 /// A table whose rows may be taken; a partitioned one stands for all of its

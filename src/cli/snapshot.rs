@@ -13,7 +13,7 @@ use crate::plan::{Options, Place};
 use crate::postgres::ledger::Ledger;
 use crate::postgres::sample::{self, SampleError};
 use crate::postgres::{Session, Target};
-use crate::sample::{Sample, files_of};
+use crate::sample::{Sample, called, files_of};
 
 /// Keep a few rows of a database in the repository, for the upgrades that `segue check` tries
 ///
@@ -40,7 +40,7 @@ use crate::sample::{Sample, files_of};
 #[derive(Args, Clone, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct SnapshotArgs {
-    /// State that the database has to be in: the name of its last migration
+    /// State that the database has to be in: a version, or the name of its last migration
     ///
     /// All migrations up to that one are done, concurrent ones too, and no other. [default: the
     /// one that the database is in]
@@ -82,7 +82,7 @@ pub async fn run(
     let read = sample::read(&session, &choices, namespaces).await?;
     session.close().await;
     let last = &migrations[files - 1];
-    let state = state_of(last);
+    let state = called(last);
     let sample = Sample {
         state: state.clone(),
         migration: last.name.to_string(),
@@ -121,12 +121,6 @@ fn target(args: &SnapshotArgs, context: &Context, report: &mut Report) -> Result
             .help("leave out one of the two"));
     }
     context.resolve(url)
-}
-
-/// What the state after a migration is called.
-fn state_of(last: &Migration) -> String {
-    let name = last.name.as_str();
-    name.strip_suffix(".sql").unwrap_or(name).to_owned()
 }
 
 /// How many migrations a database in this state has.
@@ -195,7 +189,7 @@ async fn files_done(
 fn elsewhere(wanted: &Migration, last: &Migration) -> Error {
     Error::new(
         Outcome::No,
-        format!("the database is not at {}", state_of(wanted)),
+        format!("the database is not at {}", called(wanted)),
     )
     .note(format!("its last migration is `{}`", last.name))
     .note("nothing was written")

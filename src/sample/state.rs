@@ -2,6 +2,7 @@
 
 use crate::migration::Migration;
 use crate::text::{Source, Span, nearest};
+use crate::version::Version;
 
 /// The first words of the line that says it.
 const WORDS: &str = "-- snapshot:";
@@ -41,6 +42,25 @@ pub fn stated(stem: &str, header: &Source) -> State {
     }
 }
 
+/// The versions of a folder's migrations, and how many migrations each has.
+pub fn versions(migrations: &[Migration]) -> impl Iterator<Item = (String, usize)> {
+    migrations.iter().enumerate().filter_map(|(place, one)| {
+        let version = one.schema_version?;
+        Some((version.to_string(), place + 1))
+    })
+}
+
+/// What the state after a migration is called: its version, else its name
+/// without `.sql`.
+#[must_use]
+pub fn called(last: &Migration) -> String {
+    let name = last.name.as_str();
+    match last.schema_version {
+        Some(version) => version.to_string(),
+        None => name.strip_suffix(".sql").unwrap_or(name).to_owned(),
+    }
+}
+
 /// How many of `migrations`, a folder's by name, a database in this state has:
 /// all up to that with this name or version.
 ///
@@ -54,6 +74,14 @@ pub fn files_of(state: &str, migrations: &[Migration]) -> Result<usize, Option<S
     if let Some(place) = migrations.iter().position(is_meant) {
         return Ok(place + 1);
     }
+    if let Ok(version) = Version::parse_short(state) {
+        let brings = |one: &Migration| one.schema_version == Some(version);
+        if let Some(place) = migrations.iter().position(brings) {
+            return Ok(place + 1);
+        }
+    }
+    let versions: Vec<String> = versions(migrations).map(|(version, _)| version).collect();
     let names = migrations.iter().map(|one| one.name.as_str());
-    Err(nearest(state, names).map(ToOwned::to_owned))
+    let known = names.chain(versions.iter().map(String::as_str));
+    Err(nearest(state, known).map(ToOwned::to_owned))
 }

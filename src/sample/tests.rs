@@ -1,6 +1,7 @@
 use super::*;
 use crate::migration::{Kind, Migration};
 use crate::text::{Source, Span};
+use crate::version::Version;
 
 /// Tables `1:a 2:b`, in namespace public, of one column each.
 fn tables(shorthand: &str) -> Vec<Table> {
@@ -200,4 +201,22 @@ fn a_state_is_found_by_the_name_of_its_migration() {
         Err(Some("2-b.sql".to_owned()))
     );
     assert_eq!(files_of("9.9", &migrations), Err(None));
+    assert_eq!(called(&migrations[0]), "1-a");
+}
+
+#[test]
+fn a_state_is_found_by_its_version() {
+    let mut migrations =
+        ["1.sql", "2.sql", "3.sql"].map(|name| Migration::example(name, Kind::Batch));
+    migrations[0].schema_version = Some(Version::new(1, 0, 0));
+    migrations[1].schema_version = Some(Version::new(1, 1, 0));
+    assert_eq!(files_of("1.1.0", &migrations), Ok(2));
+    assert_eq!(files_of("1.1", &migrations), Ok(2));
+    assert_eq!(
+        files_of("1.11.0", &migrations),
+        Err(Some("1.1.0".to_owned()))
+    );
+    assert_eq!(called(&migrations[1]), "1.1.0");
+    let all: Vec<_> = versions(&migrations).collect();
+    assert_eq!(all, [("1.0.0".to_owned(), 1), ("1.1.0".to_owned(), 2)]);
 }

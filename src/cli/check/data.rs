@@ -6,6 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::migration::Migration;
 use crate::rehearsal::upgrade::{self, Check, Sample};
+use crate::sample;
 
 /// What there is.
 #[derive(Debug, Default)]
@@ -25,7 +26,10 @@ pub(super) fn read(
     migrations: &[Migration],
     invalid: &mut Vec<Diagnostic>,
 ) -> Result<Data, Error> {
-    let mut data = Data::default();
+    let mut data = Data {
+        versions: sample::versions(migrations).collect(),
+        ..Data::default()
+    };
     for migration in migrations {
         let Some(path) = &migration.check else {
             continue;

@@ -3,31 +3,34 @@
 use super::{Project, empty, expect};
 
 /// A history of several versions, as it grew: each file has been deployed by
-/// itself, and tables had rows.
+/// itself, and tables had rows. Of 1.0.0 and 2.1.0 there are snapshots, of 2.0.0
+/// there is none.
 fn history() -> Project {
     let project = empty();
     project
         .file(
             "1-users.sql",
-            "CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, mail text);\n",
+            "-- segue: schema-version: 1.0.0\nCREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, mail text);\n",
         )
-        .file("2-country.sql", "ALTER TABLE users ADD country text;\n")
+        .file(
+            "2-country.sql",
+            "-- segue: schema-version: 2.0.0\nALTER TABLE users ADD country text;\n",
+        )
         .file(
             "3-by-country.sql",
             "-- segue: begin-concurrent-migration-with: 2-country.sql\n\nCREATE INDEX CONCURRENTLY users_country ON users (country);\n",
         )
         .file(
             "4-trim.sql",
-            "-- segue: end-concurrent-migration: 3-by-country.sql\nUPDATE users SET name = trim(name);\n",
+            "-- segue: end-concurrent-migration: 3-by-country.sql\n-- segue: schema-version: 2.1.0\nUPDATE users SET name = trim(name);\n",
         )
         .file(
             "5-initial.sql",
-            "ALTER TABLE users ADD initial text;\nUPDATE users SET initial = left(name, 1);\n",
+            "-- segue: schema-version: 3.0.0\nALTER TABLE users ADD initial text;\nUPDATE users SET initial = left(name, 1);\n",
         );
     project.write(
-        "snapshots/1-users.sql",
+        "snapshots/1.0.0.sql",
         "\
--- snapshot: 1-users.sql
 TRUNCATE public.users;
 COPY public.users (id, name, mail) FROM stdin;
 1\t Ada\tada@example.org
@@ -38,7 +41,7 @@ COPY public.users (id, name, mail) FROM stdin;
     // By hand, and called what it likes.
     project.write(
         "snapshots/odd.sql",
-        "-- snapshot: 4-trim\nINSERT INTO users (id, name, country) VALUES (1, '', NULL), (2, 'é', 'fr');\n",
+        "-- snapshot: 2.1\nINSERT INTO users (id, name, country) VALUES (1, '', NULL), (2, 'é', 'fr');\n",
     );
     project
 }
@@ -124,16 +127,14 @@ fn files_of_nothing_are_told() {
         .file("2-country.check.sql", "-- until: 1-users.sql\nSELECT 1;\n")
         .file("3-by-country.check.sql", "-- segue: no-txn\nSELECT 1;\n")
         .write("snapshots/2-county.sql", "SELECT 1;\n");
+    project.write("snapshots/2.2.0.sql", "SELECT 1;\n");
     expect(&project, "data-of-nothing", &["--no-lint"]);
 }
 
 #[test]
 fn a_snapshot_that_does_not_fit_is_told() {
     let project = history();
-    let text = project.read("snapshots/1-users.sql");
-    project.write(
-        "snapshots/1-users.sql",
-        text.replace("2\tBob\t", "2\t\\N\t"),
-    );
+    let text = project.read("snapshots/1.0.0.sql");
+    project.write("snapshots/1.0.0.sql", text.replace("2\tBob\t", "2\t\\N\t"));
     expect(&project, "data-not-loaded", &["--no-lint"]);
 }
