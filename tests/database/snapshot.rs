@@ -5,7 +5,8 @@ use std::time::Duration;
 use segue::{apply, files};
 
 use crate::support::{
-    Project, TestDatabase, assert_file, assert_same_snapshot, server_runtime, snapshot, target,
+    Project, TestDatabase, TestSession, assert_file, assert_same_snapshot, server_runtime,
+    snapshot, target,
 };
 
 const ZOO: &str = include_str!("snapshot/zoo.sql");
@@ -35,9 +36,13 @@ fn up(project: &Project, database: &TestDatabase<'_>) {
 
 /// Puts the rows of a file of the project into `database`; what is refused.
 fn load(project: &Project, file: &str, database: &TestDatabase<'_>) -> Option<String> {
+    load_as(project, file, &database.url())
+}
+
+fn load_as(project: &Project, file: &str, url: &str) -> Option<String> {
     let script = files::script(&project.path().join(file)).expect("the file");
     let script = script.expect("plain SQL");
-    let (target, wait) = (target(&database.url()), Duration::from_secs(5));
+    let (target, wait) = (target(url), Duration::from_secs(5));
     let loaded = server_runtime().block_on(apply::sample::load(&target, wait, &script));
     loaded.expect("a server").map(|one| one.message)
 }
@@ -158,6 +163,7 @@ fn what_is_chosen_wrongly_is_told() {
     let project = project_on(&database);
     project.file("1.sql", SHOP);
     up(&project, &database);
+    database.run(SHOP_ROWS);
     let refused = |config: &str, stderr: &str| {
         project.write("segue.toml", config);
         project.segue(&["snapshot"]).expect("", stderr, 2);
@@ -286,5 +292,54 @@ fn only_a_state_that_can_be_made_again_is_kept() {
          help: give `--from URL`, or set SEGUE_DEV_DATABASE_URL; other variables are not read here, they may name a production database
         ",
         2,
+    );
+}
+
+/// The owner of its tables who may do nothing else; what is put aside for rows
+/// is the owner's to put aside.
+#[test]
+fn rows_go_in_as_an_ordinary_role() {
+    let (first, second) = (TestDatabase::new(), TestDatabase::new());
+    let project = project_on(&first);
+    project.file("1-zoo.sql", ZOO);
+    up(&project, &first);
+    first.run(ROWS);
+    project.segue(&["snapshot"]).expect_success();
+
+    let role = second.role("owner", "LOGIN NOSUPERUSER NOBYPASSRLS");
+    second.run(&format!(
+        "GRANT CREATE ON DATABASE {0} TO {role};
+         ALTER SCHEMA public OWNER TO {role};
+         ALTER ROLE {role} IN DATABASE {0} SET default_transaction_read_only = on;
+         ALTER ROLE {role} IN DATABASE {0} SET lock_timeout = '1ms'",
+        second.name()
+    ));
+    let url = second.url_as(&role);
+    project
+        .segue(&["up", "--database-url", &url])
+        .expect_success();
+    let session = TestSession::connect(&url);
+    session.run("SET default_transaction_read_only = off");
+    session.run(NOT_VALID);
+    let before = snapshot(&second.url());
+    assert_eq!(load_as(&project, "snapshots/1-zoo.sql", &url), None);
+    assert_same_snapshot("the schema", &snapshot(&second.url()), &before);
+    project
+        .segue(&["snapshot", "--from", &second.url()])
+        .expect(
+            "",
+            "
+           Unchanged `snapshots/1-zoo.sql`: 23 rows of 10 tables, nothing has changed
+        ",
+            0,
+        );
+    // Whoever sees only some of the rows is not given half a snapshot.
+    project.segue(&["snapshot", "--from", &url]).expect(
+        "",
+        "
+         error: query would be affected by row-level security policy for table \"guarded\"
+         help: To disable the policy for the table's owner, use ALTER TABLE NO FORCE ROW LEVEL SECURITY.
+        ",
+        4,
     );
 }

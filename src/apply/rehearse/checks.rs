@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Actor, Database, RehearseError};
+use super::{Actor, ApplyError, Database, RehearseError};
 use crate::apply::failure::{Placed, failure};
 use crate::apply::feed::{Feed, feed};
 use crate::apply::script;
@@ -31,7 +31,7 @@ impl Actor<'_> {
         let began = Instant::now();
         for check in checks.iter().filter(|check| check.holds(files)) {
             let session = self.connect(database).await?;
-            let problems = run(&session, check).await?;
+            let problems = self.unless_interrupted(run(&session, check)).await?;
             session.close().await;
             self.broken
                 .extend(problems.into_iter().map(|diagnostic| Broken {
@@ -46,11 +46,28 @@ impl Actor<'_> {
     }
 }
 
+impl Actor<'_> {
+    /// What `work` gives, unless a signal of the user comes first.
+    pub(super) async fn unless_interrupted<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, RehearseError> {
+        tokio::select! {
+            biased;
+            signal = self.stage.interrupt.first() => {
+                let committed = Vec::new();
+                Err(ApplyError::Interrupted { signal, committed }.into())
+            }
+            done = work => Ok(done?),
+        }
+    }
+}
+
 /// Runs one in a transaction that is rolled back; what it finds.
 async fn run(session: &Session, check: &Check) -> Result<Vec<Diagnostic>, Error> {
     let mut found = Vec::new();
     session.execute(settings::STRINGS).await?;
-    session.execute("BEGIN").await?;
+    session.execute("BEGIN READ WRITE").await?;
     let mut feed = feed(vec![check.script.clone()]);
     while let Some(next) = feed.recv().await {
         let statement = match next {

@@ -137,7 +137,8 @@ impl Actor<'_> {
         let (stage, migrations) = (self.stage, self.migrations);
         if let Some(sample) = start.sample.and_then(|index| stage.samples.get(index)) {
             let wait = stage.connect_wait;
-            let failed = sample::load(&database.target, wait, &sample.script).await?;
+            let load = sample::load(&database.target, wait, &sample.script);
+            let failed = self.unless_interrupted(load).await?;
             let place = upgrade::place_of_sample(sample);
             if let Some(failed) = failed {
                 self.broken.push(Broken {

@@ -16,8 +16,13 @@ pub struct Loading {
     is_superuser: bool,
 }
 
-/// As rows are read, so that they mean the same.
+/// As rows are read, so that they mean the same; and whatever others thought
+/// good for the role or the database is none of these rows' business.
 const SETTINGS: &str = "\
+    SET LOCAL statement_timeout = 0; \
+    SET LOCAL lock_timeout = 0; \
+    SET LOCAL idle_in_transaction_session_timeout = 0; \
+    SET LOCAL client_encoding = 'UTF8'; \
     SET LOCAL datestyle = 'ISO'; \
     SET LOCAL timezone = 'UTC'; \
     SET LOCAL intervalstyle = 'postgres'; \
@@ -29,7 +34,7 @@ const SETTINGS: &str = "\
 /// # Errors
 /// As [`Session::execute`]; 42501 if a table is somebody else's.
 pub async fn begin(session: &Session) -> Result<Loading, Error> {
-    session.execute("BEGIN").await?;
+    session.execute("BEGIN READ WRITE").await?;
     session.execute(SETTINGS).await?;
     let is_superuser = session
         .value("SELECT pg_catalog.current_setting('is_superuser')")

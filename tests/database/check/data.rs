@@ -138,3 +138,23 @@ fn a_snapshot_that_does_not_fit_is_told() {
     project.write("snapshots/1.0.0.sql", text.replace("2\tBob\t", "2\t\\N\t"));
     expect(&project, "data-not-loaded", &["--no-lint"]);
 }
+
+#[test]
+fn a_history_that_makes_roles_is_replayed_on_servers_of_its_own() {
+    let project = empty();
+    project
+        .file(
+            "1.sql",
+            "-- segue: schema-version: 1.0.0\nCREATE TABLE t (id int);\n",
+        )
+        .file(
+            "2.sql",
+            "-- segue: schema-version: 2.0.0\nCREATE ROLE reader_of_t;\nGRANT SELECT ON t TO reader_of_t;\n",
+        )
+        .file(
+            "3.sql",
+            "ALTER TABLE t ADD PRIMARY KEY (id);\n",
+        );
+    project.write("snapshots/1.0.0.sql", "INSERT INTO t VALUES (1), (1);\n");
+    expect(&project, "data-roles", &["--no-lint"]);
+}
