@@ -13,6 +13,7 @@ mod abandon;
 mod add;
 mod adopt;
 mod answers;
+mod at;
 mod backfill;
 mod bounds;
 mod check;
@@ -23,6 +24,7 @@ mod diff;
 mod duration;
 mod error;
 mod explain;
+mod gate;
 mod global;
 mod hook;
 mod init;
@@ -105,9 +107,11 @@ enum Command {
     Verify(verify::VerifyArgs),
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
+    At(at::AtArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Snapshot(snapshot::SnapshotArgs),
     Diff(diff::DiffArgs),
+    Gate(gate::GateArgs),
     Adopt(adopt::AdoptArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
@@ -184,8 +188,10 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Snapshot(args) => Box::pin(snapshot::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
+            Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
+            Command::Gate(args) => Box::pin(gate::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(Outcome::Done),

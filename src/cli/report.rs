@@ -31,6 +31,8 @@ pub(crate) mod check_text;
 mod conflict;
 pub(crate) mod forecast_json;
 pub(crate) mod forecast_text;
+pub(crate) mod gate_json;
+pub(crate) mod gate_text;
 mod hook;
 pub(crate) mod json;
 mod line;

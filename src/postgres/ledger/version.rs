@@ -56,7 +56,10 @@ impl Ledger {
     #[must_use]
     pub fn fence_sql(&self) -> String {
         let project = super::literal(&self.project);
-        format!("SELECT pg_catalog.pg_advisory_xact_lock(segue.version_key({project}))")
+        // No row comes of it, where those of others are counted.
+        format!(
+            "SELECT FROM pg_catalog.pg_advisory_xact_lock(segue.version_key({project})) AS held WHERE held IS NULL"
+        )
     }
 
     /// Statements for the beginning of a transaction of the ledger's own, in a
