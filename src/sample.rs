@@ -33,8 +33,6 @@ pub struct Table {
     /// The same as `FROM` and `TRUNCATE` have it, without the tables that
     /// inherit from it: `ONLY public."Order"`.
     pub source: String,
-    /// Whether its rows are in partitions.
-    pub is_partitioned: bool,
     /// The columns that are written, as SQL has them: all but generated ones.
     pub columns: Vec<String>,
     /// The columns by which rows are told apart, as SQL has them; empty if a

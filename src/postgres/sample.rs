@@ -203,10 +203,9 @@ async fn tables(session: &Session) -> Result<Vec<Table>, Error> {
             name: column(row, 2)?,
             quoted: column(row, 3)?,
             source: column(row, 4)?,
-            is_partitioned: row[5].as_deref() == Some("t"),
-            columns: list(row[6].as_deref())?,
-            key: list(row[7].as_deref())?,
-            collated: list(row[8].as_deref())?,
+            columns: list(row[5].as_deref())?,
+            key: list(row[6].as_deref())?,
+            collated: list(row[7].as_deref())?,
         })
     };
     rows.iter().map(table).collect()

@@ -74,6 +74,11 @@ fn all_that_rows_can_be_comes_out_and_goes_in_again() {
     // Into another one, and out of it.
     up(&project, &second);
     second.run(NOT_VALID);
+    // It may be somebody's rule that nobody changes the schema.
+    second.run(
+        "CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no DDL''; END';
+         CREATE EVENT TRIGGER forbid ON ddl_command_start EXECUTE FUNCTION forbid()",
+    );
     let before = snapshot(&second.url());
     assert_eq!(load(&project, "snapshots/1-zoo.sql", &second), None);
     assert_same_snapshot("the schema", &snapshot(&second.url()), &before);
@@ -337,9 +342,26 @@ fn rows_go_in_as_an_ordinary_role() {
     project.segue(&["snapshot", "--from", &url]).expect(
         "",
         "
-         error: query would be affected by row-level security policy for table \"guarded\"
+         error: query would be affected by row-level security policy for table \"guarded\" (SQLSTATE 42501)
          help: To disable the policy for the table's owner, use ALTER TABLE NO FORCE ROW LEVEL SECURITY.
         ",
         4,
     );
+}
+
+#[test]
+fn files_that_belong_to_a_migration_are_not_added_as_one() {
+    let mut project = Project::new();
+    project.env("SEGUE_DEV_DATABASE_URL", "postgresql://localhost:1/none");
+    project.write("trim.check.sql", "SELECT 1;\n");
+    project
+        .segue(&["add", "trim.check.sql", "--no-apply"])
+        .expect(
+            "",
+            "
+         error: `trim.check.sql` belongs to a migration by its name, and is none
+         help: put it into the folder of its migration, and call it after that one
+        ",
+            2,
+        );
 }

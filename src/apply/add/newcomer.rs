@@ -218,6 +218,12 @@ fn slug(file: &Path) -> Result<Slug, AddError> {
             "leave it out",
         );
     }
+    if name.ends_with(".check.sql") || name.ends_with(".rows.sql") {
+        return refuse(
+            format!("`{shown}` belongs to a migration by its name, and is none"),
+            "put it into the folder of its migration, and call it after that one",
+        );
+    }
     let Some(stem) = name.strip_suffix(".sql") else {
         return refuse(
             format!("`{shown}` does not end in `.sql`"),

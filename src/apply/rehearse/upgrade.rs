@@ -119,7 +119,8 @@ impl Actor<'_> {
     /// Whether to fold in each of the runs from there.
     fn foldings(&self, start: &Start) -> Vec<bool> {
         let fold = self.stage.settings.fold;
-        if fold && upgrade::may_fold(self.migrations, start.files) {
+        // Without rows, what runs late has been tried by itself.
+        if fold && start.sample.is_some() && upgrade::may_fold(self.migrations, start.files) {
             vec![true, false]
         } else {
             vec![fold]
@@ -155,7 +156,7 @@ impl Actor<'_> {
         if start.files == all {
             return Ok(());
         }
-        let is_folded = upgrade::may_fold(migrations, start.files).then_some(fold);
+        let is_folded = (self.foldings(start).len() > 1).then_some(fold);
         let place = upgrade::place_of_upgrade(start, stage.samples, is_folded);
         let Deployed { failed, .. } = self
             .deploy_folding(database, all, Until::Settled, fold)

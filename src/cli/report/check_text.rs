@@ -110,10 +110,13 @@ fn step(seen: &Seen) -> String {
             format!("✓ {} tried on rows in {took}", count(number, "backfill"))
         }
         (Step::Backfills, Verdict::Failed) => "✗ a backfill is not sound on rows".to_owned(),
-        (Step::Upgrades, Verdict::Passed) => format!(
-            "✓ {} straight to the newest version in {took}",
-            count(number, "upgrade")
-        ),
+        (Step::Upgrades, Verdict::Passed) => match number {
+            0 => "✓ the rows of snapshots go into the newest version".to_owned(),
+            _ => format!(
+                "✓ {} straight to the newest version in {took}",
+                count(number, "upgrade")
+            ),
+        },
         (Step::Upgrades, Verdict::Failed) => {
             "✗ a version cannot be upgraded straight to the newest one".to_owned()
         }

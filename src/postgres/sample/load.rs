@@ -57,12 +57,12 @@ pub async fn begin(session: &Session) -> Result<Loading, Error> {
 /// As [`Session::execute`]; 23503 if a row is missing that others refer to.
 pub async fn finish(session: &Session, loading: Loading) -> Result<(), Error> {
     session.execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
-    quietly(session, loading.is_superuser, &loading.back).await?;
+    let mut statements = loading.back;
     for row in session.query(include_str!("views.sql")).await? {
         let name: String = column(&row, 0)?;
-        let sql = format!("REFRESH MATERIALIZED VIEW {name}");
-        session.execute(&sql).await?;
+        statements.push(format!("REFRESH MATERIALIZED VIEW {name}"));
     }
+    quietly(session, loading.is_superuser, &statements).await?;
     session.execute("COMMIT").await
 }
 

@@ -40,7 +40,6 @@ SELECT t.oid,
            CASE WHEN t.relkind = 'r' AND t.relhassubclass THEN 'ONLY ' ELSE '' END,
            t.nspname, t.relname
        ),
-       t.relkind = 'p',
        (SELECT pg_catalog.json_agg(pg_catalog.quote_ident(a.attname) ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute AS a
          WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
