@@ -41,6 +41,7 @@ mod pause;
 pub mod rehearse;
 mod replay;
 mod role;
+pub mod sample;
 pub mod script;
 pub mod service;
 mod slots;
