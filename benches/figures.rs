@@ -14,6 +14,8 @@
     reason = "a program that prints its findings"
 )]
 
+#[path = "figures/at.rs"]
+mod at;
 #[path = "figures/backfill.rs"]
 mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -69,7 +71,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 16] = [
+const FIGURES: [Figure; 17] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -85,6 +87,7 @@ const FIGURES: [Figure; 16] = [
     ("backfill", backfill::measure),
     ("runners", runners::measure),
     ("sync", sync::measure),
+    ("at", at::measure),
     ("require", require::measure),
 ];
 
