@@ -39,7 +39,13 @@ impl Ledger {
             future::join(ledger.read_version(session), ledger.reading(session)).await;
         ledger.version = version?;
         ledger.refuse_newer()?;
-        let mut reading = reading?;
+        let mut reading = match reading {
+            // An older one lacks columns; now it is known which.
+            Err(Error::Server(_)) if ledger.version < Some(super::VERSION) => {
+                ledger.reading(session).await?
+            }
+            reading => reading?,
+        };
         reading.history.ledger = ledger.version;
         Ok((ledger, reading))
     }

@@ -73,7 +73,8 @@ fn a_ledger_of_the_first_version_is_upgraded() {
          END $$;
          ALTER TABLE segue.intent DROP COLUMN before, DROP COLUMN made, DROP COLUMN partition, DROP COLUMN partition_indexes_before, DROP COLUMN building;
          ALTER TABLE segue.progress DROP COLUMN partitions_done, DROP COLUMN partitions_total, DROP COLUMN ends_wait;
-         DROP TABLE segue.version;
+         DROP TABLE segue.version, segue.reverted, segue.past;
+         ALTER TABLE segue.deployment DROP COLUMN reverts;
          ALTER TABLE segue.migration DROP COLUMN schema_version;
          UPDATE segue.ledger SET version = 1",
     );

@@ -68,7 +68,7 @@ fn status_and_readiness_tell_the_version() {
     let events = project.segue(&["up", "--log-format", "json"]).stderr;
     let ready = events
         .lines()
-        .find(|line| line.contains("\"ready\""))
+        .find(|line| line.contains("\"event\":\"ready\""))
         .expect("an event");
     let ready: Value = serde_json::from_str(ready).expect("JSON");
     assert_eq!(ready["schema_version"], "3.2.0");
@@ -110,7 +110,8 @@ fn a_ledger_from_before_versions_is_read_and_upgraded() {
                  EXECUTE format('DROP ROUTINE IF EXISTS %s CASCADE', routine);
              END LOOP;
          END $$;
-         DROP TABLE segue.version;
+         DROP TABLE segue.version, segue.reverted, segue.past;
+         ALTER TABLE segue.deployment DROP COLUMN reverts;
          ALTER TABLE segue.migration DROP COLUMN schema_version;
          UPDATE segue.ledger SET version = 6",
     );
