@@ -213,7 +213,7 @@ fn what_cannot_be_is_told_with_what_can() {
           | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the server refused this statement
           |
           = note: SQLSTATE 42P01
-        error: `2.sql` cannot be reached: a migration fails
+        error: `2.sql` cannot be reached
         ",
         4,
     );
