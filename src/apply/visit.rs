@@ -39,8 +39,8 @@ pub enum VisitError {
     /// The SQL file that comes first.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// A migration failed on the way.
-    #[error("`{state}` cannot be reached: a migration fails")]
+    /// A migration failed on the way, or the file with rows for it.
+    #[error("`{state}` cannot be reached")]
     Failed {
         /// Where to.
         state: State,

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::ground::Database;
 use super::make::judge;
 use super::{VisitError, Visits};
-use crate::apply::script;
+use crate::apply::script::{self, ScriptError};
 use crate::apply::{Settings, Until};
 use crate::backfill::Backfill;
 use crate::migration::Migration;
@@ -92,7 +92,15 @@ impl Visits {
     ) -> Result<(), VisitError> {
         let wait = self.stage.connect_wait;
         let refused = if let Some(path) = &migration.rows {
-            script::run(&database.target, wait, path).await?;
+            let run = script::run(&database.target, wait, path).await;
+            run.map_err(|error| match error {
+                ScriptError::File(error) => VisitError::File(error),
+                ScriptError::Postgres(error) => VisitError::Postgres(error),
+                ScriptError::Failed(failed) => VisitError::Failed {
+                    state: visit.state.clone(),
+                    diagnostics: vec![*failed],
+                },
+            })?;
             None
         } else {
             let session = Session::connect(&database.target, wait).await?;

@@ -461,15 +461,21 @@ fn template_name(fingerprint: Fingerprint) -> String {
 
 /// The folder of a server's data, if one can be had; why not is noted.
 fn take(caches: &[std::path::PathBuf], key: &str, notes: &mut Vec<String>) -> Option<Kept> {
-    let why = match Kept::take(caches, key) {
-        Ok(Some(kept)) => return Some(kept),
-        Ok(None) => "other runs use all that is kept".to_owned(),
-        Err(failure) => failure.to_string(),
-    };
-    notes.push(format!(
-        "states are made anew for this run: {why}; SEGUE_CACHE_DIR names another folder"
-    ));
-    None
+    match Kept::take(caches, key) {
+        Ok(kept) => {
+            if kept.is_none() {
+                // That will be over, and there is nothing for the user to do.
+                tracing::debug!("other runs use all data that is kept");
+            }
+            kept
+        }
+        Err(failure) => {
+            notes.push(format!(
+                "states are made anew for this run: {failure}; SEGUE_CACHE_DIR names another folder"
+            ));
+            None
+        }
+    }
 }
 
 /// Whether databases share the same as before, but for roles that segue made.

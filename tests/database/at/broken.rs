@@ -206,14 +206,13 @@ fn what_cannot_be_is_told_with_what_can() {
         "",
         "
             Visiting 2.sql
-        error[migration-failed]: relation \"nothing\" does not exist
+        error[server-error]: relation \"nothing\" does not exist
           --> migrations/2.sql:1:1
           |
         1 | ALTER TABLE nothing ADD b text;
-          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the server refused this statement
-          |
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ this statement
           = note: SQLSTATE 42P01
-        error: `2.sql` cannot be reached: a migration fails
+        error: `2.sql` cannot be reached
         ",
         4,
     );

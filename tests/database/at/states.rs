@@ -117,6 +117,16 @@ fn a_backfill_has_the_rows_of_its_file() {
     // Another text, other rows.
     place.project.file("4.rows.sql", &rows(20));
     assert_eq!(place.query("4@backfilling:40%", count), "20|8\n");
+    place
+        .project
+        .file("4.rows.sql", "INSERT INTO u SELECT 1;\n");
+    let run = place.at("4@backfilling:40%", &["true"]);
+    assert!(
+        run.stderr.contains("--> migrations/4.rows.sql:1:13"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.status, 4);
     place.project.file("4.rows.sql", "SELECT 1;\n");
     place.at("4@backfilling:40%", &["true"]).expect(
         "",
