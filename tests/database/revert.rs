@@ -149,7 +149,7 @@ fn no_database_is_taken_for_one_of_development() {
         "",
         "
         error: no development database is named
-        help: set SEGUE_DEV_DATABASE_URL or give `--database-url`; with `--throwaway` none is needed. Other variables are not read here, they may name a production database
+        help: set SEGUE_DEV_DATABASE_URL or give `--database-url`. Other variables are not read here, they may name a production database
 
         ",
         2,
