@@ -14,6 +14,8 @@
     reason = "a program that prints its findings"
 )]
 
+#[path = "figures/at.rs"]
+mod at;
 #[path = "figures/backfill.rs"]
 mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -39,6 +41,8 @@ mod many;
 mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/require.rs"]
+mod require;
 #[path = "figures/runners.rs"]
 mod runners;
 #[path = "figures/schema.rs"]
@@ -67,7 +71,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 17] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -83,6 +87,8 @@ const FIGURES: [Figure; 15] = [
     ("backfill", backfill::measure),
     ("runners", runners::measure),
     ("sync", sync::measure),
+    ("at", at::measure),
+    ("require", require::measure),
 ];
 
 fn main() -> ExitCode {

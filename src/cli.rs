@@ -45,6 +45,7 @@ mod serve;
 mod server;
 mod settle;
 mod signal;
+mod snapshot;
 mod status;
 mod systemd;
 mod traces;
@@ -110,6 +111,7 @@ enum Command {
     Revert(revert::RevertArgs),
     At(at::AtArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Diff(diff::DiffArgs),
     Gate(gate::GateArgs),
     Adopt(adopt::AdoptArgs),
@@ -187,6 +189,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::Revert(args) => Box::pin(revert::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
+            Command::Snapshot(args) => Box::pin(snapshot::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
             Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,

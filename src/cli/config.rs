@@ -19,9 +19,11 @@ use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
 mod backfill;
+mod snapshot;
 mod versions;
 
 pub use backfill::Backfill;
+pub use snapshot::Snapshot;
 pub use versions::Versions;
 
 /// The file that is read where `--config` names no other.
@@ -54,6 +56,8 @@ pub struct Config {
     pub throwaway: Throwaway,
     /// `[backfill]`
     pub backfill: Backfill,
+    /// `[snapshot]`
+    pub snapshot: Snapshot,
     /// `[versions]`
     pub versions: Versions,
 }

@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod adopt;
+mod at;
 mod backfill;
 mod backfill_commands;
 mod batch;
@@ -52,6 +53,7 @@ mod serve;
 mod service;
 mod sessions;
 mod signals;
+mod snapshot;
 mod standalone;
 mod standby;
 mod statement;

@@ -10,6 +10,7 @@ use crate::apply::script;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::kept::Kept;
+use crate::postgres::throwaway::watch::Watch;
 use crate::postgres::throwaway::{self, Throwaway};
 use crate::postgres::{Error, Session, Target, database, ident, role};
 use crate::visit::{Fingerprint, State};
@@ -40,6 +41,7 @@ pub(super) struct Access {
     wait: Duration,
     is_own: bool,
     made: Arc<AtomicUsize>,
+    watch: Option<Watch>,
 }
 
 /// A database that somebody works in.
@@ -77,6 +79,17 @@ enum Server {
 }
 
 impl Access {
+    /// Waits for the end of a server of ours, which comes by itself only if it
+    /// fails or is killed; for ever on one of the user's.
+    pub(super) async fn ended(&self) -> VisitError {
+        match &self.watch {
+            Some(watch) => VisitError::Ended {
+                log: watch.ended().await,
+            },
+            None => std::future::pending().await,
+        }
+    }
+
     /// A session beside all databases of interest.
     pub(super) async fn control(&self) -> Result<Session, Error> {
         Session::connect(&self.control, self.wait).await
@@ -151,6 +164,7 @@ impl Ground {
                     wait,
                     is_own: false,
                     made: Arc::default(),
+                    watch: None,
                 };
                 return Ok(Self {
                     access,
@@ -171,24 +185,20 @@ impl Ground {
             } else {
                 take(caches, &key, &mut notes)
             };
-            let (throwaway, was_sound) = match kept {
-                None => (Throwaway::start(options)?, false),
-                Some(kept) => {
-                    let is_sound = kept.is_sound();
-                    if !is_sound {
-                        kept.discard();
-                    }
-                    match Throwaway::start_kept(options, kept) {
-                        Ok(throwaway) => (throwaway, is_sound),
-                        // It was not that sound.
-                        Err(throwaway::Error::Start(_)) if is_sound => continue,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
+            let throwaway = match kept {
+                None => Throwaway::start(options)?,
+                Some(kept) => match Throwaway::start_kept(options, kept) {
+                    Ok(throwaway) => throwaway,
+                    // What is kept is not that sound, or there is no starting.
+                    Err(throwaway::Error::Start(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                },
             };
+            let is_resumed = throwaway.is_resumed();
             let mut ground = Self::on(throwaway, wait, own.is_some());
             ground.notes.append(&mut notes);
-            if !was_sound {
+            if !is_resumed {
+                ground.forget_all();
                 ground.prepare(before.as_deref()).await?;
             } else if !ground.is_fit().await? {
                 continue;
@@ -215,6 +225,7 @@ impl Ground {
                 wait,
                 is_own: true,
                 made: Arc::default(),
+                watch: Some(throwaway.watch()),
             },
             notes: Vec::new(),
             server: Server::Own {
@@ -300,6 +311,14 @@ impl Ground {
             && let Err(error) = throwaway.keep()
         {
             tracing::debug!(%error, "nothing is kept");
+        }
+    }
+
+    fn forget_all(&self) {
+        if let Server::Own { throwaway, .. } = &self.server
+            && let Some(kept) = throwaway.kept()
+        {
+            kept.forget_all();
         }
     }
 
