@@ -366,18 +366,30 @@ impl Context {
         Ok(target)
     }
 
-    /// The development database, which `add` and `write-schema` work on: never
+    /// The development database, which `add`, `write-schema` and `revert` work on: never
     /// that of `DATABASE_URL` and its like, so that a stray variable cannot
     /// point them at production.
     ///
     /// # Errors
     /// None is named; a connection string that cannot be understood.
     pub fn dev_target(&self, report: &mut Report) -> Result<Target, Error> {
+        self.dev_target_unless(report, "; with `--throwaway` none is needed")
+    }
+
+    /// As [`Context::dev_target`], for a command that makes none of its own.
+    ///
+    /// # Errors
+    /// As [`Context::dev_target`].
+    pub fn lasting_dev_target(&self, report: &mut Report) -> Result<Target, Error> {
+        self.dev_target_unless(report, "")
+    }
+
+    fn dev_target_unless(&self, report: &mut Report, instead: &str) -> Result<Target, Error> {
         let Some(url) = dev_database_url(&self.global, &self.environment.variables) else {
             let problem = Error::usage("no development database is named");
             return Err(problem.help(format!(
-                "set {DEV_DATABASE_URL} or give `--database-url`; with `--throwaway` none is \
-                 needed. Other variables are not read here, they may name a production database"
+                "set {DEV_DATABASE_URL} or give `--database-url`{instead}. Other variables are not \
+                 read here, they may name a production database"
             )));
         };
         let target = Target::resolve(Some(&url), &self.environment)?;

@@ -77,7 +77,7 @@ pub async fn run(
     }
     settings.answers = args.answers.answers();
     let migrations = context.migrations(report)?;
-    let target = context.dev_target(report)?;
+    let target = context.lasting_dev_target(report)?;
     let on_mismatch = args.check.on_mismatch(&context.config().up);
     let verification = Some(context.verification(on_mismatch));
     let work = async |run: &apply::Run| {

@@ -136,12 +136,10 @@ fn shown(reversal: &Reversal) -> String {
         match step {
             Step::Block(block) => {
                 let ready = if block.is_last { ", ready" } else { "" };
-                text.push_str(&format!(
-                    "transaction: {}{ready}\n",
-                    list(&block.migrations)
-                ));
+                let files = list(&block.migrations);
+                writeln!(text, "transaction: {files}{ready}").expect("a string");
             }
-            Step::Standalone(name) => text.push_str(&format!("outside: {name}\n")),
+            Step::Standalone(name) => writeln!(text, "outside: {name}").expect("a string"),
             other => panic!("{other:?}"),
         }
     }

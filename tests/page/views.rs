@@ -140,6 +140,7 @@ fn view(stage: Stage, reason: &str, entries: Vec<Entry>, newest: Vec<Deployment>
                 newest
             },
             is_standby: false,
+            schema_version: None,
         }),
         seen_at: Some("2026-11-21T23:47:12.002Z".to_owned()),
         stale: None,

@@ -142,7 +142,16 @@ fn the_file_that_takes_it_back_goes_along() {
     let case = Case::new();
     case.file("t.sql", "CREATE TABLE t ();\n")
         .file("t.revert.sql", "DROP TABLE t;\n");
-    case.add(&["t.sql"]).expect("", "?", 0);
+    case.add(&["t.sql"]).expect(
+        "",
+        "
+               Named `migrations/[time]-t.sql`
+               Named `migrations/[time]-t.revert.sql`, which takes it back
+             Applied it to the development database, in [duration]
+             Updated `expected-schema/pgNN`, 4 files
+        ",
+        0,
+    );
     let (migration, revert) = (case.name("-t.sql"), case.name("-t.revert.sql"));
     assert_eq!(revert, migration.replace(".sql", ".revert.sql"));
     assert!(!case.project.path().join("t.revert.sql").exists());

@@ -7,6 +7,8 @@ use crate::support::Project;
 fn check(arguments: &[&str], migration: &str, revert: &str, status: i32, expected: &str) {
     let mut project = Project::throwaway();
     project.redact(r"\b\d+(\.\d+)?(ms|s)\b", "[t]");
+    // Of made-up rows the first one is shown that differs.
+    project.redact(r"= note: `.*` becomes `.*`", "= note: [change]");
     project
         .file(
             "1.sql",
@@ -77,5 +79,18 @@ fn rows_that_are_lost_are_found() {
         "ALTER TABLE a ADD COLUMN name text;\n",
     );
     check(&[], migration, revert, 0, "");
-    check(&["--data"], migration, revert, 1, "?");
+    check(
+        &["--data"],
+        migration,
+        revert,
+        1,
+        "
+        error[revert-loses-rows]: taken back, `2.sql` leaves other rows than there were: table public.a
+          --> migrations/2.revert.sql
+          = note: [change]
+          = help: what a migration drops is lost: rename it in place of dropping it, and drop it in a later release
+
+        1 finding
+        ",
+    );
 }
