@@ -126,6 +126,9 @@ pub mod duty;
 pub mod status;
 
 #[doc(hidden)]
+pub mod matrix;
+
+#[doc(hidden)]
 pub mod page;
 
 #[doc(hidden)]
