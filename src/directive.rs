@@ -7,6 +7,7 @@
 
 use crate::backfill::Backfill;
 use crate::text::{Span, Spanned};
+use crate::version::Version;
 
 mod argument;
 mod check;
@@ -29,12 +30,9 @@ pub use header::{HeaderEnd, HeaderScanner, header_len};
 pub use late::late_directives;
 pub use parser::parse;
 pub use schema_diff::{SchemaDiff, with_schema_diff};
-pub use table::{Availability, Entry, TABLE, page};
+pub use table::{Entry, TABLE, page};
 
 /// What a file's header demands; empty for an ordinary migration.
-///
-/// Fields of directives that this version does not act on are filled, too, but
-/// never without an error beside them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directives {
     /// `in-txn` or `no-txn`; `None` if neither is given. codd's `no-parse`
@@ -57,8 +55,8 @@ pub struct Directives {
     pub env_vars: Vec<Spanned<String>>,
     /// `backfill`: `TABLE by KEY …`.
     pub backfill: Option<Spanned<Backfill>>,
-    /// `schema-version`: the numbers of X.Y.Z.
-    pub schema_version: Option<Spanned<[u64; 3]>>,
+    /// `schema-version`: X.Y.Z.
+    pub schema_version: Option<Spanned<Version>>,
     /// `allow`, in the order written.
     pub allow: Vec<Spanned<Waiver>>,
 }

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::diagnostic::{Code, Diagnostic, code};
-use crate::history::{History, State};
+use crate::history::History;
 use crate::migration::{Kind, Migration, Name, Named};
 use crate::text::nearest;
+
+mod version;
 
 /// Why one migration comes after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl Graph {
             {
                 edges.push((previous, index, Edge::Order));
             }
-            let is_done = is_done(history, &migration.name);
+            let is_done = history.is_closed(&migration.name);
             let named = migration
                 .partner
                 .iter()
@@ -76,6 +78,8 @@ impl Graph {
                 }
             }
         }
+        let in_order = by_name.values().map(|index| &graph[*index]);
+        diagnostics.extend(version::falling(in_order, history));
         edges.extend(meeting(&graph, &by_name, history));
         for (before, after, edge) in edges {
             graph.add_edge(before, after, edge);
@@ -143,13 +147,6 @@ impl Graph {
     }
 }
 
-fn is_done(history: &History, name: &Name) -> bool {
-    history
-        .records
-        .get(name)
-        .is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
-}
-
 /// What is wrong with `named`, a name in a directive of `migration`.
 fn fault(
     migration: &Migration,
@@ -172,7 +169,7 @@ fn fault(
     };
     let Some(target) = target else {
         // Applied, and its file gone: whoever needs it done has it done.
-        if is_done(history, name) {
+        if history.is_closed(name) {
             return None;
         }
         let error = error(
@@ -247,7 +244,7 @@ fn meeting(
         .values()
         .copied()
         .filter(|index| {
-            graph[*index].kind == Kind::Concurrent && !is_done(history, &graph[*index].name)
+            graph[*index].kind == Kind::Concurrent && !history.is_closed(&graph[*index].name)
         })
         .collect();
     let mut edges = Vec::new();

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::migration::{Checksum, Kind, Migration, Name};
 use crate::schema::Diff;
+use crate::version::Version;
 
 mod renamed;
 
@@ -31,6 +32,9 @@ pub struct Record {
     /// Its schema diff for each major version, as it was when it was tried
     /// last; `None` if it has none, or is applied.
     pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
+    /// The version of the schema that the database has reached with it, once it
+    /// is applied.
+    pub schema_version: Option<Version>,
 }
 
 /// How far a migration is, by the ledger.
@@ -132,6 +136,20 @@ impl LockKey {
     #[must_use]
     pub fn batch(project: &str) -> Self {
         Self::of(&["batch", project])
+    }
+
+    /// The version of a project's schema: who changes it holds it alone, who
+    /// relies on it by `segue.require` shares it.
+    #[must_use]
+    pub fn version(project: &str) -> Self {
+        Self::of(&["version", project])
+    }
+
+    /// The first halves of the shared locks by which a session tells the
+    /// numbers of its code's version; the second halves are the numbers.
+    #[must_use]
+    pub fn app_classes(project: &str) -> [u32; 3] {
+        ["app-major", "app-minor", "app-patch"].map(|part| Self::of(&[part, project]).halves().0)
     }
 
     /// A `segue add`, which looks at the schema before and after.
@@ -260,6 +278,17 @@ impl History {
             deployment.is_held = locks.contains_key(&key);
         }
         self.locks = locks;
+    }
+
+    /// The version of the schema: the highest that an applied migration has
+    /// brought.
+    #[must_use]
+    pub fn schema_version(&self) -> Option<Version> {
+        let applied = self.records.values();
+        applied
+            .filter(|record| record.state == State::Applied)
+            .filter_map(|record| record.schema_version)
+            .max()
     }
 
     /// Whether `name` is applied or given up: there is nothing to do for it.

@@ -93,6 +93,12 @@ pub mod text;
 pub mod project;
 
 #[doc(hidden)]
+pub mod version;
+
+#[doc(hidden)]
+pub mod compatibility;
+
+#[doc(hidden)]
 pub mod diagnostic;
 
 #[doc(hidden)]
@@ -115,6 +121,9 @@ pub mod backoff;
 
 #[doc(hidden)]
 pub mod history;
+
+#[doc(hidden)]
+pub mod gate;
 
 #[doc(hidden)]
 pub mod readiness;

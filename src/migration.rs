@@ -16,6 +16,7 @@ use crate::statement::{
     Brings, Digest, Fingerprint, Kind as StatementKind, Locks, ReindexTarget, RelationName,
 };
 use crate::text::{Source, Span, Spanned, Variables};
+use crate::version::Version;
 
 mod stamp;
 
@@ -162,6 +163,8 @@ pub struct Migration {
     pub rows: Option<PathBuf>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
+    /// The version of the schema that the database has reached with it.
+    pub schema_version: Option<Version>,
     /// The lint rules that it waives, as written.
     pub waivers: Vec<Spanned<Waiver>>,
     /// The connection that it runs on, if not that of the database at hand.
@@ -424,6 +427,7 @@ impl Migration {
             backfill: None,
             rows: None,
             rerunnable: false,
+            schema_version: None,
             waivers: Vec::new(),
             connection: None,
             variables: Variables::default(),

@@ -42,6 +42,7 @@ pub mod standby;
 pub mod surroundings;
 pub mod tables;
 pub mod target;
+pub mod tellers;
 pub mod throwaway;
 pub mod timeouts;
 pub mod tls;

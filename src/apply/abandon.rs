@@ -146,6 +146,7 @@ async fn subject(
         statements: 0,
         duration: Duration::ZERO,
         schema_diff: migration.and_then(|migration| migration.schema_diff.clone()),
+        schema_version: None,
     }))
 }
 

@@ -258,6 +258,7 @@ async fn record(
                 statements: taken.statements,
                 duration: taken.duration,
                 schema_diff: migration.schema_diff.clone(),
+                schema_version: migration.schema_version,
             },
             at: taken.at.clone(),
             error,

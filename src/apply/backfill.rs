@@ -23,7 +23,7 @@ use crate::backoff::Backoff;
 use crate::migration::Migration;
 use crate::postgres::backfill::{Blame, Facts, KeyValues, Keyset};
 use crate::postgres::ledger::{Applied, Ledger, NewBackfill, Wishes};
-use crate::postgres::{Error, Message, Session, settings};
+use crate::postgres::{Error, Failure, Message, Session, settings};
 
 mod aside;
 mod batch;
@@ -164,10 +164,7 @@ async fn ledgered(
         filler.tell_notices();
         match over? {
             Over::Rewritten => {}
-            Over::End => {
-                filler.end(&applied).await?;
-                return Ok(Over::End);
-            }
+            Over::End => return filler.end(&applied).await,
             Over::Abandoned => return Ok(Over::Abandoned),
         }
     }
@@ -291,17 +288,31 @@ impl<'a> Filler<'a> {
     }
 
     /// The last transaction: nothing is left to do, unless rows are set aside.
-    async fn end(&mut self, applied: &Applied) -> Result<(), StandaloneError> {
+    async fn end(&mut self, applied: &Applied) -> Result<Over, StandaloneError> {
         let ledger = self.work.ledger;
         let name = &self.work.migration.name;
         let aside = ledger.quarantined(self.session, name).await?;
         if !aside.is_empty() {
             return Err(self.refuse_end(&aside));
         }
-        let mut sql = vec![ledger.end_backfill_sql(name)];
+        let mut sql = Vec::new();
+        if applied.schema_version.is_some() {
+            sql = ledger.fence_within_sql(self.work.run.settings.lock_timeout);
+        }
+        sql.push(ledger.end_backfill_sql(name));
         sql.extend(ledger.end_begun_sql(applied));
-        ledger.transact_as_ourselves(self.session, &sql).await?;
-        Ok(())
+        loop {
+            match ledger.transact_as_ourselves(self.session, &sql).await {
+                Ok(_) => return Ok(Over::End),
+                // Somebody relies on the version that there is.
+                Err(Error::Server(error)) if error.failure() == Failure::LockTimeout => {
+                    if let Some(over) = self.again(&error).await? {
+                        return Ok(over);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The prepared statements, made again after each failure: another session
@@ -375,6 +386,7 @@ fn applied(migration: &Migration) -> Applied {
         statements: 1,
         duration: Duration::ZERO,
         schema_diff: migration.schema_diff.clone(),
+        schema_version: migration.schema_version,
     }
 }
 

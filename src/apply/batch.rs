@@ -109,6 +109,10 @@ enum Flight {
     Ours {
         migration: usize,
     },
+    /// The lock under which the version changes that this migration brings.
+    Fence {
+        migration: usize,
+    },
 }
 
 /// A block under way.
@@ -199,6 +203,13 @@ impl<'a> Try<'a> {
         for sql in [self.clean(), begin] {
             pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
         }
+        // Before any other lock: whoever waits for it here is in nobody's way
+        // but of those who ask for the version.
+        let mut migrations = self.migrations.iter();
+        let of_version = migrations.rposition(|one| one.schema_version.is_some());
+        if let (Some(migration), Some(ledger)) = (of_version, self.batch.ledger) {
+            pipeline.push(&ledger.fence_sql().into(), Flight::Fence { migration });
+        }
         self.statements(&mut pipeline).await?;
         self.drain(&mut pipeline).await?;
         let applied: Vec<Applied> = self
@@ -212,6 +223,7 @@ impl<'a> Try<'a> {
                 statements: ran.statements,
                 duration,
                 schema_diff: migration.schema_diff.clone(),
+                schema_version: migration.schema_version,
             })
             .collect();
         self.commit(&mut pipeline, &applied, announcement, check)
@@ -432,7 +444,9 @@ impl<'a> Try<'a> {
     }
 
     fn land(&mut self, flight: Flight, result: Result<(), Error>) -> Result<(), Ended> {
-        let (Flight::Statement { migration, .. } | Flight::Ours { migration }) = &flight;
+        let (Flight::Statement { migration, .. }
+        | Flight::Ours { migration }
+        | Flight::Fence { migration }) = &flight;
         let migration = *migration;
         self.ran[migration].ended = Some(Instant::now());
         self.tell_notices(migration);

@@ -61,7 +61,9 @@ impl fmt::Display for Blocker {
 #[must_use]
 pub fn lock(object: Option<&str>, lock_type: &str) -> String {
     match (lock_type, object) {
-        ("advisory", _) => "an advisory lock".to_owned(),
+        // The only one that is waited for by name.
+        ("advisory", Some(version)) => format!("the {version}"),
+        ("advisory", None) => "an advisory lock".to_owned(),
         ("transactionid" | "tuple", Some(table)) => format!("a row of `{table}`"),
         ("transactionid" | "speculative token", None) => "a row".to_owned(),
         ("virtualxid", _) => "a snapshot".to_owned(),

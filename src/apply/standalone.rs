@@ -23,7 +23,7 @@ use crate::history::LockKey;
 use crate::migration::{Item, Kind, Migration};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::stall::CopyWatch;
-use crate::postgres::{Failure, Message, ServerError, Session, lock, settings};
+use crate::postgres::{Error, Failure, Message, ServerError, Session, lock, settings};
 use crate::procedure::Before;
 use crate::statement::{Class, CopyDirection, Digest, Statement};
 
@@ -313,9 +313,7 @@ impl<'a> Standalone<'a> {
         self.clean().await?;
         if !self.is_recorded {
             let sql = self.ledger.end_begun_sql(&applied);
-            self.ledger
-                .transact_as_ourselves(self.session, &sql)
-                .await?;
+            self.record_end(sql).await?;
         }
         Ok(Report {
             statements: self.items.len(),
@@ -394,8 +392,35 @@ impl<'a> Standalone<'a> {
         self.items[piece.index].digest.as_ref()
     }
 
-    fn is_last(&self, index: usize) -> bool {
-        index + 1 == self.items.len()
+    /// Whether the transaction that records this statement ends the migration.
+    /// One that brings a version ends in a transaction of its own, whose first
+    /// lock is that of the version.
+    fn ends_with(&self, index: usize) -> bool {
+        index + 1 == self.items.len() && self.migration.schema_version.is_none()
+    }
+
+    /// Records that the migration is applied, after all of its statements.
+    async fn record_end(&mut self, end: Vec<String>) -> Result<(), StandaloneError> {
+        if self.migration.schema_version.is_none() {
+            let ending = self.ledger.transact_as_ourselves(self.session, &end);
+            ending.await?;
+            return Ok(());
+        }
+        let mut sql = self.ledger.fence_within_sql(self.lock_timeout);
+        sql.extend(end);
+        self.watch.begin(&self.migration.name, self.items.len());
+        loop {
+            let ending = self.ledger.transact_as_ourselves(self.session, &sql);
+            match self.watch.guard(self.session, ending).await? {
+                Ok(_) => return Ok(()),
+                Err(Error::Server(error))
+                    if error.failure() == Failure::LockTimeout && self.may_retry() =>
+                {
+                    self.watch.pause(self.session, &error.to_string()).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     fn applied(&self) -> Applied {
@@ -406,6 +431,7 @@ impl<'a> Standalone<'a> {
             statements: self.items.len(),
             duration: Duration::ZERO,
             schema_diff: self.migration.schema_diff.clone(),
+            schema_version: self.migration.schema_version,
         }
     }
 

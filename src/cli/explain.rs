@@ -73,12 +73,7 @@ fn list() -> String {
     let mut text = String::from("Directives\n");
     for entry in directive::TABLE {
         // Writing into a string cannot fail, here and below.
-        let _ = match entry.availability {
-            directive::Availability::Now => writeln!(text, "  {}", entry.name),
-            directive::Availability::Later { .. } => {
-                writeln!(text, "  {} (not available yet)", entry.name)
-            }
-        };
+        let _ = writeln!(text, "  {}", entry.name);
     }
     text.push_str("\nRules of `segue lint`\n");
     for rule in lint::TABLE {

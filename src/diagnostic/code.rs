@@ -154,6 +154,9 @@ codes! {
     DUPLICATE_NAME "duplicate-name" Error
         "A migration's file name is its identity, also across folders. Rename one of the two files, unless it has been applied anywhere."
 
+    SCHEMA_VERSION_ORDER "schema-version-order" Error
+        "The versions that migrations bring by `schema-version` rise with the names of the files, so that the version of a database says which of them it has. Here one is lower than that of an earlier file, or the same. Where two branches have each brought one, the file that comes later by its name takes the next version."
+
     ENDED_BEFORE_DONE "ended-before-done" Error
         "The ledger says that an ending migration is applied although the concurrent migration that it needs is not done. No run of segue leads there; somebody changed the ledger or the files."
     ENDS_ABANDONED "ends-abandoned" Error

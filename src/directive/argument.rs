@@ -4,6 +4,7 @@ use super::table::{Entry, Kind};
 use crate::backfill::{Backfill, Malformed, parse};
 use crate::diagnostic::{Diagnostic, code};
 use crate::text::{Span, Spanned};
+use crate::version::Version;
 
 /// The argument of `allow`: a lint rule that need not hold in this file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,22 +155,14 @@ pub(super) fn backfill(argument: &Spanned<String>) -> Checked<Backfill> {
 }
 
 /// `X.Y.Z`, three numbers.
-pub(super) fn version(argument: &Spanned<String>) -> Checked<[u64; 3]> {
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let numbers: Vec<u64> = argument
-        .value
-        .split('.')
-        .filter_map(|part| part.parse().ok().filter(|_| digits(part)))
-        .collect();
-    match <[u64; 3]>::try_from(numbers) {
-        Ok(numbers) if argument.value.matches('.').count() == 2 => {
-            Ok(Spanned::new(numbers, argument.span))
+pub(super) fn version(argument: &Spanned<String>) -> Checked<Version> {
+    match Version::parse(&argument.value) {
+        Ok(version) => Ok(Spanned::new(version, argument.span)),
+        Err(error) => {
+            let start = argument.span.start;
+            let span = Span::new(start + error.range.start, start + error.range.end);
+            Err(malformed(Kind::SchemaVersion, span, &error.reason))
         }
-        _ => Err(malformed(
-            Kind::SchemaVersion,
-            argument.span,
-            "three numbers are needed",
-        )),
     }
 }
 
@@ -276,9 +269,12 @@ mod tests {
             Some("does not say by which key"),
         );
         check(version(&spanned("1.20.3")), None);
-        for text in ["1.2", "1.2.3.4", "1.2.x", "1.+2.3", "x.1.2.3", "1.2.3-rc1"] {
-            check(version(&spanned(text)), Some("three numbers are needed"));
-        }
+        check(version(&spanned("1.2")), Some("three numbers are needed"));
+        check(version(&spanned("1.2.3-rc1")), Some("not a number"));
+        let place = version(&spanned("1.2.x"))
+            .err()
+            .map(|error| error.labels[0].span);
+        assert_eq!(place, Some(Span::new(14, 15)));
         check(
             waiver(&spanned("add-column, empty, in all databases")),
             None,

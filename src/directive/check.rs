@@ -48,6 +48,12 @@ pub(super) fn together(places: &Places) -> Vec<Diagnostic> {
          without `begin-concurrent-migration-with`, `no-txn` runs outside a transaction block on \
          any connection",
     );
+    contradiction(
+        Kind::Connection,
+        Kind::SchemaVersion,
+        "give `schema-version` to a migration that runs in the database whose version it is; an \
+         empty one will do",
+    );
     let mut misplaced = |kind: Kind, needed: &[Kind], reason: &str, help: &str| {
         if let Some(span) = places.get(&kind)
             && !needed.iter().any(|needed| places.contains_key(needed))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::check::{Places, together};
 use super::comment::{Comment, Item, Tail, block_comment, line_comment};
 use super::lexer::{Kind as TokenKind, Token, tokens};
-use super::table::{Argument, Availability, Entry, Kind, TABLE};
+use super::table::{Argument, Entry, Kind, TABLE};
 use super::{Directives, SchemaDiff, TransactionMode, argument, schema_diff};
 use crate::diagnostic::{Diagnostic, code};
 use crate::text::{Source, Span, Spanned};
@@ -41,7 +41,6 @@ pub fn parse(source: &Arc<Source>) -> (Directives, Vec<Diagnostic>) {
         ..
     } = parser;
     found.extend(together(&places));
-    found.extend(TABLE.iter().filter_map(|entry| unavailable(entry, &places)));
     found.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
     let found = found
         .into_iter()
@@ -398,21 +397,6 @@ fn repeated(entry: &Entry, span: Span, first: Span) -> Diagnostic {
     .label(span, "given again here")
     .label(first, "first given here")
     .help(help)
-}
-
-fn unavailable(entry: &Entry, places: &Places) -> Option<Diagnostic> {
-    let Availability::Later { meanwhile } = entry.availability else {
-        return None;
-    };
-    let span = *places.get(&entry.kind)?;
-    Some(
-        Diagnostic::new(
-            code::NOT_AVAILABLE_YET,
-            format!("`{}` is not available yet", entry.name),
-        )
-        .label(span, "this version of segue cannot act on it")
-        .help(meanwhile),
-    )
 }
 
 fn all_names() -> String {

@@ -9,22 +9,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Reference in Markdown: syntax, meaning, examples.
     pub page: &'static str,
-    /// Whether this version acts on it.
-    pub availability: Availability,
     pub(super) kind: Kind,
     pub(super) argument: Argument,
-}
-
-/// Whether this version of segue acts on a directive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Availability {
-    /// It does.
-    Now,
-    /// It refuses the directive; what to do until then.
-    Later {
-        /// Advice, as the help of a diagnostic.
-        meanwhile: &'static str,
-    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,86 +41,72 @@ pub const TABLE: &[Entry] = &[
     Entry {
         name: "no-txn",
         page: include_str!("../../directives/no-txn.md"),
-        availability: Availability::Now,
         kind: Kind::NoTxn,
         argument: Argument::None,
     },
     Entry {
         name: "in-txn",
         page: include_str!("../../directives/in-txn.md"),
-        availability: Availability::Now,
         kind: Kind::InTxn,
         argument: Argument::None,
     },
     Entry {
         name: "begin-concurrent-migration-with",
         page: include_str!("../../directives/begin-concurrent-migration-with.md"),
-        availability: Availability::Now,
         kind: Kind::BeginWith,
         argument: Argument::Needed("FILE"),
     },
     Entry {
         name: "end-concurrent-migration",
         page: include_str!("../../directives/end-concurrent-migration.md"),
-        availability: Availability::Now,
         kind: Kind::End,
         argument: Argument::Needed("FILE[, FILE]"),
     },
     Entry {
         name: "schema-diff-begin",
         page: include_str!("../../directives/schema-diff-begin.md"),
-        availability: Availability::Now,
         kind: Kind::SchemaDiffBegin,
         argument: Argument::None,
     },
     Entry {
         name: "schema-diff-end",
         page: include_str!("../../directives/schema-diff-end.md"),
-        availability: Availability::Now,
         kind: Kind::SchemaDiffEnd,
         argument: Argument::None,
     },
     Entry {
         name: "rerunnable",
         page: include_str!("../../directives/rerunnable.md"),
-        availability: Availability::Now,
         kind: Kind::Rerunnable,
         argument: Argument::None,
     },
     Entry {
         name: "connection",
         page: include_str!("../../directives/connection.md"),
-        availability: Availability::Now,
         kind: Kind::Connection,
         argument: Argument::Needed("URL"),
     },
     Entry {
         name: "env-vars",
         page: include_str!("../../directives/env-vars.md"),
-        availability: Availability::Now,
         kind: Kind::EnvVars,
         argument: Argument::Needed("NAME[, NAME]"),
     },
     Entry {
         name: "backfill",
         page: include_str!("../../directives/backfill.md"),
-        availability: Availability::Now,
         kind: Kind::Backfill,
         argument: Argument::Needed("TABLE by KEY"),
     },
     Entry {
         name: "schema-version",
         page: include_str!("../../directives/schema-version.md"),
-        availability: Availability::Later {
-            meanwhile: "remove the line",
-        },
         kind: Kind::SchemaVersion,
         argument: Argument::Needed("X.Y.Z"),
     },
     Entry {
         name: "allow",
         page: include_str!("../../directives/allow.md"),
-        availability: Availability::Now,
         kind: Kind::Allow,
         argument: Argument::Needed("RULE, REASON"),
     },

@@ -48,6 +48,7 @@ fn history(deployments: Vec<Deployment>, applied: &[&str]) -> History {
             deployment: Some(1),
             at: "2026-01-31T10:00:00Z".to_owned(),
             schema_diff: None,
+            schema_version: None,
         };
         (Name::new(name), record)
     };

@@ -127,6 +127,7 @@ fn history(text: &str, folder: &[Migration]) -> History {
                     deployment: Some(1),
                     at: String::new(),
                     schema_diff: None,
+                    schema_version: None,
                 },
             );
         };

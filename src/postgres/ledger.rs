@@ -27,6 +27,7 @@ mod rename;
 mod rewrite;
 mod snapshot;
 mod standing;
+mod version;
 mod write;
 
 pub use adopt::Adopted;
@@ -40,7 +41,7 @@ pub use standing::Wish;
 pub use write::{Applied, Notice};
 
 /// Each upgrade takes the ledger from the version of its index to the next.
-const UPGRADES: [&str; 6] = [
+const UPGRADES: [&str; 7] = [
     include_str!("ledger/0001.sql"),
     include_str!("ledger/0002.sql"),
     include_str!("ledger/0003.sql"),
@@ -52,10 +53,15 @@ const UPGRADES: [&str; 6] = [
         include_str!("ledger/sync/keep.sql"),
         include_str!("ledger/sync/stop.sql"),
     ),
+    concat!(
+        include_str!("ledger/0007.sql"),
+        include_str!("ledger/version/keep.sql"),
+        include_str!("ledger/version/require.sql"),
+    ),
 ];
 
 /// The version that this program writes: one per upgrade.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 const _: () = assert!(UPGRADES.len() == VERSION as usize);
 
 /// Begins a transaction of the ledger's own. A synchronous standby is not
@@ -272,7 +278,9 @@ impl Ledger {
     /// [`Error::Server`] if the role may not read it.
     pub async fn history(&self, session: &Session) -> Result<History, Error> {
         let project = literal(&self.project);
-        let migrations = include_str!("ledger/migrations.sql").replace(":project", &project);
+        let migrations = include_str!("ledger/migrations.sql")
+            .replace(":project", &project)
+            .replace(":schema_version", self.schema_version_column());
         let deployments = include_str!("ledger/deployments.sql").replace(":project", &project);
         // Sent one behind the other before the first answer has come, in this
         // order: locks first, so that a migration that ends meanwhile is seen
@@ -317,6 +325,7 @@ impl Ledger {
                         .as_deref()
                         .and_then(|text| serde_json::from_str(text).ok())
                         .map(Arc::new),
+                    schema_version: version::parse(row[8].as_deref())?,
                 },
             );
         }

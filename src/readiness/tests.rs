@@ -52,6 +52,7 @@ fn history(deployments: Vec<Deployment>, records: &[(&str, State)]) -> History {
                     deployment: Some(1),
                     at: "2026-01-31T10:00:00Z".to_owned(),
                     schema_diff: None,
+                    schema_version: None,
                 };
                 (Name::new(name), record)
             })

@@ -94,6 +94,7 @@ impl Try<'_> {
                         statements: taken.statements,
                         duration: taken.duration,
                         schema_diff: migration.schema_diff.clone(),
+                        schema_version: migration.schema_version,
                     },
                     at: taken.at.clone(),
                     error: None,

@@ -35,6 +35,7 @@ impl Try<'_> {
         let (index, placed) = match flight {
             Some(Flight::Statement { migration, placed }) => (migration, Some(placed)),
             Some(Flight::Ours { migration }) => (migration, None),
+            Some(Flight::Fence { migration }) => return self.judge_fence(migration, &server),
             // Of the whole block, at COMMIT.
             None if self.migrations.len() > 1 => return self.judge_block(&server),
             None => (0, None),
@@ -80,6 +81,31 @@ impl Try<'_> {
                 })
             }
             _ => Ended::Failed(Box::new(self.diagnostic(migration, placed, &server))),
+        }
+    }
+
+    /// An error of the wait for those who rely on the version that there is.
+    fn judge_fence(&mut self, migration: usize, server: &ServerError) -> Ended {
+        let migration = self.migrations[migration];
+        let project = &self.batch.run.project;
+        let diagnostic = words(server).source(&migration.source).note(format!(
+            "before the first statement: `{}` brings another version of the schema, which comes when no transaction relies by `segue.require` on the one that there is",
+            migration.name
+        ));
+        let is_passing = server.failure().is_transient()
+            || server.failure() == Failure::Cancelled && self.was_cut_short();
+        if !is_passing {
+            return Ended::Failed(Box::new(diagnostic));
+        }
+        let mut wait = self.wait.take();
+        if let Some(wait) = &mut wait {
+            wait.relation_name = Some(format!("schema version of `{project}`"));
+        }
+        Ended::Retry {
+            name: Some(migration.name.clone()),
+            cause: server.to_string(),
+            wait,
+            diagnostic: Box::new(diagnostic),
         }
     }
 

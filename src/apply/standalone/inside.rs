@@ -174,7 +174,7 @@ impl Standalone<'_> {
             Ok(()) => {
                 let sql = first_line(piece.placed.written());
                 let done = [self.record(piece.index, &sql)];
-                let statements = self.commit_sql(&done, self.is_last(piece.index));
+                let statements = self.commit_sql(&done, self.ends_with(piece.index));
                 match self.before_rows().await {
                     Ok(Access::ReadWrite) => self.session.execute(&statements.join(";\n")).await,
                     Ok(Access::ReadOnly) => {
@@ -200,7 +200,7 @@ impl Standalone<'_> {
         };
         match result {
             Ok(()) => {
-                self.is_recorded |= self.is_last(piece.index);
+                self.is_recorded |= self.ends_with(piece.index);
                 Ok(Tried::Done)
             }
             Err(error) => {
@@ -323,7 +323,7 @@ impl Standalone<'_> {
 
     /// Records statements in a transaction of its own.
     async fn record_ran(&mut self, ran: &[Ran]) -> Result<(), StandaloneError> {
-        let is_last = ran.last().is_some_and(|last| self.is_last(last.index));
+        let is_last = ran.last().is_some_and(|last| self.ends_with(last.index));
         let mut statements = self.ledger.done_sql(self.session, &self.records(ran));
         if is_last {
             statements.extend(self.ledger.end_begun_sql(&self.applied()));
@@ -468,7 +468,7 @@ impl Standalone<'_> {
     }
 
     async fn commit_with_rows(&mut self, piece: &Piece, ran: &[Ran]) -> Result<(), Error> {
-        let is_last = self.is_last(piece.index);
+        let is_last = self.ends_with(piece.index);
         let mut statements = self.commit_sql(&self.records(ran), is_last);
         statements.pop();
         self.session.execute(&statements.join(";\n")).await?;

@@ -345,7 +345,7 @@ impl<'a> Standalone<'a> {
         piece: &Piece,
         subject: &Subject<'_>,
     ) -> Result<(), StandaloneError> {
-        let is_last = self.is_last(piece.index);
+        let is_last = self.ends_with(piece.index);
         let mut statements = if let Some(last) = &subject.last {
             vec![self.ledger.end_intent_sql(last.id, &IntentState::Done)]
         } else {

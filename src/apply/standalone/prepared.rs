@@ -74,7 +74,7 @@ impl Standalone<'_> {
             .iter()
             .map(|(index, sql)| self.record(*index, sql))
             .collect();
-        let is_last = self.is_last(intent.statement);
+        let is_last = self.ends_with(intent.statement);
         let mut statements = self.ledger.done_sql(self.session, &done);
         if is_last {
             statements.extend(self.ledger.end_begun_sql(&self.applied()));

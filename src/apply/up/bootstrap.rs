@@ -297,6 +297,7 @@ impl Bootstrap<'_> {
                     deployment: None,
                     at: one.ended_at.clone(),
                     schema_diff: None,
+                    schema_version: None,
                 },
             );
         }

@@ -17,6 +17,7 @@ fn record(state: State, checksum: u8) -> Record {
         deployment: Some(7),
         at: "2026-01-31T10:00:00.123456Z".to_owned(),
         schema_diff: None,
+        schema_version: None,
     }
 }
 

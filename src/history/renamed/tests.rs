@@ -39,6 +39,7 @@ fn check(rows: &str, files: &str, expected: &str) {
             deployment: None,
             at: String::new(),
             schema_diff: None,
+            schema_version: None,
         };
         history.records.insert(name, record);
     }
@@ -115,6 +116,7 @@ fn locks_and_tails_get_the_new_names() {
         deployment: Some(1),
         at: String::new(),
         schema_diff: None,
+        schema_version: None,
     };
     history.records.insert(old.clone(), record);
     history.locks.insert(LockKey::migration("main", &old), 7);

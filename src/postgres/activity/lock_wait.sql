@@ -36,8 +36,10 @@ SELECT a.pid, a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backe
   LEFT JOIN LATERAL (
        SELECT min(l.virtualtransaction) AS virtualtransaction,
               -- What a session rather than a transaction holds is as strong as
-              -- this: builds, VACUUM, advisory locks.
-              bool_or(l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')) AS keeps
+              -- this: builds, VACUUM, advisory locks. One that is shared is
+              -- segue.require's, which is the transaction's.
+              bool_or(l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+                      AND NOT (l.locktype = 'advisory' AND l.mode = 'ShareLock')) AS keeps
          FROM locks l
         WHERE l.pid = b.pid AND l.lock = w.lock
        ) h ON true

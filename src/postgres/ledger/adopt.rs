@@ -1,6 +1,6 @@
 //! What another tool's ledger says, recorded as if segue had run it.
 
-use super::{Applied, Ledger, NewIntent};
+use super::{Applied, Ledger, NewIntent, version};
 use crate::history::DeploymentState;
 use crate::migration::Name;
 use crate::postgres::{Error, Session, literal};
@@ -29,7 +29,7 @@ impl Ledger {
             );
             let micros = one.applied.duration.as_micros();
             format!(
-                "({}, {}, '{}', '{}', '{}', {deployment}, {}, {ended} - {micros} * interval '1 us', {ended}, {micros} * interval '1 us', {}, {})",
+                "({}, {}, '{}', '{}', '{}', {deployment}, {}, {ended} - {micros} * interval '1 us', {ended}, {micros} * interval '1 us', {}, {}, {})",
                 literal(&self.project),
                 literal(one.applied.name.as_str()),
                 one.applied.checksum,
@@ -42,6 +42,7 @@ impl Ledger {
                 one.applied.statements,
                 super::write::name_or_null(one.error.as_deref()),
                 super::write::parts(one.applied.schema_diff.as_deref()),
+                version::literal(one.applied.schema_version),
             )
         };
         adopted
@@ -49,7 +50,7 @@ impl Ledger {
             .map(|chunk| {
                 let rows: Vec<String> = chunk.iter().map(row).collect();
                 format!(
-                    "INSERT INTO segue.migration (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, error, schema_diff) VALUES {}",
+                    "INSERT INTO segue.migration (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, error, schema_diff, schema_version) VALUES {}",
                     rows.join(",\n")
                 )
             })

@@ -4,7 +4,7 @@
 //! The session is the one that runs the user's statements, and a `SET ROLE`
 //! among them must not keep us from the ledger.
 
-use super::{Applied, Ledger, NewIntent};
+use super::{Applied, Ledger, NewIntent, version};
 use crate::postgres::{Error, Session, TextRow, literal};
 
 /// Begins a transaction of the ledger's own, in a session that a file has set
@@ -57,8 +57,10 @@ impl Ledger {
         let (project, file) = (literal(&self.project), literal(applied.name.as_str()));
         vec![
             format!(
-                "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",
-                applied.checksum, applied.statements,
+                "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, schema_version = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",
+                applied.checksum,
+                applied.statements,
+                version::literal(applied.schema_version),
             ),
             format!("DELETE FROM segue.progress WHERE project = {project} AND file = {file}"),
             // What is applied is never resumed. Of what is given up they stay:

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Ledger;
+use super::{Ledger, version};
 use crate::history::{DeploymentState, ProgressRow};
 use crate::migration::{Checksum, Kind, Name};
 use crate::postgres::listen::CHANNEL;
 use crate::postgres::{Error, Session, ident, literal};
 use crate::schema::Diff;
+use crate::version::Version;
 
 /// A migration that has just been applied, or given up.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Applied {
     pub duration: Duration,
     /// The schema diff that is stored in it, for each major version.
     pub schema_diff: Option<Arc<BTreeMap<u32, Diff>>>,
+    /// The version of the schema that the database has reached with it.
+    pub schema_version: Option<Version>,
 }
 
 /// A change of state, as told on channel `segue`.
@@ -108,19 +111,20 @@ impl Ledger {
                 .iter()
                 .map(|one| {
                     format!(
-                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - {micros} * interval '1 us', pg_catalog.clock_timestamp(), {micros} * interval '1 us', {})",
+                        "({}, {}, '{}', '{}', 'applied', {deployment}, {}, pg_catalog.clock_timestamp() - {micros} * interval '1 us', pg_catalog.clock_timestamp(), {micros} * interval '1 us', {}, {})",
                         literal(&self.project),
                         literal(one.name.as_str()),
                         one.checksum,
                         one.kind.as_str(),
                         one.statements,
                         schema_diff(one),
+                        version::literal(one.schema_version),
                         micros = one.duration.as_micros(),
                     )
                 })
                 .collect();
             statements.push(format!(
-                "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, schema_diff)\nVALUES {}\nON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = CASE WHEN m.state IN ('applied', 'abandoned') THEN NULL ELSE excluded.state END, deployment = excluded.deployment, statements = excluded.statements, ended_at = excluded.ended_at, duration = excluded.ended_at - m.began_at, schema_diff = excluded.schema_diff, error = NULL",
+                "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, statements, began_at, ended_at, duration, schema_diff, schema_version)\nVALUES {}\nON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = CASE WHEN m.state IN ('applied', 'abandoned') THEN NULL ELSE excluded.state END, deployment = excluded.deployment, statements = excluded.statements, ended_at = excluded.ended_at, duration = excluded.ended_at - m.began_at, schema_diff = excluded.schema_diff, schema_version = excluded.schema_version, error = NULL",
                 rows.join(",\n")
             ));
         }
@@ -318,13 +322,14 @@ impl Ledger {
         deployment: Option<i64>,
     ) -> Result<bool, Error> {
         let sql = format!(
-            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
+            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff, schema_version) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, schema_version = excluded.schema_version, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
             literal(&self.project),
             literal(migration.name.as_str()),
             migration.checksum,
             migration.kind.as_str(),
             deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
             schema_diff(migration),
+            version::literal(migration.schema_version),
         );
         Ok(!self.transact(session, &[sql]).await?.is_empty())
     }

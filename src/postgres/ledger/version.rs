@@ -1,0 +1,58 @@
+//! The version of the schema, as the ledger has it: a column of its
+//! migration's row, which a row of `segue.version` follows by triggers.
+
+use std::time::Duration;
+
+use super::Ledger;
+use crate::history::LockKey;
+use crate::postgres::{Error, timeouts};
+use crate::version::Version;
+
+/// Since when there are versions.
+const SINCE: u32 = 7;
+
+/// `'{3,1,0}'`, or NULL.
+pub(super) fn literal(version: Option<Version>) -> String {
+    version.map_or_else(
+        || "NULL".to_owned(),
+        |Version {
+             major,
+             minor,
+             patch,
+         }| format!("'{{{major},{minor},{patch}}}'"),
+    )
+}
+
+/// A version as `3.1.0`, or NULL.
+pub(super) fn parse(text: Option<&str>) -> Result<Option<Version>, Error> {
+    let parsed = text.map(Version::parse).transpose();
+    parsed.map_err(|_| Error::protocol("a schema version in the ledger is malformed"))
+}
+
+impl Ledger {
+    /// What is selected from `segue.migration`: whoever only reads does not
+    /// upgrade.
+    pub(super) fn schema_version_column(&self) -> &'static str {
+        if self.version.is_some_and(|version| version >= SINCE) {
+            "pg_catalog.array_to_string(schema_version, '.')"
+        } else {
+            "NULL"
+        }
+    }
+
+    /// The first statement of a transaction that brings another version: it
+    /// waits until everybody has ended who relies on the one that there is, as
+    /// long as `lock_timeout` lets it.
+    #[must_use]
+    pub fn fence_sql(&self) -> String {
+        let key = LockKey::version(&self.project);
+        format!("SELECT pg_catalog.pg_advisory_xact_lock({})", key.0)
+    }
+
+    /// Statements for the beginning of a transaction of the ledger's own, in a
+    /// session without timeouts, that brings another version.
+    #[must_use]
+    pub fn fence_within_sql(&self, lock_timeout: Duration) -> Vec<String> {
+        vec![timeouts::lock_timeout_local(lock_timeout), self.fence_sql()]
+    }
+}

@@ -1,0 +1,53 @@
+
+CREATE FUNCTION segue.version_key(project text) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN ('x' || pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(
+    pg_catalog.decode('73656775650076657273696f6e00', 'hex') || pg_catalog.convert_to(version_key.project, 'UTF8')), 'hex'), 1, 16)
+    )::pg_catalog.bit(64)::pg_catalog.int8;
+COMMENT ON FUNCTION segue.version_key(text) IS 'Key of the advisory lock under which the version of a project changes.';
+
+CREATE FUNCTION segue.version_begins() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $segue$
+BEGIN
+    -- There before the first version is, so that nobody sees it come without
+    -- having seen that it was not there.
+    INSERT INTO segue.version (project) VALUES (new.project) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$segue$;
+
+CREATE TRIGGER version_begins AFTER INSERT ON segue.deployment
+    FOR EACH ROW EXECUTE FUNCTION segue.version_begins();
+
+CREATE FUNCTION segue.version_follows() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $segue$
+DECLARE
+    whose CONSTANT text := CASE TG_OP WHEN 'DELETE' THEN old.project ELSE new.project END;
+    highest integer[];
+BEGIN
+    SELECT m.schema_version INTO highest
+    FROM segue.migration AS m
+    WHERE m.project = whose AND m.state = 'applied' AND m.schema_version IS NOT NULL
+    ORDER BY m.schema_version DESC LIMIT 1;
+    -- A row that stays as it is must not even be locked: by its xmax
+    -- segue.require tells that it has changed.
+    IF EXISTS (SELECT FROM segue.version AS v WHERE v.project = whose AND v.schema_version IS NOT DISTINCT FROM highest) THEN
+        RETURN NULL;
+    END IF;
+    -- The transaction has taken it as its first lock, unless it is none of
+    -- segue's own.
+    PERFORM pg_advisory_xact_lock(segue.version_key(whose));
+    UPDATE segue.version AS v SET schema_version = highest, reached_at = clock_timestamp() WHERE v.project = whose;
+    IF NOT FOUND THEN
+        INSERT INTO segue.version (project, schema_version, reached_at) VALUES (whose, highest, clock_timestamp());
+    END IF;
+    RETURN NULL;
+END
+$segue$;
+
+CREATE TRIGGER version_follows_insert AFTER INSERT ON segue.migration
+    FOR EACH ROW WHEN (new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+CREATE TRIGGER version_follows_update AFTER UPDATE ON segue.migration
+    FOR EACH ROW WHEN (old.schema_version IS NOT NULL OR new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+CREATE TRIGGER version_follows_delete AFTER DELETE ON segue.migration
+    FOR EACH ROW WHEN (old.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();

@@ -1,0 +1,143 @@
+
+CREATE FUNCTION segue.schema_version(project text DEFAULT 'main') RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT pg_catalog.array_to_string(v.schema_version, '.') FROM segue.version AS v WHERE v.project = schema_version.project);
+COMMENT ON FUNCTION segue.schema_version(text) IS 'The version of a project''s schema, X.Y.Z; null if it has none.';
+
+CREATE FUNCTION segue.version_bounds(range text) RETURNS integer[]
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = '' AS $segue$
+DECLARE
+    part text;
+    parsed text[];
+    at integer[];
+    after integer[];
+    lowest integer[] := '{0,0,0}';
+    above integer[];
+BEGIN
+    FOREACH part IN ARRAY string_to_array(range, ',') LOOP
+        parsed := regexp_match(part, '^ *(>=|<=|>|<|=) *(0|[1-9][0-9]{0,8})(?:[.](0|[1-9][0-9]{0,8}))?(?:[.](0|[1-9][0-9]{0,8}))? *$');
+        IF parsed IS NULL THEN
+            RAISE EXCEPTION 'no range of versions: %', quote_literal(range)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Write bounds with commas between them: ''>= 3.1, < 4''.';
+        END IF;
+        at := ARRAY[parsed[2], coalesce(parsed[3], '0'), coalesce(parsed[4], '0')]::integer[];
+        -- The first version that is not of this series any more.
+        after := CASE
+            WHEN parsed[3] IS NULL THEN ARRAY[at[1] + 1, 0, 0]
+            WHEN parsed[4] IS NULL THEN ARRAY[at[1], at[2] + 1, 0]
+            ELSE ARRAY[at[1], at[2], at[3] + 1]
+        END;
+        IF parsed[1] IN ('>=', '=') THEN
+            lowest := greatest(lowest, at);
+        ELSIF parsed[1] = '>' THEN
+            lowest := greatest(lowest, after);
+        END IF;
+        IF parsed[1] = '<' THEN
+            above := least(above, at);
+        ELSIF parsed[1] IN ('<=', '=') THEN
+            above := least(above, after);
+        END IF;
+    END LOOP;
+    IF range = '' OR above <= lowest THEN
+        RAISE EXCEPTION 'no version is in the range %', quote_literal(range)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Write bounds with commas between them: ''>= 3.1, < 4''.';
+    END IF;
+    RETURN lowest || above;
+END
+$segue$;
+
+-- By the xmax of a row that a snapshot shows: whether it has been replaced since.
+CREATE FUNCTION segue.version_is_replaced(by xid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $segue$
+DECLARE
+    epoch CONSTANT bigint := 4294967296;
+    near CONSTANT bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    full_id bigint := near / epoch * epoch + by::text::bigint;
+BEGIN
+    IF full_id > near + epoch / 2 THEN
+        full_id := full_id - epoch;
+    ELSIF full_id < near - epoch / 2 THEN
+        full_id := full_id + epoch;
+    END IF;
+    RETURN full_id > 0 AND coalesce(pg_xact_status(full_id::text::xid8) = 'committed', false);
+END
+$segue$;
+
+CREATE FUNCTION segue.version_tell(told text, project text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $segue$
+DECLARE
+    parsed CONSTANT text[] := regexp_match(told, '^(0|[1-9][0-9]{0,8})(?:[.](0|[1-9][0-9]{0,8}))?(?:[.](0|[1-9][0-9]{0,8}))?$');
+    classes integer[];
+    held record;
+BEGIN
+    IF parsed IS NULL THEN
+        RAISE EXCEPTION 'segue.app_version is no version: %', quote_literal(told)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SET segue.app_version = ''3.1.0'';';
+    END IF;
+    SELECT array_agg(('x' || substr(encode(sha256(decode('736567756500', 'hex') || convert_to(part, 'UTF8')
+        || decode('00', 'hex') || convert_to(project, 'UTF8')), 'hex'), 1, 8))::bit(32)::integer ORDER BY number)
+    INTO classes
+    FROM unnest(ARRAY['app-major', 'app-minor', 'app-patch']) WITH ORDINALITY AS parts (part, number);
+    FOR held IN
+        SELECT l.classid::bigint AS class, l.objid::bigint AS object
+        FROM pg_catalog.pg_locks AS l
+        WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.objsubid = 2 AND l.granted
+            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+            AND l.classid::bigint IN (SELECT (one::bigint + 4294967296) % 4294967296 FROM unnest(classes) AS one)
+    LOOP
+        -- As integers, which these keys are: the view shows them without a sign.
+        PERFORM pg_advisory_unlock_shared(
+            (CASE WHEN held.class > 2147483647 THEN held.class - 4294967296 ELSE held.class END)::integer, held.object::integer);
+    END LOOP;
+    -- Of the session, so that it is seen between two transactions too. Nobody
+    -- takes them exclusively, and nobody is waited for.
+    PERFORM pg_try_advisory_lock_shared(classes[1], parsed[1]::integer),
+        pg_try_advisory_lock_shared(classes[2], coalesce(parsed[2], '0')::integer),
+        pg_try_advisory_lock_shared(classes[3], coalesce(parsed[3], '0')::integer);
+    PERFORM set_config('segue.told_version', told || ' ' || project, false);
+END
+$segue$;
+
+CREATE FUNCTION segue.require(range text, project text DEFAULT 'main') RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $segue$
+DECLARE
+    bounds CONSTANT integer[] := segue.version_bounds(range);
+    told CONSTANT text := current_setting('segue.app_version', true);
+    version integer[];
+    replaced_by xid;
+BEGIN
+    IF bounds IS NULL OR project IS NULL THEN
+        RAISE EXCEPTION 'segue.require needs a range of versions, and a project'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'SELECT segue.require(''>= 3.1, < 4'');';
+    END IF;
+    -- The lock first: who changes the version holds it alone until that is
+    -- committed, and what is read after it stays true until we end.
+    PERFORM pg_advisory_xact_lock_shared(segue.version_key(project));
+    IF told <> '' AND told || ' ' || project IS DISTINCT FROM current_setting('segue.told_version', true) THEN
+        PERFORM segue.version_tell(told, project);
+    END IF;
+    SELECT v.schema_version, v.xmax INTO version, replaced_by FROM segue.version AS v WHERE v.project = require.project;
+    -- One snapshot for all statements may be older than the lock.
+    IF replaced_by <> '0'::xid AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+        AND segue.version_is_replaced(replaced_by)
+    THEN
+        RAISE EXCEPTION 'the schema of project "%" has got another version since this transaction began', project
+            USING ERRCODE = 'serialization_failure', HINT = 'Run the transaction again.';
+    END IF;
+    IF version >= bounds[1:3] AND (cardinality(bounds) = 3 OR version < bounds[4:6]) THEN
+        RETURN array_to_string(version, '.');
+    END IF;
+    IF version IS NULL THEN
+        RAISE EXCEPTION 'the schema of project "%" has no version', project
+            USING ERRCODE = 'SV001', DETAIL = format('This transaction requires %s.', range),
+            HINT = 'A migration gives it one by -- segue: schema-version: X.Y.Z, once it is applied.';
+    END IF;
+    RAISE EXCEPTION 'the schema of project "%" has version %', project, array_to_string(version, '.')
+        USING ERRCODE = 'SV001', DETAIL = format('This transaction requires %s.', range),
+        HINT = CASE WHEN version < bounds[1:3]
+            THEN 'This code is newer than the schema: it may run once the pending migrations are applied.'
+            ELSE 'This code is older than the schema: run a newer one.'
+        END;
+END
+$segue$;
+COMMENT ON FUNCTION segue.require(text, text) IS 'Holds the version of a project''s schema until the transaction ends, if it is in the range; else fails with SV001.';
