@@ -167,6 +167,9 @@ pub mod verify;
 #[doc(hidden)]
 pub mod rehearsal;
 
+#[doc(hidden)]
+pub mod visit;
+
 // Shell: talks to the world, decides nothing.
 #[doc(hidden)]
 pub mod files;
