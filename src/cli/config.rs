@@ -19,8 +19,10 @@ use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
 mod backfill;
+pub mod compat;
 
 pub use backfill::Backfill;
+pub use compat::Compat;
 
 /// The file that is read where `--config` names no other.
 pub const FILE: &str = "segue.toml";
@@ -52,6 +54,8 @@ pub struct Config {
     pub throwaway: Throwaway,
     /// `[backfill]`
     pub backfill: Backfill,
+    /// `[compat]`
+    pub compat: Compat,
 }
 
 /// One folder or a list of them.
@@ -215,6 +219,7 @@ impl Config {
             })?;
             config.schema.ignore.push(pattern);
         }
+        config.compat.check(source)?;
         for rule in &config.lint.off {
             if Rule::named(rule.get_ref()).is_none() {
                 let span = Span::new(rule.span().start, rule.span().end);

@@ -393,6 +393,27 @@ impl Context {
         Ok(Target::resolve(Some(url), &self.environment)?)
     }
 
+    /// The folder from which paths in segue.toml count.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The folder in which runs leave things for later ones: `SEGUE_CACHE_DIR`,
+    /// else `segue` in that of the user's programs; `None` if there is none.
+    #[must_use]
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        let variable = |name| variable(&self.environment.variables, name).map(PathBuf::from);
+        variable("SEGUE_CACHE_DIR").or_else(|| Some(self.throwaway().cache_dir?.join("segue")))
+    }
+
+    /// The folder for what is gone after a run.
+    #[must_use]
+    pub fn temp_dir(&self) -> PathBuf {
+        let named = self.throwaway().temp_dir;
+        named.unwrap_or_else(|| PathBuf::from("/tmp"))
+    }
+
     /// The SQL file that a throwaway server is given first.
     #[must_use]
     pub fn before(&self) -> Option<PathBuf> {

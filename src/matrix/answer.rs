@@ -73,7 +73,10 @@ mod tests {
 
     #[test]
     fn an_answer_to_something_else_is_noticed() {
-        check("ok 1 - defers", Some(&Answer::Other("1 - defers".to_owned())));
+        check(
+            "ok 1 - defers",
+            Some(&Answer::Other("1 - defers".to_owned())),
+        );
         check("ok a.sql", Some(&Answer::Other("a.sql".to_owned())));
     }
 }

@@ -95,16 +95,43 @@ mod tests {
         };
         let keys = [
             about,
-            About { state: "u", ..about },
-            About { sessions: Sessions::Kept, ..about },
-            About { before: Some("r"), ..about },
-            About { before: Some(""), ..about },
-            About { name: "a.sql", ..about },
+            About {
+                state: "u",
+                ..about
+            },
+            About {
+                sessions: Sessions::Kept,
+                ..about
+            },
+            About {
+                before: Some("r"),
+                ..about
+            },
+            About {
+                before: Some(""),
+                ..about
+            },
+            About {
+                name: "a.sql",
+                ..about
+            },
             About { tree: "v", ..about },
-            About { version: "1.0.1", ..about },
-            About { prepare: Some("make"), ..about },
-            About { test: "make test ", ..about },
-            About { folder: "app", ..about },
+            About {
+                version: "1.0.1",
+                ..about
+            },
+            About {
+                prepare: Some("make"),
+                ..about
+            },
+            About {
+                test: "make test ",
+                ..about
+            },
+            About {
+                folder: "app",
+                ..about
+            },
         ];
         let mut keys: Vec<_> = keys.iter().map(Key::of).collect();
         assert_eq!(keys[0], Key::of(&about));

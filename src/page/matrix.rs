@@ -49,11 +49,14 @@ pub fn html(matrix: &Matrix) -> String {
 
 /// The first thing that is read.
 fn headline(matrix: &Matrix) -> String {
+    let fails = matrix.count(Sight::Fails);
     let broken = matrix.placed().filter(|one| !one.cell.is_well()).count();
-    match broken {
-        0 => "What must work together works".to_owned(),
-        1 => "1 cell that must work does not".to_owned(),
-        several => format!("{several} cells that must work do not"),
+    match (fails, broken) {
+        (0, 0) => "What must work together works".to_owned(),
+        (0, 1) => "1 cell that must work was not run".to_owned(),
+        (0, several) => format!("{several} cells that must work were not run"),
+        (1, _) => "1 cell that must work does not".to_owned(),
+        (several, _) => format!("{several} cells that must work do not"),
     }
 }
 
@@ -95,7 +98,7 @@ fn table(html: &mut Html, matrix: &Matrix) {
     // Who has no pointer scrolls a region that can have the focus.
     html.raw("<div class=\"scroll\" role=\"region\" aria-label=\"Matrix\" tabindex=\"0\">\n<table>\n<thead>\n<tr><td colspan=\"2\"></td><th class=\"axis\" scope=\"colgroup\" colspan=\"")
         .text(&matrix.apps.len().max(1).to_string())
-        .raw("\">Code</th></tr>\n<tr><th scope=\"col\">Schema</th><th scope=\"col\">State</th>");
+        .raw("\">Code</th></tr>\n<tr><th scope=\"col\">Schema</th><th class=\"state\" scope=\"col\">State</th>");
     for app in &matrix.apps {
         head(html, app);
     }
@@ -244,7 +247,7 @@ mod tests {
     fn everything_is_said_and_nothing_comes_from_elsewhere() {
         let page = html(&example::matrix());
         for said in [
-            "<title>2 cells that must work do not · queue · segue compat</title>",
+            "<title>1 cell that must work does not · queue · segue compat</title>",
             "<bdi class=\"name\">03-index.sql@building</bdi>",
             "<a href=\"#failure-1\">",
             "<article class=\"box\" id=\"failure-1\"",

@@ -88,12 +88,21 @@ fn all() -> Vec<(&'static str, Matrix)> {
     let good = matrix(&["2.13.0", "3.0.0", "3.1.0"], &few, &[]);
     let mut ended = matrix(&["2.13.0", "3.0.0"], &few, &[]);
     for row in &mut ended.cells[2..] {
-        row[1] = Cell::not_run(row[1].promise, "`prepare` of code 3.0.0 failed: exit status 2");
+        row[1] = Cell::not_run(
+            row[1].promise,
+            "`prepare` of code 3.0.0 failed: exit status 2",
+        );
     }
     let names: Vec<String> = (0..30)
         .map(|index| match index % 3 {
-            0 => format!("2025-{:02}-01-12-00-00-a-step-of-the-way.sql", index / 3 + 1),
-            1 => format!("2025-{:02}-02-12-00-00-index-events.sql@building", index / 3 + 1),
+            0 => format!(
+                "2025-{:02}-01-12-00-00-a-step-of-the-way.sql",
+                index / 3 + 1
+            ),
+            1 => format!(
+                "2025-{:02}-02-12-00-00-index-events.sql@building",
+                index / 3 + 1
+            ),
             _ => format!("2025-{:02}-02-12-00-00-index-events.sql", index / 3 + 1),
         })
         .collect();
@@ -112,7 +121,12 @@ fn all() -> Vec<(&'static str, Matrix)> {
     let mut none = good.clone();
     none.apps.clear();
     none.cells = vec![Vec::new(); none.states.len()];
-    vec![("good", good), ("ended", ended), ("large", large), ("none", none)]
+    vec![
+        ("good", good),
+        ("ended", ended),
+        ("large", large),
+        ("none", none),
+    ]
 }
 
 /// A page in a file of its own.
@@ -157,7 +171,10 @@ fn each_matrix_fits_and_is_legible_in_both_schemes() {
         browser.open("about:blank");
         let log = browser.log();
         problems.extend(log.problems.iter().map(|line| format!("{name}: {line}")));
-        let strange = log.requests.iter().filter(|asked| **asked != url && *asked != "about:blank");
+        let strange = log
+            .requests
+            .iter()
+            .filter(|asked| **asked != url && *asked != "about:blank");
         problems.extend(strange.map(|asked| format!("{name}: asks for {asked}")));
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
@@ -186,7 +203,9 @@ fn a_cell_leads_to_what_is_wrong_and_says_it_by_itself() {
     // Who listens hears the word, also where there is room for the shape only.
     browser.look(320, 900, Scheme::Light);
     let told = browser.accessibility();
-    let cells = told.iter().filter(|(role, _)| role == "cell" || role == "gridcell");
+    let cells = told
+        .iter()
+        .filter(|(role, _)| role == "cell" || role == "gridcell");
     let fails = cells.filter(|(_, name)| name.contains("FAILS")).count();
     assert_eq!(fails, 3, "{told:?}");
     let heads: Vec<&str> = told

@@ -128,7 +128,7 @@ fn a_database_is_not_named_in_a_shared_file() {
 error[invalid-configuration]: unknown key `database-url`
   = note: in `segue.toml`, line 2
   = note: a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`
-  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`
+  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`, `compat`
 ",
     );
 }
