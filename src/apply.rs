@@ -39,6 +39,7 @@ pub mod forecast;
 mod isolation;
 mod pause;
 pub mod rehearse;
+mod replay;
 mod role;
 pub mod script;
 pub mod service;
@@ -48,6 +49,7 @@ pub mod standalone;
 pub mod survey;
 pub mod tail;
 pub mod up;
+pub mod visit;
 pub mod watch;
 
 pub use answer::{Answer, Answers, Verdict};
@@ -98,6 +100,9 @@ pub struct Settings {
     /// Most rows that a backfill takes at once, for who looks at batches; `None`:
     /// as its schedule says.
     pub batch_rows_max: Option<u64>,
+    /// A backfill waits for ever once it has done so many rows, for who looks at
+    /// it half-way; `None`: it goes on.
+    pub backfill_rows_max: Option<u64>,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
     /// For what backfills wait.
@@ -123,6 +128,7 @@ impl Default for Settings {
             strict: false,
             fold: true,
             batch_rows_max: None,
+            backfill_rows_max: None,
             answers: Answers::default(),
             backfill: Limits::default(),
         }

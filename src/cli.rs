@@ -13,6 +13,7 @@ mod abandon;
 mod add;
 mod adopt;
 mod answers;
+mod at;
 mod backfill;
 mod bounds;
 mod check;
@@ -104,6 +105,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
+    At(at::AtArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
     Adopt(adopt::AdoptArgs),
@@ -181,6 +183,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
+            Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,

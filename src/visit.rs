@@ -206,8 +206,13 @@ impl States {
             .ok()
     }
 
-    /// Everything up to this many migrations is settled.
-    fn after(&self, settled: usize) -> Visit {
+    /// The state in which so many migrations, by name, are settled and nothing
+    /// more is done.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn after(&self, settled: usize) -> Visit {
         let last = settled.checked_sub(1).map(|last| &self.migrations[last]);
         Visit {
             state: last.map_or(State::Empty, |last| State::Of {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::script::ScriptError;
-use super::{ApplyError, Events, Interrupt, Outcome, Run, Settings, Until};
+use super::{ApplyError, Interrupt, Settings, Until};
 use crate::diagnostic::Diagnostic;
 use crate::migration::{Migration, Name};
 use crate::postgres::throwaway;

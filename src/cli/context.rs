@@ -421,14 +421,28 @@ impl Context {
         Some(self.base.join(before))
     }
 
+    /// Folders for what can be made again, the first that can be used: what
+    /// `SEGUE_CACHE_DIR` names, else `segue` in the user's folder for caches, or
+    /// in the machine's for root, whose own nobody else may enter.
+    #[must_use]
+    pub fn caches(&self) -> Vec<PathBuf> {
+        let variable = |name| variable(&self.environment.variables, name).map(PathBuf::from);
+        if let Some(folder) = variable("SEGUE_CACHE_DIR") {
+            return vec![std::path::absolute(&folder).unwrap_or(folder)];
+        }
+        let home = self.environment.home.as_ref();
+        let own = variable("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")));
+        let machine = nix::unistd::geteuid()
+            .is_root()
+            .then(|| PathBuf::from("/var/cache"));
+        let all = own.into_iter().chain(machine);
+        all.map(|folder| folder.join("segue")).collect()
+    }
+
     /// Which throwaway server to start.
     #[must_use]
     pub fn throwaway(&self) -> throwaway::Options {
         let variable = |name| variable(&self.environment.variables, name);
-        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-            let home = self.environment.home.as_ref()?;
-            Some(home.join(".cache"))
-        });
         let settings = &self.config.throwaway.settings;
         throwaway::Options {
             bins: split(variable("SEGUE_PG_BIN").unwrap_or_default()),
@@ -439,7 +453,7 @@ impl Context {
                 .collect(),
             path: variable("PATH").map(Into::into),
             temp_dir: variable("TMPDIR").map(PathBuf::from),
-            cache_dir: cache,
+            cache_dir: self.caches().into_iter().next(),
             program: None,
             restarts: false,
         }

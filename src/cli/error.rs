@@ -3,6 +3,7 @@
 use super::outcome::Outcome;
 use crate::apply::rehearse::RehearseError;
 use crate::apply::script::ScriptError;
+use crate::apply::visit::VisitError;
 use crate::apply::{ApplyError, GaveUp, human};
 use crate::diagnostic::Diagnostic;
 use crate::files;
@@ -350,6 +351,33 @@ impl From<RehearseError> for Error {
             error @ (RehearseError::Process(_) | RehearseError::Crash(_)) => {
                 Self::new(Outcome::Failed, error.to_string())
             }
+        }
+    }
+}
+
+impl From<VisitError> for Error {
+    fn from(error: VisitError) -> Self {
+        let message = error.to_string();
+        match error {
+            VisitError::Throwaway(error) => error.into(),
+            VisitError::Script(error) => error.into(),
+            VisitError::Failed { diagnostics, .. } => Self {
+                message: Some(message),
+                ..Self::diagnostics(Outcome::Failed, diagnostics)
+            },
+            VisitError::NothingBuilt { .. } => Self::usage(message).help(
+                "it has nothing to build in this state: the table is partitioned and has no partitions, for example",
+            ),
+            VisitError::NoRows { file, .. } => Self::usage(message)
+                .help(format!("put rows into it by `{file}`, plain SQL that is run for it")),
+            VisitError::File(error) => Self::usage(with_causes(&error)),
+            VisitError::Apply(error) => Self {
+                // What is left behind is nobody's.
+                notes: Vec::new(),
+                helps: Vec::new(),
+                ..error.into()
+            },
+            VisitError::Postgres(error) => error.into(),
         }
     }
 }

@@ -30,10 +30,13 @@ pub enum Outcome {
     Interrupted,
     /// 143
     Terminated,
+    /// Whatever the command of `segue at` ended with; 128 and the signal's
+    /// number if one ended it.
+    Command(u8),
 }
 
 impl Outcome {
-    /// All of them, by status.
+    /// All of them, by status, but those that are not ours to choose.
     pub const ALL: [Self; 11] = [
         Self::Done,
         Self::No,
@@ -63,6 +66,7 @@ impl Outcome {
             Self::NotFound => 127,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+            Self::Command(status) => status,
         }
     }
 
@@ -81,6 +85,7 @@ impl Outcome {
             Self::NotFound => "not-found",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
+            Self::Command(_) => "command",
         }
     }
 
@@ -97,10 +102,11 @@ impl Outcome {
             Self::Unsettled => {
                 "ready, but the tail is not done, or a command of --on-ready or --on-settled failed"
             }
-            Self::NotExecutable => "the command of `wait --exec` cannot be run",
-            Self::NotFound => "the command of `wait --exec` is not found",
+            Self::NotExecutable => "the command of `wait --exec` or `at` cannot be run",
+            Self::NotFound => "the command of `wait --exec` or `at` is not found",
             Self::Interrupted => "ended by SIGINT, nothing changed",
             Self::Terminated => "ended by SIGTERM, nothing changed",
+            Self::Command(_) => "what the command of `at` ended with",
         }
     }
 
@@ -145,12 +151,14 @@ impl Outcome {
                  it again."
             }
             Self::NotExecutable => {
-                "What `segue wait` was waiting for has come, and the command after `--exec` is \
-                 there but cannot be run, for lack of the right to, for example. Shells say 126 too."
+                "What `segue wait` was waiting for has come, or the state that `segue at` was asked for \
+                 is there, and so is the command, but it cannot be run, for lack of the right to, \
+                 for example. Shells say 126 too."
             }
             Self::NotFound => {
-                "What `segue wait` was waiting for has come, and there is no such command as the \
-                 one after `--exec`. Shells say 127 too."
+                "What `segue wait` was waiting for has come, or the state that `segue at` was asked for \
+                 is there, and there is no such command as the one that was to be run. Shells say \
+                 127 too."
             }
             Self::Interrupted => {
                 "SIGINT, Ctrl-C for example, came before anything was committed: what was under \
@@ -159,6 +167,10 @@ impl Outcome {
             Self::Terminated => {
                 "SIGTERM came before anything was committed: what was under way was rolled back. \
                  143 is 128 and the signal's number."
+            }
+            Self::Command(_) => {
+                "The command that `segue at` has run ended with this status, or by a signal, whose \
+                 number it is with 128 added."
             }
         }
     }

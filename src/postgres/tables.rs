@@ -38,6 +38,18 @@ pub fn quoted(name: &RelationName) -> String {
     }
 }
 
+/// Rows of a table, by its name as SQL.
+///
+/// # Errors
+/// [`Error::Server`], [`Error::Lost`].
+pub async fn count(session: &Session, quoted: &str) -> Result<u64, Error> {
+    let rows = session
+        .query(&format!("SELECT pg_catalog.count(*) FROM {quoted}"))
+        .await?;
+    let row = rows.first().ok_or_else(|| Error::protocol("no count"))?;
+    column(row, 0)
+}
+
 /// OID of the table of this name; `None` if there is none.
 ///
 /// # Errors

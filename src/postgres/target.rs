@@ -22,6 +22,7 @@ mod secret;
 mod service;
 mod setting;
 mod syntax;
+mod variables;
 
 pub use error::TargetError;
 pub use options::{SessionAttributes, SslMode};
@@ -297,13 +298,9 @@ impl Target {
             match (&host.name, host.socket_directories().as_slice()) {
                 // Said out loud, since the reader may be compiled to another
                 // directory, or have PGHOST in its environment.
-                (None, [first, others @ ..]) => {
-                    let socket = format!(".s.PGSQL.{}", host.port);
-                    let directory = std::iter::once(first)
-                        .chain(others)
-                        .find(|directory| file::exists(&PathBuf::from(directory).join(&socket)))
-                        .unwrap_or(first);
-                    uri.push_str(&encode(directory));
+                (None, [_, ..]) => {
+                    let directory = host.existing_socket_directory();
+                    uri.push_str(&encode(directory.unwrap_or_default()));
                 }
                 (Some(name), _) if name.contains(':') => {
                     uri.push('[');

@@ -25,10 +25,13 @@ mod account;
 pub mod crash;
 mod find;
 mod folder;
+pub mod kept;
 mod postmaster;
 mod supervisor;
 mod sweep;
 mod template;
+
+use kept::Kept;
 
 pub use find::{Installation, MAJOR_MIN, find_servers};
 pub use supervisor::Failure;
@@ -73,8 +76,8 @@ pub struct Options {
     /// `TMPDIR`. `/tmp` is used if it is absent, too long for a socket, not
     /// UTF-8, or out of reach for the user that the server runs as.
     pub temp_dir: Option<PathBuf>,
-    /// `XDG_CACHE_HOME` or `~/.cache`: templates go to `segue/postgres` in it.
-    /// Without one each start runs `initdb`, which takes about a second.
+    /// Segue's folder for what can be made again: templates go to `postgres` in
+    /// it. Without one each start runs `initdb`, which takes about a second.
     pub cache_dir: Option<PathBuf>,
     /// The segue program that supervises; `None` is this program.
     pub program: Option<PathBuf>,
@@ -162,6 +165,8 @@ pub struct Throwaway {
     folder: PathBuf,
     /// Shared lock: the server is in use even if its supervisor was killed.
     lock: Option<File>,
+    /// Its data, if that outlives it.
+    kept: Option<Kept>,
     installation: Installation,
     pid: u32,
 }
@@ -175,6 +180,19 @@ impl Throwaway {
     /// No or wrong binaries, a reserved setting, a folder that cannot be
     /// written, a server that does not start (with the end of its log).
     pub fn start(options: &Options) -> Result<Self, Error> {
+        Self::start_in(options, None)
+    }
+
+    /// Starts a server on data that outlives it, if [`Throwaway::keep`] says so
+    /// before it ends. Blocks.
+    ///
+    /// # Errors
+    /// As [`Throwaway::start`], and if the folder cannot be used.
+    pub fn start_kept(options: &Options, kept: Kept) -> Result<Self, Error> {
+        Self::start_in(options, Some(kept))
+    }
+
+    fn start_in(options: &Options, kept: Option<Kept>) -> Result<Self, Error> {
         let reserved =
             |name: &&String| RESERVED_SETTINGS.contains(&name.to_ascii_lowercase().as_str());
         if let Some(name) = options.settings.keys().find(reserved) {
@@ -188,7 +206,7 @@ impl Throwaway {
                 source,
             })?,
         };
-        let request = supervisor::Request::new(&installation, options);
+        let request = supervisor::Request::new(&installation, options, kept.as_ref());
         let (supervisor, pipe, reply) = spawn(&program, &request)?;
         let lock = folder::lock_shared(Path::new(&reply.folder)).ok();
         Ok(Self {
@@ -196,9 +214,36 @@ impl Throwaway {
             pipe: Some(pipe),
             folder: reply.folder.into(),
             lock,
+            kept,
             installation,
             pid: reply.pid,
         })
+    }
+
+    /// The server that [`Throwaway::start`] would start.
+    ///
+    /// # Errors
+    /// No or wrong binaries.
+    pub fn choose(options: &Options) -> Result<Installation, Error> {
+        find::choose(options)
+    }
+
+    /// The folder of its data, if that may outlive it.
+    #[must_use]
+    pub fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
+    /// From now on what is in it is fit to be kept: however this process ends,
+    /// the next server on the same folder has it.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn keep(&mut self) -> io::Result<()> {
+        match &mut self.pipe {
+            Some(pipe) if self.kept.is_some() => pipe.write_all(supervisor::KEEP),
+            _ => Ok(()),
+        }
     }
 
     /// Folder of the server's Unix socket; UTF-8 and short enough for one.
@@ -271,7 +316,9 @@ impl Drop for Throwaway {
         drop(self.pipe.take());
         let deadline = Instant::now() + STOP_TIMEOUT;
         while let Ok(None) = self.supervisor.try_wait() {
-            if Instant::now() > deadline {
+            // Data that is kept is written to the disk after the server's end.
+            let is_stopped = self.kept.is_some() && !self.folder.exists();
+            if is_stopped || Instant::now() > deadline {
                 // It goes on by itself; nothing of ours depends on its end.
                 return;
             }

@@ -38,6 +38,12 @@ impl Fingerprint {
         Self(hash.finalize().into())
     }
 
+    /// As bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Of anything.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {

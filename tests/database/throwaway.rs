@@ -62,7 +62,7 @@ impl Place {
     }
 
     fn templates(&self) -> Vec<PathBuf> {
-        entries(&self.path().join("cache/segue/postgres"))
+        entries(&self.path().join("cache/postgres"))
     }
 }
 

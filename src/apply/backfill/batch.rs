@@ -48,7 +48,8 @@ impl Filler<'_> {
             return self.disturbed(error, blame, 1).await;
         }
         let most = self.work.run.settings.batch_rows_max;
-        let paced = self.pace.next().rows.min(most.unwrap_or(u64::MAX));
+        let most = most.unwrap_or(u64::MAX).min(self.rows_allowed());
+        let paced = self.pace.next().rows.min(most);
         let rows = self.bisect.rows(paced);
         match self.try_batch(rows, paced).await? {
             Tried::Done | Tried::Nothing => Ok(None),

@@ -21,6 +21,9 @@ impl Filler<'_> {
         if self.looked.elapsed() >= LOOK {
             self.make_way().await?;
         }
+        if let Some(over) = self.stay().await? {
+            return Ok(Some(over));
+        }
         loop {
             if let Some(over) = self.obey().await? {
                 return Ok(Some(over));
@@ -36,6 +39,23 @@ impl Filler<'_> {
         self.estimate().await?;
         // In the foreground it is what the user's rate asks for.
         self.sleep(self.pace.next().pause).await
+    }
+
+    /// Rows that it may still do.
+    pub(super) fn rows_allowed(&self) -> u64 {
+        let most = self.work.run.settings.backfill_rows_max;
+        most.map_or(u64::MAX, |most| most.saturating_sub(self.rows))
+    }
+
+    /// Does nothing any more once it has done what it may.
+    async fn stay(&mut self) -> Result<Option<Over>, StandaloneError> {
+        while self.rows_allowed() == 0 {
+            tokio::time::sleep(POLL).await;
+            if let Some(over) = self.look().await? {
+                return Ok(Some(over));
+            }
+        }
+        Ok(None)
     }
 
     /// Does nothing while a signal is there.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::error::TargetError;
+use super::file;
 use super::setting::Settings;
 
 /// Directories in which servers put their sockets: Debian's and its heirs'
@@ -119,6 +121,16 @@ impl Host {
         } else {
             name
         }
+    }
+
+    /// The directory that has its socket, else the first one to look in; none
+    /// for a host that is reached by TCP.
+    pub(super) fn existing_socket_directory(&self) -> Option<&str> {
+        let directories = self.socket_directories();
+        let socket = format!(".s.PGSQL.{}", self.port);
+        let mut there = directories.iter();
+        let there = there.find(|directory| file::exists(&Path::new(directory).join(&socket)));
+        there.or(directories.first()).copied()
     }
 
     /// Directories to look for the socket in; none for a host that is reached

@@ -3,7 +3,7 @@
 //! ```text
 //! segue-pg-1f3k9x2q/   root: 0711, so that the server's user gets through
 //! ├── lock             shared lock of the supervisor and of its user
-//! ├── data/            0700, the server's user
+//! ├── data/            0700, the server's user; a link where data is kept
 //! ├── socket/          0700, the server's user
 //! └── log
 //! ```
@@ -40,8 +40,13 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes one in `base`.
-    pub(super) fn create(base: &Path, account: &Account) -> Result<Self, Failure> {
+    /// Makes one in `base`; with a link to `data` in place of a data directory
+    /// of its own, if that is elsewhere.
+    pub(super) fn create(
+        base: &Path,
+        account: &Account,
+        data: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let (path, lock) = loop {
             let random = std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM_LENGTH);
             let path = base.join(format!("{PREFIX}{}", random.collect::<String>()));
@@ -66,12 +71,19 @@ impl Folder {
             folder.set_mode(0o711)?;
         }
         let socket_dir = socket_dir(&folder.path);
-        for made in [&socket_dir, &folder.data()] {
+        let make = |made: &Path| {
             DirBuilder::new()
                 .mode(0o700)
                 .create(made)
                 .and_then(|()| account.own(made))
-                .map_err(|error| Failure::io("create the folder", made, &error))?;
+                .map_err(|error| Failure::io("create the folder", made, &error))
+        };
+        make(&socket_dir)?;
+        let own = folder.data();
+        match data {
+            None => make(&own)?,
+            Some(data) => std::os::unix::fs::symlink(data, &own)
+                .map_err(|error| Failure::io("create the link", &own, &error))?,
         }
         Ok(folder)
     }

@@ -31,6 +31,13 @@ const STOP: [(Signal, Duration); 3] = [
     (Signal::SIGKILL, Duration::from_millis(200)),
 ];
 
+/// The same where data is kept: its last checkpoint may take a while.
+const STOP_WELL: [(Signal, Duration); 3] = [
+    (Signal::SIGINT, Duration::from_secs(20)),
+    (Signal::SIGQUIT, Duration::from_millis(500)),
+    (Signal::SIGKILL, Duration::from_millis(200)),
+];
+
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Postmaster {
@@ -129,20 +136,30 @@ impl Postmaster {
     }
 
     /// Stops the server within two seconds.
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(self) {
+        self.stop_by(STOP).await;
+    }
+
+    /// Stops the server without haste; whether its data is in good order.
+    pub(super) async fn stop_well(self) -> bool {
+        self.stop_by(STOP_WELL).await
+    }
+
+    async fn stop_by(mut self, signals: [(Signal, Duration); 3]) -> bool {
         let Ok(pid) = i32::try_from(self.pid) else {
-            return;
+            return false;
         };
-        for (signal, patience) in STOP {
+        for (signal, patience) in signals {
             // Not waited for means that the pid is still its own.
             if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
+                return false;
             }
             let _ = kill(Pid::from_raw(pid), signal);
-            if timeout(patience, self.process.wait()).await.is_ok() {
-                return;
+            if let Ok(ended) = timeout(patience, self.process.wait()).await {
+                return signal == Signal::SIGINT && ended.is_ok_and(|status| status.success());
             }
         }
+        false
     }
 }
 

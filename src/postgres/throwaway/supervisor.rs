@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::account::Account;
 use super::folder::{self, Folder};
+use super::kept::{Kept, Served};
 use super::postmaster::Postmaster;
 use super::{Installation, Options, find, sweep, template};
 
@@ -31,10 +32,16 @@ pub(super) struct Request {
     pub(super) temp_dir: Option<OsString>,
     pub(super) cache_dir: Option<OsString>,
     pub(super) restarts: bool,
+    /// The folder of data that may outlive the server.
+    pub(super) kept: Option<OsString>,
 }
 
+/// Said by who wants a server, on its way out or before: its data is fit to be
+/// kept.
+pub(super) const KEEP: &[u8] = b"keep\n";
+
 impl Request {
-    pub(super) fn new(installation: &Installation, options: &Options) -> Self {
+    pub(super) fn new(installation: &Installation, options: &Options, kept: Option<&Kept>) -> Self {
         // The supervisor works in another folder than the user.
         let absolute = |path: &Path| std::path::absolute(path).ok().map(OsString::from);
         Self {
@@ -44,6 +51,7 @@ impl Request {
             temp_dir: options.temp_dir.as_deref().and_then(absolute),
             cache_dir: options.cache_dir.as_deref().and_then(absolute),
             restarts: options.restarts,
+            kept: kept.and_then(|kept| absolute(kept.folder())),
         }
     }
 }
@@ -166,15 +174,25 @@ async fn run() -> io::Result<ExitCode> {
         let account = Account::unprivileged()?;
         let bases = folder::bases(request.temp_dir.as_ref().map(Path::new), &account);
         sweep::sweep(&bases);
-        let folder = Folder::create(&bases[0], &account)?;
-        tokio::select! {
-            filled = template::fill(&folder, &account, &request) => filled?,
-            () = unwanted.clone() => return Ok(()),
+        let served = match &request.kept {
+            Some(kept) => tokio::select! {
+                served = Served::begin(Path::new(kept)) => Some(served?),
+                _ = unwanted.clone() => return Ok(()),
+            },
+            None => None,
+        };
+        let data = served.as_ref().map(Served::data);
+        let folder = Folder::create(&bases[0], &account, data.as_deref())?;
+        if served.as_ref().is_none_or(Served::is_empty) {
+            tokio::select! {
+                filled = template::fill(&folder, &account, &request) => filled?,
+                _ = unwanted.clone() => return Ok(()),
+            }
         }
         let mut postmaster = Postmaster::start(&folder, &account, &request)?;
         let ready = tokio::select! {
             ready = postmaster.ready(&folder, &request) => ready,
-            () = unwanted.clone() => Ok(()),
+            _ = unwanted.clone() => Ok(()),
         };
         if ready.is_ok() {
             reply(&Reply::Ready(Ready {
@@ -184,7 +202,7 @@ async fn run() -> io::Result<ExitCode> {
             loop {
                 tokio::select! {
                     _ = postmaster.ended() => {}
-                    () = unwanted.clone() => break,
+                    _ = unwanted.clone() => break,
                 }
                 let again = async {
                     if request.restarts {
@@ -195,7 +213,7 @@ async fn run() -> io::Result<ExitCode> {
                 };
                 let again = tokio::select! {
                     again = again => again,
-                    () = unwanted.clone() => break,
+                    _ = unwanted.clone() => break,
                 };
                 let Some(again) = again else {
                     // The log is left to be read while its user is there.
@@ -205,7 +223,17 @@ async fn run() -> io::Result<ExitCode> {
                 postmaster = again;
             }
         }
-        postmaster.stop().await;
+        let Some(served) = served else {
+            postmaster.stop().await;
+            return ready;
+        };
+        let is_sound = postmaster.stop_well().await;
+        drop(folder);
+        let is_kept = ready.is_ok() && unwanted.clone().now_or_never().unwrap_or(false);
+        if is_sound && is_kept {
+            // Nobody is there to be told; it is made anew then.
+            let _ = served.keep();
+        }
         ready
     };
     let served: Result<(), Failure> = served.await;
@@ -219,8 +247,8 @@ async fn run() -> io::Result<ExitCode> {
 }
 
 /// Ends when the server is no longer wanted: the pipe closes, or somebody
-/// tells this process to end.
-fn unwanted(mut pipe: BufReader<pipe::Receiver>) -> io::Result<impl Future<Output = ()>> {
+/// tells this process to end. Whether its data is to be kept.
+fn unwanted(mut pipe: BufReader<pipe::Receiver>) -> io::Result<impl Future<Output = bool>> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -232,6 +260,7 @@ fn unwanted(mut pipe: BufReader<pipe::Receiver>) -> io::Result<impl Future<Outpu
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        rest.starts_with(KEEP)
     })
 }
 

@@ -58,7 +58,7 @@ fn has_only_ours(path: &Path) -> bool {
 }
 
 /// Stops the postmaster of `data` that has lost its supervisor.
-fn stop_orphan(data: &Path) {
+pub(super) fn stop_orphan(data: &Path) {
     let Some(pid) = postmaster_pid(data) else {
         return;
     };

@@ -1,6 +1,6 @@
 //! Fills a data directory: by `initdb` once per installation, then by copying.
 //!
-//! A template is `<cache>/segue/postgres/<key>/` with `data/` and `complete`,
+//! A template is `<cache>/postgres/<key>/` with `data/` and `complete`,
 //! a line that counts what `data/` holds. It is put together under another
 //! name and renamed, so a killed run leaves nothing that is used, and of two
 //! at once the second one's is thrown away. A template that is not what
@@ -48,9 +48,7 @@ pub(super) async fn fill(
     account: &Account,
     request: &Request,
 ) -> Result<(), Failure> {
-    let cache = request
-        .cache_dir()
-        .map(|cache| cache.join("segue/postgres"));
+    let cache = request.cache_dir().map(|cache| cache.join("postgres"));
     let Some(cache) = cache else {
         return initdb(folder, account, request).await;
     };
@@ -201,7 +199,7 @@ fn copy(from: &Path, to: &Path, account: &Account) -> io::Result<Content> {
 }
 
 /// Removes what is in a folder, not the folder, whose owner is set.
-fn empty(folder: &Path) -> io::Result<()> {
+pub(super) fn empty(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

@@ -1,0 +1,300 @@
+//! Goes to the states of a folder's migrations: makes databases that are in
+//! one, on a server of segue's own whose data is kept from run to run, or on
+//! one of the user's.
+//!
+//! What [`crate::visit`] calls a [`Visit`] is made once and put away as a
+//! template; each visitor gets a copy. A template is made from the nearest
+//! earlier one. An index that is being built cannot be put away: it is begun
+//! anew for each visitor.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::script::ScriptError;
+use super::{ApplyError, Interrupt, Settings};
+use crate::diagnostic::Diagnostic;
+use crate::files;
+use crate::migration::Name;
+use crate::postgres::{self, Target, throwaway};
+use crate::visit::{Fingerprint, State, States, Then, Visit};
+
+mod backfilling;
+mod building;
+mod ground;
+mod kept;
+mod make;
+
+use building::Building;
+use ground::{Access, Database, Ground};
+
+/// Why a state could not be visited.
+#[derive(Debug, thiserror::Error)]
+pub enum VisitError {
+    /// No throwaway server.
+    #[error(transparent)]
+    Throwaway(#[from] throwaway::Error),
+    /// The SQL file that comes first.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// A migration failed on the way.
+    #[error("`{state}` cannot be reached: a migration fails")]
+    Failed {
+        /// Where to.
+        state: State,
+        /// What fails, and why.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The migration was done without a moment at which an index was there and
+    /// not valid.
+    #[error("`{state}` cannot be reached: `{name}` was done without building an index")]
+    NothingBuilt {
+        /// Where to.
+        state: State,
+        /// Which migration.
+        name: Name,
+    },
+    /// There are no rows of which a part could be done.
+    #[error("`{state}` cannot be reached: {why}")]
+    NoRows {
+        /// Where to.
+        state: State,
+        /// Why not.
+        why: String,
+        /// The file that would have rows.
+        file: String,
+    },
+    /// The file with rows cannot be read.
+    #[error(transparent)]
+    File(#[from] files::Error),
+    /// A run ended for a reason that is not in the migrations.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The server or the connection failed.
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+}
+
+/// Where states are visited.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// On a server that is started for it.
+    Throwaway {
+        /// Which server.
+        options: Box<throwaway::Options>,
+        /// SQL file that is run before anything else.
+        before: Option<PathBuf>,
+        /// Folders in which its data may be kept, the first that can be used;
+        /// none: nothing is kept.
+        caches: Vec<PathBuf>,
+    },
+    /// On a server of the user's; the database is only connected to. Nothing is
+    /// kept there.
+    On(Box<Target>),
+}
+
+/// All that is needed to go to states.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Where.
+    pub place: Place,
+    /// How long to wait for a server that is starting.
+    pub connect_wait: Duration,
+    /// Bounds of each run.
+    pub settings: Settings,
+    /// Signals of the user.
+    pub interrupt: Interrupt,
+}
+
+/// Makes databases that are in a state, as many as are asked for, side by side.
+#[derive(Debug)]
+pub struct Visits {
+    stage: Stage,
+    states: States,
+    /// Of the server and what is run there first.
+    seed: Fingerprint,
+    /// Of the rows that a backfill is tried on, by its name.
+    rows: BTreeMap<Name, Fingerprint>,
+    ground: Mutex<Ground>,
+}
+
+/// A database in a state, as long as this is not [closed](Visited::close).
+#[derive(Debug)]
+#[must_use = "its database stays until it is closed"]
+pub struct Visited {
+    visit: Visit,
+    database: Database,
+    building: Option<Building>,
+    /// Its own server, where migrations change what databases share.
+    apart: Option<Box<Ground>>,
+}
+
+impl Visited {
+    /// Which state.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.visit.state
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.database.target
+    }
+}
+
+impl Visits {
+    /// Starts the server, if it is one of ours. Blocks for that.
+    ///
+    /// # Errors
+    /// See [`VisitError`].
+    pub async fn start(stage: Stage, states: States) -> Result<Self, VisitError> {
+        let mut rows = BTreeMap::new();
+        for migration in states.migrations() {
+            if let (Some(_), Some(path)) = (&migration.backfill, &migration.rows) {
+                // One that is no SQL is told by who runs it.
+                let checksum = files::script(path)?.map(|script| script.checksum);
+                let fingerprint = Fingerprint::of(format!("{checksum:?}").as_bytes());
+                rows.insert(migration.name.clone(), fingerprint);
+            }
+        }
+        let seed = kept::seed(&stage)?;
+        let ground = Ground::start(&stage, seed, None).await?;
+        Ok(Self {
+            ground: Mutex::new(ground),
+            stage,
+            states,
+            seed,
+            rows,
+        })
+    }
+
+    /// The states that there are.
+    #[must_use]
+    pub fn states(&self) -> &States {
+        &self.states
+    }
+
+    /// Of a state on this server: databases with equal ones are equal. On a
+    /// server of the user's that is as true as nobody changes its settings.
+    #[must_use]
+    pub fn fingerprint(&self, visit: &Visit) -> Fingerprint {
+        let fingerprint = self.states.fingerprint(visit).with(self.seed.bytes());
+        let rows = match &visit.then {
+            Then::Backfilling { index, .. } => {
+                self.rows.get(&self.states.migrations()[*index].name)
+            }
+            _ => None,
+        };
+        rows.map_or(fingerprint, |rows| fingerprint.with(rows.bytes()))
+    }
+
+    /// A database in this state, of its own for whoever asks.
+    ///
+    /// # Errors
+    /// See [`VisitError`]; nothing is left then.
+    pub async fn open(&self, visit: &Visit) -> Result<Visited, VisitError> {
+        if let Some(model) = self.model(visit).await? {
+            let access = self.ground.lock().await.access.clone();
+            return self.copy(&access, visit, &model, None).await;
+        }
+        // What the migrations make beside their database must be made once
+        // only, so such a state has a server of its own.
+        let own = self.states.fingerprint(visit);
+        let mut ground = Ground::start(&self.stage, self.seed, Some(own)).await?;
+        let model = self.make(&mut ground, &self.base(visit)).await?;
+        let model = model.expect("on a server of its own all may change");
+        let access = ground.access.clone();
+        let ground = Some(Box::new(ground));
+        self.copy(&access, visit, &model, ground).await
+    }
+
+    /// The template of a state, or of what comes before it where it cannot be
+    /// put away; `None` if the state needs a server of its own.
+    async fn model(&self, visit: &Visit) -> Result<Option<String>, VisitError> {
+        let mut ground = self.ground.lock().await;
+        if self.is_apart(&ground, visit) {
+            return Ok(None);
+        }
+        self.make(&mut ground, &self.base(visit)).await
+    }
+
+    /// What is put away.
+    fn base(&self, visit: &Visit) -> Visit {
+        match visit.then {
+            Then::Building(_) => self.states.after(visit.settled),
+            _ => visit.clone(),
+        }
+    }
+
+    /// A copy for a visitor.
+    async fn copy(
+        &self,
+        access: &Access,
+        visit: &Visit,
+        model: &str,
+        apart: Option<Box<Ground>>,
+    ) -> Result<Visited, VisitError> {
+        let database = access.copy(model).await?;
+        let building = match visit.then {
+            Then::Building(index) => match self.build(&database, visit, index).await {
+                Ok(building) => Some(building),
+                Err(error) => {
+                    // The error says more than that it could not be dropped.
+                    let _ = database.drop().await;
+                    return Err(error);
+                }
+            },
+            _ => None,
+        };
+        Ok(Visited {
+            visit: visit.clone(),
+            database,
+            building,
+            apart,
+        })
+    }
+
+    /// Takes a database back: ends what runs there, drops it.
+    ///
+    /// # Errors
+    /// [`VisitError::Postgres`] if it could not be dropped; a later run does
+    /// that.
+    pub async fn close(&self, visited: Visited) -> Result<(), VisitError> {
+        if let Some(building) = visited.building {
+            building.end().await;
+        }
+        let dropped = visited.database.drop().await;
+        if let Some(ground) = visited.apart {
+            ground.end().await?;
+        }
+        Ok(dropped?)
+    }
+
+    /// What should be known and is nobody's fault, a line each: why nothing is
+    /// kept, for example. Each is given once.
+    pub async fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.ground.lock().await.notes)
+    }
+
+    /// Ends it all; a server of ours stops.
+    ///
+    /// # Errors
+    /// [`VisitError::Postgres`] if something was left on a server of the
+    /// user's; a later run drops it.
+    pub async fn end(self) -> Result<(), VisitError> {
+        self.ground.into_inner().end().await
+    }
+
+    /// Whether a state is known to need a server of its own.
+    fn is_apart(&self, ground: &Ground, visit: &Visit) -> bool {
+        let mut settled = 0..=visit.settled;
+        ground.is_apart(self.fingerprint(visit))
+            || settled.any(|count| {
+                let fingerprint = self.states.settled_fingerprint(count);
+                ground.is_apart(fingerprint.with(self.seed.bytes()))
+            })
+    }
+}

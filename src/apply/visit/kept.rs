@@ -1,0 +1,80 @@
+//! Which servers are alike, so that what one has left is of use to another.
+
+use std::collections::BTreeSet;
+
+use super::{Place, Stage, VisitError};
+use crate::files;
+use crate::postgres::throwaway::{Installation, Options, Throwaway};
+use crate::visit::Fingerprint;
+
+/// Changes with what is put away and how, where the version of segue does not.
+const FORM: u32 = 1;
+
+/// Of all that a server's databases depend on besides the migrations: its
+/// version, settings and the file that is run first, and segue itself.
+///
+/// # Errors
+/// No server; a file that cannot be read.
+pub(super) fn seed(stage: &Stage) -> Result<Fingerprint, VisitError> {
+    let own = format!("segue {} {FORM}", env!("CARGO_PKG_VERSION"));
+    let own = Fingerprint::of(own.as_bytes());
+    let Place::Throwaway {
+        options, before, ..
+    } = &stage.place
+    else {
+        return Ok(own);
+    };
+    let server = Throwaway::choose(options)?;
+    let seed = own.with(version(&server, options).as_bytes());
+    Ok(match before {
+        None => seed,
+        Some(path) => {
+            let checksum = files::script(path)?.map(|script| script.checksum);
+            seed.with(format!("{checksum:?}").as_bytes())
+        }
+    })
+}
+
+fn version(server: &Installation, options: &Options) -> String {
+    format!(
+        "{} {} {:?}",
+        server.version,
+        server.bin.display(),
+        options.settings
+    )
+}
+
+/// The file name under which data is kept: that of the version for people, and
+/// of all it depends on.
+///
+/// # Errors
+/// No server.
+pub(super) fn key(
+    options: &Options,
+    seed: Fingerprint,
+    own: Option<Fingerprint>,
+) -> Result<String, VisitError> {
+    let server = Throwaway::choose(options)?;
+    let all = own.map_or(seed, |own| seed.with(own.bytes()));
+    Ok(format!("{}-{:.16}", server.version, all.to_string()))
+}
+
+/// Roles that a visitor has left: what is to be dropped so that `now` is
+/// `noted` again. Names as SQL has them.
+pub(super) fn strange_roles(noted: &[String], now: &[String]) -> Vec<String> {
+    let noted: BTreeSet<&String> = noted.iter().collect();
+    let names = |facts: &mut dyn Iterator<Item = &String>| -> BTreeSet<String> {
+        facts.filter_map(|fact| role_of(fact)).collect()
+    };
+    let known = names(&mut noted.iter().copied());
+    let there = names(&mut now.iter());
+    there.difference(&known).cloned().collect()
+}
+
+/// The name, quoted where needed, of `role NAME t f f f t f f`: seven words
+/// follow it.
+fn role_of(fact: &str) -> Option<String> {
+    let rest = fact.strip_prefix("role ")?;
+    let mut words = rest.rsplitn(8, ' ');
+    words.nth(7).map(str::to_owned)
+}
