@@ -24,6 +24,7 @@ mod diff;
 mod duration;
 mod error;
 mod explain;
+mod gate;
 mod global;
 mod hook;
 mod init;
@@ -108,6 +109,7 @@ enum Command {
     At(at::AtArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Diff(diff::DiffArgs),
+    Gate(gate::GateArgs),
     Adopt(adopt::AdoptArgs),
     Init(init::InitArgs),
     Explain(explain::ExplainArgs),
@@ -186,6 +188,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
+            Command::Gate(args) => Box::pin(gate::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,
             Command::Init(args) => Box::pin(init::run(args, &context, report)).await,
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(Outcome::Done),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::{DeploymentState, History};
 use crate::migration::{Checksum, Kind, Migration, Name};
+use crate::version::Version;
 
 /// What there is to do, and what has been reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Duty {
     pub ready: Option<i64>,
     /// The same, if its concurrent migrations are done and it is verified.
     pub settled: Option<i64>,
+    /// The version of the schema.
+    pub schema_version: Option<Version>,
 }
 
 impl Duty {
@@ -61,6 +64,7 @@ impl Duty {
             settled: ready
                 .filter(|deployment| deployment.state == DeploymentState::Settled)
                 .map(|deployment| deployment.id),
+            schema_version: history.schema_version(),
         }
     }
 

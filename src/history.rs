@@ -138,13 +138,6 @@ impl LockKey {
         Self::of(&["batch", project])
     }
 
-    /// The version of a project's schema: who changes it holds it alone, who
-    /// relies on it by `segue.require` shares it.
-    #[must_use]
-    pub fn version(project: &str) -> Self {
-        Self::of(&["version", project])
-    }
-
     /// The first halves of the shared locks by which a session tells the
     /// numbers of its code's version; the second halves are the numbers.
     #[must_use]

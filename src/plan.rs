@@ -63,16 +63,26 @@ pub struct Options {
     pub expected: ExpectedSchema,
     /// The database, if it does not exist yet.
     pub absent: Option<String>,
-    /// No concurrent migration is folded.
-    pub no_fold: bool,
-    /// Nothing but the tail is to be run: what a pending migration needs stays
-    /// in it, and nothing is folded.
-    pub tail_only: bool,
+    /// What becomes of concurrent migrations.
+    pub concurrent: Concurrent,
     /// Concurrent migrations that this run could not fold.
     pub unfolded: BTreeSet<Name>,
     /// Whether the database had no relations of the user's when this run
     /// began.
     pub was_empty: bool,
+}
+
+/// What becomes of concurrent migrations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Concurrent {
+    /// They are folded into the batch where that can be.
+    #[default]
+    Folded,
+    /// Each runs by itself.
+    Unfolded,
+    /// They alone are to be run: what a pending migration needs stays in the
+    /// tail, too.
+    Alone,
 }
 
 /// Whose record of what has been applied comes with a migration.

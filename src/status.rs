@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::backfill::Standing;
 use crate::history::{Deployment, DeploymentState, History, Progress, ProgressRow};
 use crate::migration::{Kind, Migration, Name};
+use crate::version::Version;
 
 mod pace;
 mod stage;
@@ -24,6 +25,8 @@ pub const JSON_VERSION: u32 = 1;
 pub struct Status {
     /// Whose migrations.
     pub project: String,
+    /// The version of the schema, if a migration has brought one.
+    pub schema_version: Option<Version>,
     /// Files and rows of the ledger, by name.
     pub entries: Vec<Entry>,
     /// The deployments that matter, newest first.
@@ -154,6 +157,7 @@ impl Status {
             .collect();
         Self {
             project: project.to_owned(),
+            schema_version: history.schema_version(),
             entries,
             deployments: history.deployments.clone(),
             is_standby,
@@ -227,6 +231,7 @@ impl Status {
             "version": JSON_VERSION,
             "project": self.project,
             "place": self.place(),
+            "schema_version": self.schema_version.map(|version| version.to_string()),
             "standby": self.is_standby,
             "migrations": migrations,
             "deployments": deployments,

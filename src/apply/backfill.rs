@@ -295,15 +295,14 @@ impl<'a> Filler<'a> {
         if !aside.is_empty() {
             return Err(self.refuse_end(&aside));
         }
-        let mut sql = Vec::new();
-        if applied.schema_version.is_some() {
-            sql = ledger.fence_within_sql(self.work.run.settings.lock_timeout);
-        }
-        sql.push(ledger.end_backfill_sql(name));
-        sql.extend(ledger.end_begun_sql(applied));
+        let fence = applied
+            .schema_version
+            .map(|_| self.work.run.settings.lock_timeout);
         loop {
-            match ledger.transact_as_ourselves(self.session, &sql).await {
-                Ok(_) => return Ok(Over::End),
+            match ledger.end_backfill(self.session, applied, fence).await {
+                Ok(true) => return Ok(Over::End),
+                // It may be given up since the last batch.
+                Ok(false) => return Ok(Over::Abandoned),
                 // Somebody relies on the version that there is.
                 Err(Error::Server(error)) if error.failure() == Failure::LockTimeout => {
                     if let Some(over) = self.again(&error).await? {

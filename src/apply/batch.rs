@@ -207,7 +207,9 @@ impl<'a> Try<'a> {
         // but of those who ask for the version.
         let mut migrations = self.migrations.iter();
         let of_version = migrations.rposition(|one| one.schema_version.is_some());
-        if let (Some(migration), Some(ledger)) = (of_version, self.batch.ledger) {
+        // One that a dump of this very block brings cannot be held by anybody.
+        let ledger = self.batch.ledger.filter(|one| one.version().is_some());
+        if let (Some(migration), Some(ledger)) = (of_version, ledger) {
             pipeline.push(&ledger.fence_sql().into(), Flight::Fence { migration });
         }
         self.statements(&mut pipeline).await?;

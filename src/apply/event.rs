@@ -14,6 +14,7 @@ use crate::postgres::activity::Blocker;
 use crate::readiness::Goal;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
+use crate::version::Version;
 
 /// Something has happened, or goes on.
 #[derive(Clone, Debug)]
@@ -175,6 +176,8 @@ pub enum Event {
         after: Duration,
         /// Whether it was so before and is only told again.
         again: bool,
+        /// The version of the schema, if a migration has brought one.
+        schema_version: Option<Version>,
     },
     /// The tail begins.
     TailBegan {
@@ -303,6 +306,8 @@ pub enum Event {
         migration: Option<Name>,
         /// Fingerprint of the folder's batch migrations, `sha256:…`.
         fingerprint: String,
+        /// The version of the schema, if a migration has brought one.
+        schema_version: Option<Version>,
     },
     /// The schema was not as the last settled deployment had left it before
     /// this run changed anything.

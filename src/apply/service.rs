@@ -202,6 +202,7 @@ impl<R: FnMut() -> Result<Vec<Migration>, String>> Service<'_, R> {
                     deployment: Some(deployment),
                     migration: migrations.last().map(|last| last.name.clone()),
                     fingerprint: survey::fingerprint(migrations.iter()),
+                    schema_version: seen.schema_version,
                 });
             }
         };

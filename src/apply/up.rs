@@ -10,7 +10,7 @@ use super::survey::{Survey, strong_locks, survey};
 use super::{ApplyError, Event, Outcome, Run, Until, tail};
 use crate::history::{Deployment, DeploymentState, LockKey};
 use crate::migration::{Migration, Name};
-use crate::plan::{Checks, Options, Plan, Ready, Step};
+use crate::plan::{Checks, Concurrent, Options, Plan, Ready, Step};
 use crate::postgres::ledger::{Kept, Ledger, Notice};
 use crate::postgres::{self, Failure, Session, lock};
 use crate::readiness::Goal;
@@ -144,7 +144,11 @@ impl<'a> Runner<'a> {
             is_proved: false,
             options: Options {
                 strict: run.settings.strict,
-                no_fold: !run.settings.fold,
+                concurrent: if run.settings.fold {
+                    Concurrent::Folded
+                } else {
+                    Concurrent::Unfolded
+                },
                 ..Options::default()
             },
             fire_before: Vec::new(),

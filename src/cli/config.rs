@@ -20,9 +20,11 @@ use crate::text::{Source, Span, nearest};
 
 mod backfill;
 pub mod compat;
+mod versions;
 
 pub use backfill::Backfill;
 pub use compat::Compat;
+pub use versions::Versions;
 
 /// The file that is read where `--config` names no other.
 pub const FILE: &str = "segue.toml";
@@ -56,6 +58,8 @@ pub struct Config {
     pub backfill: Backfill,
     /// `[compat]`
     pub compat: Compat,
+    /// `[versions]`
+    pub versions: Versions,
 }
 
 /// One folder or a list of them.
@@ -220,6 +224,7 @@ impl Config {
             config.schema.ignore.push(pattern);
         }
         config.compat.check(source)?;
+        config.versions.check(source)?;
         for rule in &config.lint.off {
             if Rule::named(rule.get_ref()).is_none() {
                 let span = Span::new(rule.span().start, rule.span().end);

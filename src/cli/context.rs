@@ -399,14 +399,6 @@ impl Context {
         &self.base
     }
 
-    /// The folder in which runs leave things for later ones: `SEGUE_CACHE_DIR`,
-    /// else `segue` in that of the user's programs; `None` if there is none.
-    #[must_use]
-    pub fn cache_dir(&self) -> Option<PathBuf> {
-        let variable = |name| variable(&self.environment.variables, name).map(PathBuf::from);
-        variable("SEGUE_CACHE_DIR").or_else(|| Some(self.throwaway().cache_dir?.join("segue")))
-    }
-
     /// The folder for what is gone after a run.
     #[must_use]
     pub fn temp_dir(&self) -> PathBuf {

@@ -25,8 +25,8 @@ pub struct HookArgs {
     ///
     /// After the COMMIT that makes it ready, and also when it was ready before: whenever `segue up
     /// --until ready && COMMAND` would have run it, so that a run after a crash runs it again. Its
-    /// environment has `SEGUE_PROJECT`, `SEGUE_DEPLOYMENT`, `SEGUE_STATE`, `SEGUE_FINGERPRINT` and
-    /// `SEGUE_MIGRATION`; its standard input is empty, and what it prints is told on standard error.
+    /// environment has `SEGUE_PROJECT`, `SEGUE_DEPLOYMENT`, `SEGUE_STATE`, `SEGUE_FINGERPRINT`,
+    /// `SEGUE_SCHEMA_VERSION` and `SEGUE_MIGRATION`; its standard input is empty, and what it prints is told on standard error.
     /// The run waits for its end. If it fails, the deployment is ready all the same and the tail goes
     /// on; the exit status is 6, and running again runs it again.
     #[arg(long, value_name = "COMMAND")]
@@ -211,6 +211,7 @@ impl Hooks {
             deployment,
             migration,
             fingerprint,
+            schema_version,
         } = event
         else {
             return;
@@ -227,6 +228,10 @@ impl Hooks {
                 ("SEGUE_DEPLOYMENT", number.unwrap_or_default()),
                 ("SEGUE_STATE", goal.as_str().to_owned()),
                 ("SEGUE_FINGERPRINT", fingerprint.clone()),
+                (
+                    "SEGUE_SCHEMA_VERSION",
+                    schema_version.map_or_else(String::new, |version| version.to_string()),
+                ),
                 (
                     "SEGUE_MIGRATION",
                     migration

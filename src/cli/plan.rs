@@ -16,7 +16,7 @@ use crate::apply::up::bootstrap;
 use crate::apply::{OnMismatch, Until};
 use crate::history::History;
 use crate::migration::Migration;
-use crate::plan::Options;
+use crate::plan::{Concurrent, Options};
 use crate::postgres::ledger::Ledger;
 use crate::postgres::throwaway::find_servers;
 use crate::postgres::{self, Session, Target};
@@ -91,7 +91,11 @@ pub async fn run(
     let server = server.start(context, report).await?;
     let options = Options {
         strict: args.strict || context.config().up.strict.unwrap_or(false),
-        no_fold: args.no_fold || !context.config().up.fold.unwrap_or(true),
+        concurrent: if args.no_fold || !context.config().up.fold.unwrap_or(true) {
+            Concurrent::Unfolded
+        } else {
+            Concurrent::Folded
+        },
         ..Options::default()
     };
     let surveyed = look(context, server.target(), migrations, &options).await;

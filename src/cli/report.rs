@@ -35,6 +35,8 @@ pub(crate) mod compat_text;
 mod conflict;
 pub(crate) mod forecast_json;
 pub(crate) mod forecast_text;
+pub(crate) mod gate_json;
+pub(crate) mod gate_text;
 mod hook;
 pub(crate) mod json;
 mod line;

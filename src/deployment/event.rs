@@ -49,6 +49,8 @@ pub enum Event {
         deployment: i64,
         /// Whether it was so before this run.
         again: bool,
+        /// The version of the schema, `3.1.0`, if a migration has brought one.
+        schema_version: Option<String>,
     },
     /// A migration begins that runs outside a transaction.
     Began {
@@ -162,10 +164,14 @@ impl Event {
                 duration: *duration,
             },
             Told::Ready {
-                deployment, again, ..
+                deployment,
+                again,
+                schema_version,
+                ..
             } => Self::Ready {
                 deployment: *deployment,
                 again: *again,
+                schema_version: schema_version.map(|version| version.to_string()),
             },
             Told::MigrationBegan {
                 name,

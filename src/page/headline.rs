@@ -196,6 +196,11 @@ fn facts(html: &mut Html, view: &View, status: &Status) {
     fact(html, "Database", |html| {
         html.text(&place(status));
     });
+    if let Some(version) = status.schema_version {
+        fact(html, "Schema", |html| {
+            html.text(&format!("version {version}"));
+        });
+    }
     let tail = course.tail.len();
     if tail > 0 {
         let number = |state: &EntryState| {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::brought;
-use super::{Block, Cut, CutReason, Options, Step, View, fold};
+use super::{Block, Concurrent, Cut, CutReason, Options, Step, View, fold};
 use crate::history::{Progress, Renamed};
 use crate::migration::{Kind, Migration, Name};
 
@@ -12,7 +12,7 @@ use crate::migration::{Kind, Migration, Name};
 pub(super) fn steps(view: &View<'_>, options: &Options) -> Vec<Step> {
     let cuts = &options.cuts;
     let pending: Vec<&Migration> = view.pending_batch().collect();
-    let mut needed = if options.tail_only {
+    let mut needed = if options.concurrent == Concurrent::Alone {
         BTreeMap::new()
     } else {
         needed(view, &pending)

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Options, View};
+use super::{Concurrent, Options, View};
 use crate::graph::Edge;
 use crate::history::Progress;
 use crate::migration::{Kind, Migration, Name, Relations};
@@ -22,7 +22,7 @@ pub(super) fn folded<'a>(
     needed: &BTreeMap<&Name, &Name>,
 ) -> BTreeSet<&'a Name> {
     let mut folded = BTreeSet::new();
-    if options.no_fold || options.tail_only {
+    if options.concurrent != Concurrent::Folded {
         return folded;
     }
     // What this run has made meanwhile, nobody uses before it is ready; what

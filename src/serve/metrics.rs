@@ -101,6 +101,14 @@ fn readiness(text: &mut Text, view: &View, now: &Moment) {
             ready.id,
         );
     }
+    if let Some(version) = view.status.as_ref().and_then(|one| one.schema_version) {
+        text.gauge(
+            "segue_schema_version_info",
+            "Version of the schema, by the migrations that bring one; always 1.",
+        );
+        let version = version.to_string();
+        text.sample("segue_schema_version_info", &[("version", &version)], 1);
+    }
 }
 
 fn database(text: &mut Text, state: &State, now: &Moment) {

@@ -81,6 +81,7 @@ impl View {
                 "version": JSON_VERSION,
                 "project": self.project,
                 "place": null,
+                "schema_version": null,
                 "standby": null,
                 "migrations": [],
                 "deployments": [],
@@ -104,6 +105,11 @@ impl View {
                 .as_ref()
                 .and_then(Status::ready)
                 .map(|deployment| deployment.id),
+            "schema_version": self
+                .status
+                .as_ref()
+                .and_then(|status| status.schema_version)
+                .map(|version| version.to_string()),
             "seen_at": self.seen_at,
             "stale": self.stale.as_ref().map(|stale| json!({
                 "since": stale.since,

@@ -65,6 +65,7 @@ mod throwaway;
 mod torture;
 mod triples;
 mod verify;
+mod version;
 mod wait;
 mod write_schema;
 

@@ -4,7 +4,9 @@ use super::Runner;
 use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event};
 use crate::history::DeploymentState;
+use crate::migration::Name;
 use crate::readiness::Goal;
+use crate::version::Version;
 
 impl Runner<'_> {
     /// The deployment of this run was made ready by a COMMIT that is proved.
@@ -15,6 +17,7 @@ impl Runner<'_> {
                 deployment,
                 after: self.began.elapsed(),
                 again: false,
+                schema_version: self.version_at(survey, Goal::Ready),
             });
         }
         self.tell_reached(survey, Goal::Ready);
@@ -36,6 +39,7 @@ impl Runner<'_> {
             deployment,
             after: self.began.elapsed(),
             again: true,
+            schema_version: self.version_at(survey, Goal::Ready),
         });
         self.tell_reached(survey, Goal::Ready);
         Ok(())
@@ -49,6 +53,24 @@ impl Runner<'_> {
             deployment: self.deployment,
             migration: survey.last().cloned(),
             fingerprint: survey.fingerprint.clone(),
+            schema_version: self.version_at(survey, goal),
         });
+    }
+
+    /// The version of the schema where `goal` is reached: that of before, or
+    /// one that this run has brought on the way there.
+    fn version_at(&self, survey: &Survey, goal: Goal) -> Option<Version> {
+        let history = &survey.history;
+        let is_tail = |name: &Name| survey.plan.tail.iter().any(|step| step.name == *name);
+        let brought = survey.graph.migrations().filter(|migration| {
+            let name = &migration.name;
+            let is_done = match goal {
+                Goal::Settled if is_tail(name) => true,
+                _ => !self.options.tail_only && !is_tail(name),
+            };
+            is_done && !history.is_closed(name)
+        });
+        let brought = brought.filter_map(|migration| migration.schema_version);
+        brought.max().max(history.schema_version())
     }
 }

@@ -3,7 +3,7 @@
 use super::{Runner, is_ready};
 use crate::apply::{ApplyError, Event, Outcome, Run};
 use crate::migration::{Migration, Name};
-use crate::plan::Ready;
+use crate::plan::{Concurrent, Ready};
 use crate::readiness::Goal;
 
 /// Runs what the tail still has to do, whatever else is pending.
@@ -56,7 +56,7 @@ async fn settle_of(
 ) -> Result<Outcome, ApplyError> {
     let mut runner = Runner::new(run, migrations).await?;
     // Whatever `up` would do with it.
-    runner.options.tail_only = true;
+    runner.options.concurrent = Concurrent::Alone;
     let mut survey = runner.survey().await?;
     run.settings
         .answers

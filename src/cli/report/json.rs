@@ -163,11 +163,13 @@ pub(crate) fn event(event: &Event) -> Value {
             deployment,
             after,
             again,
+            schema_version,
         } => json!({
             "event": "ready",
             "deployment": deployment,
             "after_ms": milliseconds(*after),
             "again": again,
+            "schema_version": schema_version.map(|version| version.to_string()),
         }),
         Event::Reached {
             goal,
@@ -175,6 +177,7 @@ pub(crate) fn event(event: &Event) -> Value {
             deployment,
             migration,
             fingerprint,
+            schema_version,
         } => json!({
             "event": "reached",
             "state": goal.as_str(),
@@ -182,6 +185,7 @@ pub(crate) fn event(event: &Event) -> Value {
             "deployment": deployment,
             "migration": migration.as_ref().map(Name::as_str),
             "fingerprint": fingerprint,
+            "schema_version": schema_version.map(|version| version.to_string()),
         }),
         Event::TailBegan { names } => json!({
             "event": "tail-began",

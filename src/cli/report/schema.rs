@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 13] = [
     (
         "backfill",
         include_str!("../../../docs/json/backfill.schema.json"),
@@ -30,6 +30,7 @@ const SCHEMAS: [(&str, &str); 12] = [
         "event",
         include_str!("../../../docs/json/event.schema.json"),
     ),
+    ("gate", include_str!("../../../docs/json/gate.schema.json")),
     ("lint", include_str!("../../../docs/json/lint.schema.json")),
     ("plan", include_str!("../../../docs/json/plan.schema.json")),
     (

@@ -12,6 +12,10 @@ use crate::status::{Entry, EntryState, Pace, Status};
 /// Where the project stands; `all` lists each migration.
 pub(crate) fn status(status: &Status, all: bool) -> String {
     let mut text = format!("Project `{}`\n", status.project);
+    if let Some(version) = status.schema_version {
+        // Writing into a string cannot fail, here and below.
+        let _ = writeln!(text, "  {:<12}{version}", "schema");
+    }
     let counted = |text: &mut String, word: &str, is: &dyn Fn(&Entry) -> bool, list: bool| {
         let found: Vec<&Name> = status
             .entries
@@ -22,7 +26,6 @@ pub(crate) fn status(status: &Status, all: bool) -> String {
         if found.is_empty() {
             return;
         }
-        // Writing into a string cannot fail, here and below.
         let _ = write!(text, "  {word:<12}{}", count(found.len(), "migration"));
         if list {
             let _ = write!(text, ": {}", names(found));

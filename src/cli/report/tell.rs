@@ -217,10 +217,18 @@ impl Teller {
                 ..
             } => Line::done("Ready", format!("since deployment {deployment}")),
             Event::Ready {
-                deployment, after, ..
+                deployment,
+                after,
+                schema_version,
+                ..
             } => Line::done(
                 "Ready",
-                format!("after {} (deployment {deployment})", human(after)),
+                format!(
+                    "after {} (deployment {deployment}{})",
+                    human(after),
+                    schema_version
+                        .map_or_else(String::new, |version| format!(", schema {version}")),
+                ),
             ),
             Event::TailBegan { names: tail } => Line::active(
                 "Tail",

@@ -2,7 +2,7 @@
 
 use super::{check, outcome};
 use crate::migration::Name;
-use crate::plan::Options;
+use crate::plan::{Concurrent, Options};
 
 #[test]
 fn an_empty_database_folds_all_that_can_be() {
@@ -33,7 +33,7 @@ fn an_empty_database_folds_all_that_can_be() {
         "behind; ready after; tail c Failed(\"why\")",
     );
     let options = Options {
-        no_fold: true,
+        concurrent: Concurrent::Unfolded,
         ..Options::default()
     };
     assert_eq!(
@@ -41,7 +41,7 @@ fn an_empty_database_folds_all_that_can_be() {
         "behind; block ap last; ready by commit; tail c Pending"
     );
     let options = Options {
-        tail_only: true,
+        concurrent: Concurrent::Alone,
         ..Options::default()
     };
     assert_eq!(
@@ -50,7 +50,7 @@ fn an_empty_database_folds_all_that_can_be() {
             "empty, ap applied",
             &options
         ),
-        "?"
+        "behind; block e last; ready by commit; tail c Pending"
     );
     let options = Options {
         unfolded: [Name::new("c")].into(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Ledger;
+use super::{Applied, Ledger};
 use crate::backfill::pace::Forecast;
 use crate::migration::{Checksum, Name};
 use crate::postgres::backfill::KeyValues;
@@ -353,13 +353,27 @@ impl Ledger {
             .collect()
     }
 
-    /// The statement that writes that a backfill is done.
-    #[must_use]
-    pub fn end_backfill_sql(&self, name: &Name) -> String {
-        format!(
-            "UPDATE segue.backfill SET finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp(), throttled_by = '{{}}', throttled_since = NULL, earliest_at = NULL, likely_at = NULL, latest_at = NULL, impossible = NULL WHERE {}",
-            self.backfill_filter(name)
-        )
+    /// Writes that a backfill is done; `false` if it was given up before that.
+    /// Of one that brings a version, `fence` says how long to wait for those who
+    /// rely on the one that there is.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn end_backfill(
+        &self,
+        session: &Session,
+        applied: &Applied,
+        fence: Option<Duration>,
+    ) -> Result<bool, Error> {
+        let filter = self.backfill_filter(&applied.name);
+        let fence = fence.map(|lock_timeout| self.fence_within_sql(lock_timeout));
+        let mut statements = fence.unwrap_or_default();
+        statements.extend(self.end_begun_sql(applied));
+        statements.push(format!(
+            "UPDATE segue.backfill SET finished_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp(), throttled_by = '{{}}', throttled_since = NULL, earliest_at = NULL, likely_at = NULL, latest_at = NULL, impossible = NULL WHERE {filter} AND EXISTS (SELECT FROM segue.migration WHERE {filter} AND state = 'applied') RETURNING 1"
+        ));
+        let rows = self.transact_as_ourselves(session, &statements).await?;
+        Ok(!rows.is_empty())
     }
 }
 

@@ -12,9 +12,9 @@ WITH settled AS (
 ), told AS (
     -- Written as `Notice` writes it, without the spaces of json_build_object.
     SELECT id, pg_catalog.pg_notify('segue', pg_catalog.format(
-               '{"version":1,"project":%s,"event":"settled","deployment":%s,"migration":%s,"schema_version":null,"fingerprint":%s}',
+               '{"version":1,"project":%s,"event":"settled","deployment":%s,"migration":%s,"schema_version":%s,"fingerprint":%s}',
                pg_catalog.to_json(project), id,
-               coalesce(pg_catalog.to_json(migration)::text, 'null'), pg_catalog.to_json(fingerprint)))
+               coalesce(pg_catalog.to_json(migration)::text, 'null'), :schema_version, pg_catalog.to_json(fingerprint)))
       FROM settled
 )
 SELECT id FROM told ORDER BY id DESC

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::Ledger;
-use crate::history::LockKey;
 use crate::postgres::{Error, timeouts};
 use crate::version::Version;
 
@@ -29,11 +28,22 @@ pub(super) fn parse(text: Option<&str>) -> Result<Option<Version>, Error> {
     parsed.map_err(|_| Error::protocol("a schema version in the ledger is malformed"))
 }
 
+/// The version of a project's schema as JSON, for a statement; `project` is an
+/// expression.
+pub(super) fn json_sql(project: &str) -> String {
+    format!("coalesce('\"' || segue.schema_version({project}) || '\"', 'null')")
+}
+
 impl Ledger {
+    /// Whether it is new enough to know versions.
+    pub(super) fn has_versions(&self) -> bool {
+        self.version.is_some_and(|version| version >= SINCE)
+    }
+
     /// What is selected from `segue.migration`: whoever only reads does not
     /// upgrade.
     pub(super) fn schema_version_column(&self) -> &'static str {
-        if self.version.is_some_and(|version| version >= SINCE) {
+        if self.has_versions() {
             "pg_catalog.array_to_string(schema_version, '.')"
         } else {
             "NULL"
@@ -45,8 +55,11 @@ impl Ledger {
     /// long as `lock_timeout` lets it.
     #[must_use]
     pub fn fence_sql(&self) -> String {
-        let key = LockKey::version(&self.project);
-        format!("SELECT pg_catalog.pg_advisory_xact_lock({})", key.0)
+        let project = super::literal(&self.project);
+        // No row comes of it, where those of others are counted.
+        format!(
+            "SELECT FROM pg_catalog.pg_advisory_xact_lock(segue.version_key({project})) AS held WHERE held IS NULL"
+        )
     }
 
     /// Statements for the beginning of a transaction of the ledger's own, in a

@@ -50,20 +50,34 @@ pub struct Notice {
     pub deployment: i64,
     /// Name of the last migration of its folder.
     pub migration: Option<String>,
-    /// Version of the schema, where the folder says one.
-    pub schema_version: Option<String>,
+    /// Filled in by the server, which knows the version of the schema once all
+    /// of the transaction's rows are written.
+    schema_version: (),
     /// Fingerprint of the folder's batch migrations.
     pub fingerprint: String,
+    /// Whether the ledger knows versions.
+    #[serde(skip)]
+    has_versions: bool,
 }
 
 impl Notice {
     /// The statement that tells it when its transaction commits.
     pub(super) fn sql(&self) -> String {
+        // Quotes of a string's own would be escaped, so this is no part of one.
+        const BLANK: &str = "\"schema_version\":null";
         let payload = serde_json::to_string(self).expect("strings and numbers only");
+        let payload = match payload.split_once(BLANK) {
+            Some((before, after)) if self.has_versions => format!(
+                "{} || '\"schema_version\":' || {} || {}",
+                literal(before),
+                version::json_sql(&literal(&self.project)),
+                literal(after),
+            ),
+            _ => literal(&payload),
+        };
         format!(
-            "SELECT pg_catalog.pg_notify({}, {})",
-            literal(CHANNEL),
-            literal(&payload)
+            "SELECT pg_catalog.pg_notify({}, {payload})",
+            literal(CHANNEL)
         )
     }
 }
@@ -142,6 +156,11 @@ impl Ledger {
             notice.deployment,
             literal(&self.project),
         ));
+        // The ledger may have come with this very transaction.
+        let notice = Notice {
+            has_versions: self.has_versions(),
+            ..notice.clone()
+        };
         statements.push(notice.sql());
         statements
     }
@@ -161,8 +180,9 @@ impl Ledger {
             event: state.as_str(),
             deployment,
             migration: migration.map(ToString::to_string),
-            schema_version: None,
+            schema_version: (),
             fingerprint: fingerprint.to_owned(),
+            has_versions: self.has_versions(),
         }
     }
 
@@ -275,7 +295,14 @@ impl Ledger {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn settle(&self, session: &Session) -> Result<Vec<i64>, Error> {
-        let sql = include_str!("settle.sql").replace(":project", &literal(&self.project));
+        let schema_version = if self.has_versions() {
+            version::json_sql("project")
+        } else {
+            "'null'".to_owned()
+        };
+        let sql = include_str!("settle.sql")
+            .replace(":schema_version", &schema_version)
+            .replace(":project", &literal(&self.project));
         let rows = self.transact(session, &[sql]).await?;
         rows.iter().map(|row| super::column(row, 0)).collect()
     }

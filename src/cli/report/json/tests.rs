@@ -13,6 +13,7 @@ use crate::plan::{Checks, CutReason, OnConflict, Place, Plan, Ready};
 use crate::readiness::Goal;
 use crate::schema::Diff;
 use crate::text::{Source, Span};
+use crate::version::Version;
 
 fn a_diagnostic() -> Diagnostic {
     let source = Arc::new(Source::new("m/1.sql", "SELECT x;\n"));
@@ -124,6 +125,7 @@ fn all() -> Vec<Event> {
             deployment: 1,
             after: second,
             again: false,
+            schema_version: Some(Version::new(3, 1, 0)),
         },
         Event::TailBegan {
             names: vec![name.clone()],
@@ -232,6 +234,7 @@ fn all() -> Vec<Event> {
             deployment: Some(42),
             migration: Some(name.clone()),
             fingerprint: "sha256:00".to_owned(),
+            schema_version: None,
         },
         Event::Settled {
             deployment: 1,

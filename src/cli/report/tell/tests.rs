@@ -115,6 +115,7 @@ fn a_deployment_with_a_tail() {
                     deployment: 42,
                     after: Duration::from_millis(31),
                     again: false,
+                    schema_version: None,
                 },
             ),
             (

@@ -1,9 +1,7 @@
 
 CREATE FUNCTION segue.version_key(project text) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN ('x' || pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(
-    pg_catalog.decode('73656775650076657273696f6e00', 'hex') || pg_catalog.convert_to(version_key.project, 'UTF8')), 'hex'), 1, 16)
-    )::pg_catalog.bit(64)::pg_catalog.int8;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.hashtextextended(version_key.project, 7370677565);
 COMMENT ON FUNCTION segue.version_key(text) IS 'Key of the advisory lock under which the version of a project changes.';
 
 CREATE FUNCTION segue.version_begins() RETURNS trigger

@@ -101,12 +101,13 @@ $segue$;
 CREATE FUNCTION segue.require(range text, project text DEFAULT 'main') RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = '' AS $segue$
 DECLARE
-    bounds CONSTANT integer[] := segue.version_bounds(range);
     told CONSTANT text := current_setting('segue.app_version', true);
     version integer[];
     replaced_by xid;
+    held text;
+    bounds integer[];
 BEGIN
-    IF bounds IS NULL OR project IS NULL THEN
+    IF range IS NULL OR project IS NULL THEN
         RAISE EXCEPTION 'segue.require needs a range of versions, and a project'
             USING ERRCODE = 'null_value_not_allowed', HINT = 'SELECT segue.require(''>= 3.1, < 4'');';
     END IF;
@@ -124,13 +125,21 @@ BEGIN
         RAISE EXCEPTION 'the schema of project "%" has got another version since this transaction began', project
             USING ERRCODE = 'serialization_failure', HINT = 'Run the transaction again.';
     END IF;
-    IF version >= bounds[1:3] AND (cardinality(bounds) = 3 OR version < bounds[4:6]) THEN
+    -- The same question about the same version has the same answer, and most
+    -- of the time goes into reading the range.
+    held := range || ' has ' || array_to_string(version, '.');
+    IF held = current_setting('segue.held', true) THEN
         RETURN array_to_string(version, '.');
     END IF;
+    bounds := segue.version_bounds(range);
     IF version IS NULL THEN
         RAISE EXCEPTION 'the schema of project "%" has no version', project
             USING ERRCODE = 'SV001', DETAIL = format('This transaction requires %s.', range),
             HINT = 'A migration gives it one by -- segue: schema-version: X.Y.Z, once it is applied.';
+    END IF;
+    IF version >= bounds[1:3] AND (cardinality(bounds) = 3 OR version < bounds[4:6]) THEN
+        PERFORM set_config('segue.held', held, false);
+        RETURN array_to_string(version, '.');
     END IF;
     RAISE EXCEPTION 'the schema of project "%" has version %', project, array_to_string(version, '.')
         USING ERRCODE = 'SV001', DETAIL = format('This transaction requires %s.', range),

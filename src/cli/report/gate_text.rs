@@ -1,0 +1,116 @@
+//! Whether code and schema may meet, as text.
+
+use std::fmt::Write as _;
+
+use super::phrase::count;
+use crate::cli::gate::{About, Answer};
+use crate::gate::{Meeting, Teller};
+use crate::migration::Name;
+use crate::version::Version;
+
+/// Sessions of one version that are named, unless all are asked for.
+const SHOWN_MAX: usize = 5;
+
+/// Writing into a string cannot fail, here and below.
+pub(crate) fn answer(answer: &Answer, all: bool) -> String {
+    let mut text = String::new();
+    match &answer.about {
+        About::App(app, meetings) => {
+            let _ = writeln!(
+                text,
+                "Code {app} and the schema of project {}",
+                answer.project
+            );
+            let _ = writeln!(text);
+            table(&mut text, meetings);
+            reason(&mut text, meetings);
+        }
+        About::Running(running, asked) => {
+            let now = answer.way.now;
+            let _ = writeln!(
+                text,
+                "Running code and the schema of project {}, now {}",
+                answer.project,
+                shown(now)
+            );
+            for (app, meetings) in asked {
+                let sessions = &running.apps[app];
+                let _ = writeln!(text, "\nCode {app}: {}", named(sessions, all));
+                table(&mut text, meetings);
+                reason(&mut text, meetings);
+            }
+            if asked.is_empty() {
+                let _ = writeln!(text, "\nNo session tells the version of its code.");
+            } else if answer.way.ahead.is_empty() {
+                let _ = writeln!(text, "\nNo version is pending.");
+            }
+            if !running.silent.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "\nNo version is told by {}",
+                    named(&running.silent, all)
+                );
+            }
+        }
+    }
+    text
+}
+
+fn shown(schema: Option<Version>) -> String {
+    schema.map_or_else(
+        || "without a version".to_owned(),
+        |version| version.to_string(),
+    )
+}
+
+fn table(text: &mut String, meetings: &[Meeting]) {
+    let widest = |of: &dyn Fn(&Meeting) -> usize| meetings.iter().map(of).max().unwrap_or(0);
+    let version = |meeting: &Meeting| shown(meeting.judgement.schema);
+    let name = |meeting: &Meeting| -> String {
+        let name = meeting.migration.as_ref().map(Name::as_str);
+        name.unwrap_or("now").to_owned()
+    };
+    let versions = widest(&|meeting| version(meeting).len());
+    let names = widest(&|meeting| name(meeting).len());
+    for meeting in meetings {
+        let word = if meeting.is_allowed() {
+            "allowed"
+        } else {
+            "forbidden"
+        };
+        let _ = writeln!(
+            text,
+            "  {:<versions$}  {:<names$}  {word}",
+            version(meeting),
+            name(meeting),
+        );
+    }
+}
+
+/// The rule: it is the code's, and the same for each schema.
+fn reason(text: &mut String, meetings: &[Meeting]) {
+    if let Some(meeting) = meetings.first() {
+        let _ = writeln!(text, "\n{}", meeting.judgement);
+    }
+}
+
+/// `2 sessions: pid 41 as app (queue/3.0.0), pid 43 as app`
+fn named(sessions: &[Teller], all: bool) -> String {
+    let shown = if all { sessions.len() } else { SHOWN_MAX };
+    let mut names: Vec<String> = sessions.iter().take(shown).map(one).collect();
+    if sessions.len() > shown {
+        names.push(format!("{} more", sessions.len() - shown));
+    }
+    format!("{}: {}", count(sessions.len(), "session"), names.join(", "))
+}
+
+fn one(session: &Teller) -> String {
+    let mut text = format!("pid {}", session.pid);
+    if let Some(user) = &session.user {
+        let _ = write!(text, " as {user}");
+    }
+    if let Some(application) = &session.application {
+        let _ = write!(text, " ({application})");
+    }
+    text
+}
