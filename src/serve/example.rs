@@ -67,6 +67,7 @@ pub(super) fn status(is_ready: bool) -> Status {
             entries: vec![entry("1.sql", Kind::Batch, EntryState::Pending, None)],
             deployments: Vec::new(),
             is_standby: false,
+            schema_version: None,
         };
     }
     let row = ProgressRow {
@@ -102,6 +103,7 @@ pub(super) fn status(is_ready: bool) -> Status {
             is_held: true,
         }],
         is_standby: false,
+        schema_version: None,
     }
 }
 

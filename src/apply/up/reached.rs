@@ -5,6 +5,7 @@ use crate::apply::survey::Survey;
 use crate::apply::{ApplyError, Event};
 use crate::history::DeploymentState;
 use crate::migration::Name;
+use crate::plan::Concurrent;
 use crate::readiness::Goal;
 use crate::version::Version;
 
@@ -66,7 +67,7 @@ impl Runner<'_> {
             let name = &migration.name;
             let is_done = match goal {
                 Goal::Settled if is_tail(name) => true,
-                _ => !self.options.tail_only && !is_tail(name),
+                _ => self.options.concurrent != Concurrent::Alone && !is_tail(name),
             };
             is_done && !history.is_closed(name)
         });

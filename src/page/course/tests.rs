@@ -56,6 +56,7 @@ fn check(entries: &[&str], deployments: Vec<Deployment>, expected: &str) {
         entries: entries.iter().map(|text| entry(text)).collect(),
         deployments,
         is_standby: false,
+        schema_version: None,
     };
     let course = Course::new(&status);
     let names = |entries: &[&Entry]| {

@@ -1,0 +1,42 @@
+-- segue: begin-concurrent-migration-with: 2026-10-05-10-00-00-end-aborting.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "jobs"],
+--       "path": ["constraints", "jobs_not_aborting", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "jobs"],
+--       "path": ["constraints", "jobs_not_aborting", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "jobs"],
+--       "path": ["constraints", "jobs_not_aborting", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "jobs"],
+--       "path": ["constraints", "jobs_not_aborting", "validated"],
+--       "before": false
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "jobs"],
+--       "path": ["constraints", "jobs_not_aborting", "validated"],
+--       "before": false
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
+ALTER TABLE jobs VALIDATE CONSTRAINT jobs_not_aborting;

@@ -1,0 +1,5 @@
+CREATE TABLE tasks (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    is_done boolean NOT NULL DEFAULT false
+);

@@ -1,0 +1,52 @@
+-- segue: begin-concurrent-migration-with: 2026-03-02-10-00-00-deadline.sql
+-- segue: schema-diff-begin
+-- Written by `segue add`, not to be edited: what this migration changes, for each major version of PostgreSQL.
+-- {
+--   "14": [
+--     {
+--       "object": ["public", "table", "tasks"],
+--       "path": ["indexes", "tasks_deadline"],
+--       "after": {
+--         "definition": "CREATE INDEX tasks_deadline ON public.tasks USING btree (deadline) WHERE (NOT is_done)"
+--       }
+--     }
+--   ],
+--   "15": [
+--     {
+--       "object": ["public", "table", "tasks"],
+--       "path": ["indexes", "tasks_deadline"],
+--       "after": {
+--         "definition": "CREATE INDEX tasks_deadline ON public.tasks USING btree (deadline) WHERE (NOT is_done)"
+--       }
+--     }
+--   ],
+--   "16": [
+--     {
+--       "object": ["public", "table", "tasks"],
+--       "path": ["indexes", "tasks_deadline"],
+--       "after": {
+--         "definition": "CREATE INDEX tasks_deadline ON public.tasks USING btree (deadline) WHERE (NOT is_done)"
+--       }
+--     }
+--   ],
+--   "17": [
+--     {
+--       "object": ["public", "table", "tasks"],
+--       "path": ["indexes", "tasks_deadline"],
+--       "after": {
+--         "definition": "CREATE INDEX tasks_deadline ON public.tasks USING btree (deadline) WHERE (NOT is_done)"
+--       }
+--     }
+--   ],
+--   "18": [
+--     {
+--       "object": ["public", "table", "tasks"],
+--       "path": ["indexes", "tasks_deadline"],
+--       "after": {
+--         "definition": "CREATE INDEX tasks_deadline ON public.tasks USING btree (deadline) WHERE (NOT is_done)"
+--       }
+--     }
+--   ]
+-- }
+-- segue: schema-diff-end
+CREATE INDEX CONCURRENTLY tasks_deadline ON tasks (deadline) WHERE NOT is_done;
