@@ -1,10 +1,12 @@
 //! `segue compat`
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
@@ -139,22 +141,23 @@ pub async fn run(
     let timeout = config.timeout.map_or(TIMEOUT, |timeout| timeout.0);
     let codes = codes(args, context, report)?;
     let states = States::new(&context.project(), migrations(context, report)?);
-    let rules = Rules::default();
+    let rules = context.config().versions.rules().clone();
     let rows = rows::rows(args, &states, &rules, &codes)?;
     if rows.iter().all(|row| row.version.is_none()) {
         report.note("no migration of these states says `schema-version`, so no cell must work");
     }
-    let ground = Ground::find(&args.ground, context, &states).await?;
+    let interrupt = signal::listen()?;
+    let ground = Ground::find(&args.ground, context, &states, &interrupt).await?;
     let store = open(context, &args.ground, report)?;
     let plans = plans(&rows, &codes, &rules, &ground, &states);
-    let mut cells = known(args, &rows, &codes, &plans, &store);
+    let mut cells = known(args, &plans, &store);
+    let mut absent = BTreeSet::new();
     let jobs = jobs(&cells, &codes, &plans);
 
     if !jobs.is_empty() {
         let missing = cells.iter().flatten().filter(|cell| cell.is_none()).count();
         report.line_unless_quiet(&Line::active("Testing", count(missing, "cell")));
-        let interrupt = signal::listen()?;
-        let server = ground.start(context, &states, report).await?;
+        let server = ground.start(&states, report).await?;
         let runner = Runner {
             server: &server,
             rows: &rows,
@@ -166,15 +169,37 @@ pub async fn run(
             interrupt: &interrupt,
             drafts: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(false),
+            unreached: Mutex::default(),
         };
         let side_by_side = args.jobs.or(config.jobs).map_or(JOBS, NonZeroUsize::get);
         let stopped = all(&runner, jobs, side_by_side, &mut cells, report).await;
-        server.stop(report).await;
+        absent = runner.absent();
+        server.end(report).await;
         store.sweep();
         if let Err(stop) = stopped {
             return Err(ended(stop, &cells));
         }
     }
+    for row in &absent {
+        report.note(&format!(
+            "there is no `{}`: no index is built then",
+            rows[*row].name
+        ));
+    }
+    let there = rows.iter().zip(cells).enumerate();
+    let there = there
+        .filter(|(row, _)| !absent.contains(row))
+        .map(|(_, one)| one);
+    let (states, cells) = there
+        .map(|(row, cells)| {
+            let state = State {
+                name: row.name.clone(),
+                version: row.version,
+            };
+            let cells = cells.into_iter().map(|cell| cell.expect("it was run"));
+            (state, cells.collect())
+        })
+        .unzip();
     let matrix = Matrix {
         project: context.project(),
         major: ground.major(),
@@ -182,21 +207,8 @@ pub async fn run(
             .iter()
             .map(|code| code.column(rules.needs(code.version).to_string()))
             .collect(),
-        states: rows
-            .iter()
-            .map(|row| State {
-                name: row.name.clone(),
-                version: row.version,
-            })
-            .collect(),
-        cells: cells
-            .into_iter()
-            .map(|row| {
-                row.into_iter()
-                    .map(|cell| cell.expect("it was run"))
-                    .collect()
-            })
-            .collect(),
+        states,
+        cells,
     };
     tell(args, &matrix)?;
     Ok(if matrix.is_well() {
@@ -254,15 +266,22 @@ fn migrations(context: &Context, report: &mut Report) -> Result<Vec<Migration>, 
 /// written to.
 fn open(context: &Context, args: &ground::GroundArgs, report: &mut Report) -> Result<Store, Error> {
     let temporary = context.temp_dir();
-    let cache = context.cache_dir().filter(|_| !args.no_cache);
-    if let Some(cache) = cache {
+    let mut caches = context.caches();
+    if args.no_cache {
+        caches.clear();
+    }
+    let mut why = None;
+    for cache in caches {
         match Store::open(Some(cache.clone()), &temporary) {
             Ok(store) => return Ok(store),
-            Err(error) => report.note(&format!(
-                "results are not kept: `{}` cannot be written: {error}",
-                cache.display()
-            )),
+            Err(error) => why = Some((cache, error)),
         }
+    }
+    if let Some((cache, error)) = why {
+        report.note(&format!(
+            "results are not kept: `{}` cannot be written: {error}; SEGUE_CACHE_DIR names another folder",
+            cache.display()
+        ));
     }
     Store::open(None, &temporary).map_err(|error| {
         Error::new(
@@ -282,7 +301,7 @@ fn plans(
 ) -> Vec<Vec<Plan>> {
     let prints: Vec<String> = rows
         .iter()
-        .map(|row| ground.print(&row.visit, states))
+        .map(|row| ground.print(states, &row.visit))
         .collect();
     let promise = |row: &Row, code: &Code| rules.verdict(code.version, row.version);
     let plan = |index: usize, code: &Code| {
@@ -316,13 +335,7 @@ fn plans(
 }
 
 /// The cells of which the result is known, or not wanted.
-fn known(
-    args: &CompatArgs,
-    rows: &[Row],
-    codes: &[Code],
-    plans: &[Vec<Plan>],
-    store: &Store,
-) -> Vec<Vec<Option<Cell>>> {
+fn known(args: &CompatArgs, plans: &[Vec<Plan>], store: &Store) -> Vec<Vec<Option<Cell>>> {
     let cell = |plan: &Plan| {
         if args.promised && plan.promise == Verdict::NeedNot {
             let why = "it need not work, and `--promised` asks for those that must";
@@ -347,7 +360,6 @@ fn known(
             is_earlier: true,
         })
     };
-    debug_assert!(plans.len() == rows.len() && plans.iter().all(|row| row.len() == codes.len()));
     plans
         .iter()
         .map(|row| row.iter().map(cell).collect())
@@ -383,6 +395,8 @@ async fn all(
     cells: &mut [Vec<Option<Cell>>],
     report: &mut Report,
 ) -> Result<(), Stop> {
+    let rows: BTreeSet<usize> = jobs.iter().flat_map(Job::rows).collect();
+    runner.make_ready(rows.into_iter()).await?;
     let running = futures_util::stream::iter(jobs).map(|job| runner.run(job));
     let mut running = std::pin::pin!(running.buffer_unordered(side_by_side));
     let mut stopped = Ok(());

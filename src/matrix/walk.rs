@@ -22,10 +22,10 @@ pub fn stretches(promises: &[Verdict], is_wanted: &[bool]) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let mut first = 0;
     while first < promises.len() {
-        let promised = promises[first..].iter();
-        let promised = promised.take_while(|one| **one == Verdict::Must).count();
+        let must = promises[first..].iter();
+        let must = must.take_while(|one| **one == Verdict::Must).count();
         // What need not work is looked at by itself.
-        let end = first + promised.max(1);
+        let end = first + must.max(1);
         let mut wanted = (first..end).filter(|index| is_wanted[*index]);
         if let Some(from) = wanted.next() {
             let to = wanted.next_back().unwrap_or(from);

@@ -150,14 +150,13 @@ impl Code {
     pub(super) async fn ready(
         &self,
         store: &Store,
-        draft: usize,
         timeout: Duration,
         interrupt: &Interrupt,
     ) -> Result<PathBuf, NotReady> {
         let mut ready = self.ready.lock().await;
         let found = match ready.take() {
             Some(found) => found,
-            None => self.make_ready(store, draft, timeout, interrupt).await?,
+            None => self.make_ready(store, timeout, interrupt).await?,
         };
         let answer = match &found {
             Readiness::Yes { folder, .. } => Ok(folder.clone()),
@@ -170,7 +169,6 @@ impl Code {
     async fn make_ready(
         &self,
         store: &Store,
-        draft: usize,
         timeout: Duration,
         interrupt: &Interrupt,
     ) -> Result<Readiness, NotReady> {
@@ -208,10 +206,10 @@ impl Code {
         let program = Program {
             line: prepare.clone(),
             folder: folder.clone(),
-            environment: vec![("SEGUE_APP_VERSION".to_owned(), self.version.to_string())],
+            environment: vec![("SEGUE_APP_VERSION", Some(self.version.to_string()))],
             timeout,
         };
-        let log = store.draft(draft);
+        let log = store.prepare_log(&self.tree);
         let ended = program.run(&log, interrupt).await;
         let said = tail(&log, 1).pop();
         let why = match ended {

@@ -1,241 +1,211 @@
-//! Where states are visited.
-
-use std::collections::BTreeMap;
+//! Where states are visited: a server that is started only if there is
+//! something to run.
 
 use clap::Args;
-use tokio::sync::Mutex;
 
 use super::runner::Stop;
-use crate::apply::up::up;
-use crate::apply::{Events, Interrupt, Outcome as Applied, Run, Settings, Until, script};
-use crate::backfill::throttle::Limits;
+use crate::apply::visit::{Place, Prints, Stage, VisitError, Visited, Visits};
+use crate::apply::{ApplyError, Interrupt, Until};
 use crate::cli::bounds::Bounds;
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::cli::report::Report;
-use crate::migration::Migration;
-use crate::postgres::target::Environment;
-use crate::postgres::throwaway::{self, Throwaway, find_servers};
-use crate::postgres::{Session, Target, ident};
-use crate::visit::{States, Then, Visit};
+use crate::postgres::Session;
+use crate::postgres::throwaway::Throwaway;
+use crate::visit::{States, Visit};
 
 /// Where.
 #[derive(Args, Clone, Debug, Default)]
 pub struct GroundArgs {
-    /// Keep nothing, and use nothing that was kept
+    /// Make databases on this server and drop them afterwards, in place of a server of its own
+    ///
+    /// For servers with extensions or settings that are not installed here. The role needs
+    /// CREATEDB; the database in the URL is only connected to. States are made anew for each run.
+    #[arg(long, value_name = "URL")]
+    pub on: Option<String>,
+
+    /// Keep neither results nor states, and use none that were kept
     #[arg(long)]
     pub no_cache: bool,
 }
 
-/// A server, found.
+/// A server that need not run yet.
 #[derive(Debug)]
 pub(super) struct Ground {
-    options: throwaway::Options,
+    stage: Stage,
+    prints: Prints,
     major: u32,
-    version: String,
+    /// What fingerprints do not say of it.
+    also: String,
+}
+
+/// One that runs.
+#[derive(Debug)]
+pub(super) struct Server(Visits);
+
+/// Why there is no database in a state.
+#[derive(Debug)]
+pub(super) enum Unreached {
+    /// A line, for people.
+    Because(String),
+    /// There is no such state, as it turns out: its index is none that is
+    /// built.
+    Absent,
 }
 
 impl Ground {
+    /// Finds the server; one of the user's is connected to.
+    ///
+    /// # Errors
+    /// There is none; see [`Error`].
     pub(super) async fn find(
-        _args: &GroundArgs,
+        args: &GroundArgs,
         context: &Context,
-        _states: &States,
+        states: &States,
+        interrupt: &Interrupt,
     ) -> Result<Self, Error> {
-        let options = context.throwaway();
-        let found = find_servers(&options);
-        let found = found
-            .into_iter()
-            .find(|one| options.major.is_none_or(|major| one.major == major));
-        let found = found.ok_or_else(|| Error::usage("no server"))?;
+        let (place, major, also) = if let Some(url) = &args.on {
+            let target = context.resolve(url)?;
+            let session = Session::connect(&target, context.connect_wait()).await?;
+            let version = session.server_version();
+            session.close().await;
+            let also = format!("{version} {}", target.hosts());
+            (Place::On(Box::new(target)), version / 10_000, also)
+        } else {
+            let options = Box::new(context.throwaway());
+            let major = Throwaway::choose(&options)?.major;
+            let place = Place::Throwaway {
+                options,
+                before: context.before(),
+                caches: if args.no_cache {
+                    Vec::new()
+                } else {
+                    context.caches()
+                },
+            };
+            (place, major, String::new())
+        };
+        let stage = Stage {
+            place,
+            connect_wait: context.connect_wait(),
+            settings: Bounds::default().settings(context, Until::Settled, false),
+            interrupt: interrupt.clone(),
+        };
         Ok(Self {
-            options,
-            major: found.major,
-            version: found.version,
+            prints: Prints::read(&stage, states)?,
+            stage,
+            major,
+            also,
         })
     }
 
+    /// Major version of PostgreSQL.
     pub(super) fn major(&self) -> u32 {
         self.major
     }
 
-    pub(super) fn print(&self, visit: &Visit, states: &States) -> String {
-        states
-            .fingerprint(visit)
-            .with(self.version.as_bytes())
-            .to_string()
+    /// Identity of a state there.
+    pub(super) fn print(&self, states: &States, visit: &Visit) -> String {
+        format!("{} {}", self.prints.fingerprint(states, visit), self.also)
     }
 
+    /// Starts it. Blocks.
+    ///
+    /// # Errors
+    /// See [`Error`].
     pub(super) async fn start(
         &self,
-        context: &Context,
         states: &States,
-        _report: &mut Report,
+        report: &mut Report,
     ) -> Result<Server, Error> {
-        let throwaway = Throwaway::start(&self.options)?;
-        let target = Target::resolve(Some(&throwaway.url("postgres")), &Environment::default())?;
-        let target = target.disposable();
-        if let Some(path) = context.before() {
-            script::run(&target, context.connect_wait(), &path).await?;
-        }
-        Ok(Server {
-            _throwaway: throwaway,
-            control: target.with_database("template1"),
-            model: target,
-            states: states.clone(),
-            settings: Settings {
-                backfill: Limits::none(),
-                fold: false,
-                ..Bounds::default().settings(context, Until::Settled, false)
-            },
-            made: Mutex::new((BTreeMap::new(), 0)),
-        })
+        let visits = Box::pin(Visits::start(self.stage.clone(), states.clone())).await?;
+        report.notes(&visits.notes().await);
+        Ok(Server(visits))
     }
 }
 
-/// A server under use.
-pub(super) struct Server {
-    _throwaway: Throwaway,
-    control: Target,
-    model: Target,
-    states: States,
-    settings: Settings,
-    made: Mutex<(BTreeMap<usize, String>, usize)>,
-}
-
-const WAIT: std::time::Duration = std::time::Duration::from_secs(5);
-
 impl Server {
+    /// Makes what databases in this state are copies of.
+    ///
+    /// # Errors
+    /// See [`Stop`]; inside, why it cannot be reached.
+    pub(super) async fn make_ready(&self, visit: &Visit) -> Result<Result<(), Unreached>, Stop> {
+        sorted(Box::pin(self.0.make_ready(visit)).await)
+    }
+
+    /// A database in a state, for one who goes on to `last`.
+    ///
+    /// # Errors
+    /// As [`Server::make_ready`].
     pub(super) async fn open(
         &self,
         visit: &Visit,
-        interrupt: &Interrupt,
-    ) -> Result<Result<Visited<'_>, String>, Stop> {
-        let mut made = self.made.lock().await;
-        let (templates, number) = &mut *made;
-        let control = Session::connect(&self.control, WAIT)
-            .await
-            .map_err(Error::from)?;
-        if !templates.contains_key(&visit.settled) {
-            let before = templates.range(..visit.settled).next_back();
-            let model = before.map_or("postgres", |(_, name)| name.as_str());
-            *number += 1;
-            let name = format!("segue_state_{number}");
-            let sql = format!("CREATE DATABASE {} TEMPLATE {}", ident(&name), ident(model));
-            control.execute(&sql).await.map_err(Error::from)?;
-            let target = self.model.with_database(&name);
-            let migrations = self.states.migrations()[..visit.settled].to_vec();
-            if let Err(why) = self
-                .up(&target, migrations, Until::Settled, interrupt)
-                .await?
-            {
-                return Ok(Err(why));
-            }
-            templates.insert(visit.settled, name);
-        }
-        *number += 1;
-        let name = format!("segue_visit_{number}");
-        let model = &templates[&visit.settled];
-        let sql = format!("CREATE DATABASE {} TEMPLATE {}", ident(&name), ident(model));
-        control.execute(&sql).await.map_err(Error::from)?;
-        control.close().await;
-        drop(made);
-        let mut visited = Visited {
-            server: self,
-            target: self.model.with_database(&name),
-        };
-        if let Err(why) = visited.go(visit, interrupt).await? {
-            return Ok(Err(why));
-        }
-        Ok(Ok(visited))
+        last: &Visit,
+    ) -> Result<Result<Visited, Unreached>, Stop> {
+        sorted(Box::pin(self.0.open_before(visit, last)).await)
     }
 
-    async fn up(
-        &self,
-        target: &Target,
-        migrations: Vec<Migration>,
-        until: Until,
-        interrupt: &Interrupt,
-    ) -> Result<Result<(), String>, Stop> {
-        let (events, receiver) = Events::channel();
-        let run = Run {
-            target: target.clone(),
-            connect_wait: WAIT,
-            environment: Environment::default(),
-            project: self.states.project().to_owned(),
-            owner: None,
-            verification: None,
-            settings: Settings {
-                until,
-                ..self.settings.clone()
-            },
-            events,
-            interrupt: interrupt.clone(),
-        };
-        let ended = Box::pin(up(&run, migrations)).await;
-        drop(receiver);
-        match ended {
-            Ok(Applied::Unsettled(_)) => Ok(Err("unsettled".to_owned())),
-            Ok(_) => Ok(Ok(())),
-            Err(error) => Ok(Err(error.to_string())),
-        }
-    }
-
-    pub(super) async fn stop(self, _report: &mut Report) {}
-}
-
-/// A database in a state.
-pub(super) struct Visited<'a> {
-    server: &'a Server,
-    target: Target,
-}
-
-impl Visited<'_> {
-    pub(super) fn environment(&self) -> Vec<(String, String)> {
-        vec![
-            ("DATABASE_URL".to_owned(), self.target.uri()),
-            ("PGHOST".to_owned(), self.target.hosts()),
-            ("PGUSER".to_owned(), self.target.user().to_owned()),
-            ("PGDATABASE".to_owned(), self.target.database().to_owned()),
-        ]
-    }
-
+    /// Brings a database on to a later state.
+    ///
+    /// # Errors
+    /// As [`Server::make_ready`].
     pub(super) async fn go(
-        &mut self,
+        &self,
+        visited: &mut Visited,
         visit: &Visit,
-        interrupt: &Interrupt,
-    ) -> Result<Result<(), String>, Stop> {
-        let all = self.server.states.migrations();
-        let settled = all[..visit.settled].to_vec();
-        let gone = self
-            .server
-            .up(&self.target, settled.clone(), Until::Settled, interrupt)
-            .await?;
-        if gone.is_err() {
-            return Ok(gone);
-        }
-        match &visit.then {
-            Then::Nothing => Ok(Ok(())),
-            Then::Ready(also) => {
-                let mut migrations = settled;
-                migrations.extend(also.iter().map(|index| all[*index].clone()));
-                self.server
-                    .up(&self.target, migrations, Until::Ready, interrupt)
-                    .await
-            }
-            _ => Ok(Err("no way there yet".to_owned())),
-        }
+    ) -> Result<Result<(), Unreached>, Stop> {
+        sorted(Box::pin(self.0.go(visited, visit)).await)
     }
 
-    pub(super) async fn close(self) -> Result<(), Stop> {
-        let control = Session::connect(&self.server.control, WAIT)
-            .await
-            .map_err(Error::from)?;
-        let name = ident(self.target.database());
-        control
-            .execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-            .await
-            .map_err(Error::from)?;
-        control.close().await;
-        Ok(())
+    /// Takes a database back.
+    ///
+    /// # Errors
+    /// If it could not be dropped.
+    pub(super) async fn close(&self, visited: Visited) -> Result<(), Stop> {
+        Box::pin(self.0.close(visited)).await.map_err(stopped)
+    }
+
+    /// Ends it; what is left is told.
+    pub(super) async fn end(self, report: &mut Report) {
+        report.notes(&self.0.notes().await);
+        if let Err(error) = Box::pin(self.0.end()).await {
+            report.note(&format!("something was left: {error}"));
+        }
+    }
+}
+
+/// What concerns a state, apart from what ends the command.
+fn sorted<T>(result: Result<T, VisitError>) -> Result<Result<T, Unreached>, Stop> {
+    let error = match result {
+        Ok(value) => return Ok(Ok(value)),
+        Err(error) => error,
+    };
+    let because = |text: String| Ok(Err(Unreached::Because(text)));
+    match error {
+        // The same for all states behind it.
+        VisitError::Failed { diagnostics, .. } => {
+            let first = diagnostics
+                .first()
+                .map(crate::diagnostic::Diagnostic::summary);
+            because(format!(
+                "a migration fails: {}",
+                first.unwrap_or_else(|| "it is not said why".to_owned())
+            ))
+        }
+        VisitError::NothingBuilt { .. } => Ok(Err(Unreached::Absent)),
+        VisitError::NoRows { why, file, .. } => because(format!(
+            "there are no rows for its backfill: {why}; `{file}` may put some there"
+        )),
+        VisitError::Apply(error @ (ApplyError::TimedOut { .. } | ApplyError::Blocked { .. })) => {
+            because(error.to_string())
+        }
+        error => Err(stopped(error)),
+    }
+}
+
+fn stopped(error: VisitError) -> Stop {
+    match error {
+        VisitError::Apply(ApplyError::Interrupted { signal, .. }) => Stop::Interrupted(signal),
+        error => Stop::Failed(error.into()),
     }
 }

@@ -28,8 +28,8 @@ pub(super) struct Program {
     pub line: String,
     /// Where.
     pub folder: PathBuf,
-    /// Beside our own environment, as far as that does not lead to databases.
-    pub environment: Vec<(String, String)>,
+    /// Beside our own environment; what has no value is taken away.
+    pub environment: Vec<(&'static str, Option<String>)>,
     /// How long it may take.
     pub timeout: Duration,
 }
@@ -70,16 +70,16 @@ impl Program {
             None => log.try_clone()?.into(),
         };
         let mut command = Command::new("sh");
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(leads_elsewhere) {
-                command.env_remove(&name);
-            }
+        for (name, value) in &self.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         command
             .arg("-c")
             .arg(&self.line)
             .current_dir(&self.folder)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
             .stdout(stdout)
             .stderr(log)
@@ -171,23 +171,6 @@ pub(super) fn judge(status: io::Result<ExitStatus>) -> Ended {
     }
 }
 
-/// Whether a variable of ours would lead a program to another database than the
-/// one that it is to test: libpq's, and those of segue.
-fn leads_elsewhere(name: &str) -> bool {
-    let is_libpqs = name.starts_with("PG")
-        && name != "PG_COLOR"
-        && (!name.contains('_') || name == "PGCONNECT_TIMEOUT");
-    is_libpqs
-        || matches!(
-            name,
-            "DATABASE_URL"
-                | "SEGUE_DATABASE_URL"
-                | "SEGUE_DIRECT_URL"
-                | "SEGUE_DEV_DATABASE_URL"
-                | "CODD_CONNECTION"
-        )
-}
-
 /// The last lines of a log, at most `lines_max`.
 pub(super) fn tail(log: &Path, lines_max: usize) -> Vec<String> {
     let read = || -> io::Result<Vec<u8>> {
@@ -210,23 +193,6 @@ pub(super) fn tail(log: &Path, lines_max: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn variables_that_lead_to_databases_are_not_passed_on() {
-        for name in [
-            "PGHOST",
-            "PGPASSWORD",
-            "PGSERVICE",
-            "PGCONNECT_TIMEOUT",
-            "DATABASE_URL",
-            "SEGUE_DATABASE_URL",
-        ] {
-            assert!(leads_elsewhere(name), "{name}");
-        }
-        for name in ["PATH", "PG_COLOR", "PG_CONFIG", "SEGUE_PG_BIN", "HOME"] {
-            assert!(!leads_elsewhere(name), "{name}");
-        }
-    }
 
     #[test]
     fn the_last_lines_are_shown() {

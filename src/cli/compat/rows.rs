@@ -44,7 +44,13 @@ pub(super) fn rows(
 }
 
 fn find(states: &States, text: &str) -> Result<Visit, Error> {
-    states.find(text).map_err(|NoState { message, help }| {
+    let found = states.find(text).or_else(|no_state| {
+        let version = Version::parse_short(text).ok();
+        let mut brings = states.migrations().iter();
+        let brings = brings.find(|one| version.is_some() && one.schema_version == version);
+        brings.map_or(Err(no_state), |one| states.find(one.name.as_str()))
+    });
+    found.map_err(|NoState { message, help }| {
         let mut error = Error::usage(message);
         error.helps.extend(help);
         error

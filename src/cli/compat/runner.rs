@@ -1,16 +1,20 @@
 //! Runs the tests that are missing, some side by side, each in a database of
 //! its own; hands over what each comes to, as soon as it is known.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::code::{Code, NotReady};
-use super::ground::{Server, Visited};
+use super::ground::{Server, Unreached};
 use super::kept::Kept;
 use super::program::{Ended, Program, tail};
 use super::store::{self, Store};
+use crate::apply::visit::Visited;
 use crate::apply::{Interrupt, Signal};
+use crate::cli::at::command::surroundings;
 use crate::cli::error::Error;
 use crate::compatibility::Verdict;
 use crate::matrix::key::Key;
@@ -42,6 +46,9 @@ pub(super) struct Runner<'a> {
     pub drafts: AtomicUsize,
     /// Whether no other test is to begin.
     pub is_stopped: AtomicBool,
+    /// States that cannot be reached, and why; without a reason there is no such
+    /// state.
+    pub unreached: Mutex<BTreeMap<usize, Option<String>>>,
 }
 
 /// A row.
@@ -83,6 +90,16 @@ pub(super) enum Job {
     },
 }
 
+impl Job {
+    /// Places of its states.
+    pub(super) fn rows(&self) -> Stretch {
+        match self {
+            Self::Fresh { row, .. } => *row..=*row,
+            Self::Kept { rows, .. } => rows.clone(),
+        }
+    }
+}
+
 /// A cell that is done.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -118,17 +135,10 @@ impl Runner<'_> {
         if self.is_stopped.load(Ordering::Relaxed) {
             return Ok(Vec::new());
         }
-        let (rows, column) = match &job {
-            Job::Fresh { row, column } => (*row..=*row, *column),
-            Job::Kept { rows, column } => (rows.clone(), *column),
-        };
+        let rows = job.rows();
+        let (Job::Fresh { column, .. } | Job::Kept { column, .. }) = job;
         let code = &self.codes[column];
-        let ready = code.ready(
-            self.store,
-            self.draft_number(),
-            self.timeout,
-            self.interrupt,
-        );
+        let ready = code.ready(self.store, self.timeout, self.interrupt);
         let folder = match ready.await {
             Ok(folder) => folder,
             Err(NotReady::Because(why)) => {
@@ -154,7 +164,7 @@ impl Runner<'_> {
 
     /// A test by itself.
     async fn fresh(&self, row: usize, column: usize, folder: &Path) -> Result<Done, Stop> {
-        let visited = match self.open(row).await? {
+        let visited = match self.open(row, row).await? {
             Ok(visited) => visited,
             Err(why) => return Ok(self.done(row, column, Ran::NotRun(why))),
         };
@@ -163,11 +173,11 @@ impl Runner<'_> {
         let began = Instant::now();
         let ended = program.run(&log, self.interrupt).await;
         let took = began.elapsed();
-        let closed = visited.close().await;
-        let done = self.judged(row, column, ended, took, &log)?;
+        let closed = self.server.close(visited).await;
+        let done = self.judged(row, column, ended, took, &log);
         let _ = std::fs::remove_file(&log);
         closed?;
-        Ok(done)
+        done
     }
 
     /// A program that keeps its sessions.
@@ -176,20 +186,26 @@ impl Runner<'_> {
     /// state before the next change: a cell says what its own change does, and
     /// nothing of earlier ones.
     async fn kept(&self, rows: Stretch, column: usize, folder: &Path) -> Result<Vec<Done>, Stop> {
-        let first = *rows.start();
-        let mut visited = match self.open(first).await? {
-            Ok(visited) => visited,
-            Err(why) => {
-                let all = rows.map(|row| self.done(row, column, Ran::NotRun(why.clone())));
-                return Ok(all.collect());
-            }
-        };
         let mut all = Vec::new();
+        let last = *rows.end();
+        let mut opened = None;
+        for row in rows {
+            match self.open(row, last).await? {
+                Ok(visited) => {
+                    opened = Some((row, visited));
+                    break;
+                }
+                Err(why) => all.push(self.done(row, column, Ran::NotRun(why))),
+            }
+        }
+        let Some((first, mut visited)) = opened else {
+            return Ok(all);
+        };
         let mut running: Option<Kept> = None;
         let log = self.draft();
         let stopped = self
             .walk(
-                rows,
+                first..=last,
                 column,
                 folder,
                 &mut visited,
@@ -202,7 +218,7 @@ impl Runner<'_> {
             running.end().await;
         }
         let _ = std::fs::remove_file(&log);
-        let closed = visited.close().await;
+        let closed = self.server.close(visited).await;
         stopped?;
         closed?;
         Ok(all)
@@ -217,25 +233,28 @@ impl Runner<'_> {
         rows: Stretch,
         column: usize,
         folder: &Path,
-        visited: &mut Visited<'_>,
+        visited: &mut Visited,
         running: &mut Option<Kept>,
         log: &Path,
         all: &mut Vec<Done>,
     ) -> Result<(), Stop> {
         let first = *rows.start();
-        let last = *rows.end();
+        // The state that it is in: one that cannot be reached is passed over.
+        let mut at = first;
         for row in rows {
             if row > first {
                 if running.is_none() {
                     // Where it does not work it may not even start, and then it
                     // starts after the change.
-                    *running = self.begin(row - 1, column, folder, visited, log).await?.0;
+                    *running = self.begin(at, column, folder, visited, log).await?.0;
                 }
-                if let Err(why) = visited.go(&self.rows[row].visit, self.interrupt).await? {
-                    let rest = row..=last;
-                    all.extend(rest.map(|row| self.done(row, column, Ran::NotRun(why.clone()))));
-                    return Ok(());
+                let gone = self.server.go(visited, &self.rows[row].visit).await?;
+                if let Err(why) = gone {
+                    let why = self.unreached(row, why);
+                    all.push(self.done(row, column, Ran::NotRun(why)));
+                    continue;
                 }
+                at = row;
             }
             let began = Instant::now();
             let ended = if let Some(running) = running.as_mut() {
@@ -262,7 +281,7 @@ impl Runner<'_> {
         row: usize,
         column: usize,
         folder: &Path,
-        visited: &Visited<'_>,
+        visited: &Visited,
         log: &Path,
     ) -> Result<(Option<Kept>, Ended), Stop> {
         let program = self.program(visited, row, column, folder);
@@ -281,25 +300,64 @@ impl Runner<'_> {
         }
     }
 
-    /// A database in a state; inside, why there is none, a line.
-    async fn open(&self, row: usize) -> Result<Result<Visited<'_>, String>, Stop> {
-        self.server
-            .open(&self.rows[row].visit, self.interrupt)
-            .await
+    /// Makes what tests need that are still to be run: nothing that they do to
+    /// the server is in the way of that.
+    ///
+    /// # Errors
+    /// See [`Stop`].
+    pub(super) async fn make_ready(&self, rows: impl Iterator<Item = usize>) -> Result<(), Stop> {
+        for row in rows {
+            if let Err(why) = self.server.make_ready(&self.rows[row].visit).await? {
+                self.unreached(row, why);
+            }
+        }
+        Ok(())
     }
 
-    fn program(&self, visited: &Visited<'_>, row: usize, column: usize, folder: &Path) -> Program {
+    /// Places of states that there are not, as it turned out.
+    pub(super) fn absent(&self) -> BTreeSet<usize> {
+        let unreached = self.unreached.lock().expect("not poisoned");
+        let absent = unreached.iter().filter(|(_, why)| why.is_none());
+        absent.map(|(row, _)| *row).collect()
+    }
+
+    /// A database in a state, for one who goes on to state `last`; inside, why
+    /// there is none, a line.
+    async fn open(&self, row: usize, last: usize) -> Result<Result<Visited, String>, Stop> {
+        let (known, last) = {
+            let unreached = self.unreached.lock().expect("not poisoned");
+            // A last one that cannot be reached does not say what is needed.
+            let last = (row..=last).rev().find(|row| !unreached.contains_key(row));
+            (unreached.get(&row).cloned(), last)
+        };
+        if let Some(why) = known {
+            return Ok(Err(why.unwrap_or_default()));
+        }
+        let visit = |row: usize| &self.rows[row].visit;
+        let opened = self.server.open(visit(row), visit(last.unwrap_or(row)));
+        Ok(opened.await?.map_err(|why| self.unreached(row, why)))
+    }
+
+    /// Remembers that a state cannot be reached; why, a line.
+    fn unreached(&self, row: usize, why: Unreached) -> String {
+        let why = match why {
+            Unreached::Because(why) => Some(why),
+            Unreached::Absent => None,
+        };
+        let mut unreached = self.unreached.lock().expect("not poisoned");
+        unreached.insert(row, why.clone());
+        why.unwrap_or_default()
+    }
+
+    fn program(&self, visited: &Visited, row: usize, column: usize, folder: &Path) -> Program {
         let code = &self.codes[column];
         let row = &self.rows[row];
         let version = row.version.map(|version| version.to_string());
-        let mut environment = visited.environment();
+        let mut environment = surroundings(visited.target());
         environment.extend([
-            ("SEGUE_STATE".to_owned(), row.name.clone()),
-            (
-                "SEGUE_SCHEMA_VERSION".to_owned(),
-                version.unwrap_or_default(),
-            ),
-            ("SEGUE_APP_VERSION".to_owned(), code.version.to_string()),
+            ("SEGUE_STATE", Some(row.name.clone())),
+            ("SEGUE_SCHEMA_VERSION", Some(version.unwrap_or_default())),
+            ("SEGUE_APP_VERSION", Some(code.version.to_string())),
         ]);
         Program {
             line: code.app.test.clone(),
@@ -384,10 +442,7 @@ impl Runner<'_> {
     }
 
     fn draft(&self) -> PathBuf {
-        self.store.draft(self.draft_number())
-    }
-
-    fn draft_number(&self) -> usize {
-        self.drafts.fetch_add(1, Ordering::Relaxed)
+        self.store
+            .draft(self.drafts.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -101,6 +101,11 @@ impl Store {
             .join(format!("draft-{pid}-{number}"))
     }
 
+    /// Where what prepares a tree prints.
+    pub(super) fn prepare_log(&self, tree: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("prepare-{tree}.log"))
+    }
+
     /// The place of what a test printed: it stays if the store does.
     pub(super) fn log(&self, key: &Key) -> PathBuf {
         self.folder

@@ -137,9 +137,6 @@ fn failed(Placed { state, app, cell }: Placed<'_>, failure: &Failure) -> String 
     for line in &failure.tail {
         let _ = writeln!(text, "{}", format!("    {line}").trim_end());
     }
-    if cell.is_earlier {
-        let _ = writeln!(text, "  = note: as seen by an earlier run");
-    }
     if let Some(log) = &failure.log {
         let _ = writeln!(
             text,
