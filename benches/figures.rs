@@ -39,6 +39,8 @@ mod many;
 mod peers;
 #[path = "figures/ready.rs"]
 mod ready;
+#[path = "figures/require.rs"]
+mod require;
 #[path = "figures/runners.rs"]
 mod runners;
 #[path = "figures/schema.rs"]
@@ -67,7 +69,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 16] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -83,6 +85,7 @@ const FIGURES: [Figure; 15] = [
     ("backfill", backfill::measure),
     ("runners", runners::measure),
     ("sync", sync::measure),
+    ("require", require::measure),
 ];
 
 fn main() -> ExitCode {

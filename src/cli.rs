@@ -40,6 +40,7 @@ mod patience;
 mod plan;
 mod reference;
 pub(crate) mod report;
+mod revert;
 mod run;
 mod serve;
 mod server;
@@ -107,6 +108,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Lint(lint::LintArgs),
     Check(check::CheckArgs),
+    Revert(revert::RevertArgs),
     At(at::AtArgs),
     Compat(compat::CompatArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
@@ -185,6 +187,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Verify(args) => Box::pin(verify::run(*args, &context, report)).await,
             Command::Wait(args) => Box::pin(wait::run(args, &context, report)).await,
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
+            Command::Revert(args) => Box::pin(revert::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
             Command::At(args) => Box::pin(at::run(args, &context, report)).await,

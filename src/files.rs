@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::directive::with_schema_diff;
-use crate::migration::{Kind, Migration, Name};
+use crate::migration::{Kind, Migration, Name, REVERT_ENDING};
 use crate::schema::Diff;
 use crate::statement::Statements;
 use crate::text::{Source, Span, Variables};
@@ -25,6 +25,7 @@ pub mod foreign;
 mod header;
 mod outline;
 mod reader;
+mod reverts;
 pub mod rewrite;
 mod rows;
 mod texts;
@@ -57,8 +58,9 @@ impl Error {
 /// migration.
 ///
 /// A migration is a file whose name ends in `.sql`, directly in the folder;
-/// names that begin with a dot are editors' and passed over, and
-/// `NAME.rows.sql` belongs to the backfill `NAME.sql`.
+/// names that begin with a dot are editors' and passed over,
+/// `NAME.rows.sql` belongs to the backfill `NAME.sql`, and `NAME.revert.sql`
+/// takes `NAME.sql` back.
 ///
 /// # Errors
 /// The first folder or file that cannot be read.
@@ -100,6 +102,7 @@ fn read_all(
     let mut diagnostics = Vec::new();
     let mut named: BTreeMap<Name, Found> = BTreeMap::new();
     let mut rows = Vec::new();
+    let mut reverts = Vec::new();
     for one in found {
         let path = &one.path;
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
@@ -109,16 +112,8 @@ fn read_all(
             ));
             continue;
         };
-        if name.ends_with(".revert.sql") {
-            diagnostics.push(
-                Diagnostic::new(
-                    code::NOT_AVAILABLE_YET,
-                    "files that revert a migration are not available yet",
-                )
-                .source(&Arc::new(Source::new(path.display().to_string(), "")))
-                .label(Span::new(0, 0), "would be applied as a migration")
-                .help("move it out of the folder"),
-            );
+        if name.ends_with(REVERT_ENDING) {
+            reverts.push(one);
             continue;
         }
         if name.ends_with(rows::ENDING) {
@@ -150,6 +145,7 @@ fn read_all(
         }
     }
     diagnostics.extend(rows::assign(rows, &mut migrations));
+    diagnostics.extend(reverts::assign(reverts, &mut migrations, environment)?);
     Ok((migrations, diagnostics))
 }
 
@@ -164,6 +160,18 @@ pub fn read_one(
     environment: &Variables,
 ) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
     header::read(name, path, None, environment)
+}
+
+/// The file at `path` as the one that takes `migration` back.
+///
+/// # Errors
+/// As [`read_one`].
+pub fn read_revert(
+    migration: &Migration,
+    path: &Path,
+    environment: &Variables,
+) -> Result<Result<Migration, Box<Diagnostic>>, Error> {
+    reverts::read(migration, path, environment)
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -220,6 +220,9 @@ pub struct History {
     pub ledger: Option<u32>,
     /// By name, those that the ledger knows.
     pub records: BTreeMap<Name, Record>,
+    /// Migrations that are taken back statement by statement, and are not
+    /// taken back yet: what the ledger says of the file that does so.
+    pub reverting: BTreeMap<Name, Record>,
     /// Advisory locks that are held in the database, with the pid of the
     /// backend that holds each.
     pub locks: BTreeMap<LockKey, i32>,
@@ -289,18 +292,35 @@ impl History {
     pub fn is_closed(&self, name: &Name) -> bool {
         let record = self.records.get(name);
         record.is_some_and(|record| matches!(record.state, State::Applied | State::Abandoned))
+            && !self.reverting.contains_key(name)
+    }
+
+    /// Whether a migration has begun outside a transaction and is not done.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        let is_begun = |record: &Record| matches!(record.state, State::Begun | State::Failed(_));
+        self.records.values().any(is_begun) || !self.reverting.is_empty()
     }
 
     /// How far `name` is.
     #[must_use]
     pub fn progress(&self, project: &str, name: &Name) -> Progress {
-        let state = self.records.get(name).map(|record| &record.state);
+        // Half taken back, it is neither applied nor pending: what the file
+        // has come to that does so says more.
+        let (record, key) = match self.reverting.get(name) {
+            Some(reverting) => (
+                Some(reverting),
+                LockKey::migration(project, &name.revert_file()),
+            ),
+            None => (self.records.get(name), LockKey::migration(project, name)),
+        };
+        let state = record.map(|record| &record.state);
         match state {
             Some(State::Applied) => return Progress::Applied,
             Some(State::Abandoned) => return Progress::Abandoned,
             Some(State::Begun | State::Failed(_)) | None => {}
         }
-        if let Some(pid) = self.locks.get(&LockKey::migration(project, name)) {
+        if let Some(pid) = self.locks.get(&key) {
             return Progress::Running(*pid);
         }
         match state {

@@ -153,6 +153,9 @@ pub mod adopt;
 pub mod plan;
 
 #[doc(hidden)]
+pub mod reversal;
+
+#[doc(hidden)]
 pub mod forecast;
 
 #[doc(hidden)]

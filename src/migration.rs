@@ -39,7 +39,27 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name of the file that takes this migration back: `a.revert.sql` of
+    /// `a.sql`.
+    #[must_use]
+    pub fn revert_file(&self) -> Self {
+        let stem = self.0.strip_suffix(".sql").unwrap_or(&self.0);
+        Self::new(&format!("{stem}{REVERT_ENDING}"))
+    }
+
+    /// The migration that a file of this name takes back; `None` if it is the
+    /// name of a migration.
+    #[must_use]
+    pub fn reverted(&self) -> Option<Self> {
+        let stem = self.0.strip_suffix(REVERT_ENDING)?;
+        Some(Self::new(&format!("{stem}.sql")))
+    }
 }
+
+/// What the name of a file ends in that takes a migration back. No migration
+/// has such a name.
+pub const REVERT_ENDING: &str = ".revert.sql";
 
 impl std::fmt::Display for Name {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -161,6 +181,9 @@ pub struct Migration {
     pub backfill: Option<Spanned<Backfill>>,
     /// The file with the rows that `segue check` tries it on, of a backfill.
     pub rows: Option<PathBuf>,
+    /// The file that takes it back, if there is one: read as a migration is,
+    /// batch or standalone, under its own name.
+    pub revert: Option<Arc<Self>>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
     /// The version of the schema that the database has reached with it.
@@ -428,6 +451,7 @@ impl Migration {
             ends: Vec::new(),
             backfill: None,
             rows: None,
+            revert: None,
             rerunnable: false,
             schema_version: None,
             waivers: Vec::new(),

@@ -15,6 +15,7 @@ use backfill::Trial;
 
 pub mod backfill;
 pub mod judge;
+pub mod reverts;
 pub mod rows;
 pub mod torture;
 
@@ -37,13 +38,15 @@ pub enum Step {
     Splits,
     /// Backfills do rows that were made for them.
     Backfills,
+    /// Files that take migrations back bring back what was before them.
+    Reverts,
     /// Whatever dies while they run, running again comes to the same end.
     Torture,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Files,
         Self::Lint,
         Self::Fresh,
@@ -52,6 +55,7 @@ impl Step {
         Self::Diffs,
         Self::Splits,
         Self::Backfills,
+        Self::Reverts,
         Self::Torture,
     ];
 
@@ -67,6 +71,7 @@ impl Step {
             Self::Diffs => "diffs",
             Self::Splits => "splits",
             Self::Backfills => "backfills",
+            Self::Reverts => "reverts",
             Self::Torture => "torture",
         }
     }

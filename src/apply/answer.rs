@@ -108,7 +108,10 @@ async fn check_one(
 ) -> Result<(), ApplyError> {
     let name = &answer.name;
     let refuse = |reason: String| Err(refused(answer, &reason));
-    match history.records.get(name).map(|record| &record.state) {
+    // Also of a file that takes a migration back.
+    let reverting = || history.reverting.get(&name.reverted()?);
+    let record = history.records.get(name).or_else(reverting);
+    match record.map(|record| &record.state) {
         Some(State::Begun | State::Failed(_)) => {}
         Some(State::Applied) => return refuse(format!("`{name}` is applied")),
         Some(State::Abandoned) => return refuse(format!("`{name}` is given up")),

@@ -32,6 +32,9 @@ pub enum Stage {
     Tail,
     /// Because somebody asks.
     Asked,
+    /// After migrations were taken back: what is expected is the schema from
+    /// before them.
+    Reverted,
 }
 
 /// What a check was, and gave.
@@ -104,7 +107,11 @@ impl Mismatch {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!("the schema is not as expected: {}{more}", shown.join(", "))
+        let what = match self.stage {
+            Stage::Reverted => "the schema is not the one from before",
+            Stage::Batch | Stage::Tail | Stage::Asked => "the schema is not as expected",
+        };
+        format!("{what}: {}{more}", shown.join(", "))
     }
 }
 
@@ -116,6 +123,8 @@ pub struct Expectation {
     known: ExpectedSchema,
     /// Read when it is needed first; rules applied.
     loaded: Mutex<Option<Loaded>>,
+    /// Whether it is the schema of a past state, which had nothing under way.
+    is_past: bool,
 }
 
 #[derive(Debug)]
@@ -145,7 +154,25 @@ impl Expectation {
             major,
             known,
             loaded: Mutex::new(None),
+            is_past: false,
         })
+    }
+
+    /// The schema that migrations are taken back to, in place of what a folder
+    /// expects.
+    #[must_use]
+    pub fn past(verification: &Verification, server_version: u32, mut snapshot: Snapshot) -> Self {
+        let unused_rules = verification.rules.apply(&mut snapshot);
+        Self {
+            verification: verification.clone(),
+            major: server_version / 10_000,
+            known: ExpectedSchema::Present,
+            loaded: Mutex::new(Some(Loaded {
+                snapshot,
+                unused_rules,
+            })),
+            is_past: true,
+        }
     }
 
     /// What a plan has to know of it.
@@ -238,6 +265,9 @@ impl Expectation {
         project: &str,
         done_by_then: &BTreeSet<Name>,
     ) -> Vec<Concurrent> {
+        if self.is_past {
+            return Vec::new();
+        }
         verify::concurrent(graph, history, project, self.major, done_by_then)
     }
 
@@ -270,7 +300,7 @@ impl Expectation {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let unused_before = loaded.as_ref().map_or(&[][..], |one| &one.unused_rules);
         Ok(Checked {
-            stage,
+            stage: if self.is_past { Stage::Reverted } else { stage },
             duration: Duration::ZERO,
             verdict,
             blind,

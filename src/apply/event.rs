@@ -12,6 +12,7 @@ use crate::plan::{Cut, OnConflict, Plan};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
 use crate::readiness::Goal;
+use crate::reversal::Reversal;
 use crate::schema::{Diff, ObjectId};
 use crate::verify::Blind;
 use crate::version::Version;
@@ -21,6 +22,20 @@ use crate::version::Version;
 pub enum Event {
     /// This is what will be done. Comes again when the plan was made again.
     Planned(Box<Plan>),
+    /// This is what will be taken back. Comes again when that has changed.
+    ReversalPlanned {
+        /// What, and how.
+        reversal: Box<Reversal>,
+        /// Whether the schema would be verified if it were known what it has to
+        /// be.
+        is_unverified: bool,
+    },
+    /// Migrations that were not done, or given up, are none any more; nothing
+    /// had to run for that but what removes leftovers.
+    RowsReverted {
+        /// Which, by name.
+        names: Vec<Name>,
+    },
     /// The ledger was made, in namespace `segue`.
     LedgerCreated,
     /// A migration has brought a record of what has been applied, segue's own
@@ -386,6 +401,8 @@ impl Event {
     pub(super) fn weight(&self) -> Weight {
         match self {
             Self::Planned(_)
+            | Self::ReversalPlanned { .. }
+            | Self::RowsReverted { .. }
             | Self::LedgerCreated
             | Self::LedgerBrought { .. }
             | Self::DeploymentBegan { .. }

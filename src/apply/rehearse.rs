@@ -17,6 +17,7 @@ mod backfill;
 pub(in crate::apply) mod grounds;
 mod line;
 mod replay;
+mod reverts;
 pub mod torture;
 
 pub use grounds::Place;
@@ -83,6 +84,8 @@ pub struct Stage<'a> {
     pub settings: Settings,
     /// Signals of the user.
     pub interrupt: Interrupt,
+    /// Whether rows are compared too where migrations are taken back.
+    pub data: bool,
 }
 
 /// How a step ended.
@@ -196,6 +199,9 @@ pub async fn rehearse<E: From<RehearseError>>(
         };
         actor.line(&mut line, fresh.as_ref()).await?;
     }
+    actor
+        .take_back((&stage.place, is_shared), fresh.is_some(), tell)
+        .await?;
     actor.examined.seen.sort_by_key(|seen| seen.step);
     actor.examined.findings.sort_by_key(|finding| finding.step);
     Ok(actor.examined)

@@ -55,6 +55,35 @@ impl Replay {
     /// # Errors
     /// [`ApplyError`] for what is not the migrations' fault.
     pub(super) async fn run(self, mut migrations: Vec<Migration>) -> Result<Replayed, ApplyError> {
+        let backfills = migrations.iter_mut();
+        for backfill in backfills.filter_map(|one| one.backfill.as_mut()) {
+            // Nobody is spared here, and all that fails is to be seen.
+            let backfill = &mut backfill.value;
+            backfill.within = None;
+            backfill.pause = Duration::ZERO;
+            backfill.quarantine = QUARANTINE;
+        }
+        let work = async |run: &Run| Box::pin(up::up(run, migrations)).await;
+        self.replay(work).await
+    }
+
+    /// Takes back what was applied after `to`, as `segue revert` does.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub(super) async fn revert(
+        self,
+        migrations: Vec<Migration>,
+        to: &str,
+    ) -> Result<Replayed, ApplyError> {
+        let work = async |run: &Run| Box::pin(up::revert(run, migrations, to)).await;
+        self.replay(work).await
+    }
+
+    async fn replay(
+        self,
+        work: impl AsyncFnOnce(&Run) -> Result<Outcome, ApplyError>,
+    ) -> Result<Replayed, ApplyError> {
         let (events, mut receiver) = Events::channel();
         let run = Run {
             target: self.target,
@@ -73,15 +102,7 @@ impl Replay {
             events,
             interrupt: self.interrupt,
         };
-        let backfills = migrations.iter_mut();
-        for backfill in backfills.filter_map(|one| one.backfill.as_mut()) {
-            // Nobody is spared here, and all that fails is to be seen.
-            let backfill = &mut backfill.value;
-            backfill.within = None;
-            backfill.pause = Duration::ZERO;
-            backfill.quarantine = QUARANTINE;
-        }
-        let ended = Box::pin(up::up(&run, migrations)).await;
+        let ended = work(&run).await;
         let interrupt = run.interrupt.clone();
         drop(run);
         let mut replayed = Replayed::default();

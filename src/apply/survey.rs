@@ -28,16 +28,15 @@ pub struct Survey {
     pub plan: Plan,
     /// Fingerprint of the folder's batch migrations, `sha256:…`.
     pub fingerprint: String,
+    /// The last migration that is applied when all is done.
+    pub last: Option<Name>,
 }
 
 impl Survey {
-    /// Name of the folder's last migration.
+    /// Name of the folder's last migration, or of the one that is gone back to.
     #[must_use]
     pub fn last(&self) -> Option<&Name> {
-        self.graph
-            .migrations()
-            .next_back()
-            .map(|migration| &migration.name)
+        self.last.as_ref()
     }
 }
 
@@ -126,11 +125,13 @@ fn planned(
         expectation.admit(&plan, &graph, &history)?;
     }
     let fingerprint = fingerprint(graph.migrations());
+    let last = graph.migrations().next_back().map(|one| one.name.clone());
     Ok(Survey {
         graph,
         history,
         plan,
         fingerprint,
+        last,
     })
 }
 
@@ -205,6 +206,14 @@ pub fn all_invalid(
 ) -> Result<Vec<Diagnostic>, files::Error> {
     let mut all: Vec<&mut Migration> = migrations.iter_mut().collect();
     diagnostics.extend(files::outline(&mut all, Depth::Relations)?);
+    let reverts = migrations.iter().filter_map(|one| one.revert.as_deref());
+    let mut reverts: Vec<Migration> = reverts.cloned().collect();
+    diagnostics.extend(reverts.iter().flat_map(|one| one.problems.clone()));
+    let mut sound: Vec<&mut Migration> = reverts
+        .iter_mut()
+        .filter(|one| one.problems.is_empty())
+        .collect();
+    diagnostics.extend(files::outline(&mut sound, Depth::Keywords)?);
     let history = History::default();
     let (graph, problems) = Graph::new(migrations.to_vec(), &history);
     diagnostics.extend(problems);

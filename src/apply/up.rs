@@ -28,11 +28,13 @@ mod loss;
 mod outside;
 mod reached;
 mod renamed;
+mod revert;
 pub(super) mod server;
 mod settle;
 mod verify;
 
 pub(super) use fence::{Signs, poll};
+pub use revert::revert;
 use server::Heeds;
 pub use server::{beside, greet, reach};
 pub use settle::{settle, settle_announced, settle_one};
@@ -88,6 +90,8 @@ struct Runner<'a> {
     expectation: Option<Expectation>,
     /// What is known of the live schema.
     known: Known,
+    /// What is taken back, newest first; `None` of a run that applies.
+    reverts: Option<Vec<Name>>,
 }
 
 /// A batch that loses its connection again and again may be what kills the
@@ -126,14 +130,30 @@ impl<'a> Runner<'a> {
     async fn new(run: &'a Run, mut migrations: Vec<Migration>) -> Result<Self, ApplyError> {
         let began = Instant::now();
         let made = Box::pin(bootstrap::reach(run, &mut migrations)).await?;
-        let control = made.control;
-        Box::pin(bootstrap::claim_ledger(run, &control, &migrations)).await?;
-        let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
+        Box::pin(bootstrap::claim_ledger(run, &made.control, &migrations)).await?;
+        let version = made.control.server_version();
         let expectation = run
             .verification
             .as_ref()
-            .map(|verification| Expectation::new(verification, control.server_version()))
+            .map(|verification| Expectation::new(verification, version))
             .transpose()?;
+        let runner = Self::of(run, migrations, made.control).await?;
+        Ok(Self {
+            owed: made.owed,
+            bootstrapped: made.names,
+            began,
+            expectation,
+            ..runner
+        })
+    }
+
+    /// In a database that is there; nothing is verified yet.
+    async fn of(
+        run: &'a Run,
+        migrations: Vec<Migration>,
+        control: Session,
+    ) -> Result<Self, ApplyError> {
+        let ledger = Ledger::find(&control, &run.project, run.owner.as_deref()).await?;
         Ok(Self {
             run,
             migrations,
@@ -157,17 +177,18 @@ impl<'a> Runner<'a> {
             span: tracing::Span::current(),
             committed: Vec::new(),
             elsewhere: away::Connections::new(),
-            owed: made.owed,
-            bootstrapped: made.names,
+            owed: Vec::new(),
+            bootstrapped: Vec::new(),
             holds_deployment: false,
             is_announced: false,
             preempted: BTreeSet::new(),
             held_up: None,
             losses: 0,
             beat: beat::Beat::default(),
-            began,
-            expectation,
+            began: Instant::now(),
+            expectation: None,
             known: Known::default(),
+            reverts: None,
         })
     }
 
@@ -371,11 +392,18 @@ impl<'a> Runner<'a> {
             })
             .map(|deployment| deployment.id)
             .collect();
-        let id = self
-            .ledger
-            .begin_deployment(&self.control, survey.last(), &survey.fingerprint, &dead)
-            .await
-            .map_err(|error| self.rights(error))?;
+        let stands_for = (survey.last(), survey.fingerprint.as_str());
+        let began = if let Some(reverts) = &self.reverts {
+            self.ledger
+                .begin_reversal(&self.control, stands_for, reverts, &dead)
+                .await
+        } else {
+            let (last, fingerprint) = stands_for;
+            self.ledger
+                .begin_deployment(&self.control, last, fingerprint, &dead)
+                .await
+        };
+        let id = began.map_err(|error| self.rights(error))?;
         self.deployment = Some(id);
         self.span.record("deployment", id);
         self.hold_deployment().await?;

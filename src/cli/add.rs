@@ -117,13 +117,17 @@ pub async fn run(args: &AddArgs, context: &Context, report: &mut Report) -> Resu
         return put(args, newcomer, report);
     }
     let servers = start(args, context, report).await?;
+    let revert = named_revert(&newcomer);
     let added = Box::pin(apply(args, context, report, newcomer, &servers, interrupt)).await;
     for server in servers {
         server.stop(report).await;
     }
     let added = added?;
     tell_drift(&added, report);
-    for line in lines(&added, args, context) {
+    let mut lines = lines(&added, args, context);
+    // Behind the name of the migration.
+    lines.splice(1..1, revert);
+    for line in lines {
         report.line_unless_quiet(&line);
     }
     let idle: BTreeSet<&String> = added
@@ -161,15 +165,26 @@ fn destination(args: &AddArgs, folders: &[PathBuf]) -> Result<PathBuf, Error> {
     .help("`segue up` would not see the file there; `migrations` in segue.toml, or `--migrations`, names them all"))
 }
 
+/// A line about the file that goes along.
+fn named_revert(newcomer: &Newcomer) -> Option<Line> {
+    let place = newcomer.revert_place()?;
+    let text = format!("`{}`, which takes it back", place.display());
+    Some(Line::done("Named", text))
+}
+
 /// Checks it and moves it.
 fn put(args: &AddArgs, mut newcomer: Newcomer, report: &mut Report) -> Result<Outcome, Error> {
     let failed = |error| failure::error(error, &args.file);
     let problems = newcomer.problems().map_err(failed)?;
     context::told(report, problems)?;
     let place = newcomer.place().display().to_string();
+    let revert = named_revert(&newcomer);
     let kind = newcomer.migration.kind;
     let original = newcomer.put().map_err(failed)?;
     report.line_unless_quiet(&Line::done("Named", format!("`{place}`")));
+    if let Some(line) = revert {
+        report.line_unless_quiet(&line);
+    }
     if let Some(line) = left(&original, &args.file) {
         report.line_unless_quiet(&line);
     }
@@ -425,6 +440,13 @@ fn left(original: &Original, file: &Path) -> Option<Line> {
                 .map_or_else(String::new, |cause| format!(": {cause}"));
             format!("`{file}` is still there{cause}; it is not needed any more")
         }
+        Original::RevertLeft(None) => {
+            "the file that takes it back was changed meanwhile and is left as it is; what goes along is its text before".to_owned()
+        }
+        Original::RevertLeft(Some(error)) => format!(
+            "the file that takes it back: {}; move it by hand",
+            super::error::with_causes(error)
+        ),
     };
     Some(Line::notable("Note", text))
 }

@@ -42,6 +42,9 @@ use torture::TortureArgs;
 /// - each deployment that comes before a concurrent migration has run works without it, and has the
 ///   schema that the stored diffs tell;
 /// - each backfill does rows that are made for its table, or those of NAME.rows.sql beside NAME.sql;
+/// - each migration with a file NAME.revert.sql is taken back, which brings back the schema from
+///   before it, and applied again, which makes the one after it; with --data, the same of the rows
+///   that are made for its tables;
 /// - with --torture: whatever dies while they run, running again comes to the same end.
 ///
 /// The major versions are those of `majors` in segue.toml, else `[throwaway] major`, else those of
@@ -73,6 +76,12 @@ pub struct CheckArgs {
     /// to be there: nothing is made on that server but databases.
     #[arg(long, value_name = "URL")]
     pub on: Option<String>,
+
+    /// Look at rows too where migrations are taken back
+    ///
+    /// Tables are given rows before a migration; taken back, the rows have to be the same.
+    #[arg(long)]
+    pub data: bool,
 
     /// Leave out the rules of `segue lint`
     #[arg(long)]
@@ -147,6 +156,7 @@ pub async fn run(
             rules: &rules,
             settings: settings.clone(),
             interrupt: interrupt.clone(),
+            data: args.data,
         };
         let mut tell = |major: u32, what: &str| {
             let text = format!("{what}, PostgreSQL {major}");

@@ -110,11 +110,28 @@ struct Partly {
 }
 
 /// What running again does, given what stands.
-fn again(committed: &[Name], partly: Option<&Partly>) -> &'static str {
+fn again(command: Command, committed: &[Name], partly: Option<&Partly>) -> String {
+    let command = command.as_str();
     if committed.is_empty() && partly.is_none() {
-        "`segue up` starts afresh"
+        format!("`segue {command}` starts afresh")
     } else {
-        "`segue up` goes on after what is committed"
+        format!("`segue {command}` goes on after what is committed")
+    }
+}
+
+/// Which command an error is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Up,
+    Revert,
+}
+
+impl Command {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Revert => "revert",
+        }
     }
 }
 
@@ -125,8 +142,8 @@ impl From<ApplyError> for Error {
                 name,
                 statements,
                 error,
-            } => Self::of_run(*error, Some(&Partly { name, statements })),
-            error => Self::of_run(error, None),
+            } => Self::of_run(Command::Up, *error, Some(&Partly { name, statements })),
+            error => Self::of_run(Command::Up, error, None),
         }
     }
 }
@@ -147,9 +164,24 @@ impl Error {
         }
     }
 
-    fn of_run(error: ApplyError, partly: Option<&Partly>) -> Self {
+    /// Of a run that takes migrations back.
+    pub(super) fn of_reversal(error: ApplyError) -> Self {
         match error {
-            ApplyError::Partly { error, .. } => Self::of_run(*error, partly),
+            ApplyError::Partly {
+                name,
+                statements,
+                error,
+            } => {
+                let partly = Partly { name, statements };
+                Self::of_run(Command::Revert, *error, Some(&partly))
+            }
+            error => Self::of_run(Command::Revert, error, None),
+        }
+    }
+
+    fn of_run(command: Command, error: ApplyError, partly: Option<&Partly>) -> Self {
+        match error {
+            ApplyError::Partly { error, .. } => Self::of_run(command, *error, partly),
             ApplyError::Invalid(diagnostics) => Self::diagnostics(Outcome::Invalid, diagnostics),
             ApplyError::Migration {
                 diagnostic,
@@ -158,23 +190,30 @@ impl Error {
                 .stands(&committed, partly)
                 .help(format!(
                     "correct the migration, then {}",
-                    again(&committed, partly)
+                    again(command, &committed, partly)
                 )),
             ApplyError::Conflict {
                 diagnostic,
                 committed,
             } => Self::diagnostics(Outcome::Failed, vec![*diagnostic])
                 .stands(&committed, partly)
-                .help(again(&committed, partly)),
+                .help(again(command, &committed, partly)),
             ApplyError::Mismatch {
                 mismatch,
                 committed,
-            } => Self::new(Outcome::Failed, mismatch.summary())
-                .stands(&committed, partly)
-                .help(format!(
-                    "correct the migrations or the expected schema, then {}; `--on-mismatch warn` makes the deployment ready all the same",
-                    again(&committed, partly)
-                )),
+            } => {
+                let error =
+                    Self::new(Outcome::Failed, mismatch.summary()).stands(&committed, partly);
+                let again = again(command, &committed, partly);
+                error.help(match command {
+                    Command::Up => format!(
+                        "correct the migrations or the expected schema, then {again}; `--on-mismatch warn` makes the deployment ready all the same"
+                    ),
+                    Command::Revert => format!(
+                        "correct the files that take back, then {again}; `--on-mismatch warn` leaves the schema as they make it"
+                    ),
+                })
+            }
             ApplyError::TimedOut {
                 what,
                 after,
@@ -187,14 +226,14 @@ impl Error {
             .stands(&committed, partly)
             .help(format!(
                 "{}; `{option}` sets how long to wait",
-                again(&committed, partly)
+                again(command, &committed, partly)
             )),
-            ApplyError::Blocked { gave_up, committed } => {
-                Self::gave_up(gave_up).stands(&committed, partly).help(format!(
+            ApplyError::Blocked { gave_up, committed } => Self::gave_up(gave_up)
+                .stands(&committed, partly)
+                .help(format!(
                     "{}; `--retry-for` sets how long to wait",
-                    again(&committed, partly)
-                ))
-            }
+                    again(command, &committed, partly)
+                )),
             ApplyError::CommitUnknown { after, committed } => {
                 let mut error = Self::new(
                     Outcome::TimedOut,
@@ -207,7 +246,10 @@ impl Error {
                 if !committed.is_empty() {
                     error = error.stands(&committed, partly);
                 }
-                error.help("`segue up` finds out and goes on from there; `--commit-wait` sets how long to wait")
+                error.help(format!(
+                    "`segue {}` finds out and goes on from there; `--commit-wait` sets how long to wait",
+                    command.as_str()
+                ))
             }
             ApplyError::Interrupted { signal, committed } => {
                 // 130 and 143 promise that nothing has changed.
@@ -218,7 +260,7 @@ impl Error {
                 };
                 Self::new(outcome, format!("ended by {}", signal_name(signal)))
                     .stands(&committed, partly)
-                    .help(again(&committed, partly))
+                    .help(again(command, &committed, partly))
             }
             ApplyError::Refused { reason, help } => Self::usage(reason).help(help),
             ApplyError::Postgres(error) => error.into(),

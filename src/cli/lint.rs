@@ -232,7 +232,11 @@ fn named(
         }
         names.push(name);
     }
-    migrations.sort_by(|one, other| one.name.cmp(&other.name));
+    // A file that takes a migration back finds what that one has made.
+    migrations.sort_by_cached_key(|one| match one.name.reverted() {
+        Some(reverted) => (reverted, true),
+        None => (one.name.clone(), false),
+    });
     Ok(Judged {
         names,
         release: Release::Together,

@@ -121,7 +121,7 @@ impl Outcome {
             Self::No => {
                 "The command worked and its answer is no: `segue wait` saw the deployment fail \
                  that it was waiting for, or superseded, `segue verify` found another schema than the expected \
-                 one, `segue check` or `segue lint` has findings."
+                 one, `segue check` or `segue lint` has findings, `segue gate` forbids."
             }
             Self::Usage => {
                 "An argument, an environment variable, `segue.toml` or the connection string \

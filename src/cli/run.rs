@@ -86,7 +86,7 @@ pub(super) async fn serve(
         service::serve(run, || context.reread()).await;
         systemd::notify(socket, "STOPPING=1");
     };
-    begun.drive(report, &mut hooks, &mut traces, serving).await;
+    Box::pin(begun.drive(report, &mut hooks, &mut traces, serving)).await;
     traces.end(None);
     // Whoever stops a service has not failed; what failed was told.
     report.line_unless_quiet(&Line::done("Stopped", "as asked"));
@@ -97,13 +97,13 @@ pub(super) async fn serve(
 ///
 /// # Errors
 /// See [`Error`].
-pub(super) async fn tell<T>(
+pub(super) async fn tell<T, E: Into<Error>>(
     context: &Context,
     report: &mut Report,
     target: &Target,
     settings: Settings,
     verification: Option<Verification>,
-    work: impl AsyncFnOnce(&Run) -> Result<T, ApplyError>,
+    work: impl AsyncFnOnce(&Run) -> Result<T, E>,
 ) -> Result<T, Error> {
     report.notes(context.notices());
     let begun = Begun::on(context, target, settings, verification)?;
@@ -114,7 +114,7 @@ pub(super) async fn tell<T>(
     );
     let mut traces = traces(context, &begun.run, Extent::Run);
     let ended = begun.drive(report, &mut hooks, &mut traces, work).await;
-    let ended = ended.map_err(Error::from);
+    let ended = ended.map_err(E::into);
     traces.end(ended.as_ref().err().map(said).as_deref());
     ended
 }

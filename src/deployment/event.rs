@@ -239,7 +239,10 @@ impl Event {
             Told::Notice { notice, .. } => {
                 noted(format!("{}: {}", notice.severity, notice.message))
             }
-            Told::LedgerBrought { .. }
+            // `Deployment` takes nothing back.
+            Told::ReversalPlanned { .. }
+            | Told::RowsReverted { .. }
+            | Told::LedgerBrought { .. }
             | Told::DeploymentBegan { .. }
             | Told::BlockBegan { .. }
             | Told::MigrationRan { .. }

@@ -138,6 +138,10 @@ codes! {
         "The directive is well-formed, but this version of segue does not act on it yet. It is refused rather than ignored."
     ROWS_OF_NOTHING "rows-of-nothing" Error
         "A file `NAME.rows.sql` is no migration: it holds the rows that `segue check` tries the backfill `NAME.sql` on. Here there is no such migration beside it, or it is no backfill, so the rows would never be used."
+    REVERTS_NOTHING "reverts-nothing" Error
+        "A file `NAME.revert.sql` is no migration: it takes the migration `NAME.sql` back, when `segue revert` is asked to. Here there is no such migration beside it."
+    REVERT_DIRECTIVE "revert-directive" Error
+        "A file `NAME.revert.sql` takes a migration back, and is none itself: it has no partner, no schema diff, no version and no batches, and runs where `segue revert` connects to. It can say `no-txn`, `in-txn`, `env-vars`, `rerunnable` and `allow`."
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
@@ -153,6 +157,11 @@ codes! {
         "`begin-concurrent-migration-with` names an ordinary migration, `end-concurrent-migration` a concurrent one; the migration that is named here is of the other kind."
     DUPLICATE_NAME "duplicate-name" Error
         "A migration's file name is its identity, also across folders. Rename one of the two files, unless it has been applied anywhere."
+
+    NOT_REVERTIBLE "not-revertible" Error
+        "`segue revert --to NAME` takes back everything that was applied after NAME, newest first, by the file `X.revert.sql` beside each `X.sql`. One of them has no such file, or is not in a state from which it can be taken back, so nothing was done."
+    HALF_REVERTED "half-reverted" Error
+        "A file `NAME.revert.sql` with `no-txn` has run in part: some of its statements are done, and others are not. Until it is done, `NAME.sql` counts neither as applied nor as pending. `segue revert` with the same `--to` goes on where it stopped."
 
     SCHEMA_VERSION_ORDER "schema-version-order" Error
         "The versions that migrations bring by `schema-version` rise with the names of the files, so that the version of a database says which of them it has. Here one is lower than that of an earlier file, or the same. Where two branches have each brought one, the file that comes later by its name takes the next version."
@@ -217,6 +226,12 @@ codes! {
         "The folder of the expected schema has no part for a major version of PostgreSQL that the project is checked on, so nothing can be verified there. `segue write-schema` writes it."
     UNEXPECTED_SCHEMA "unexpected-schema" Error
         "All migrations, applied to a fresh database, make another schema than the one that the repository expects. Either the expected schema was not written after the last change, or two branches were merged that do not fit together."
+    REVERT_FAILS "revert-fails" Error
+        "`segue check` has applied a migration to a database of its own and taken it back by its `.revert.sql` file, or applied it again after that, and one of these failed."
+    REVERT_INCOMPLETE "revert-incomplete" Error
+        "`segue check` has applied a migration and taken it back by its `.revert.sql` file, and the schema is not the one from before; or it has applied it again after that, and the schema is another one than the first time. The difference shows what the file forgets, or does too much."
+    REVERT_LOSES_ROWS "revert-loses-rows" Error
+        "`segue check --data` has filled the tables with made-up rows, applied a migration and taken it back, and the rows are not those from before. What a migration drops, its revert file cannot bring back unless the migration keeps it: rename a column or a table in place of dropping it, and drop it in a later release."
     SECOND_UP "second-up" Error
         "After a run of `segue up` that ended well, the next one has nothing to do and changes nothing. Here it does."
     NEEDS_CONCURRENT_MIGRATION "needs-concurrent-migration" Error

@@ -51,6 +51,8 @@ pub struct Draft {
     is_kept: bool,
     /// Length and time of the original when it was copied.
     seen: Option<(u64, std::time::SystemTime)>,
+    /// The file that takes it back, which is placed when it is.
+    revert: Option<Box<Self>>,
 }
 
 /// What became of the original.
@@ -62,6 +64,9 @@ pub enum Original {
     Changed,
     /// It is still there.
     Left(Error),
+    /// It is gone; the file that takes it back is still where it was, since it
+    /// was changed or for this error.
+    RevertLeft(Option<Error>),
 }
 
 impl Draft {
@@ -88,10 +93,27 @@ impl Draft {
             temporary,
             is_kept: false,
             seen: metadata.modified().ok().map(|time| (metadata.len(), time)),
+            revert: None,
         };
         let copied = io::copy(&mut from, &mut to).and_then(|_| to.sync_all());
         copied.map_err(fail("write", &draft.temporary))?;
         Ok(draft)
+    }
+
+    /// With the file that takes it back, which goes where it goes.
+    ///
+    /// # Errors
+    /// As [`Draft::copy`].
+    pub fn with_revert(mut self, original: &Path, name: &Name) -> Result<Self, Error> {
+        let revert = Self::copy(original, &self.folder, &name.revert_file())?;
+        self.revert = Some(Box::new(revert));
+        Ok(self)
+    }
+
+    /// Where the file will be that takes it back, if there is one.
+    #[must_use]
+    pub fn revert_place(&self) -> Option<&Path> {
+        self.revert.as_ref().map(|revert| revert.place())
     }
 
     /// Where the copy is read.
@@ -109,6 +131,9 @@ impl Draft {
     /// It is to have another name.
     pub fn rename(&mut self, name: &Name) {
         self.place = self.folder.join(name.as_str());
+        if let Some(revert) = &mut self.revert {
+            revert.rename(&name.revert_file());
+        }
     }
 
     /// From now on the copy stays, even if it cannot be placed: there is
@@ -176,7 +201,21 @@ impl Draft {
     /// # Errors
     /// See [`Error`]; everything is as before then. What became of the original
     /// is no error any more.
-    pub fn put(self) -> Result<Original, Error> {
+    pub fn put(mut self) -> Result<Original, Error> {
+        let revert = self.revert.take();
+        let original = self.put_alone()?;
+        // Second: without its migration it would be refused, and the migration
+        // without it is sound.
+        Ok(match (original, revert.map(|revert| revert.put_alone())) {
+            (Original::Removed, Some(Ok(Original::Left(error)) | Err(error))) => {
+                Original::RevertLeft(Some(error))
+            }
+            (Original::Removed, Some(Ok(Original::Changed))) => Original::RevertLeft(None),
+            (original, _) => original,
+        })
+    }
+
+    fn put_alone(self) -> Result<Original, Error> {
         // It may keep the very name that it has.
         let is_same = is_same(&self.original, &self.place);
         let put = if is_same {

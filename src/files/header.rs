@@ -134,6 +134,7 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         ends: directives.end.into_iter().map(named).collect(),
         backfill: directives.backfill,
         rows: None,
+        revert: None,
         rerunnable: directives.rerunnable.is_some(),
         schema_version: directives.schema_version.map(|version| version.value),
         waivers: directives.allow,

@@ -24,6 +24,7 @@ mod intent;
 mod progress;
 mod reading;
 mod rename;
+mod revert;
 mod rewrite;
 mod snapshot;
 mod standing;
@@ -37,6 +38,7 @@ pub use expansion::Made;
 pub use handed_over::Kept;
 pub use intent::{Intent, IntentState, NewIntent};
 pub use reading::Reading;
+pub use revert::{TakenBack, When};
 pub use standing::Wish;
 pub use write::{Applied, Notice};
 
@@ -299,9 +301,13 @@ impl Ledger {
             ..History::default()
         };
         for row in migrations {
-            let name: String = column(&row, 0)?;
-            history.records.insert(
-                Name::new(&name),
+            let name = Name::new(&column::<String>(&row, 0)?);
+            let (records, name) = match name.reverted() {
+                Some(reverted) => (&mut history.reverting, reverted),
+                None => (&mut history.records, name),
+            };
+            records.insert(
+                name,
                 Record {
                     checksum: column::<String>(&row, 1)?
                         .parse()

@@ -11,7 +11,7 @@ use crate::statement::RelationName;
 mod content;
 mod kind;
 
-pub use content::content;
+pub use content::{content, named_content};
 use kind::Kinds;
 
 /// What filling a table came to.
@@ -35,6 +35,29 @@ pub fn quoted(name: &RelationName) -> String {
     match &name.namespace {
         Some(namespace) => format!("{}.{}", ident(namespace), ident(&name.name)),
         None => ident(&name.name),
+    }
+}
+
+/// OIDs and names, quoted as need be, of all tables of the user's, by name;
+/// without those that are partitions.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn all(session: &Session) -> Result<Vec<(u32, String)>, Error> {
+    let rows = session.query(include_str!("tables/all.sql")).await?;
+    rows.iter()
+        .map(|row| Ok((column(row, 0)?, column(row, 1)?)))
+        .collect()
+}
+
+/// Whether the first of these tables has no row.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn is_first_empty(session: &Session, tables: &[Table]) -> Result<bool, Error> {
+    match tables.first() {
+        Some(table) => is_empty(session, table).await,
+        None => Ok(false),
     }
 }
 

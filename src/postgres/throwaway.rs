@@ -167,6 +167,7 @@ pub struct Throwaway {
     lock: Option<File>,
     /// Its data, if that outlives it.
     kept: Option<Kept>,
+    is_resumed: bool,
     installation: Installation,
     pid: u32,
 }
@@ -215,6 +216,7 @@ impl Throwaway {
             folder: reply.folder.into(),
             lock,
             kept,
+            is_resumed: reply.is_resumed,
             installation,
             pid: reply.pid,
         })
@@ -232,6 +234,12 @@ impl Throwaway {
     #[must_use]
     pub fn kept(&self) -> Option<&Kept> {
         self.kept.as_ref()
+    }
+
+    /// Whether it has the data that an earlier one has left.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     /// From now on what is in it is fit to be kept: however this process ends,

@@ -3,6 +3,7 @@
 mod activity;
 mod add;
 mod adopt;
+mod at;
 mod backfill;
 mod backfill_commands;
 mod batch;
@@ -44,6 +45,7 @@ mod pooler;
 mod project;
 mod proxy;
 mod renamed;
+mod revert;
 mod rights;
 mod roles;
 mod scratch;

@@ -139,6 +139,32 @@ fn what_is_named_is_one_deployment() {
 }
 
 #[test]
+fn a_file_that_takes_back_finds_what_its_migration_has_made() {
+    let project = Project::new();
+    project
+        .file("1.sql", "CREATE TABLE person (name text);\n")
+        .file("2.sql", "ALTER TABLE person ADD COLUMN email text;\n")
+        .file("2.revert.sql", "CREATE INDEX ON person (email);\n")
+        .file("3.sql", "ALTER TABLE person RENAME TO people;\n");
+    project
+        .segue(&["lint", "migrations/2.revert.sql"])
+        .expect(
+            "
+        error[index-not-concurrently]: no row of `person` can be written while this index is built
+          --> migrations/2.revert.sql:1:8
+          |
+        1 | CREATE INDEX ON person (email);
+          |        ^^^^^ locks the table against writes
+          = help: build it with `CREATE INDEX CONCURRENTLY` in a file of its own, which begins with `-- segue: begin-concurrent-migration-with: FILE`
+
+        1 error in 1 file
+        ",
+            "",
+            1,
+        );
+}
+
+#[test]
 fn a_file_needs_no_folder() {
     let project = Project::new();
     std::fs::remove_dir(project.path().join("migrations")).expect("a folder");

@@ -1,3 +1,4 @@
+-- segue: schema-version: 2.13.0
 -- A queue of jobs, after procrastinate: who wants a job that runs to stop sets its status to `aborting`.
 CREATE TYPE job_status AS ENUM ('todo', 'doing', 'succeeded', 'failed', 'cancelled', 'aborting', 'aborted');
 

@@ -1,4 +1,5 @@
 -- segue: end-concurrent-migration: 2026-09-07-10-05-00-fill-abort-requested.sql
+-- segue: schema-version: 3.1.0
 -- Nobody writes `aborting` any more, and nobody can.
 DROP TRIGGER jobs_sync_abort ON jobs;
 DROP TRIGGER jobs_note_status ON jobs;

@@ -1,3 +1,4 @@
+-- segue: schema-version: 1.0.0
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,

@@ -12,7 +12,7 @@ use crate::ending::{self, Ending};
 use crate::files::draft::Original;
 use crate::files::expected;
 use crate::migration::{Kind, Migration, Name};
-use crate::postgres::ledger::Ledger;
+use crate::postgres::ledger::{Ledger, When};
 use crate::schema::{Diff, ObjectId, Snapshot};
 
 /// Writes what `observed`, one per major version, has shown. `lasting` is the
@@ -184,6 +184,13 @@ async fn record(
         ledger
             .keep_snapshot(&session, observed.major, newest.id, &observed.after)
             .await?;
+        let run = (observed.major, newest.id);
+        for (when, snapshot) in [
+            (When::Before, &observed.before),
+            (When::After, &observed.after),
+        ] {
+            ledger.keep_past(&session, run, when, snapshot).await?;
+        }
     }
     session.close().await;
     Ok(())

@@ -1,6 +1,7 @@
 //! The file that is to become a migration.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -81,6 +82,24 @@ impl Newcomer {
             },
             _ => migration,
         };
+        let revert = revert_of(file);
+        let draft = match &revert {
+            Some(revert) => draft.with_revert(revert, &name)?,
+            None => draft,
+        };
+        if let Some(path) = &revert {
+            match files::read_revert(&migration, path, environment)? {
+                Ok(mut revert) => {
+                    diagnostics.extend(revert.problems.clone());
+                    if revert.problems.is_empty() {
+                        let problems = files::outline(&mut [&mut revert], Depth::Keywords)?;
+                        diagnostics.extend(problems);
+                    }
+                    migration.revert = Some(Arc::new(revert));
+                }
+                Err(diagnostic) => diagnostics.push(*diagnostic),
+            }
+        }
         let newcomer = Self {
             migration,
             others,
@@ -103,6 +122,12 @@ impl Newcomer {
     #[must_use]
     pub fn place(&self) -> &Path {
         self.draft.place()
+    }
+
+    /// Where the file will be that takes it back, if there is one.
+    #[must_use]
+    pub fn revert_place(&self) -> Option<&Path> {
+        self.draft.revert_place()
     }
 
     /// The name that it has in one of the folders, if it lies there already.
@@ -191,6 +216,13 @@ impl Newcomer {
     }
 }
 
+/// The file beside it that takes it back.
+fn revert_of(file: &Path) -> Option<PathBuf> {
+    let name = Name::new(file.file_name()?.to_str()?);
+    let revert = file.with_file_name(name.revert_file().as_str());
+    revert.is_file().then_some(revert)
+}
+
 /// What its name says.
 fn slug(file: &Path) -> Result<Slug, AddError> {
     let refuse = |reason: String, help: &str| {
@@ -212,10 +244,10 @@ fn slug(file: &Path) -> Result<Slug, AddError> {
             "rename the file",
         );
     };
-    if name.ends_with(".revert.sql") {
+    if let Some(reverted) = Name::new(name).reverted() {
         return refuse(
-            "files that revert a migration are not available yet".to_owned(),
-            "leave it out",
+            format!("`{shown}` takes a migration back, and is none itself"),
+            &format!("add `{reverted}` beside it: this file goes along"),
         );
     }
     let Some(stem) = name.strip_suffix(".sql") else {

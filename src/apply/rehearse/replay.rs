@@ -55,22 +55,47 @@ impl Actor<'_> {
         files: usize,
         settings: Settings,
     ) -> Result<Deployed, RehearseError> {
+        let replay = self.replay(database, settings);
+        let deployed = replay.run(self.migrations[..files].to_vec()).await?;
+        Ok(self.replayed(database, deployed))
+    }
+
+    /// Takes back what the first `files` migrations have that `to` has not.
+    pub(super) async fn revert(
+        &mut self,
+        database: &Database,
+        files: usize,
+        to: &str,
+    ) -> Result<Deployed, RehearseError> {
+        let settings = Settings {
+            until: Until::Settled,
+            ..self.stage.settings.clone()
+        };
+        let replay = self.replay(database, settings);
+        let migrations = self.migrations[..files].to_vec();
+        let reverted = replay.revert(migrations, to).await?;
+        Ok(self.replayed(database, reverted))
+    }
+
+    fn replay(&self, database: &Database, settings: Settings) -> Replay {
         let stage = self.stage;
-        let replay = Replay {
+        Replay {
             target: database.target.clone(),
             connect_wait: stage.connect_wait,
             project: stage.project.clone(),
             settings,
             interrupt: stage.interrupt.clone(),
-        };
-        let mut deployed = replay.run(self.migrations[..files].to_vec()).await?;
+        }
+    }
+
+    fn replayed(&mut self, database: &Database, mut deployed: Deployed) -> Deployed {
         self.examined.roles.append(&mut deployed.roles);
         if !database.target.is_disposable() {
             for failed in &mut deployed.failed {
                 explain_role(&mut failed.diagnostic);
             }
         }
-        Ok(deployed)
+        deployed
     }
 }
 

@@ -197,6 +197,24 @@ impl Runner<'_> {
         Ok(Next::PlanAgain)
     }
 
+    /// Whether the ledger says that this run has committed the block.
+    async fn is_recorded(&self, block: &Block) -> Result<bool, ApplyError> {
+        if self.reverts.is_some() {
+            let Some(deployment) = self.deployment else {
+                return Ok(false);
+            };
+            let taken = self.ledger.reverted_by(&self.control, deployment).await?;
+            let mut reverted = block.migrations.iter().filter_map(Name::reverted);
+            return Ok(reverted.all(|name| taken.contains(&name)));
+        }
+        let history = self.ledger.history(&self.control).await?;
+        Ok(block.migrations.iter().all(|name| {
+            history.records.get(name).is_some_and(|record| {
+                record.state == State::Applied && record.deployment == self.deployment
+            })
+        }))
+    }
+
     fn batch_view<'b>(&'b self, survey: &'b Survey, brought: &'b OnceLock<Brought>) -> Batch<'b> {
         Batch {
             run: self.run,
@@ -365,12 +383,7 @@ impl Runner<'_> {
         if self.ledger.version().is_none() {
             self.find_ledger().await?;
         }
-        let history = self.ledger.history(&self.control).await?;
-        let committed = block.migrations.iter().all(|name| {
-            history.records.get(name).is_some_and(|record| {
-                record.state == State::Applied && record.deployment == self.deployment
-            })
-        });
+        let committed = self.is_recorded(block).await?;
         self.batch = Some(session);
         self.run.events.tell(Event::CommitResolved { committed });
         Ok(committed)

@@ -31,7 +31,9 @@ impl Runner<'_> {
             };
             self.control = control;
         }
+        // Where it was to go back to, its row says.
         let last = self.migrations.iter().map(|one| &one.name).max().cloned();
+        let last = last.filter(|_| self.reverts.is_none());
         let notice = self.ledger.notice(
             DeploymentState::Failed,
             self.deployment.unwrap_or_default(),

@@ -62,6 +62,12 @@ impl Runner<'_> {
     /// one that this run has brought on the way there.
     fn version_at(&self, survey: &Survey, goal: Goal) -> Option<Version> {
         let history = &survey.history;
+        if self.reverts.is_some() {
+            let stays = |name: &Name| survey.last().is_some_and(|last| name <= last);
+            let records = history.records.iter();
+            let stay = records.filter(|(name, _)| stays(name) && history.is_closed(name));
+            return stay.filter_map(|(_, record)| record.schema_version).max();
+        }
         let is_tail = |name: &Name| survey.plan.tail.iter().any(|step| step.name == *name);
         let brought = survey.graph.migrations().filter(|migration| {
             let name = &migration.name;

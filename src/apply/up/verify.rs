@@ -13,6 +13,7 @@ use crate::apply::{ApplyError, Event, OnMismatch};
 use crate::history::DeploymentState;
 use crate::plan::{BeforeReady, Checks, TailStep};
 use crate::postgres::introspect::Baseline;
+use crate::postgres::ledger::When;
 use crate::postgres::{Failure, activity};
 use crate::schema::{Diff, Snapshot};
 
@@ -26,10 +27,21 @@ pub(super) struct Known {
     /// The schema as it was when this run had committed so much.
     baseline: Option<(usize, Baseline)>,
     /// The schema as it is when all is settled, if a check has seen it so.
-    settled: Option<Snapshot>,
+    settled: Option<Left>,
+    /// The schema as it was before this run has applied anything, if nothing
+    /// was under way then.
+    before: Option<Snapshot>,
     /// Whether somebody with a newer folder has applied more meanwhile, so that
     /// the schema can neither be verified nor settled by this run.
     pub(super) is_overtaken: bool,
+}
+
+/// A schema in which nothing is under way.
+#[derive(Debug)]
+struct Left {
+    snapshot: Snapshot,
+    /// Whether it is as expected.
+    is_legal: bool,
 }
 
 impl Runner<'_> {
@@ -61,6 +73,14 @@ impl Runner<'_> {
                     .events
                     .tell(Event::DriftFound { since, difference });
             }
+        }
+        if let Some(expectation) = &self.expectation
+            && self.reverts.is_none()
+            && !survey.history.is_under_way()
+        {
+            let mut before = baseline.reading.snapshot.clone();
+            expectation.rule(&mut before);
+            self.known.before = Some(before);
         }
         self.known.baseline = Some((self.committed.len(), baseline));
         Ok(())
@@ -313,10 +333,10 @@ impl Runner<'_> {
     }
 
     /// Keeps the schema in the ledger as the last settled deployment left it,
-    /// to tell drift from.
+    /// to tell drift from; and the one from before it, to be gone back to.
     pub(super) async fn keep_snapshot(&mut self, settled: &[i64]) {
-        let (Some(snapshot), Some(expectation), Some(deployment)) = (
-            self.known.settled.take(),
+        let (left, before) = (self.known.settled.take(), self.known.before.take());
+        let (Some(expectation), Some(deployment)) = (
             &self.expectation,
             // One that came later has another schema.
             settled
@@ -326,20 +346,37 @@ impl Runner<'_> {
         ) else {
             return;
         };
-        let kept =
-            self.ledger
-                .keep_snapshot(&self.control, expectation.major(), *deployment, &snapshot);
-        if let Err(error) = kept.await {
+        let (major, control) = (expectation.major(), &self.control);
+        if let Some(left) = left.as_ref().filter(|left| left.is_legal)
+            && let Err(error) = self
+                .ledger
+                .keep_snapshot(control, major, *deployment, &left.snapshot)
+                .await
+        {
             // Only drift cannot be told apart next time.
             tracing::warn!(%error, "the settled schema could not be kept");
+        }
+        let moments = [
+            before.as_ref().map(|before| (When::Before, before)),
+            left.as_ref().map(|left| (When::After, &left.snapshot)),
+        ];
+        for (when, snapshot) in moments.into_iter().flatten() {
+            let run = (major, *deployment);
+            if let Err(error) = self.ledger.keep_past(control, run, when, snapshot).await {
+                // Only what goes back to it cannot be verified.
+                tracing::warn!(%error, "a past schema could not be kept");
+            }
         }
     }
 }
 
 /// The snapshot of a check that has seen the schema as it is when all is
 /// settled.
-fn settled(checked: Checked) -> Option<Snapshot> {
-    (checked.is_exact && checked.verdict.is_legal()).then_some(checked.snapshot)
+fn settled(checked: Checked) -> Option<Left> {
+    checked.is_exact.then(|| Left {
+        is_legal: checked.verdict.is_legal(),
+        snapshot: checked.snapshot,
+    })
 }
 
 /// Tells what a check gave; what is not as expected, if that is to be a

@@ -171,24 +171,20 @@ impl Ground {
             } else {
                 take(caches, &key, &mut notes)
             };
-            let (throwaway, was_sound) = match kept {
-                None => (Throwaway::start(options)?, false),
-                Some(kept) => {
-                    let is_sound = kept.is_sound();
-                    if !is_sound {
-                        kept.discard();
-                    }
-                    match Throwaway::start_kept(options, kept) {
-                        Ok(throwaway) => (throwaway, is_sound),
-                        // It was not that sound.
-                        Err(throwaway::Error::Start(_)) if is_sound => continue,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
+            let throwaway = match kept {
+                None => Throwaway::start(options)?,
+                Some(kept) => match Throwaway::start_kept(options, kept) {
+                    Ok(throwaway) => throwaway,
+                    // What is kept is not that sound, or there is no starting.
+                    Err(throwaway::Error::Start(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                },
             };
+            let is_resumed = throwaway.is_resumed();
             let mut ground = Self::on(throwaway, wait, own.is_some());
             ground.notes.append(&mut notes);
-            if !was_sound {
+            if !is_resumed {
+                ground.forget_all();
                 ground.prepare(before.as_deref()).await?;
             } else if !ground.is_fit().await? {
                 continue;
@@ -300,6 +296,14 @@ impl Ground {
             && let Err(error) = throwaway.keep()
         {
             tracing::debug!(%error, "nothing is kept");
+        }
+    }
+
+    fn forget_all(&self) {
+        if let Server::Own { throwaway, .. } = &self.server
+            && let Some(kept) = throwaway.kept()
+        {
+            kept.forget_all();
         }
     }
 

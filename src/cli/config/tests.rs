@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::backfill::throttle::{Limits, Vacuums};
 use crate::diagnostic::render::{Style, render};
+use crate::version::Version;
 
 #[track_caller]
 fn check_error(text: &str, expected: &str) {
@@ -328,6 +329,95 @@ error[invalid-configuration]: `keep` is neither `fresh` nor `kept`
   |
 5 | sessions = \"keep\"
   |            ^^^^^^ here
+",
+    );
+}
+
+#[test]
+fn versions_are_rules() {
+    let text = r#"
+[versions]
+oldest = "2.0"
+app-name = 'queue/(\d+\.\d+\.\d+)'
+
+[versions.needs]
+"1.9" = ">= 1.9, < 2.1"
+"2.13.4" = "= 2.13"
+"#;
+    let source = Arc::new(Source::new("segue.toml", text));
+    let config = Config::parse(&source).expect("a configuration");
+    let rules = config.versions.rules();
+    let version = |text| Version::parse_short(text).expect("a version");
+    assert_eq!(rules.oldest(), Some(version("2.0")));
+    assert_eq!(
+        rules.needs(version("2.13.4")).to_string(),
+        ">= 2.13.0, < 2.14.0"
+    );
+    assert_eq!(
+        rules.needs(version("2.13.5")).to_string(),
+        ">= 2.13.0, < 3.0.0"
+    );
+    let told_by = config.versions.told_by();
+    assert_eq!(told_by("web queue/2.13.5 (blue)"), Some(version("2.13.5")));
+    assert_eq!(told_by("queue/2.13"), None);
+    assert_eq!(Config::default().versions.told_by()("queue/2.13.5"), None);
+}
+
+#[test]
+fn versions_that_are_none_are_refused_in_their_places() {
+    check_error(
+        "[versions]\noldest = \"2.x\"\n",
+        r#"error[invalid-configuration]: this is no version
+  --> segue.toml:2:13
+  |
+2 | oldest = "2.x"
+  |             ^ not a number
+"#,
+    );
+    check_error(
+        "[versions.needs]\n\"1.9\" = \">= 1.9, 2\"\n",
+        r#"error[invalid-configuration]: this is no range of versions
+  --> segue.toml:2:18
+  |
+2 | "1.9" = ">= 1.9, 2"
+  |                  ^ needs `>=`, `>`, `<=`, `<` or `=` before it
+"#,
+    );
+    check_error(
+        "[versions.needs]\n\"v1\" = \">= 1\"\n",
+        r#"error[invalid-configuration]: this is no version of the code
+  --> segue.toml:2:2
+  |
+2 | "v1" = ">= 1"
+  |  ^^ not a number
+"#,
+    );
+    check_error(
+        "[versions]\napp-name = 'queue/\\d+'\n",
+        r"error[invalid-configuration]: `app-name` is no regular expression with a version
+  --> segue.toml:2:13
+  |
+2 | app-name = 'queue/\d+'
+  |             ^^^^^^^^^ has no group for the version: `app/(\d+\.\d+\.\d+)`, for example
+",
+    );
+    check_error(
+        "[versions]\napp-name = '(queue'\n",
+        r"error[invalid-configuration]: `app-name` is no regular expression with a version
+  --> segue.toml:2:13
+  |
+2 | app-name = '(queue'
+  |             ^^^^^^ unclosed group
+",
+    );
+    check_error(
+        "[versions]\nneed = {}\n",
+        r"error[invalid-configuration]: unknown key `need`
+  --> segue.toml:2:1
+  |
+2 | need = {}
+  | ^^^^ not known here
+  = help: did you mean `needs`?
 ",
     );
 }

@@ -110,6 +110,13 @@ fn step(seen: &Seen) -> String {
             format!("✓ {} tried on rows in {took}", count(number, "backfill"))
         }
         (Step::Backfills, Verdict::Failed) => "✗ a backfill is not sound on rows".to_owned(),
+        (Step::Reverts, Verdict::Passed) => format!(
+            "✓ {} taken back and applied again in {took}",
+            count(number, "migration")
+        ),
+        (Step::Reverts, Verdict::Failed) => {
+            "✗ a migration is not taken back as it should be".to_owned()
+        }
         (Step::Torture, Verdict::Passed) => format!(
             "✓ whatever dies, running again ends the same, {} in {took}",
             count(number, "trial")
@@ -132,6 +139,7 @@ fn subject(step: Step) -> &'static str {
         Step::Diffs => "stored diffs",
         Step::Splits => "deployments without concurrent migrations",
         Step::Backfills => "backfills",
+        Step::Reverts => "migrations taken back",
         Step::Torture => "torture",
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::error::Error;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::to_json;
 use crate::migration::Name;
-use crate::plan::{Cut, OnConflict};
+use crate::plan::{Cut, OnConflict, Step};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
 use crate::schema::{Diff, ObjectId};
@@ -44,6 +44,10 @@ pub(crate) fn served(view: &View) -> Value {
     })
 }
 
+fn strings(names: &[Name]) -> Vec<&str> {
+    names.iter().map(Name::as_str).collect()
+}
+
 /// An event, without its time.
 #[expect(
     clippy::too_many_lines,
@@ -54,6 +58,33 @@ pub(crate) fn event(event: &Event) -> Value {
         Event::Planned(plan) => json!({
             "event": "planned",
             "plan": plan_json::plan(plan, &[]),
+        }),
+        Event::ReversalPlanned {
+            reversal,
+            is_unverified,
+        } => json!({
+            "event": "reversal-planned",
+            "to": reversal.to.name().map(Name::as_str),
+            "reverted": strings(&reversal.names),
+            "open": strings(&reversal.open),
+            "rows": strings(&reversal.rows),
+            "steps": reversal
+                .steps
+                .iter()
+                .map(|step| json!({
+                    "kind": match step {
+                        Step::Standalone(_) => "standalone",
+                        _ => "block",
+                    },
+                    "files": strings(step.names()),
+                }))
+                .collect::<Vec<_>>(),
+            "facts": reversal.facts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "unverified": is_unverified,
+        }),
+        Event::RowsReverted { names } => json!({
+            "event": "rows-reverted",
+            "migrations": strings(names),
         }),
         Event::LedgerCreated => json!({ "event": "ledger-created" }),
         Event::LedgerBrought { name, applied } => json!({
@@ -382,6 +413,7 @@ pub(crate) fn stage(stage: Stage) -> &'static str {
         Stage::Batch => "batch",
         Stage::Tail => "tail",
         Stage::Asked => "asked",
+        Stage::Reverted => "reverted",
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn mismatched(stage: Stage, goes_on: bool) -> Line {
     let what = match stage {
         Stage::Tail => "after the tail the schema is not as expected",
         Stage::Batch | Stage::Asked => "the schema is not as expected",
+        Stage::Reverted => "the schema is not the one from before",
     };
     let goes_on = if goes_on {
         "; going on all the same"
@@ -80,6 +81,7 @@ pub(crate) fn verified(
 ) -> Vec<Line> {
     let what = match stage {
         Stage::Batch | Stage::Asked => "the schema is as expected",
+        Stage::Reverted => "the schema is the one from before",
         Stage::Tail => "after the tail the schema is as expected",
     };
     let mut lines = vec![Line::done(

@@ -15,11 +15,14 @@ use crate::migration::{Kind, Name};
 use crate::plan::{Place, Plan, Step};
 use crate::postgres::ServerError;
 use crate::postgres::activity::Blocker;
+use crate::reversal::Reversal;
 use crate::status::Reading;
 
 mod planned;
+mod reverting;
 
 use planned::{summary, unverified};
+use reverting::reverting;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +73,14 @@ impl Teller {
         let is_verbose = self.verbosity == Verbosity::Verbose;
         let line = match event {
             Event::Planned(plan) => return self.planned(plan),
+            Event::ReversalPlanned {
+                reversal,
+                is_unverified,
+            } => return self.reversal(reversal, *is_unverified),
+            Event::RowsReverted { names: reverted } => {
+                let text = format!("{}, of which nothing is left", names(reverted));
+                Line::done("Took back", text)
+            }
             Event::LedgerCreated => Line::done("Created", "the ledger, in namespace segue"),
             Event::LedgerBrought { name, applied } => {
                 Line::done("Took over", brought(name, *applied))
@@ -463,6 +474,14 @@ impl Teller {
             lines.clear();
         }
         lines
+    }
+
+    fn reversal(&mut self, reversal: &Reversal, is_unverified: bool) -> Vec<Line> {
+        let again = std::mem::replace(&mut self.was_planned, true);
+        if self.verbosity == Verbosity::Quiet {
+            return Vec::new();
+        }
+        reverting(reversal, is_unverified, again)
     }
 
     fn ran(

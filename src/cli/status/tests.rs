@@ -55,6 +55,7 @@ fn everything(is_standby: bool) -> Status {
     };
     let history = History {
         renamed: Vec::new(),
+        reverting: std::collections::BTreeMap::new(),
         ledger: Some(1),
         records: records
             .into_iter()

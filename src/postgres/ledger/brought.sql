@@ -8,4 +8,5 @@ UPDATE segue.intent
  WHERE state IN ('begun', 'failed');
 DELETE FROM segue.progress;
 -- What differs from it is not drift, but what the dump left out.
-DELETE FROM segue.snapshot
+DELETE FROM segue.snapshot;
+DELETE FROM segue.past

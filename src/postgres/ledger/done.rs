@@ -4,6 +4,7 @@
 //! The session is the one that runs the user's statements, and a `SET ROLE`
 //! among them must not keep us from the ledger.
 
+use super::write::taken_back;
 use super::{Applied, Ledger, NewIntent, version};
 use crate::postgres::{Error, Session, TextRow, literal};
 
@@ -49,12 +50,19 @@ impl Ledger {
         statements
     }
 
-    /// Statements that record a begun migration as applied, for a transaction
-    /// that has become ours by [`Ledger::done_sql`] or
+    /// Statements that record a begun migration as applied, or, of a file that
+    /// takes one back, that it is none any more; for a transaction that has
+    /// become ours by [`Ledger::done_sql`] or
     /// [`Ledger::transact_as_ourselves`].
     #[must_use]
     pub fn end_begun_sql(&self, applied: &Applied) -> Vec<String> {
         let (project, file) = (literal(&self.project), literal(applied.name.as_str()));
+        if let Some(taken) = taken_back(std::slice::from_ref(applied)) {
+            let deployment = format!(
+                "(SELECT deployment FROM segue.migration WHERE project = {project} AND file = {file})"
+            );
+            return self.unapply_sql(&deployment, &taken);
+        }
         vec![
             format!(
                 "UPDATE segue.migration SET state = 'applied', checksum = '{}', statements = {}, schema_version = {}, ended_at = pg_catalog.clock_timestamp(), duration = pg_catalog.clock_timestamp() - began_at, error = NULL WHERE project = {project} AND file = {file} AND state NOT IN ('applied', 'abandoned')",

@@ -66,14 +66,14 @@ impl Ledger {
 }
 
 /// `[[namespace, kind, name, attributes], …]`
-fn to_text(snapshot: &Snapshot) -> String {
+pub(super) fn to_text(snapshot: &Snapshot) -> String {
     let objects = snapshot.objects.iter().map(|(id, attributes)| {
         json!([id.namespace, id.kind.as_str(), id.name, attributes]).to_string()
     });
     format!("[{}]", objects.collect::<Vec<_>>().join(","))
 }
 
-fn from_text(text: &str) -> Option<Snapshot> {
+pub(super) fn from_text(text: &str) -> Option<Snapshot> {
     let objects: Vec<(Option<String>, String, String, Value)> = serde_json::from_str(text).ok()?;
     let objects = objects
         .into_iter()

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Ledger, version};
+use super::{Ledger, TakenBack, version};
 use crate::history::{DeploymentState, ProgressRow};
 use crate::migration::{Checksum, Kind, Name};
 use crate::postgres::listen::CHANNEL;
@@ -98,12 +98,27 @@ pub(super) fn parts(parts: Option<&BTreeMap<u32, Diff>>) -> String {
     name_or_null(json.as_deref())
 }
 
-fn text_array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+pub(super) fn text_array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
     let names: Vec<String> = names
         .into_iter()
         .map(|name| literal(name.as_str()))
         .collect();
     format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
+}
+
+/// What files take back that have run; `None` if they are migrations. A block
+/// is of one sort.
+pub(super) fn taken_back(ran: &[Applied]) -> Option<Vec<TakenBack>> {
+    let taken: Vec<TakenBack> = ran
+        .iter()
+        .filter_map(|one| {
+            Some(TakenBack {
+                name: one.name.reverted()?,
+                by: Some(one.checksum),
+            })
+        })
+        .collect();
+    (!taken.is_empty()).then_some(taken)
 }
 
 /// Rows of one INSERT: few enough that the statement stays small.
@@ -118,6 +133,9 @@ impl Ledger {
     /// one's transaction cannot commit.
     #[must_use]
     pub fn applied_sql(&self, deployment: Option<i64>, applied: &[Applied]) -> Vec<String> {
+        if let Some(taken) = taken_back(applied) {
+            return self.reverted_sql(deployment, &taken);
+        }
         let deployment = deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string());
         let mut statements: Vec<String> = self.owner_sql().into_iter().collect();
         for chunk in applied.chunks(ROWS_MAX) {
@@ -214,20 +232,26 @@ impl Ledger {
         fingerprint: &str,
         dead: &[i64],
     ) -> Result<i64, Error> {
-        let mut statements = Vec::new();
-        if !dead.is_empty() {
-            let ids: Vec<String> = dead.iter().map(ToString::to_string).collect();
-            statements.push(format!(
-                "UPDATE segue.deployment SET state = 'failed', failed_at = pg_catalog.clock_timestamp(), error = 'its runner died' WHERE state = 'running' AND id IN ({})",
-                ids.join(", ")
-            ));
-        }
+        let mut statements: Vec<String> = self.dead_sql(dead).into_iter().collect();
         statements.push(self.deployment_sql(session, migration, fingerprint));
         let rows = self.transact(session, &statements).await?;
         let row = rows
             .last()
             .ok_or_else(|| Error::protocol("no id for the deployment"))?;
         super::column(row, 0)
+    }
+
+    /// The statement that marks deployments failed whose runners are gone;
+    /// `None` without any.
+    pub(super) fn dead_sql(&self, dead: &[i64]) -> Option<String> {
+        let ids: Vec<String> = dead.iter().map(ToString::to_string).collect();
+        (!ids.is_empty()).then(|| {
+            format!(
+                "UPDATE segue.deployment SET state = 'failed', failed_at = pg_catalog.clock_timestamp(), error = 'its runner died' WHERE state = 'running' AND project = {} AND id IN ({})",
+                literal(&self.project),
+                ids.join(", ")
+            )
+        })
     }
 
     /// The statement that adds the row of a deployment run by `runner`.

@@ -27,3 +27,29 @@ pub async fn content(
     }
     Ok(Some(Rows::new(table.labels, table.rows, key)))
 }
+
+/// As [`content`], with the columns in the order of their names: one that was
+/// dropped and added again comes last.
+///
+/// # Errors
+/// As [`Session::execute`].
+pub async fn named_content(
+    session: &Session,
+    name: &str,
+    most: usize,
+) -> Result<Option<Rows>, Error> {
+    let table = session
+        .table(&format!("SELECT * FROM {name} LIMIT {}", most + 1))
+        .await?;
+    if table.rows.len() > most {
+        return Ok(None);
+    }
+    let mut places: Vec<usize> = (0..table.labels.len()).collect();
+    places.sort_by_key(|place| &table.labels[*place]);
+    let labels = places.iter().map(|place| table.labels[*place].clone());
+    let ordered = |row: &Vec<Option<String>>| -> Vec<Option<String>> {
+        places.iter().map(|place| row[*place].clone()).collect()
+    };
+    let rows = table.rows.iter().map(ordered).collect();
+    Ok(Some(Rows::new(labels.collect(), rows, &[])))
+}

@@ -6,15 +6,18 @@
 //! ├── lock      exclusive lock of the run that uses it
 //! ├── server    exclusive lock of the supervisor, which may outlive that run
 //! ├── data/     0700, the server's user
-//! ├── sound     there while `data` is whole and no server runs in it
+//! ├── sound     there while `data` is whole and no server runs in it: which
+//! │             start of the machine that was, and whether it is on the disk
 //! ├── shared    what the run that uses it wrote down
 //! └── used/     a file per thing that is kept, its time when it was used last
 //! ```
 //!
 //! Only what a server has left that was told to keep its data and then stopped
 //! in good order is used again: `sound` is taken away before a server starts
-//! and written, after all else, when it has stopped. Several runs at once have
-//! several folders, by the number at the end of the name.
+//! and written when it has stopped. As servers do not wait for the disk here,
+//! it counts until the machine is started again, and after that if by then all
+//! was written. Several runs at once have several folders, by the number at the
+//! end of the name.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -111,16 +114,8 @@ impl Kept {
         &self.folder
     }
 
-    /// Whether an earlier server has left its data in good order.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.folder.join("sound").exists()
-    }
-
-    /// Has the next server begin anew.
-    pub fn discard(&self) {
-        // What cannot be removed makes the next server fail, or this one again.
-        let _ = fs::remove_file(self.folder.join("sound"));
+    /// Forgets what was written down of data that is no more.
+    pub fn forget_all(&self) {
         let _ = fs::remove_dir_all(self.folder.join("used"));
         let _ = fs::remove_file(self.folder.join("shared"));
     }
@@ -239,7 +234,8 @@ fn remove_old(base: &Path) {
 pub(super) struct Served {
     folder: PathBuf,
     began: SystemTime,
-    _lock: File,
+    was_sound: bool,
+    lock: File,
 }
 
 impl Served {
@@ -262,16 +258,16 @@ impl Served {
         let served = Self {
             folder: folder.to_owned(),
             began: SystemTime::now(),
-            _lock: lock,
+            was_sound: is_sound(folder),
+            lock,
         };
         // Of a supervisor that was killed.
         super::sweep::stop_orphan(&served.data());
-        let is_sound = match fs::remove_file(served.folder.join("sound")) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(failed(error)),
-        };
-        if is_sound {
+        match fs::remove_file(served.folder.join("sound")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        if served.was_sound {
             // Whoever was a superuser there may have set what they liked.
             fs::write(served.data().join("postgresql.auto.conf"), "").map_err(failed)?;
         } else {
@@ -284,20 +280,47 @@ impl Served {
         self.folder.join("data")
     }
 
-    /// Whether there is nothing in it yet.
-    pub(super) fn is_empty(&self) -> bool {
-        fs::read_dir(self.data()).map_or(true, |mut entries| entries.next().is_none())
+    /// Whether it has what an earlier server has left.
+    pub(super) fn was_sound(&self) -> bool {
+        self.was_sound
     }
 
-    /// The server has stopped in good order, and its data is to be kept. It
-    /// wrote without waiting for the disk.
-    pub(super) fn keep(&self) -> io::Result<()> {
+    /// The server has stopped in good order, and its data is to be kept: from
+    /// now on for the next one, and for good once this returns.
+    pub(super) fn keep(self) -> io::Result<()> {
+        let (folder, data, boot) = (self.folder.clone(), self.data(), boot());
         // A clock that is coarser than ours, and a margin.
-        sync(&self.data(), self.began - Duration::from_secs(2))?;
-        let mut sound = File::create(self.folder.join("sound"))?;
-        sound.write_all(b"")?;
+        let since = self.began - Duration::from_secs(2);
+        let path = folder.join("sound");
+        let mut sound = File::create(&path)?;
+        sound.write_all(boot.as_bytes())?;
+        if !boot.is_empty() {
+            drop(self.lock);
+        }
+        // If the next server has begun by now, the file that is written to has
+        // no name any more.
+        sync(&data, since)?;
+        sound.write_all(SYNCED)?;
         sound.sync_all()
     }
+}
+
+/// Ends `sound` where all is on the disk.
+const SYNCED: &[u8] = b"\nsynced\n";
+
+/// Whether a server has left the data of a folder in good order.
+fn is_sound(folder: &Path) -> bool {
+    let Ok(text) = fs::read(folder.join("sound")) else {
+        return false;
+    };
+    let boot = boot();
+    text.ends_with(SYNCED) || !boot.is_empty() && text == boot.as_bytes()
+}
+
+/// Which start of the machine this is; empty if the system does not say.
+fn boot() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    boot.unwrap_or_default().trim().to_owned()
 }
 
 /// Has the system write to the disk what has changed in a folder since then.

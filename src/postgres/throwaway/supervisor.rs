@@ -68,6 +68,8 @@ pub(super) struct Ready {
     pub(super) folder: OsString,
     /// Of the postmaster.
     pub(super) pid: u32,
+    /// Whether it has the data that an earlier one has left.
+    pub(super) is_resumed: bool,
 }
 
 /// Why a server could not be set up; it has come through a pipe, so causes are
@@ -183,7 +185,8 @@ async fn run() -> io::Result<ExitCode> {
         };
         let data = served.as_ref().map(Served::data);
         let folder = Folder::create(&bases[0], &account, data.as_deref())?;
-        if served.as_ref().is_none_or(Served::is_empty) {
+        let is_resumed = served.as_ref().is_some_and(Served::was_sound);
+        if !is_resumed {
             tokio::select! {
                 filled = template::fill(&folder, &account, &request) => filled?,
                 _ = unwanted.clone() => return Ok(()),
@@ -198,6 +201,7 @@ async fn run() -> io::Result<ExitCode> {
             reply(&Reply::Ready(Ready {
                 folder: folder.path().into(),
                 pid: postmaster.pid(),
+                is_resumed,
             }));
             loop {
                 tokio::select! {

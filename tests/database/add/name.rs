@@ -136,3 +136,48 @@ fn the_destination_is_one_of_the_folders() {
     assert_eq!(case.names("migrations"), [""; 0]);
     assert_eq!(case.names("shared").len(), 2);
 }
+
+#[test]
+fn the_file_that_takes_it_back_goes_along() {
+    let case = Case::new();
+    case.file("t.sql", "CREATE TABLE t ();\n")
+        .file("t.revert.sql", "DROP TABLE t;\n");
+    case.add(&["t.sql"]).expect("", "?", 0);
+    let (migration, revert) = (case.name("-t.sql"), case.name("-t.revert.sql"));
+    assert_eq!(revert, migration.replace(".sql", ".revert.sql"));
+    assert!(!case.project.path().join("t.revert.sql").exists());
+    // What the schema was before is known.
+    let run = case.project.segue(&["revert", "--to", "empty"]);
+    assert!(
+        run.status == 0
+            && run
+                .stderr
+                .contains("Verified the schema is the one from before"),
+        "{}",
+        run.stderr
+    );
+    case.add(&[&format!("migrations/{revert}")]).expect(
+        "",
+        "
+        error: `migrations/[time]-t.revert.sql` takes a migration back, and is none itself
+        help: add `[time]-t.sql` beside it: this file goes along
+        ",
+        2,
+    );
+}
+
+#[test]
+fn a_file_that_cannot_take_back_is_told_before_anything_is_done() {
+    let case = Case::new();
+    case.file("t.sql", "CREATE TABLE t ();\n")
+        .file("t.revert.sql", "-- segue: schema-version: 1.0.0\nCOMMIT;\n");
+    let before = case.files();
+    let run = case.add(&["t.sql"]);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("error[revert-directive]"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(case.files(), before);
+}

@@ -34,6 +34,7 @@ fn readiness_comes_with_the_deployment() {
             "state": "settled",
             "since": "[time]",
             "deployment": 1,
+            "schema_version": null,
             "seen_at": "[time]",
             "stale": null,
         })

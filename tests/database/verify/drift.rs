@@ -65,7 +65,7 @@ fn the_newest_settled_schema_is_kept() {
 fn a_ledger_of_the_first_version_is_upgraded() {
     let case = Case::with_table();
     case.database.run(
-        "DROP TABLE segue.snapshot, segue.backfill, segue.quarantine, segue.version;
+        "DROP TABLE segue.snapshot, segue.backfill, segue.quarantine;
          DO $$ DECLARE routine regprocedure; BEGIN
              FOR routine IN SELECT oid FROM pg_proc WHERE pronamespace = 'segue'::regnamespace LOOP
                  EXECUTE format('DROP ROUTINE %s CASCADE', routine);
@@ -73,6 +73,7 @@ fn a_ledger_of_the_first_version_is_upgraded() {
          END $$;
          ALTER TABLE segue.intent DROP COLUMN before, DROP COLUMN made, DROP COLUMN partition, DROP COLUMN partition_indexes_before, DROP COLUMN building;
          ALTER TABLE segue.progress DROP COLUMN partitions_done, DROP COLUMN partitions_total, DROP COLUMN ends_wait;
+         DROP TABLE segue.version;
          ALTER TABLE segue.migration DROP COLUMN schema_version;
          UPDATE segue.ledger SET version = 1",
     );

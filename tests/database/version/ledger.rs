@@ -15,7 +15,7 @@ fn status_and_readiness_tell_the_version() {
         .file("1.sql", "CREATE TABLE t (a int);\n")
         .file("2.sql", &bringing("3.1.0", "ALTER TABLE t ADD b int;"))
         .file("3.sql", "-- segue: begin-concurrent-migration-with: 2.sql\n-- segue: schema-version: 3.2.0\nCREATE INDEX CONCURRENTLY t_a ON t (a);\n")
-        .file("hook.txt", "");
+;
     let listener = database.session();
     listener.run("LISTEN segue");
     project
@@ -38,6 +38,9 @@ fn status_and_readiness_tell_the_version() {
              Running `3.sql` (pid [pid])
             Finished `3.sql` in [t]
              Settled after [t] (deployment 1)
+             Running `--on-settled`
+          on-settled settled at 3.2.0
+            Finished `--on-settled` in [t]
         ",
             0,
         );
@@ -101,13 +104,13 @@ fn a_ledger_from_before_versions_is_read_and_upgraded() {
     project.file("1.sql", "CREATE TABLE t (a int);\n");
     project.segue(&["up"]).expect_success();
     database.run(
-        "DROP TABLE segue.version;
-         DO $$ DECLARE routine regprocedure; BEGIN
+        "DO $$ DECLARE routine regprocedure; BEGIN
              FOR routine IN SELECT oid FROM pg_proc WHERE pronamespace = 'segue'::regnamespace
                  AND (proname LIKE 'version%' OR proname IN ('require', 'schema_version')) LOOP
                  EXECUTE format('DROP ROUTINE IF EXISTS %s CASCADE', routine);
              END LOOP;
          END $$;
+         DROP TABLE segue.version;
          ALTER TABLE segue.migration DROP COLUMN schema_version;
          UPDATE segue.ledger SET version = 6",
     );
@@ -156,6 +159,8 @@ fn versions_that_fall_are_refused_before_anything_runs() {
           |                           ^^^^^ `2.sql` brings 3.1.0
           = note: versions rise with the names of the files
           = help: if this file is to come later, the next version is one of `3.1.1`, `3.2.0` and `4.0.0`
+
+        error: 2 problems in all
 
         ", 3);
     assert_eq!(database.relations(), "t");

@@ -9,8 +9,9 @@ use crate::cli::outcome::Outcome;
 use crate::cli::report::{hook, schema, stamped};
 use crate::diagnostic::code;
 use crate::migration::Kind;
-use crate::plan::{Checks, CutReason, OnConflict, Place, Plan, Ready};
+use crate::plan::{Checks, CutReason, Fact, OnConflict, Place, Plan, Ready};
 use crate::readiness::Goal;
+use crate::reversal::{Reversal, To};
 use crate::schema::Diff;
 use crate::text::{Source, Span};
 use crate::version::Version;
@@ -62,6 +63,21 @@ fn all() -> Vec<Event> {
     };
     vec![
         Event::Planned(Box::new(plan)),
+        Event::ReversalPlanned {
+            reversal: Box::new(Reversal {
+                to: To::Empty,
+                names: vec![name.clone()],
+                open: vec![name.clone()],
+                rows: vec![name.clone()],
+                steps: vec![Step::Standalone(name.revert_file())],
+                facts: vec![Fact::Modified(name.clone())],
+                tail: Vec::new(),
+            }),
+            is_unverified: true,
+        },
+        Event::RowsReverted {
+            names: vec![name.clone()],
+        },
         Event::LedgerCreated,
         Event::LedgerBrought {
             name: name.clone(),
