@@ -7,7 +7,6 @@
 //! earlier one. An index that is being built cannot be put away: it is begun
 //! anew for each visitor.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +25,10 @@ mod building;
 mod ground;
 mod kept;
 mod make;
+mod prints;
+mod walk;
+
+pub use prints::Prints;
 
 use building::Building;
 use ground::{Access, Database, Ground};
@@ -113,10 +116,7 @@ pub struct Stage {
 pub struct Visits {
     stage: Stage,
     states: States,
-    /// Of the server and what is run there first.
-    seed: Fingerprint,
-    /// Of the rows that a backfill is tried on, by its name.
-    rows: BTreeMap<Name, Fingerprint>,
+    prints: Prints,
     ground: Mutex<Ground>,
 }
 
@@ -151,23 +151,13 @@ impl Visits {
     /// # Errors
     /// See [`VisitError`].
     pub async fn start(stage: Stage, states: States) -> Result<Self, VisitError> {
-        let mut rows = BTreeMap::new();
-        for migration in states.migrations() {
-            if let (Some(_), Some(path)) = (&migration.backfill, &migration.rows) {
-                // One that is no SQL is told by who runs it.
-                let checksum = files::script(path)?.map(|script| script.checksum);
-                let fingerprint = Fingerprint::of(format!("{checksum:?}").as_bytes());
-                rows.insert(migration.name.clone(), fingerprint);
-            }
-        }
-        let seed = kept::seed(&stage)?;
-        let ground = Ground::start(&stage, seed, None).await?;
+        let prints = Prints::read(&stage, &states)?;
+        let ground = Ground::start(&stage, prints.seed, None).await?;
         Ok(Self {
             ground: Mutex::new(ground),
             stage,
             states,
-            seed,
-            rows,
+            prints,
         })
     }
 
@@ -181,14 +171,7 @@ impl Visits {
     /// server of the user's that is as true as nobody changes its settings.
     #[must_use]
     pub fn fingerprint(&self, visit: &Visit) -> Fingerprint {
-        let fingerprint = self.states.fingerprint(visit).with(self.seed.bytes());
-        let rows = match &visit.then {
-            Then::Backfilling { index, .. } => {
-                self.rows.get(&self.states.migrations()[*index].name)
-            }
-            _ => None,
-        };
-        rows.map_or(fingerprint, |rows| fingerprint.with(rows.bytes()))
+        self.prints.fingerprint(&self.states, visit)
     }
 
     /// A database in this state, of its own for whoever asks.
@@ -203,7 +186,7 @@ impl Visits {
         // What the migrations make beside their database must be made once
         // only, so such a state has a server of its own.
         let own = self.states.fingerprint(visit);
-        let mut ground = Ground::start(&self.stage, self.seed, Some(own)).await?;
+        let mut ground = Ground::start(&self.stage, self.prints.seed, Some(own)).await?;
         let model = self.make(&mut ground, &self.base(visit)).await?;
         let model = model.expect("on a server of its own all may change");
         let access = ground.access.clone();
@@ -294,7 +277,7 @@ impl Visits {
         ground.is_apart(self.fingerprint(visit))
             || settled.any(|count| {
                 let fingerprint = self.states.settled_fingerprint(count);
-                ground.is_apart(fingerprint.with(self.seed.bytes()))
+                ground.is_apart(fingerprint.with(self.prints.seed.bytes()))
             })
     }
 }

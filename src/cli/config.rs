@@ -19,9 +19,11 @@ use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
 mod backfill;
+pub mod compat;
 mod versions;
 
 pub use backfill::Backfill;
+pub use compat::Compat;
 pub use versions::Versions;
 
 /// The file that is read where `--config` names no other.
@@ -54,6 +56,8 @@ pub struct Config {
     pub throwaway: Throwaway,
     /// `[backfill]`
     pub backfill: Backfill,
+    /// `[compat]`
+    pub compat: Compat,
     /// `[versions]`
     pub versions: Versions,
 }
@@ -219,6 +223,7 @@ impl Config {
             })?;
             config.schema.ignore.push(pattern);
         }
+        config.compat.check(source)?;
         config.versions.check(source)?;
         for rule in &config.lint.off {
             if Rule::named(rule.get_ref()).is_none() {

@@ -15,6 +15,7 @@ mod check;
 mod cli;
 mod codd_project;
 mod commit;
+mod compat;
 mod connect;
 mod connections;
 mod cuts;

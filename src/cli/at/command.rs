@@ -44,13 +44,7 @@ pub(crate) async fn run(
     command
         .args(arguments)
         .env("SEGUE_STATE", state.to_string());
-    for name in OTHERS {
-        command.env_remove(name);
-    }
-    for name in URLS {
-        command.env(name, target.uri());
-    }
-    for (name, value) in target.variables() {
+    for (name, value) in surroundings(target) {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
@@ -79,6 +73,15 @@ pub(crate) async fn run(
             signal = passed.next() => pass(&child, signal),
         }
     }
+}
+
+/// The variables by which a program finds a database; those without a value
+/// would lead it elsewhere.
+pub(crate) fn surroundings(target: &Target) -> Vec<(&'static str, Option<String>)> {
+    let others = OTHERS.into_iter().map(|name| (name, None));
+    let urls = URLS.into_iter().map(|name| (name, Some(target.uri())));
+    let all = others.chain(urls).chain(target.variables());
+    all.collect()
 }
 
 /// The exit status as shells have it.
