@@ -13,6 +13,7 @@ mod blue_green;
 mod bootstrap;
 mod check;
 mod cli;
+mod code_versions;
 mod codd_project;
 mod commit;
 mod compat;
