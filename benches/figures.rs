@@ -19,6 +19,8 @@ mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/database/connect/certificates.rs"]
 mod certificates;
+#[path = "figures/compat.rs"]
+mod compat;
 #[path = "figures/copy.rs"]
 mod copy;
 #[path = "figures/distance.rs"]
@@ -69,7 +71,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 16] = [
+const FIGURES: [Figure; 17] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -86,6 +88,7 @@ const FIGURES: [Figure; 16] = [
     ("runners", runners::measure),
     ("sync", sync::measure),
     ("require", require::measure),
+    ("compat", compat::measure),
 ];
 
 fn main() -> ExitCode {
