@@ -14,6 +14,8 @@
     reason = "a program that prints its findings"
 )]
 
+#[path = "figures/at.rs"]
+mod at;
 #[path = "figures/backfill.rs"]
 mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -87,6 +89,7 @@ const FIGURES: [Figure; 17] = [
     ("backfill", backfill::measure),
     ("runners", runners::measure),
     ("sync", sync::measure),
+    ("at", at::measure),
     ("require", require::measure),
     ("compat", compat::measure),
 ];

@@ -14,8 +14,7 @@ const STATES: usize = 30;
 const ROUNDS: usize = 3;
 
 pub fn measure(stage: &Stage) -> Vec<Section> {
-    let (mut first, mut again, mut one) =
-        (Series::default(), Series::default(), Series::default());
+    let (mut first, mut again, mut one) = (Series::default(), Series::default(), Series::default());
     for round in 0..ROUNDS {
         let folder = stage.folder(&format!("compat-{round}"));
         project(&folder);

@@ -54,6 +54,7 @@ mod serve;
 mod service;
 mod sessions;
 mod signals;
+mod snapshot;
 mod standalone;
 mod standby;
 mod statement;
