@@ -14,11 +14,15 @@
     reason = "a program that prints its findings"
 )]
 
+#[path = "figures/at.rs"]
+mod at;
 #[path = "figures/backfill.rs"]
 mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/database/connect/certificates.rs"]
 mod certificates;
+#[path = "figures/compat.rs"]
+mod compat;
 #[path = "figures/copy.rs"]
 mod copy;
 #[path = "figures/distance.rs"]
@@ -69,7 +73,7 @@ use table::Section;
 /// A measurement, by the name that chooses it.
 type Figure = (&'static str, fn(&Stage) -> Vec<Section>);
 
-const FIGURES: [Figure; 16] = [
+const FIGURES: [Figure; 17] = [
     ("many", many::measure),
     ("far", far::measure),
     ("peers", peers::measure),
@@ -85,7 +89,9 @@ const FIGURES: [Figure; 16] = [
     ("backfill", backfill::measure),
     ("runners", runners::measure),
     ("sync", sync::measure),
+    ("at", at::measure),
     ("require", require::measure),
+    ("compat", compat::measure),
 ];
 
 fn main() -> ExitCode {

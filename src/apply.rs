@@ -41,6 +41,7 @@ mod pause;
 pub mod rehearse;
 mod replay;
 mod role;
+pub mod sample;
 pub mod script;
 pub mod service;
 mod slots;
@@ -100,6 +101,9 @@ pub struct Settings {
     /// Most rows that a backfill takes at once, for who looks at batches; `None`:
     /// as its schedule says.
     pub batch_rows_max: Option<u64>,
+    /// Let rows go that a backfill has set aside and whose key no row has any
+    /// more: somebody has seen to them.
+    pub let_go: bool,
     /// A backfill waits for ever once it has done so many rows, for who looks at
     /// it half-way; `None`: it goes on.
     pub backfill_rows_max: Option<u64>,
@@ -128,6 +132,7 @@ impl Default for Settings {
             strict: false,
             fold: true,
             batch_rows_max: None,
+            let_go: false,
             backfill_rows_max: None,
             answers: Answers::default(),
             backfill: Limits::default(),

@@ -46,6 +46,7 @@ mod serve;
 mod server;
 mod settle;
 mod signal;
+mod snapshot;
 mod status;
 mod systemd;
 mod traces;
@@ -112,6 +113,7 @@ enum Command {
     At(at::AtArgs),
     Compat(compat::CompatArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Diff(diff::DiffArgs),
     Gate(gate::GateArgs),
     Adopt(adopt::AdoptArgs),
@@ -189,6 +191,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Serve(args) => Box::pin(serve::run(args, &context, report)).await,
             Command::Revert(args) => Box::pin(revert::run(args, &context, report)).await,
             Command::WriteSchema(args) => Box::pin(write_schema::run(args, &context, report)).await,
+            Command::Snapshot(args) => Box::pin(snapshot::run(args, &context, report)).await,
             Command::Lint(args) => lint::run(args, &context, report),
             Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,

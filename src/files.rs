@@ -16,6 +16,7 @@ use crate::schema::Diff;
 use crate::statement::Statements;
 use crate::text::{Source, Span, Variables};
 
+mod checks;
 pub mod claim;
 pub mod draft;
 pub mod embedded;
@@ -28,6 +29,7 @@ mod reader;
 mod reverts;
 pub mod rewrite;
 mod rows;
+pub mod samples;
 mod texts;
 mod way_down;
 
@@ -59,8 +61,8 @@ impl Error {
 ///
 /// A migration is a file whose name ends in `.sql`, directly in the folder;
 /// names that begin with a dot are editors' and passed over,
-/// `NAME.rows.sql` belongs to the backfill `NAME.sql`, and `NAME.revert.sql`
-/// takes `NAME.sql` back.
+/// `NAME.rows.sql` belongs to the backfill `NAME.sql`, `NAME.check.sql` to any
+/// migration `NAME.sql`, and `NAME.revert.sql` takes `NAME.sql` back.
 ///
 /// # Errors
 /// The first folder or file that cannot be read.
@@ -101,8 +103,7 @@ fn read_all(
 ) -> Result<(Vec<Migration>, Vec<Diagnostic>), Error> {
     let mut diagnostics = Vec::new();
     let mut named: BTreeMap<Name, Found> = BTreeMap::new();
-    let mut rows = Vec::new();
-    let mut reverts = Vec::new();
+    let (mut rows, mut checks, mut reverts) = (Vec::new(), Vec::new(), Vec::new());
     for one in found {
         let path = &one.path;
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
@@ -118,6 +119,10 @@ fn read_all(
         }
         if name.ends_with(rows::ENDING) {
             rows.push(one.path);
+            continue;
+        }
+        if name.ends_with(checks::ENDING) {
+            checks.push(one.path);
             continue;
         }
         let name = Name::new(name);
@@ -146,6 +151,7 @@ fn read_all(
     }
     diagnostics.extend(rows::assign(rows, &mut migrations));
     diagnostics.extend(reverts::assign(reverts, &mut migrations, environment)?);
+    diagnostics.extend(checks::assign(checks, &mut migrations));
     Ok((migrations, diagnostics))
 }
 

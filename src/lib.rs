@@ -168,6 +168,9 @@ pub mod lint;
 pub mod verify;
 
 #[doc(hidden)]
+pub mod sample;
+
+#[doc(hidden)]
 pub mod rehearsal;
 
 #[doc(hidden)]

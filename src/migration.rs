@@ -184,6 +184,8 @@ pub struct Migration {
     /// The file that takes it back, if there is one: read as a migration is,
     /// batch or standalone, under its own name.
     pub revert: Option<Arc<Self>>,
+    /// The file with the queries that must return no row once it is applied.
+    pub check: Option<PathBuf>,
     /// Where it says that an interrupted statement may simply run again.
     pub rerunnable: bool,
     /// The version of the schema that the database has reached with it.
@@ -452,6 +454,7 @@ impl Migration {
             backfill: None,
             rows: None,
             revert: None,
+            check: None,
             rerunnable: false,
             schema_version: None,
             waivers: Vec::new(),

@@ -37,6 +37,7 @@ pub mod proxy;
 pub mod relations;
 pub mod role;
 pub mod rows;
+pub mod sample;
 pub mod scratch;
 pub mod settings;
 pub mod stall;
@@ -348,6 +349,20 @@ impl Session {
             data.map_err(|error| self.failed(error))?;
         }
         Ok(())
+    }
+
+    /// Runs `COPY … TO STDOUT` and collects its data, which is text.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; [`Error::Protocol`] if it is not UTF-8.
+    pub async fn copy_text(&self, sql: &str) -> Result<String, Error> {
+        let stream = self.client.copy_out(sql).await;
+        let mut stream = Box::pin(stream.map_err(|error| self.failed(error))?);
+        let mut bytes = Vec::new();
+        while let Some(data) = stream.next().await {
+            bytes.extend_from_slice(&data.map_err(|error| self.failed(error))?);
+        }
+        String::from_utf8(bytes).map_err(|_| Error::protocol("a value that is not UTF-8"))
     }
 
     /// Starts a pipeline: statements are sent before the replies of earlier

@@ -18,6 +18,7 @@ pub mod judge;
 pub mod reverts;
 pub mod rows;
 pub mod torture;
+pub mod upgrade;
 
 /// What a check looks at, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,13 +41,18 @@ pub enum Step {
     Backfills,
     /// Files that take migrations back bring back what was before them.
     Reverts,
+    /// Each version is upgraded straight to the newest one, with the rows of
+    /// its snapshots.
+    Upgrades,
+    /// The checks that developers have left find nothing.
+    Checks,
     /// Whatever dies while they run, running again comes to the same end.
     Torture,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Files,
         Self::Lint,
         Self::Fresh,
@@ -56,6 +62,8 @@ impl Step {
         Self::Splits,
         Self::Backfills,
         Self::Reverts,
+        Self::Upgrades,
+        Self::Checks,
         Self::Torture,
     ];
 
@@ -72,6 +80,8 @@ impl Step {
             Self::Splits => "splits",
             Self::Backfills => "backfills",
             Self::Reverts => "reverts",
+            Self::Upgrades => "upgrades",
+            Self::Checks => "checks",
             Self::Torture => "torture",
         }
     }

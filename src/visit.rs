@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use crate::migration::{Kind, Migration, Name};
+use crate::version::Version;
 
 mod all;
 mod find;
@@ -194,9 +195,23 @@ impl States {
             Then::Ready(also) => also,
             _ => &[],
         };
+        let done = match &visit.then {
+            Then::Backfilling { index, percent, .. } if percent.get() == 100 => Some(*index),
+            _ => None,
+        };
         let settled = self.migrations.iter().take(visit.settled);
         let also = also.iter().map(|index| &self.migrations[*index]);
-        settled.chain(also.filter(|one| one.kind != Kind::Concurrent))
+        settled
+            .chain(also.filter(|one| one.kind != Kind::Concurrent))
+            .chain(done.map(|index| &self.migrations[index]))
+    }
+
+    /// The version that the schema has in a state, if it has one by then.
+    #[must_use]
+    pub fn version(&self, visit: &Visit) -> Option<Version> {
+        self.applied(visit)
+            .filter_map(|one| one.schema_version)
+            .max()
     }
 
     /// Place of the migration of this name.

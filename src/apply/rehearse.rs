@@ -10,15 +10,18 @@ use crate::diagnostic::Diagnostic;
 use crate::migration::{Migration, Name};
 use crate::postgres::throwaway;
 use crate::postgres::{self, Session, introspect, role};
+use crate::rehearsal::upgrade::{Broken, Check, Sample, Upgrades};
 use crate::rehearsal::{Finding, Rehearsal, Step, judge};
 use crate::schema::{Diff, Rules, Snapshot};
 
 mod backfill;
+mod checks;
 pub(in crate::apply) mod grounds;
 mod line;
 mod replay;
 mod reverts;
 pub mod torture;
+mod upgrade;
 
 pub use grounds::Place;
 use grounds::{Database, Server};
@@ -86,6 +89,13 @@ pub struct Stage<'a> {
     pub interrupt: Interrupt,
     /// Whether rows are compared too where migrations are taken back.
     pub data: bool,
+    /// Snapshots of data.
+    pub samples: &'a [Sample],
+    /// The checks beside the migrations.
+    pub checks: &'a [Check],
+    /// Versions that are upgraded straight to the newest one, and how many
+    /// migrations each has.
+    pub versions: &'a [(String, usize)],
 }
 
 /// How a step ended.
@@ -150,6 +160,8 @@ pub async fn rehearse<E: From<RehearseError>>(
         migrations,
         examined: Examined::default(),
         idle_rules: Vec::new(),
+        broken: Vec::new(),
+        checking: Duration::ZERO,
     };
     let before = server.shared().await?;
     let database = server.database().await?;
@@ -202,6 +214,12 @@ pub async fn rehearse<E: From<RehearseError>>(
     actor
         .take_back((&stage.place, is_shared), fresh.is_some(), tell)
         .await?;
+    let upgrades = Upgrades::new(migrations, stage.versions, stage.samples, stage.checks);
+    if !upgrades.stops.is_empty() {
+        let major = actor.examined.major;
+        tell(major, "each version straight to the newest one");
+        Box::pin(actor.upgrades(&upgrades, fresh.as_ref(), is_shared)).await?;
+    }
     actor.examined.seen.sort_by_key(|seen| seen.step);
     actor.examined.findings.sort_by_key(|finding| finding.step);
     Ok(actor.examined)
@@ -214,6 +232,10 @@ struct Actor<'a> {
     examined: Examined,
     /// Rules that matched nothing in the last snapshot.
     idle_rules: Vec<String>,
+    /// What is wrong in upgrades and by checks, not told yet.
+    broken: Vec<Broken>,
+    /// How long checks have taken.
+    checking: Duration,
 }
 
 impl Actor<'_> {

@@ -8,6 +8,7 @@ use super::failure::{Placed, failure};
 use super::feed::{Feed, Feeding, feed};
 use crate::diagnostic::Diagnostic;
 use crate::files;
+use crate::migration::Migration;
 use crate::postgres::{Error, Session, Target, settings};
 use crate::statement::{CopyDirection, OwnedPiece};
 
@@ -33,6 +34,16 @@ pub enum ScriptError {
 pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), ScriptError> {
     let script = files::script(path)?.map_err(ScriptError::Failed)?;
     let session = Session::connect(target, wait).await?;
+    run_in(&session, &script).await?;
+    session.close().await;
+    Ok(())
+}
+
+/// As [`run`], of a file that is read already, in a session that is there.
+///
+/// # Errors
+/// See [`ScriptError`].
+pub(super) async fn run_in(session: &Session, script: &Migration) -> Result<(), ScriptError> {
     session.execute(settings::STRINGS).await?;
     let mut feed = feed(vec![script.clone()]);
     while let Some(next) = feed.recv().await {
@@ -44,7 +55,7 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
         let is_copy = statement.copy == Some(CopyDirection::FromStdin);
         let placed = Placed::new(statement, &script.variables);
         let done = if is_copy {
-            copy(&session, &placed.text, &mut feed).await
+            copy(session, &placed.text, &mut feed).await
         } else if placed.copy_to_stdout {
             session.copy_out(&placed.text).await
         } else {
@@ -52,7 +63,7 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
         };
         match done {
             Err(Error::Server(error)) => {
-                let diagnostic = failure(&script, &placed, &error);
+                let diagnostic = failure(script, &placed, &error);
                 return Err(ScriptError::Failed(Box::new(diagnostic)));
             }
             done => done?,
@@ -61,11 +72,11 @@ pub async fn run(target: &Target, wait: Duration, path: &Path) -> Result<(), Scr
             session.execute(settings::STRINGS).await?;
         }
     }
-    session.close().await;
     Ok(())
 }
 
-async fn copy(session: &Session, sql: &str, feed: &mut Feeding) -> Result<(), Error> {
+/// Runs a `COPY … FROM STDIN` with the data that comes next.
+pub(super) async fn copy(session: &Session, sql: &str, feed: &mut Feeding) -> Result<(), Error> {
     let mut copy = session.copy_in(sql).await?;
     while let Some(Feed::Piece(OwnedPiece::CopyData(data))) = feed.recv().await {
         if let Err(error) = copy.send(data.into()).await {

@@ -69,6 +69,12 @@ pub enum VisitError {
         /// The file that would have rows.
         file: String,
     },
+    /// A server of ours has ended by itself, or was killed.
+    #[error("the server has ended; its log ends:\n{log}")]
+    Ended {
+        /// For people.
+        log: String,
+    },
     /// The file with rows cannot be read.
     #[error(transparent)]
     File(#[from] files::Error),
@@ -187,7 +193,7 @@ impl Visits {
         // only, so such a state has a server of its own.
         let own = self.states.fingerprint(visit);
         let mut ground = Ground::start(&self.stage, self.prints.seed, Some(own)).await?;
-        let model = self.make(&mut ground, &self.base(visit)).await?;
+        let model = self.watched(&mut ground, visit).await?;
         let model = model.expect("on a server of its own all may change");
         let access = ground.access.clone();
         let ground = Some(Box::new(ground));
@@ -201,7 +207,22 @@ impl Visits {
         if self.is_apart(&ground, visit) {
             return Ok(None);
         }
-        self.make(&mut ground, &self.base(visit)).await
+        self.watched(&mut ground, visit).await
+    }
+
+    /// Makes the template unless the server ends meanwhile, whose runs would
+    /// go on looking for it.
+    async fn watched(
+        &self,
+        ground: &mut Ground,
+        visit: &Visit,
+    ) -> Result<Option<String>, VisitError> {
+        let access = ground.access.clone();
+        let base = self.base(visit);
+        tokio::select! {
+            made = self.make(ground, &base) => made,
+            error = access.ended() => Err(error),
+        }
     }
 
     /// What is put away.
@@ -222,14 +243,20 @@ impl Visits {
     ) -> Result<Visited, VisitError> {
         let database = access.copy(model).await?;
         let building = match visit.then {
-            Then::Building(index) => match self.build(&database, visit, index).await {
-                Ok(building) => Some(building),
-                Err(error) => {
-                    // The error says more than that it could not be dropped.
-                    let _ = database.drop().await;
-                    return Err(error);
+            Then::Building(index) => {
+                let built = tokio::select! {
+                    built = self.build(&database, visit, index) => built,
+                    error = access.ended() => Err(error),
+                };
+                match built {
+                    Ok(building) => Some(building),
+                    Err(error) => {
+                        // The error says more than that it could not be dropped.
+                        let _ = database.drop().await;
+                        return Err(error);
+                    }
                 }
-            },
+            }
             _ => None,
         };
         Ok(Visited {

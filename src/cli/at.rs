@@ -1,6 +1,7 @@
 //! `segue at`
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use clap::Args;
 
@@ -19,8 +20,9 @@ pub(super) mod command;
 
 /// Run a command on a database in any state that production passes through
 ///
-/// STATE is the name of a migration (`.sql` may be left out): everything up to it by name is
-/// settled. `latest` is the last one, `empty` none of them. With a moment after `@`:
+/// STATE is the name of a migration (`.sql` may be left out), or a version of the schema that one
+/// brings: everything up to it by name is settled. `latest` is the last one, `empty` none of them.
+/// With a moment after `@`:
 ///
 /// - NAME@before: everything before it is settled;
 /// - NAME@ready: then the deployment that brings it is ready, and the concurrent migrations that
@@ -34,8 +36,8 @@ pub(super) mod command;
 /// the command does there is gone afterwards. States are kept for later runs, in SEGUE_CACHE_DIR,
 /// else XDG_CACHE_HOME/segue or ~/.cache/segue; each is made from the nearest earlier one.
 ///
-/// The command has the database in DATABASE_URL, and in PGHOST, PGPORT, PGUSER and PGDATABASE, and
-/// the state in SEGUE_STATE. Its exit status is segue's, and 128 and the signal's number if one ended
+/// The command has the database in DATABASE_URL, and in PGHOST, PGPORT, PGUSER and PGDATABASE, the
+/// state in SEGUE_STATE, and the version of the schema in SEGUE_SCHEMA_VERSION. Its exit status is segue's, and 128 and the signal's number if one ended
 /// it; signals that segue gets are passed on. If the command was not run: 2 usage, 3 invalid files,
 /// 4 a migration or the server failed, 126 and 127 as shells have it.
 #[derive(Args, Clone, Debug)]
@@ -83,10 +85,10 @@ pub async fn run(args: &AtArgs, context: &Context, report: &mut Report) -> Resul
     let states = states(context, report)?;
     let Some(text) = &args.state else {
         let all = states.all(0, states.migrations().len());
-        let lines: String = all
-            .iter()
-            .map(|visit| format!("{}\n", visit.state))
-            .collect();
+        let mut lines = String::new();
+        for visit in all {
+            let _ = writeln!(lines, "{}", visit.state);
+        }
         report::result(&lines)?;
         return Ok(Outcome::Done);
     };
@@ -101,7 +103,7 @@ pub async fn run(args: &AtArgs, context: &Context, report: &mut Report) -> Resul
     report.line_unless_quiet(&Line::active("Visiting", visit.state.to_string()));
     let visits = Visits::start(stage, states).await?;
     report.notes(&visits.notes().await);
-    let ran = visited(args, &visits, &visit, &interrupt).await;
+    let ran = Box::pin(visited(args, &visits, &visit, &interrupt)).await;
     report.notes(&visits.notes().await);
     if let Err(error) = visits.end().await {
         report.note(&format!("something was left: {error}"));
@@ -161,9 +163,15 @@ async fn visited(
         // The first signal is heard where a migration runs.
         signal = interrupt.second() => return Err(interrupted(signal)),
     };
-    let ran = match interrupt.signals().first {
-        Some(signal) => Err(interrupted(signal)),
-        None => command::run(&args.command, visited.state(), visited.target()).await,
+    let ran = if let Some(signal) = interrupt.signals().first {
+        Err(interrupted(signal))
+    } else {
+        let surroundings = command::Surroundings {
+            state: visited.state(),
+            version: visits.states().version(visit),
+            target: visited.target(),
+        };
+        command::run(&args.command, &surroundings).await
     };
     let closed = visits.close(visited).await;
     let outcome = ran?;

@@ -24,6 +24,7 @@ use crate::postgres::throwaway::find_servers;
 use crate::rehearsal::{Finding, Step, judge};
 use crate::text::list;
 
+mod data;
 mod torture;
 
 use torture::TortureArgs;
@@ -45,6 +46,9 @@ use torture::TortureArgs;
 /// - each migration with a file NAME.revert.sql is taken back, which brings back the schema from
 ///   before it, and applied again, which makes the one after it; with --data, the same of the rows
 ///   that are made for its tables;
+/// - each version is upgraded straight to the newest one, with the rows of its snapshots if there
+///   are some (`segue snapshot`), folded and not, and ends with the same schema;
+/// - what NAME.check.sql beside NAME.sql asks finds no row, wherever NAME.sql is applied;
 /// - with --torture: whatever dies while they run, running again comes to the same end.
 ///
 /// The major versions are those of `majors` in segue.toml, else `[throwaway] major`, else those of
@@ -122,7 +126,8 @@ pub async fn run(
     let mut checked = Checked::default();
     let began = Instant::now();
     let (mut migrations, diagnostics) = context.read_migrations(report)?;
-    let invalid = survey::all_invalid(&mut migrations, diagnostics, &context.project())?;
+    let mut invalid = survey::all_invalid(&mut migrations, diagnostics, &context.project())?;
+    let data = data::read(context, &migrations, &mut invalid)?;
     let is_invalid = invalid.iter().any(|one| one.severity == Severity::Error);
     let invalid = invalid
         .into_iter()
@@ -157,6 +162,9 @@ pub async fn run(
             settings: settings.clone(),
             interrupt: interrupt.clone(),
             data: args.data,
+            samples: &data.samples,
+            checks: &data.checks,
+            versions: &data.versions,
         };
         let mut tell = |major: u32, what: &str| {
             let text = format!("{what}, PostgreSQL {major}");

@@ -20,10 +20,12 @@ use crate::text::{Source, Span, nearest};
 
 mod backfill;
 pub mod compat;
+mod snapshot;
 mod versions;
 
 pub use backfill::Backfill;
 pub use compat::Compat;
+pub use snapshot::Snapshot;
 pub use versions::Versions;
 
 /// The file that is read where `--config` names no other.
@@ -58,6 +60,8 @@ pub struct Config {
     pub backfill: Backfill,
     /// `[compat]`
     pub compat: Compat,
+    /// `[snapshot]`
+    pub snapshot: Snapshot,
     /// `[versions]`
     pub versions: Versions,
 }

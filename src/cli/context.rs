@@ -35,6 +35,9 @@ const MIGRATIONS: &str = "migrations";
 /// The development database.
 const DEV_DATABASE_URL: &str = "SEGUE_DEV_DATABASE_URL";
 
+/// The folder of snapshots of data where nobody names one.
+const SNAPSHOTS: &str = "snapshots";
+
 /// The folder of the expected schema where nobody names one.
 const EXPECTED_SCHEMA: &str = "expected-schema";
 
@@ -208,6 +211,13 @@ impl Context {
         }
     }
 
+    /// The folder of snapshots of data, which need not exist.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        let folder = self.config.snapshot.folder.as_deref();
+        self.base.join(folder.unwrap_or(SNAPSHOTS))
+    }
+
     /// The configuration file, if one was named.
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {
@@ -373,6 +383,12 @@ impl Context {
         let target = Target::resolve(Some(&url), &self.environment)?;
         report.notes(target.warnings());
         Ok(target)
+    }
+
+    /// Whether a development database is named.
+    #[must_use]
+    pub fn has_dev_target(&self) -> bool {
+        dev_database_url(&self.global, &self.environment.variables).is_some()
     }
 
     /// The option of the command line that names a database.

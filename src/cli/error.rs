@@ -412,6 +412,7 @@ impl From<VisitError> for Error {
             ),
             VisitError::NoRows { file, .. } => Self::usage(message)
                 .help(format!("put rows into it by `{file}`, plain SQL that is run for it")),
+            VisitError::Ended { .. } => Self::new(Outcome::Failed, message),
             VisitError::File(error) => Self::usage(with_causes(&error)),
             VisitError::Apply(error) => Self {
                 // What is left behind is nobody's.

@@ -142,6 +142,8 @@ codes! {
         "A file `NAME.revert.sql` is no migration: it takes the migration `NAME.sql` back, when `segue revert` is asked to. Here there is no such migration beside it."
     REVERT_DIRECTIVE "revert-directive" Error
         "A file `NAME.revert.sql` takes a migration back, and is none itself: it has no partner, no schema diff, no version and no batches, and runs where `segue revert` connects to. It can say `no-txn`, `in-txn`, `env-vars`, `rerunnable` and `allow`."
+    CHECK_OF_NOTHING "check-of-nothing" Error
+        "A file `NAME.check.sql` is no migration: its queries must return no row wherever `NAME.sql` is applied, and `segue check` runs them. Here there is no such migration beside it, so they would never be run."
     CODD_FUNCTION "codd-function" Error
         "The functions in codd's namespace are installed by codd and are not there for segue. What they do over time with a scheduler, segue does with a concurrent migration: a file with `-- segue: begin-concurrent-migration-with: FILE`, which runs after the deployment is ready, in as many statements as you like."
 
@@ -195,7 +197,9 @@ codes! {
     BACKFILL_KEY "backfill-key" Error
         "A backfill counts the rows of its table off by a key, from one batch to the next. The columns have to be there, must not be NULL, since NULL comes neither before nor after a key, and an index has to give the rows in their order, or each batch would read the whole table. `ctid`, the place where a row is stored, needs no index and goes for any table that has all its rows itself; rows that are updated meanwhile move, so the statement has to be one that may be run twice for a row. A backfill goes through a table by its key, from the first to the last. A statement that changes the key, or adds rows to that very table, moves rows in front of itself: they are done again, and it may never come to its end. Count the rows off by a key that stays, or by `ctid`, whose end is fixed when it begins."
     BACKFILL_QUARANTINE "backfill-quarantine" Error
-        "Some rows could not be done and were set aside, so that all others could be. Each is in `segue.quarantine` with its key and the server's words. Correct the rows or the function that refuses them, and run `segue settle`: it tries them again first. A row that is to be left as it is can be deleted from that table. Above `quarantine N` rows the backfill fails at once, and goes on there when it is run again."
+        "Some rows could not be done and were set aside, so that all others could be. Each is in `segue.quarantine` with its key and the server's words. Correct the rows or the function that refuses them, and run `segue settle`: it tries them again first. A row that is to be left as it is can be deleted from that table. Where no row has the key any more, it was deleted, or it was given another key and is still to be done: nobody can tell, so it stays until `segue backfill retry --gone` lets it go. By `ctid` a row that is corrected moves, so all rows are done anew; with a condition such as `AND b IS NULL` that is a matter of reading. Above `quarantine N` rows the backfill fails at once, and goes on there when it is run again."
+    BACKFILL_ROW_SECURITY "backfill-row-security" Error
+        "The table has row security, and the role that runs the backfill is not above it: it would do the rows that the policies show it, and pass over all others without a word. Backfills run with `row_security = off`, where the server refuses a statement of which it would hide rows, in any table that it reads. Run it as a role with BYPASSRLS, or as the owner of the tables, who is bound only by FORCE ROW LEVEL SECURITY: `ALTER TABLE … NO FORCE ROW LEVEL SECURITY` in the partner and `FORCE` in the ending migration. A function that is meant to see what the policies show gets `SET row_security = on` in its definition."
     BACKFILL_STATEMENTS "backfill-statements" Error
         "A backfill is one statement that PostgreSQL can prepare: UPDATE, DELETE, INSERT … SELECT, MERGE or SELECT, with WITH in front or not. What comes before it belongs into its partner, what comes after it into its ending migration."
     NEEDS_AUTOCOMMIT "needs-autocommit" Error
@@ -250,6 +254,16 @@ codes! {
         "A backfill and the migrations around it were run by `segue check` on empty tables and on tables with rows, and the schemas differ. So a migration does one thing or another depending on rows, and databases would differ for ever."
     NOT_TRIED "not-tried" Warning
         "`segue check` could not try a backfill, because its table took none of the rows that segue made up. Write a few rows as they are in production into `NAME.rows.sql` beside `NAME.sql`, as INSERT statements, together with the rows of other tables that they refer to: they are used instead."
+    SNAPSHOT_OF_NOTHING "snapshot-of-nothing" Error
+        "A file in the folder of snapshots holds rows of a database at one version: a line `-- snapshot: VERSION` at its top says which, or the name of a migration, else the file's own name does. Here there is none of that name, so nobody knows where its rows belong."
+    SNAPSHOT_NOT_LOADED "snapshot-not-loaded" Error
+        "`segue check` makes a database at the version of each snapshot and puts its rows in, as they are: triggers are off, and foreign keys are looked at in the end. Here the server refuses a row: the migrations up to that version have been changed since, or the file was edited, or a value was put in a column's place that it does not take. Correct it, or write it anew from a database at that version."
+    UPGRADE_FAILS "upgrade-fails" Error
+        "`segue check` upgrades a database at each version, with the rows of its snapshots, straight to the newest one, as somebody does who skips releases. A migration fails there that works where each is deployed by itself, or on tables without rows. It has to take rows as older versions have left them, and a database in which nothing between has run."
+    UPGRADE_DIFFERS "upgrade-differs" Error
+        "A database that was upgraded straight to the newest version has another schema than a fresh one. A migration does one thing or another, depending on the rows that it finds or on what is deployed with it, so databases would differ for ever."
+    CHECK_FAILED "check-failed" Error
+        "`NAME.check.sql` holds queries that must return no row wherever `NAME.sql` is applied, a row is a finding. `segue check` runs them, in a transaction that it rolls back, where `NAME.sql` is the last migration, with the rows of each snapshot, and after each upgrade to the newest version. A statement that fails is a finding too. `-- until: FILE` at its top ends that with a later migration."
     NOT_RESUMED "not-resumed" Error
         "`segue check --torture` kills segue, its connections and its server in the middle of the migrations, and runs `segue up` again until it ends well. Here it never does. A `CALL` or `DO` that commits by itself cannot be taken up by looking, for example: `-- segue: rerunnable` says that it may run twice."
     RESUMED_DIFFERENTLY "resumed-differently" Error

@@ -135,6 +135,7 @@ fn migration(name: &Name, path: &Path, source: Arc<Source>, directives: Directiv
         backfill: directives.backfill,
         rows: None,
         revert: None,
+        check: None,
         rerunnable: directives.rerunnable.is_some(),
         schema_version: directives.schema_version.map(|version| version.value),
         waivers: directives.allow,

@@ -30,6 +30,7 @@ mod postmaster;
 mod supervisor;
 mod sweep;
 mod template;
+pub mod watch;
 
 use kept::Kept;
 

@@ -74,6 +74,12 @@ impl Rows {
         self.all.is_empty()
     }
 
+    /// Each row for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.all.iter().map(|row| self.shown(row)).collect()
+    }
+
     fn key_of<'a>(&self, row: &'a Row) -> Vec<Option<&'a str>> {
         let key = self.key.iter();
         key.map(|place| row[*place].as_deref()).collect()

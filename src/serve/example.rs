@@ -9,6 +9,7 @@ use crate::migration::{Kind, Name};
 use crate::readiness::{Goal, Verdict};
 use crate::schema::Rules;
 use crate::status::{Entry, EntryState, Stale, Status, View};
+use crate::version::Version;
 
 /// Midnight, and seconds after it.
 pub(super) fn moment(seconds: i64) -> Moment {
@@ -103,7 +104,7 @@ pub(super) fn status(is_ready: bool) -> Status {
             is_held: true,
         }],
         is_standby: false,
-        schema_version: None,
+        schema_version: Some(Version::new(3, 1, 0)),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Moment, Percent, State, States, Then, Visit};
 use crate::migration::{Kind, Migration, Name};
 use crate::statement::Kind as StatementKind;
 use crate::text::{list, nearest};
+use crate::version::Version;
 
 /// Why a text names no state; `help` is what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +42,9 @@ const MOMENTS: &str = "a moment is `before`, `ready`, `building` or `backfilling
      the migration is settled";
 
 impl States {
-    /// What `text` means: the name of a migration (`.sql` may be left out),
-    /// `latest` or `empty`, and perhaps `@` and a moment.
+    /// What `text` means: the name of a migration (`.sql` may be left out), the
+    /// version of the schema that one brings, `latest` or `empty`, and perhaps
+    /// `@` and a moment.
     ///
     /// # Errors
     /// [`NoState`] for a name that no migration has, a moment that is not
@@ -75,10 +77,30 @@ impl States {
                 ),
                 _ => None,
             })
+            .or_else(|| self.bringing(Version::parse(text).ok()?))
             .or_else(|| at(&format!("{text}.sql")))
+            .or_else(|| self.bringing(Version::parse_short(text).ok()?))
+    }
+
+    /// The migration with which the schema reaches a version.
+    fn bringing(&self, version: Version) -> Option<Anchor> {
+        let mut migrations = self.migrations.iter();
+        let place = migrations.position(|one| one.schema_version == Some(version));
+        place.map(Anchor::At)
     }
 
     fn unknown(&self, text: &str) -> NoState {
+        if Version::parse(text).is_ok() {
+            let versions = self.migrations.iter().filter_map(|one| one.schema_version);
+            let versions: Vec<Version> = versions.collect();
+            let problem = NoState::new(format!("no migration brings version {text}"));
+            return problem.help(if versions.is_empty() {
+                "none brings a version at all; `-- segue: schema-version: X.Y.Z` in one says so"
+                    .to_owned()
+            } else {
+                format!("there are {}", list(versions))
+            });
+        }
         let problem = NoState::new(format!("no migration is named `{text}`"));
         let names = self.migrations.iter().map(|one| one.name.as_str());
         let near = nearest(text, names.chain(["latest", "empty"]))

@@ -9,7 +9,7 @@ use crate::statement::{Fingerprint as StatementFingerprint, RelationName, digest
 use crate::text::{Source, Span, Spanned};
 
 /// A folder in shorthand: `c:a` begins with `a`, `s!` stands alone; `=i` builds
-/// an index and `=b` is a backfill.
+/// an index and `=b` is a backfill, `=2.0.0` brings that version.
 fn folder(files: &str) -> States {
     let file = |file: &str| {
         let (file, what) = file.split_once('=').unwrap_or((file, ""));
@@ -34,6 +34,7 @@ fn folder(files: &str) -> States {
                 span: Span::new(0, 0),
             }),
             backfill: (what == "b").then(backfill),
+            schema_version: Version::parse(what).ok(),
             outline: Some(Outline {
                 items: vec![Item {
                     fingerprint: StatementFingerprint::of(sql),
@@ -160,6 +161,42 @@ fn a_name_may_look_like_a_moment_or_a_word() {
         "latest.sql@before: 1",
     );
     check("a&b b c ü", "ü", "ü.sql: 4");
+}
+
+#[test]
+fn a_version_means_the_migration_that_brings_it() {
+    let files = "1 a=2.0.0 b=2.1.0 c d=3.0.0";
+    check(files, "2.1.0", "b.sql: 3");
+    check(files, "2.1", "b.sql: 3");
+    check(files, "3@before", "d.sql@before: 4");
+    // A file comes before what is short for a version.
+    check("1 a=1.0.0", "1", "1.sql: 1");
+    check("1.0.0 a=1.0.0", "1.0.0", "a.sql: 2");
+    check("1.0.0 a=1.0.0", "1.0.0.sql", "1.0.0.sql: 1");
+    check(
+        files,
+        "2.2.0",
+        "no migration brings version 2.2.0; there are 2.0.0, 2.1.0 and 3.0.0",
+    );
+    check(
+        "a",
+        "2.2.0",
+        "no migration brings version 2.2.0; none brings a version at all; `-- segue: schema-version: X.Y.Z` in one says so",
+    );
+}
+
+#[test]
+fn a_state_has_the_highest_version_of_what_is_applied() {
+    let states = folder("0 a=2.0.0 b=2.1.0 c:b d");
+    let version = |state: &str| {
+        let version = states.version(&states.find(state).expect("a state"));
+        version.map(|version| version.to_string())
+    };
+    assert_eq!(version("empty"), None);
+    assert_eq!(version("0"), None);
+    assert_eq!(version("b@before").as_deref(), Some("2.0.0"));
+    assert_eq!(version("b@ready").as_deref(), Some("2.1.0"));
+    assert_eq!(version("d").as_deref(), Some("2.1.0"));
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Place {
         let mut project = Project::throwaway();
         project.env("SEGUE_CACHE_DIR", cache.path());
         project.redact(r"segue_visit_\d+", "[database]");
-        project.redact("/tmp/segue-pg-[A-Za-z0-9]+", "[server]");
+        project.redact("(/tmp/|%2Ftmp%2F)segue-pg-[A-Za-z0-9]+", "[server]");
         project.redact(
             &regex::escape(&cache.path().display().to_string()),
             "[cache]",

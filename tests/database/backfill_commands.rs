@@ -363,6 +363,57 @@ fn rows_in_quarantine_are_listed_and_tried_again() {
     );
 }
 
+/// A row that has another key now is still to do, and one that was deleted is
+/// not: segue cannot know which, and says so.
+#[test]
+fn rows_that_are_gone_stay_in_quarantine_until_they_are_let_go() {
+    let database = TestDatabase::new();
+    let statement = "UPDATE t SET b = 10 / (a - 1000) WHERE id > :lower AND id <= :upper;";
+    let project = project(&database, "t by id", statement);
+    database.run("UPDATE t SET a = 1000 WHERE id IN (17, 2000)");
+    assert_eq!(project.segue(&["up"]).status, 6);
+    database.run("UPDATE t SET id = -17 WHERE id = 17; DELETE FROM t WHERE id = 2000");
+    let retry = project.segue(&["backfill", "retry"]);
+    assert_eq!(retry.status, 6);
+    let help = retry
+        .stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("= help: rows") || line.starts_with("= help: correct"));
+    assert_eq!(
+        help.collect::<Vec<_>>(),
+        [
+            "= help: rows that were deleted: `segue backfill retry --gone 2-fill.sql` lets them go",
+            "= help: rows whose key was changed: do each by hand under its new key before that",
+        ],
+        "{}",
+        retry.stderr
+    );
+    let status = project.segue(&["backfill", "status"]);
+    let quarantine = status.stdout.split("  quarantine  ").nth(1);
+    assert_text(
+        "",
+        quarantine.unwrap_or(&status.stdout),
+        "2 rows of at most 100
+              id 17: 02000: no row has this key any more: it was deleted, or its key was changed
+              id 2000: 02000: no row has this key any more: it was deleted, or its key was changed
+              the next run tries them again first
+",
+    );
+    database.run("UPDATE t SET b = 7 WHERE id = -17");
+    project
+        .segue(&["backfill", "retry", "--gone"])
+        .expect_success();
+    assert_eq!(
+        row(&database, "quarantined, finished_at IS NOT NULL"),
+        "0|t"
+    );
+    assert_eq!(
+        database.query("SELECT count(*), count(b) FROM t"),
+        "2999|2999"
+    );
+}
+
 #[test]
 fn one_that_somebody_runs_is_not_retried_beside_him() {
     let database = TestDatabase::new();

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use crate::support::{Project, Server, TestDatabase, TestSession, assert_file};
 
 mod backfill;
+mod data;
 mod elsewhere;
 mod lint;
 mod splits;

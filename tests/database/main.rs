@@ -55,6 +55,7 @@ mod serve;
 mod service;
 mod sessions;
 mod signals;
+mod snapshot;
 mod standalone;
 mod standby;
 mod statement;

@@ -250,6 +250,12 @@ fn slug(file: &Path) -> Result<Slug, AddError> {
             &format!("add `{reverted}` beside it: this file goes along"),
         );
     }
+    if name.ends_with(".check.sql") || name.ends_with(".rows.sql") {
+        return refuse(
+            format!("`{shown}` belongs to a migration by its name, and is none"),
+            "put it into the folder of its migration, and call it after that one",
+        );
+    }
     let Some(stem) = name.strip_suffix(".sql") else {
         return refuse(
             format!("`{shown}` does not end in `.sql`"),

@@ -25,6 +25,14 @@ pub enum Place {
     On(Box<Target>),
 }
 
+impl Place {
+    /// Whether what is made there is removed with all that databases share.
+    #[must_use]
+    pub fn is_throwaway(&self) -> bool {
+        matches!(self, Self::Throwaway { .. })
+    }
+}
+
 /// A server under use.
 #[derive(Debug)]
 pub(in crate::apply) struct Server {

@@ -10,6 +10,7 @@ use crate::apply::script;
 use crate::postgres::scratch::Scratch;
 use crate::postgres::target::Environment;
 use crate::postgres::throwaway::kept::Kept;
+use crate::postgres::throwaway::watch::Watch;
 use crate::postgres::throwaway::{self, Throwaway};
 use crate::postgres::{Error, Session, Target, database, ident, role};
 use crate::visit::{Fingerprint, State};
@@ -40,6 +41,7 @@ pub(super) struct Access {
     wait: Duration,
     is_own: bool,
     made: Arc<AtomicUsize>,
+    watch: Option<Watch>,
 }
 
 /// A database that somebody works in.
@@ -77,6 +79,17 @@ enum Server {
 }
 
 impl Access {
+    /// Waits for the end of a server of ours, which comes by itself only if it
+    /// fails or is killed; for ever on one of the user's.
+    pub(super) async fn ended(&self) -> VisitError {
+        match &self.watch {
+            Some(watch) => VisitError::Ended {
+                log: watch.ended().await,
+            },
+            None => std::future::pending().await,
+        }
+    }
+
     /// A session beside all databases of interest.
     pub(super) async fn control(&self) -> Result<Session, Error> {
         Session::connect(&self.control, self.wait).await
@@ -151,6 +164,7 @@ impl Ground {
                     wait,
                     is_own: false,
                     made: Arc::default(),
+                    watch: None,
                 };
                 return Ok(Self {
                     access,
@@ -211,6 +225,7 @@ impl Ground {
                 wait,
                 is_own: true,
                 made: Arc::default(),
+                watch: Some(throwaway.watch()),
             },
             notes: Vec::new(),
             server: Server::Own {

@@ -78,3 +78,25 @@ fn role_of(fact: &str) -> Option<String> {
     let mut words = rest.rsplitn(8, ' ');
     words.nth(7).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_that_is_left_is_found_whatever_its_name() {
+        let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+        let noted = lines("member a b\nrole postgres t t t t t t t\ntablespace pg_default");
+        let now = lines(
+            "member a b\nrole \"left \"\"it\"\"\" f t f f f f f\nrole reader f t f f t f f\nrole postgres t t t t t t t\nsetting reader {work_mem=1MB}",
+        );
+        assert_eq!(
+            strange_roles(&noted, &now),
+            ["\"left \"\"it\"\"\"", "reader"]
+        );
+        assert_eq!(strange_roles(&now, &now), [""; 0]);
+        // One that is another one now is not strange, and cannot be put right.
+        let other = lines("role postgres t t t t f t t");
+        assert_eq!(strange_roles(&noted, &other), [""; 0]);
+    }
+}

@@ -39,7 +39,7 @@ impl Visits {
         };
         let own = self.states.fingerprint(last);
         let mut ground = Ground::start(&stage, self.prints.seed, Some(own)).await?;
-        let model = self.make(&mut ground, &self.base(visit)).await?;
+        let model = self.watched(&mut ground, visit).await?;
         let model = model.expect("on a server of its own all may change");
         let access = ground.access.clone();
         let ground = Some(Box::new(ground));
@@ -57,6 +57,15 @@ impl Visits {
         if let Some(building) = visited.building.take() {
             building.end().await;
         }
+        let access = visited.database.access().clone();
+        tokio::select! {
+            gone = self.step(visited, visit) => gone,
+            // Its runs would go on looking for it.
+            error = access.ended() => Err(error),
+        }
+    }
+
+    async fn step(&self, visited: &mut Visited, visit: &Visit) -> Result<(), VisitError> {
         visited.visit = visit.clone();
         if let Then::Building(index) = visit.then {
             let before = self.states.after(visit.settled);

@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use super::super::error::Error;
 use super::super::outcome::Outcome;
 use crate::postgres::Target;
+use crate::version::Version;
 use crate::visit::State;
 
 /// Variables by which a program would find another database, segue among them.
@@ -28,23 +29,45 @@ const URLS: [&str; 3] = [
     "SEGUE_DEV_DATABASE_URL",
 ];
 
+/// What a command is told.
+pub(crate) struct Surroundings<'a> {
+    /// Which state it is in.
+    pub state: &'a State,
+    /// The version of the schema there.
+    pub version: Option<Version>,
+    /// The database.
+    pub target: &'a Target,
+}
+
+impl Surroundings<'_> {
+    /// All variables that it has to have, `None` where it must not have one.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, Option<String>)> {
+        let version = self.version.map(|version| version.to_string());
+        let mut all = vec![
+            ("SEGUE_STATE", Some(self.state.to_string())),
+            ("SEGUE_SCHEMA_VERSION", Some(version.unwrap_or_default())),
+        ];
+        all.extend(OTHERS.map(|name| (name, None)));
+        all.extend(URLS.map(|name| (name, Some(self.target.uri()))));
+        all.extend(self.target.variables());
+        all
+    }
+}
+
 /// Runs a command to its end in a database.
 ///
 /// # Errors
 /// It cannot be run, by the statuses that shells have for that.
 pub(crate) async fn run(
     words: &[OsString],
-    state: &State,
-    target: &Target,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Outcome, Error> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Error::usage("there is no command").help("write it after `--`"));
     };
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("SEGUE_STATE", state.to_string());
-    for (name, value) in surroundings(target) {
+    command.args(arguments);
+    for (name, value) in surroundings.variables() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
@@ -73,15 +96,6 @@ pub(crate) async fn run(
             signal = passed.next() => pass(&child, signal),
         }
     }
-}
-
-/// The variables by which a program finds a database; those without a value
-/// would lead it elsewhere.
-pub(crate) fn surroundings(target: &Target) -> Vec<(&'static str, Option<String>)> {
-    let others = OTHERS.into_iter().map(|name| (name, None));
-    let urls = URLS.into_iter().map(|name| (name, Some(target.uri())));
-    let all = others.chain(urls).chain(target.variables());
-    all.collect()
 }
 
 /// The exit status as shells have it.

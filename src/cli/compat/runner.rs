@@ -14,7 +14,7 @@ use super::program::{Ended, Program, tail};
 use super::store::{self, Store};
 use crate::apply::visit::Visited;
 use crate::apply::{Interrupt, Signal};
-use crate::cli::at::command::surroundings;
+use crate::cli::at::command::Surroundings;
 use crate::cli::error::Error;
 use crate::compatibility::Verdict;
 use crate::matrix::key::Key;
@@ -352,13 +352,13 @@ impl Runner<'_> {
     fn program(&self, visited: &Visited, row: usize, column: usize, folder: &Path) -> Program {
         let code = &self.codes[column];
         let row = &self.rows[row];
-        let version = row.version.map(|version| version.to_string());
-        let mut environment = surroundings(visited.target());
-        environment.extend([
-            ("SEGUE_STATE", Some(row.name.clone())),
-            ("SEGUE_SCHEMA_VERSION", Some(version.unwrap_or_default())),
-            ("SEGUE_APP_VERSION", Some(code.version.to_string())),
-        ]);
+        let surroundings = Surroundings {
+            state: &row.visit.state,
+            version: row.version,
+            target: visited.target(),
+        };
+        let mut environment = surroundings.variables();
+        environment.push(("SEGUE_APP_VERSION", Some(code.version.to_string())));
         Program {
             line: code.app.test.clone(),
             folder: folder.to_owned(),

@@ -61,6 +61,12 @@ autovacuum = "wraparound"
 running-queries = 50
 query = "SELECT false"
 flag-file = "stop"
+
+[snapshot]
+folder = "data"
+first = 7
+rows = { users = true, log = false, "sales.orders" = "SELECT 1", items = 9 }
+replace = { "users.email" = "'a@example.org'" }
 "#;
     let config = Config::parse(&Arc::new(Source::new("segue.toml", text))).expect("valid");
     let settings: Vec<_> = config
@@ -129,7 +135,7 @@ fn a_database_is_not_named_in_a_shared_file() {
 error[invalid-configuration]: unknown key `database-url`
   = note: in `segue.toml`, line 2
   = note: a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`
-  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`, `compat`, `versions`
+  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`, `compat`, `snapshot`, `versions`
 ",
     );
 }

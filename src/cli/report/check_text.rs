@@ -117,6 +117,21 @@ fn step(seen: &Seen) -> String {
         (Step::Reverts, Verdict::Failed) => {
             "✗ a migration is not taken back as it should be".to_owned()
         }
+        (Step::Upgrades, Verdict::Passed) => match number {
+            0 => "✓ the rows of snapshots go into the newest version".to_owned(),
+            _ => format!(
+                "✓ {} straight to the newest version in {took}",
+                count(number, "upgrade")
+            ),
+        },
+        (Step::Upgrades, Verdict::Failed) => {
+            "✗ a version cannot be upgraded straight to the newest one".to_owned()
+        }
+        (Step::Checks, Verdict::Passed) => match number {
+            1 => format!("✓ the only file of checks finds nothing, in {took}"),
+            _ => format!("✓ {number} files of checks find nothing, in {took}"),
+        },
+        (Step::Checks, Verdict::Failed) => "✗ a check finds something".to_owned(),
         (Step::Torture, Verdict::Passed) => format!(
             "✓ whatever dies, running again ends the same, {} in {took}",
             count(number, "trial")
@@ -140,6 +155,8 @@ fn subject(step: Step) -> &'static str {
         Step::Splits => "deployments without concurrent migrations",
         Step::Backfills => "backfills",
         Step::Reverts => "migrations taken back",
+        Step::Upgrades => "upgrades straight to the newest version",
+        Step::Checks => "checks",
         Step::Torture => "torture",
     }
 }

@@ -1,9 +1,14 @@
 //! What another tool's ledger says, recorded as if segue had run it.
 
+use std::time::Duration;
+
 use super::{Applied, Ledger, NewIntent, version};
 use crate::history::DeploymentState;
 use crate::migration::Name;
 use crate::postgres::{Error, Session, literal};
+
+/// How long those may go on who rely on the version that there is.
+const FENCE_WAIT: Duration = Duration::from_secs(10);
 
 /// A migration that another tool has run.
 #[derive(Clone, Debug)]
@@ -99,6 +104,14 @@ impl Ledger {
             .execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
             .await?;
         self.become_owner(session).await?;
+        if adopted
+            .iter()
+            .any(|one| one.applied.schema_version.is_some())
+        {
+            for sql in self.fence_within_sql(FENCE_WAIT) {
+                session.execute(&sql).await?;
+            }
+        }
         let sql = format!(
             "INSERT INTO segue.deployment (project, state, migration, fingerprint, ready_at, settled_at, runner) VALUES ({}, 'settled', {}, {}, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), {}) RETURNING id",
             literal(&self.project),

@@ -42,6 +42,7 @@ fn all_that_is_known_is_told() {
         r#"segue_state{project="main",state="settled"} 0"#,
         r#"segue_state_seconds{project="main"} 43260"#,
         r#"segue_deployment_id{project="main"} 2"#,
+        r#"segue_schema_version_info{project="main",version="3.1.0"} 1"#,
         r#"segue_database_up{project="main"} 0"#,
         r#"segue_last_seen_age_seconds{project="main"} 60"#,
         r#"segue_looks_total{project="main"} 7"#,

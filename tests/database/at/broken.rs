@@ -137,7 +137,7 @@ fn a_signal_while_a_state_is_made_ends_it() {
     wait_for_second(&place);
     run.signal(Signal::SIGINT);
     run.wait()
-        .expect("", "    Visiting 2.sql\nerror: ended by SIGINT\n", 130);
+        .expect("", "\n    Visiting 2.sql\nerror: ended by SIGINT\n", 130);
 }
 
 #[test]
@@ -149,8 +149,9 @@ fn a_folder_that_cannot_be_used_is_done_without() {
     let run = place.at("1", &["echo", "runs"]);
     run.expect(
         "runs\n",
-        "    Visiting 1.sql
-        note: states are made anew for this run: cannot keep states in `[project]/file/states`: Not a directory; SEGUE_CACHE_DIR names another folder
+        "
+        Visiting 1.sql
+            Note states are made anew for this run: cannot keep states in `[project]/file/states`: Not a directory; SEGUE_CACHE_DIR names another folder
         ",
         0,
     );
@@ -165,16 +166,18 @@ fn what_cannot_be_is_told_with_what_can() {
     let place = Place::triple();
     place.at("3@biulding", &["true"]).expect(
         "",
-        "error: `biulding` is no moment
-          = help: did you mean `@building`?
-          = help: a moment is `before`, `ready`, `building` or `backfilling:40%`; without one everything up to the migration is settled
+        "
+        error: `biulding` is no moment
+        help: did you mean `@building`?
+        help: a moment is `before`, `ready`, `building` or `backfilling:40%`; without one everything up to the migration is settled
         ",
         2,
     );
     place.at("4@building", &["true"]).expect(
         "",
-        "error: there is no `4.sql@building`: `4.sql` builds no index by itself, outside of a transaction
-          = help: around it there are `4.sql@before`, `4.sql@ready`, `4.sql@backfilling:50%` and `4.sql`
+        "
+        error: there is no `4.sql@building`: `4.sql` builds no index by itself, outside of a transaction
+        help: around it there are `4.sql@before`, `4.sql@ready`, `4.sql@backfilling:50%` and `4.sql`
         ",
         2,
     );
@@ -189,9 +192,10 @@ fn what_cannot_be_is_told_with_what_can() {
     );
     place.at("3@building", &["true"]).expect(
         "",
-        "    Visiting 3.sql@building
+        "
+            Visiting 3.sql@building
         error: `3.sql@building` cannot be reached: `3.sql` was done without building an index
-          = help: it has nothing to build in this state: the table is partitioned and has no partitions, for example
+        help: it has nothing to build in this state: the table is partitioned and has no partitions, for example
         ",
         2,
     );
@@ -200,7 +204,8 @@ fn what_cannot_be_is_told_with_what_can() {
         .file("2.sql", "ALTER TABLE nothing ADD b text;\n");
     place.at("2", &["true"]).expect(
         "",
-        "    Visiting 2.sql
+        "
+            Visiting 2.sql
         error[migration-failed]: relation \"nothing\" does not exist
           --> migrations/2.sql:1:1
           |

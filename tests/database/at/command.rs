@@ -34,7 +34,8 @@ fn it_finds_this_database_and_no_other() {
     let say = "echo \"$SEGUE_STATE $DATABASE_URL $SEGUE_DATABASE_URL ${SEGUE_DIRECT_URL-none}\"; env | grep ^PG | sort; psql -XAtc 'SELECT current_database()' \"$DATABASE_URL\"; psql -XAtc 'SELECT current_database()'";
     let run = place.at("latest", &["sh", "-c", say]);
     run.expect(
-        "1.sql postgresql://postgres@%2Ftmp%2Fsegue-pg-[random]%2Fsocket:5432/[database] postgresql://postgres@%2Ftmp%2Fsegue-pg-[random]%2Fsocket:5432/[database] none
+        "
+        1.sql postgresql://postgres@[server]%2Fsocket:5432/[database] postgresql://postgres@[server]%2Fsocket:5432/[database] none
         PGDATABASE=[database]
         PGHOST=[server]/socket
         PGPORT=5432
@@ -61,14 +62,16 @@ fn its_end_is_that_of_segue() {
     }
     place.at("1", &["segue-no-such-command"]).expect(
         "",
-        "    Visiting 1.sql
+        "
+            Visiting 1.sql
         error: cannot run `segue-no-such-command`: No such file or directory (os error 2)
         ",
         127,
     );
     place.at("1", &["/"]).expect(
         "",
-        "    Visiting 1.sql
+        "
+            Visiting 1.sql
         error: cannot run `/`: Permission denied (os error 13)
         ",
         126,

@@ -47,8 +47,9 @@ fn a_database_that_is_named_beside_is_one_too_many() {
     ]);
     run.expect(
         "",
-        "error: `segue at` does not work on `--database-url`
-          = help: leave it out; `--on URL` makes databases of its own on a server of yours
+        "
+        error: `segue at` does not work on `--database-url`
+        help: leave it out; `--on URL` makes databases of its own on a server of yours
         ",
         2,
     );

@@ -79,7 +79,8 @@ fn an_index_that_is_being_built_refuses_what_it_will_refuse() {
     let run = place.at("3@building", &psql(&[insert]));
     run.expect(
         "",
-        "    Visiting 3.sql@building
+        "
+            Visiting 3.sql@building
         ERROR:  duplicate key value violates unique constraint \"t_b\"
         DETAIL:  Key (b)=(x) already exists.
         ",
@@ -92,18 +93,18 @@ fn an_index_that_is_being_built_refuses_what_it_will_refuse() {
 #[test]
 fn a_backfill_has_done_what_was_asked_for_and_can_go_on() {
     let place = Place::triple();
-    let done = "SELECT count(*), count(b), max(id) FILTER (WHERE b IS NOT NULL) = min(id) FILTER (WHERE b IS NULL) - 1 FROM t";
+    let done = "SELECT count(*), count(b), count(*) FILTER (WHERE b IS NULL AND id < (SELECT max(id) FROM t WHERE b IS NOT NULL)) FROM t";
     for (part, expected) in [
-        ("0%", "64|0|\n"),
-        ("40%", "64|25|t\n"),
-        ("100%", "64|64|\n"),
+        ("0%", "64|0|0\n"),
+        ("40%", "64|25|0\n"),
+        ("100%", "64|64|0\n"),
     ] {
         let state = format!("4@backfilling:{part}");
         assert_eq!(place.query(&state, &[done]), expected, "{part}");
     }
     let settle = format!("{} settle -q && psql -XAtc '{done}'", crate::support::SEGUE);
     let run = place.at("4@backfilling:40%", &["sh", "-c", &settle]);
-    run.expect("64|64|\n", "    Visiting 4.sql@backfilling:40%\n", 0);
+    run.expect("64|64|0\n", "    Visiting 4.sql@backfilling:40%\n", 0);
 }
 
 #[test]
@@ -119,9 +120,10 @@ fn a_backfill_has_the_rows_of_its_file() {
     place.project.file("4.rows.sql", "SELECT 1;\n");
     place.at("4@backfilling:40%", &["true"]).expect(
         "",
-        "    Visiting 4.sql@backfilling:40%
+        "
+            Visiting 4.sql@backfilling:40%
         error: `4.sql@backfilling:40%` cannot be reached: `migrations/4.rows.sql` puts no rows into `t`
-          = help: put rows into it by `migrations/4.rows.sql`, plain SQL that is run for it
+        help: put rows into it by `migrations/4.rows.sql`, plain SQL that is run for it
         ",
         2,
     );

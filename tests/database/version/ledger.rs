@@ -132,7 +132,7 @@ fn a_ledger_from_before_versions_is_read_and_upgraded() {
     project.segue(&["up"]).expect_success();
     assert_eq!(
         database.query("SELECT segue.schema_version(), (SELECT version FROM segue.ledger)"),
-        "1.0.0|7"
+        format!("1.0.0|{}", segue::postgres::ledger::VERSION)
     );
 }
 

@@ -211,6 +211,20 @@ fn a_session_tells_which_code_it_runs() {
     session.run("SET segue.app_version = '2.13.999999999'");
     assert!(said(&session, "SELECT segue.require('< 3')").starts_with("SV001 "));
     assert_eq!(told(&database), "2.13.999999999");
+    // Whoever has the session next and tells nothing, or tells it for a
+    // transaction only, leaves nothing behind.
+    session.run("RESET segue.app_version");
+    session.run(asked);
+    assert_eq!(told(&database), "");
+    session.run("BEGIN");
+    session.run("SET LOCAL segue.app_version = '3.1'");
+    session.run(asked);
+    assert_eq!(told(&database), "3.1.0");
+    session.run("COMMIT");
+    session.run("SELECT segue.require('>= 1', 'main')");
+    assert_eq!(told(&database), "");
+    session.run("SET segue.app_version = '3.1'");
+    session.run(asked);
     session.run("DISCARD ALL");
     assert_eq!(told(&database), "");
     session.run("SET segue.app_version = 'three'");

@@ -23,29 +23,29 @@ DECLARE
     whose CONSTANT text := CASE TG_OP WHEN 'DELETE' THEN old.project ELSE new.project END;
     highest integer[];
 BEGIN
+    -- The transaction has taken it as its first lock, unless it is none of
+    -- segue's own. What others have changed is seen only behind it.
+    PERFORM pg_advisory_xact_lock(segue.version_key(whose));
     SELECT m.schema_version INTO highest
     FROM segue.migration AS m
     WHERE m.project = whose AND m.state = 'applied' AND m.schema_version IS NOT NULL
     ORDER BY m.schema_version DESC LIMIT 1;
     -- A row that stays as it is must not even be locked: by its xmax
     -- segue.require tells that it has changed.
-    IF EXISTS (SELECT FROM segue.version AS v WHERE v.project = whose AND v.schema_version IS NOT DISTINCT FROM highest) THEN
-        RETURN NULL;
-    END IF;
-    -- The transaction has taken it as its first lock, unless it is none of
-    -- segue's own.
-    PERFORM pg_advisory_xact_lock(segue.version_key(whose));
-    UPDATE segue.version AS v SET schema_version = highest, reached_at = clock_timestamp() WHERE v.project = whose;
+    UPDATE segue.version AS v SET schema_version = highest, reached_at = clock_timestamp()
+    WHERE v.project = whose AND v.schema_version IS DISTINCT FROM highest;
     IF NOT FOUND THEN
-        INSERT INTO segue.version (project, schema_version, reached_at) VALUES (whose, highest, clock_timestamp());
+        INSERT INTO segue.version (project, schema_version, reached_at) VALUES (whose, highest, clock_timestamp())
+        ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
 END
 $segue$;
 
 CREATE TRIGGER version_follows_insert AFTER INSERT ON segue.migration
-    FOR EACH ROW WHEN (new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+    FOR EACH ROW WHEN (new.state = 'applied' AND new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
 CREATE TRIGGER version_follows_update AFTER UPDATE ON segue.migration
-    FOR EACH ROW WHEN (old.schema_version IS NOT NULL OR new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+    FOR EACH ROW WHEN (CASE WHEN old.state = 'applied' THEN old.schema_version END
+        IS DISTINCT FROM CASE WHEN new.state = 'applied' THEN new.schema_version END) EXECUTE FUNCTION segue.version_follows();
 CREATE TRIGGER version_follows_delete AFTER DELETE ON segue.migration
-    FOR EACH ROW WHEN (old.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+    FOR EACH ROW WHEN (old.state = 'applied' AND old.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();

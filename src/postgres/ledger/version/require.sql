@@ -63,32 +63,44 @@ BEGIN
 END
 $segue$;
 
-CREATE FUNCTION segue.version_tell(told text, project text) RETURNS void
+CREATE FUNCTION segue.version_classes(project text) RETURNS integer[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = '' AS $segue$
+SELECT array_agg(('x' || substr(encode(sha256(decode('736567756500', 'hex') || convert_to(part, 'UTF8')
+    || decode('00', 'hex') || convert_to(version_classes.project, 'UTF8')), 'hex'), 1, 8))::bit(32)::integer ORDER BY number)
+FROM unnest(ARRAY['app-major', 'app-minor', 'app-patch']) WITH ORDINALITY AS parts (part, number)
+$segue$;
+
+-- What is known is what the session has told last, and of which project.
+CREATE FUNCTION segue.version_tell(told text, project text, known text) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $segue$
 DECLARE
     parsed CONSTANT text[] := regexp_match(told, '^(0|[1-9][0-9]{0,8})(?:[.](0|[1-9][0-9]{0,8}))?(?:[.](0|[1-9][0-9]{0,8}))?$');
-    classes integer[];
+    classes CONSTANT integer[] := segue.version_classes(project);
+    stale integer[] := classes;
     held record;
 BEGIN
-    IF parsed IS NULL THEN
+    IF parsed IS NULL AND told <> '' THEN
         RAISE EXCEPTION 'segue.app_version is no version: %', quote_literal(told)
             USING ERRCODE = 'invalid_parameter_value', HINT = 'SET segue.app_version = ''3.1.0'';';
     END IF;
-    SELECT array_agg(('x' || substr(encode(sha256(decode('736567756500', 'hex') || convert_to(part, 'UTF8')
-        || decode('00', 'hex') || convert_to(project, 'UTF8')), 'hex'), 1, 8))::bit(32)::integer ORDER BY number)
-    INTO classes
-    FROM unnest(ARRAY['app-major', 'app-minor', 'app-patch']) WITH ORDINALITY AS parts (part, number);
+    IF told = '' THEN
+        stale := classes || segue.version_classes(split_part(known, ' ', 2));
+    END IF;
     FOR held IN
         SELECT l.classid::bigint AS class, l.objid::bigint AS object
         FROM pg_catalog.pg_locks AS l
         WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.objsubid = 2 AND l.granted
             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-            AND l.classid::bigint IN (SELECT (one::bigint + 4294967296) % 4294967296 FROM unnest(classes) AS one)
+            AND l.classid::bigint IN (SELECT (one::bigint + 4294967296) % 4294967296 FROM unnest(stale) AS one)
     LOOP
         -- As integers, which these keys are: the view shows them without a sign.
         PERFORM pg_advisory_unlock_shared(
             (CASE WHEN held.class > 2147483647 THEN held.class - 4294967296 ELSE held.class END)::integer, held.object::integer);
     END LOOP;
+    IF told = '' THEN
+        PERFORM set_config('segue.told_version', '', false);
+        RETURN;
+    END IF;
     -- Of the session, so that it is seen between two transactions too. Nobody
     -- takes them exclusively, and nobody is waited for.
     PERFORM pg_try_advisory_lock_shared(classes[1], parsed[1]::integer),
@@ -101,7 +113,8 @@ $segue$;
 CREATE FUNCTION segue.require(range text, project text DEFAULT 'main') RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = '' AS $segue$
 DECLARE
-    told CONSTANT text := current_setting('segue.app_version', true);
+    told CONSTANT text := coalesce(current_setting('segue.app_version', true), '');
+    known CONSTANT text := coalesce(current_setting('segue.told_version', true), '');
     version integer[];
     replaced_by xid;
     held text;
@@ -114,8 +127,8 @@ BEGIN
     -- The lock first: who changes the version holds it alone until that is
     -- committed, and what is read after it stays true until we end.
     PERFORM pg_advisory_xact_lock_shared(segue.version_key(project));
-    IF told <> '' AND told || ' ' || project IS DISTINCT FROM current_setting('segue.told_version', true) THEN
-        PERFORM segue.version_tell(told, project);
+    IF known <> (CASE told WHEN '' THEN '' ELSE told || ' ' || project END) THEN
+        PERFORM segue.version_tell(told, project, known);
     END IF;
     SELECT v.schema_version, v.xmax INTO version, replaced_by FROM segue.version AS v WHERE v.project = require.project;
     -- One snapshot for all statements may be older than the lock.
