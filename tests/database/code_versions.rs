@@ -141,12 +141,12 @@ fn the_matrix_of_procrastinate() {
 /// Taskcluster's list, with the slips that the discussion itself corrects.
 #[test]
 fn the_list_of_taskcluster() {
+    const CODE: [&str; 3] = ["1.0", "1.1", "2.0"];
     let project = example("rename-column");
     let run = compat(&project, &[]);
     assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
     is_in_readme("rename-column", &run.stdout);
 
-    const CODE: [&str; 3] = ["1.0", "1.1", "2.0"];
     let discussed = [
         ("1.0", "1.0", MUST_WORK),
         // Written as TC-1.1 -- DB-1.1, which is OK further down.
@@ -169,10 +169,8 @@ fn the_list_of_taskcluster() {
     let mut seen = 0;
     for (code, schema, expected) in discussed {
         let column = CODE.iter().position(|one| *one == code).expect("a column");
-        let states = rows
-            .iter()
-            .filter(|row| row.version == format!("{schema}.0"));
-        for row in states {
+        let version = format!("{schema}.0");
+        for row in rows.iter().filter(|row| row.version == version) {
             assert_eq!(row.cells[column], expected, "code {code}, {row:?}");
             seen += 1;
         }
