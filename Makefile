@@ -56,7 +56,7 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --no-default-features -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo \
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(filter-out %.py,$(wildcard scripts/*)) .ci/run examples/*/demo examples/*/apps/*/* \
 		examples/pipelines/*/deploy examples/pipelines/github-actions/install-segue examples/pipelines/psql/wait-ready; fi
 
 ## What cannot run here: workflows, Dockerfile, SBOM, licences.

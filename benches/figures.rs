@@ -21,6 +21,8 @@ mod backfill;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/database/connect/certificates.rs"]
 mod certificates;
+#[path = "figures/compat.rs"]
+mod compat;
 #[path = "figures/copy.rs"]
 mod copy;
 #[path = "figures/distance.rs"]
@@ -89,6 +91,7 @@ const FIGURES: [Figure; 17] = [
     ("sync", sync::measure),
     ("at", at::measure),
     ("require", require::measure),
+    ("compat", compat::measure),
 ];
 
 fn main() -> ExitCode {

@@ -17,6 +17,7 @@ mod at;
 mod backfill;
 mod bounds;
 mod check;
+mod compat;
 mod completions;
 mod config;
 mod context;
@@ -110,6 +111,7 @@ enum Command {
     Check(check::CheckArgs),
     Revert(revert::RevertArgs),
     At(at::AtArgs),
+    Compat(compat::CompatArgs),
     WriteSchema(write_schema::WriteSchemaArgs),
     Snapshot(snapshot::SnapshotArgs),
     Diff(diff::DiffArgs),
@@ -193,6 +195,7 @@ fn dispatch(cli: &Cli, report: &mut Report) -> Result<Outcome, Error> {
             Command::Lint(args) => lint::run(args, &context, report),
             Command::At(args) => Box::pin(at::run(args, &context, report)).await,
             Command::Check(args) => Box::pin(check::run(args, &context, report)).await,
+            Command::Compat(args) => Box::pin(compat::run(args, &context, report)).await,
             Command::Diff(args) => Box::pin(diff::run(args, &context, report)).await,
             Command::Gate(args) => Box::pin(gate::run(args, &context, report)).await,
             Command::Adopt(args) => Box::pin(adopt::run(args, &context, report)).await,

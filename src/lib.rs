@@ -135,6 +135,9 @@ pub mod duty;
 pub mod status;
 
 #[doc(hidden)]
+pub mod matrix;
+
+#[doc(hidden)]
 pub mod page;
 
 #[doc(hidden)]

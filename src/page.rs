@@ -14,6 +14,7 @@ mod course;
 mod flow;
 mod headline;
 mod markup;
+pub mod matrix;
 mod member;
 mod past;
 

@@ -7,7 +7,6 @@
 //! earlier one. An index that is being built cannot be put away: it is begun
 //! anew for each visitor.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +25,10 @@ mod building;
 mod ground;
 mod kept;
 mod make;
+mod prints;
+mod walk;
+
+pub use prints::Prints;
 
 use building::Building;
 use ground::{Access, Database, Ground};
@@ -119,10 +122,7 @@ pub struct Stage {
 pub struct Visits {
     stage: Stage,
     states: States,
-    /// Of the server and what is run there first.
-    seed: Fingerprint,
-    /// Of the rows that a backfill is tried on, by its name.
-    rows: BTreeMap<Name, Fingerprint>,
+    prints: Prints,
     ground: Mutex<Ground>,
 }
 
@@ -157,23 +157,13 @@ impl Visits {
     /// # Errors
     /// See [`VisitError`].
     pub async fn start(stage: Stage, states: States) -> Result<Self, VisitError> {
-        let mut rows = BTreeMap::new();
-        for migration in states.migrations() {
-            if let (Some(_), Some(path)) = (&migration.backfill, &migration.rows) {
-                // One that is no SQL is told by who runs it.
-                let checksum = files::script(path)?.map(|script| script.checksum);
-                let fingerprint = Fingerprint::of(format!("{checksum:?}").as_bytes());
-                rows.insert(migration.name.clone(), fingerprint);
-            }
-        }
-        let seed = kept::seed(&stage)?;
-        let ground = Ground::start(&stage, seed, None).await?;
+        let prints = Prints::read(&stage, &states)?;
+        let ground = Ground::start(&stage, prints.seed, None).await?;
         Ok(Self {
             ground: Mutex::new(ground),
             stage,
             states,
-            seed,
-            rows,
+            prints,
         })
     }
 
@@ -187,14 +177,7 @@ impl Visits {
     /// server of the user's that is as true as nobody changes its settings.
     #[must_use]
     pub fn fingerprint(&self, visit: &Visit) -> Fingerprint {
-        let fingerprint = self.states.fingerprint(visit).with(self.seed.bytes());
-        let rows = match &visit.then {
-            Then::Backfilling { index, .. } => {
-                self.rows.get(&self.states.migrations()[*index].name)
-            }
-            _ => None,
-        };
-        rows.map_or(fingerprint, |rows| fingerprint.with(rows.bytes()))
+        self.prints.fingerprint(&self.states, visit)
     }
 
     /// A database in this state, of its own for whoever asks.
@@ -209,7 +192,7 @@ impl Visits {
         // What the migrations make beside their database must be made once
         // only, so such a state has a server of its own.
         let own = self.states.fingerprint(visit);
-        let mut ground = Ground::start(&self.stage, self.seed, Some(own)).await?;
+        let mut ground = Ground::start(&self.stage, self.prints.seed, Some(own)).await?;
         let model = self.watched(&mut ground, visit).await?;
         let model = model.expect("on a server of its own all may change");
         let access = ground.access.clone();
@@ -321,7 +304,7 @@ impl Visits {
         ground.is_apart(self.fingerprint(visit))
             || settled.any(|count| {
                 let fingerprint = self.states.settled_fingerprint(count);
-                ground.is_apart(fingerprint.with(self.seed.bytes()))
+                ground.is_apart(fingerprint.with(self.prints.seed.bytes()))
             })
     }
 }

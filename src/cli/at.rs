@@ -16,7 +16,7 @@ use crate::apply::{ApplyError, Interrupt, Until, survey};
 use crate::diagnostic::Severity;
 use crate::visit::{States, Visit};
 
-mod command;
+pub(super) mod command;
 
 /// Run a command on a database in any state that production passes through
 ///

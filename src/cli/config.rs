@@ -19,10 +19,12 @@ use crate::schema::rules::{Pattern, PatternError};
 use crate::text::{Source, Span, nearest};
 
 mod backfill;
+pub mod compat;
 mod snapshot;
 mod versions;
 
 pub use backfill::Backfill;
+pub use compat::Compat;
 pub use snapshot::Snapshot;
 pub use versions::Versions;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub throwaway: Throwaway,
     /// `[backfill]`
     pub backfill: Backfill,
+    /// `[compat]`
+    pub compat: Compat,
     /// `[snapshot]`
     pub snapshot: Snapshot,
     /// `[versions]`
@@ -223,6 +227,7 @@ impl Config {
             })?;
             config.schema.ignore.push(pattern);
         }
+        config.compat.check(source)?;
         config.versions.check(source)?;
         for rule in &config.lint.off {
             if Rule::named(rule.get_ref()).is_none() {

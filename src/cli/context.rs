@@ -421,6 +421,19 @@ impl Context {
         Ok(Target::resolve(Some(url), &self.environment)?)
     }
 
+    /// The folder from which paths in segue.toml count.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The folder for what is gone after a run.
+    #[must_use]
+    pub fn temp_dir(&self) -> PathBuf {
+        let named = self.throwaway().temp_dir;
+        named.unwrap_or_else(|| PathBuf::from("/tmp"))
+    }
+
     /// The SQL file that a throwaway server is given first.
     #[must_use]
     pub fn before(&self) -> Option<PathBuf> {

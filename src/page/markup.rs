@@ -228,6 +228,8 @@ pub(super) enum Mark {
     Waiting,
     /// A ring with a stroke through it.
     GivenUp,
+    /// A ring with a tick.
+    Besides,
 }
 
 impl Mark {
@@ -241,6 +243,7 @@ impl Mark {
             Self::Attention => "attention",
             Self::Waiting => "waiting",
             Self::GivenUp => "given-up",
+            Self::Besides => "besides",
         }
     }
 
@@ -267,6 +270,9 @@ impl Mark {
             }
             Self::GivenUp => {
                 r#"<circle class="stroke" cx="8" cy="8" r="6.25"/><path class="stroke" d="M3.8 12.2l8.4-8.4"/>"#
+            }
+            Self::Besides => {
+                r#"<circle class="stroke" cx="8" cy="8" r="6.25"/><path class="stroke" d="M4.9 8.3l2.1 2.1 4.1-4.5"/>"#
             }
         }
     }

@@ -10,7 +10,7 @@ use super::support::{Browser, Scheme, assert_file};
 use super::views;
 
 /// From a small phone to a large screen.
-const WIDTHS: [u32; 3] = [320, 800, 1440];
+pub const WIDTHS: [u32; 3] = [320, 800, 1440];
 
 /// Where pictures of all states go, for people, with `SEGUE_TEST_PICTURES=1`:
 /// `target/tmp/page/`.

@@ -3,6 +3,7 @@
 mod gallery;
 mod live;
 mod look;
+mod matrix;
 mod states;
 mod views;
 

@@ -70,7 +70,7 @@ impl Visits {
 
     /// Does what is left to do in a copy of an earlier state; roles that were
     /// made.
-    async fn bring(
+    pub(super) async fn bring(
         &self,
         database: &Database,
         visit: &Visit,

@@ -135,7 +135,7 @@ fn a_database_is_not_named_in_a_shared_file() {
 error[invalid-configuration]: unknown key `database-url`
   = note: in `segue.toml`, line 2
   = note: a connection does not belong into a file that is shared: set `SEGUE_DATABASE_URL`
-  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`, `snapshot`, `versions`
+  = help: known here: `project`, `migrations`, `expected-schema`, `majors`, `connect-wait`, `ledger`, `up`, `schema`, `lint`, `throwaway`, `backfill`, `compat`, `snapshot`, `versions`
 ",
     );
 }
@@ -289,6 +289,52 @@ error[invalid-configuration]: unknown key `replication_lag`
 2 | replication_lag = \"1s\"
   | ^^^^^^^^^^^^^^^ not known here
   = help: did you mean `replication-lag`?
+",
+    );
+}
+
+#[test]
+fn versions_of_the_code_that_cannot_be_tested_are_located() {
+    check_error(
+        "[[compat.app]]\nversion = \"1.x\"\npath = \".\"\ntest = \"make\"\n",
+        "\
+error[invalid-configuration]: `1.x` is no version: not a number; write `3.1.0`
+  --> segue.toml:2:11
+  |
+2 | version = \"1.x\"
+  |           ^^^^^ here
+",
+    );
+    check_error(
+        "[[compat.app]]\nversion = \"1.0\"\ntest = \"make\"\n",
+        "\
+error[invalid-configuration]: code 1.0.0 comes from nowhere
+  --> segue.toml:2:11
+  |
+2 | version = \"1.0\"
+  |           ^^^^^ of this one
+  = help: name a git tag, branch or commit by `ref`, or a folder by `path`
+",
+    );
+    let app = "[[compat.app]]\nversion = \"1.0\"\npath = \".\"\ntest = \"make\"\n";
+    check_error(
+        &format!("{app}{}", app.replace("1.0", "1.0.0")),
+        "\
+error[invalid-configuration]: code 1.0.0 is in [[compat.app]] twice
+  --> segue.toml:6:11
+  |
+6 | version = \"1.0.0\"
+  |           ^^^^^^^ again here
+",
+    );
+    check_error(
+        &format!("{app}sessions = \"keep\"\n"),
+        "\
+error[invalid-configuration]: `keep` is neither `fresh` nor `kept`
+  --> segue.toml:5:12
+  |
+5 | sessions = \"keep\"
+  |            ^^^^^^ here
 ",
     );
 }

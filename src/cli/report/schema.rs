@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// All schemas, by name.
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 13] = [
     (
         "backfill",
         include_str!("../../../docs/json/backfill.schema.json"),
@@ -17,6 +17,10 @@ const SCHEMAS: [(&str, &str); 12] = [
     (
         "check",
         include_str!("../../../docs/json/check.schema.json"),
+    ),
+    (
+        "compat",
+        include_str!("../../../docs/json/compat.schema.json"),
     ),
     (
         "diagnostic",
