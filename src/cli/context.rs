@@ -26,6 +26,8 @@ use crate::postgres::throwaway;
 use crate::schema::Rules;
 use crate::text::{Source, Variables};
 
+mod places;
+
 /// How long to wait for a server that is starting.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 
@@ -421,42 +423,11 @@ impl Context {
         Ok(Target::resolve(Some(url), &self.environment)?)
     }
 
-    /// The folder from which paths in segue.toml count.
-    #[must_use]
-    pub fn base(&self) -> &Path {
-        &self.base
-    }
-
-    /// The folder for what is gone after a run.
-    #[must_use]
-    pub fn temp_dir(&self) -> PathBuf {
-        let named = self.throwaway().temp_dir;
-        named.unwrap_or_else(|| PathBuf::from("/tmp"))
-    }
-
     /// The SQL file that a throwaway server is given first.
     #[must_use]
     pub fn before(&self) -> Option<PathBuf> {
         let before = self.config.throwaway.before.as_ref()?;
         Some(self.base.join(before))
-    }
-
-    /// Folders for what can be made again, the first that can be used: what
-    /// `SEGUE_CACHE_DIR` names, else `segue` in the user's folder for caches, or
-    /// in the machine's for root, whose own nobody else may enter.
-    #[must_use]
-    pub fn caches(&self) -> Vec<PathBuf> {
-        let variable = |name| variable(&self.environment.variables, name).map(PathBuf::from);
-        if let Some(folder) = variable("SEGUE_CACHE_DIR") {
-            return vec![std::path::absolute(&folder).unwrap_or(folder)];
-        }
-        let home = self.environment.home.as_ref();
-        let own = variable("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")));
-        let machine = nix::unistd::geteuid()
-            .is_root()
-            .then(|| PathBuf::from("/var/cache"));
-        let all = own.into_iter().chain(machine);
-        all.map(|folder| folder.join("segue")).collect()
     }
 
     /// Which throwaway server to start.

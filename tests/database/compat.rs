@@ -184,7 +184,7 @@ fn what_is_not_run_is_not_passed() {
     project.write(
         "segue.toml",
         [
-            "[compat]\ntimeout = \"500ms\"\n".to_owned(),
+            "[compat]\ntimeout = \"3s\"\n".to_owned(),
             entry("1.0.0", "test = \"no-such-program\""),
             entry(
                 "1.1.0",

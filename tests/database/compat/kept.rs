@@ -49,7 +49,7 @@ fn with_worker(columns: &str) -> Project {
 #[test]
 fn a_cached_plan_is_caught_in_the_state_that_breaks_it() {
     let project = with_worker("*");
-    let run = compat(&project, &[]);
+    let run = compat(&project, &["--jobs", "1"]);
     assert_file("tests/database/compat/kept.txt", &run.stdout);
     assert_eq!(run.status, 1);
     let runs = std::fs::read_to_string(project.path().join("runs")).expect("runs");
@@ -105,7 +105,7 @@ fn a_program_that_dies_or_says_too_much_is_told() {
     project.write(
         "segue.toml",
         [
-            "[compat]\ntimeout = \"1s\"\n".to_owned(),
+            "[compat]\ntimeout = \"3s\"\n".to_owned(),
             entry("1.0.0", "read -r state; echo $state; exit 4"),
             entry("1.0.1", r"while read -r state; do printf 'ok\nok\n'; done"),
             entry("1.0.2", "while read -r state; do echo ok 1 - inserts; done"),
