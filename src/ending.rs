@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::migration::{Kind, Migration, Name};
-use crate::schema::{Change, Diff, ObjectId};
+use crate::schema::{Change, Diff, ObjectId, Snapshot};
+
+mod backfill;
+
+pub use backfill::Need;
 
 /// A concurrent migration that has to be done first.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +36,8 @@ pub enum Reason {
     },
     /// Its statements name what the concurrent one makes.
     Uses(String),
+    /// That one is a backfill.
+    Backfill(Need),
 }
 
 impl fmt::Display for Reason {
@@ -51,6 +57,7 @@ impl fmt::Display for Reason {
                 formatter.write_str(", as that one does")
             }
             Self::Uses(name) => write!(formatter, "it uses `{name}`, which that one makes"),
+            Self::Backfill(need) => need.fmt(formatter),
         }
     }
 }
@@ -76,10 +83,15 @@ pub fn open<'a>(others: &'a [Migration]) -> impl Iterator<Item = &'a Migration> 
         .filter(move |migration| !ended.contains(&migration.name))
 }
 
-/// Those of `open` that `newcomer`, which makes `changes`, has to end and does
-/// not name yet; in their order.
+/// Those of `open` that `newcomer`, which makes `changes` and so leads to
+/// `schemas`, has to end and does not name yet; in their order.
 #[must_use]
-pub fn needed(open: &[&Migration], newcomer: &Migration, changes: &[Diff]) -> Vec<Ending> {
+pub fn needed(
+    open: &[&Migration],
+    newcomer: &Migration,
+    changes: &[Diff],
+    schemas: &[&Snapshot],
+) -> Vec<Ending> {
     if newcomer.kind == Kind::Concurrent {
         return Vec::new();
     }
@@ -91,13 +103,21 @@ pub fn needed(open: &[&Migration], newcomer: &Migration, changes: &[Diff]) -> Ve
         .filter_map(|concurrent| {
             Some(Ending {
                 name: concurrent.name.clone(),
-                reason: reason(concurrent, newcomer, changes)?,
+                reason: reason(concurrent, newcomer, changes, schemas)?,
             })
         })
         .collect()
 }
 
-fn reason(concurrent: &Migration, newcomer: &Migration, changes: &[Diff]) -> Option<Reason> {
+fn reason(
+    concurrent: &Migration,
+    newcomer: &Migration,
+    changes: &[Diff],
+    schemas: &[&Snapshot],
+) -> Option<Reason> {
+    if let Some(need) = backfill::need(concurrent, newcomer, changes, schemas) {
+        return Some(Reason::Backfill(need));
+    }
     // Whatever their major version: what is the same object on one is it on the
     // other.
     let parts = concurrent.schema_diff.as_deref();

@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::directive::Waiver;
 use crate::schema::Diff;
 use crate::statement::{
-    Brings, Digest, Fingerprint, Kind as StatementKind, Locks, ReindexTarget, RelationName,
+    Brings, Columns, Digest, Fingerprint, Kind as StatementKind, Locks, ReindexTarget, RelationName,
 };
 use crate::text::{Source, Span, Spanned, Variables};
 
@@ -254,6 +254,8 @@ pub struct Relations {
     /// Names that may mean an older relation afterwards, or one that has an
     /// older one as a part.
     pub adopts: BTreeSet<String>,
+    /// The columns that statements about rows name.
+    pub columns: Columns,
     /// Whether a name without a namespace may mean another one than at the
     /// beginning of a session, somewhere in the file.
     pub moves: bool,

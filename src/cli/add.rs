@@ -30,8 +30,8 @@ mod failure;
 /// schema is written, and the file moves into the folder of migrations.
 ///
 /// A concurrent migration gets its schema diff into its header. Any other one gets
-/// `end-concurrent-migration` where it changes, or uses, what a concurrent migration makes that
-/// no migration has ended yet.
+/// `end-concurrent-migration` where it changes, or uses, what a concurrent migration makes or
+/// fills that no migration has ended yet.
 ///
 /// Where `majors` in segue.toml lists several versions of PostgreSQL, all of this is done for each:
 /// the history is replayed on throwaway servers of those that the development database is not.

@@ -61,7 +61,7 @@ fn check(changes: &[Diff], touches: &str, makes: &str, expected: &str) {
     };
     let concurrent = outlined(concurrent(), "t", makes);
     let newcomer = outlined(migration("e.sql", Kind::Batch, ""), touches, "");
-    let found = needed(&[&concurrent], &newcomer, changes);
+    let found = needed(&[&concurrent], &newcomer, changes, &[]);
     let found: Vec<_> = found
         .iter()
         .map(|ending| format!("{}: {}", ending.name, ending.reason))
@@ -98,9 +98,9 @@ fn one_that_is_named_already_or_ended_by_another_is_left_out() {
     let change = [change(&["indexes", "i"])];
     let concurrent = concurrent();
     let named = migration("e.sql", Kind::Standalone, "c.sql");
-    assert_eq!(needed(&[&concurrent], &named, &change), []);
+    assert_eq!(needed(&[&concurrent], &named, &change, &[]), []);
     let other = migration("f.sql", Kind::Concurrent, "");
-    assert_eq!(needed(&[&concurrent], &other, &change), []);
+    assert_eq!(needed(&[&concurrent], &other, &change, &[]), []);
     let open = |others: &[Migration]| -> Vec<String> {
         super::open(others)
             .map(|one| one.name.to_string())

@@ -519,6 +519,7 @@ impl Relations {
         self.moves |= moves(text, digest);
         self.touches
             .extend(digest.touches.iter().map(|relation| relation.name.clone()));
+        self.columns.add(&digest.columns);
         self.makes
             .extend(digest.makes.iter().map(|relation| relation.name.clone()));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::TransactionControl;
+use super::{Columns, TransactionControl};
 
 /// Name of a relation, type or routine as a statement writes it: folded to
 /// lower case where it was not quoted, without quotes.
@@ -82,6 +82,8 @@ pub struct Digest {
     /// Routines and types that it names, PostgreSQL's own among them. Operators
     /// are not seen.
     pub uses: BTreeSet<RelationName>,
+    /// The columns that a statement about rows names.
+    pub columns: Columns,
 }
 
 /// What `REINDEX` rebuilds.

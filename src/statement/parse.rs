@@ -11,6 +11,7 @@ use pg_query::protobuf::RawStmt;
 
 use super::{Digest, Locks, OutOfRange, RelationName};
 
+mod columns;
 mod enum_value;
 mod index;
 mod kind;

@@ -1,13 +1,14 @@
 //! Backfills: batches, cursors, rows that are set aside, and what dies on the
 //! way.
 
-use segue::apply::Outcome;
+use segue::apply::{Outcome, Settings, Until};
 
 use crate::support::{Project, TestDatabase, TestSession, Up, settings, wait_until};
 
 mod aside;
 mod dies;
 mod key;
+mod killed;
 mod model;
 mod others;
 mod pace;
@@ -90,6 +91,16 @@ fn settles(project: &Project, database: &TestDatabase<'_>) -> Up {
     let mut up = Up::start(project, &database.url(), settings());
     assert_eq!(up.wait().expect("no error"), Outcome::Settled);
     up
+}
+
+/// The batch alone.
+fn get_ready(project: &Project, database: &TestDatabase<'_>) {
+    let ready = Settings {
+        until: Until::Ready,
+        ..settings()
+    };
+    let mut up = Up::start(project, &database.url(), ready);
+    assert_eq!(up.wait().expect("ready"), Outcome::Ready);
 }
 
 /// What the ledger says of the backfill.

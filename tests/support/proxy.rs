@@ -82,6 +82,9 @@ struct Shared {
 /// Waits for a statement.
 #[derive(Clone, Debug)]
 struct Trap {
+    /// Nothing is looked at before the statement with this in it, in lower
+    /// case.
+    from: Option<String>,
     /// The statement starts with this, in lower case.
     beginning: String,
     /// How many such statements are still to pass.
@@ -152,8 +155,21 @@ impl Proxy {
     /// it replaces what was asked for before.
     pub fn trap(&self, beginning: &str, nth: usize, at: At, action: Action) {
         *lock(&self.shared.trap) = Some(Trap {
+            from: None,
             beginning: beginning.to_lowercase(),
             passing: nth.checked_sub(1).expect("counted from 1"),
+            at,
+            action,
+        });
+    }
+
+    /// As [`Proxy::trap`], for the first such statement from the one on that
+    /// has `from` in it; with nothing for a beginning that is this one itself.
+    pub fn trap_from(&self, from: &str, beginning: &str, at: At, action: Action) {
+        *lock(&self.shared.trap) = Some(Trap {
+            from: Some(from.to_lowercase()),
+            beginning: beginning.to_lowercase(),
+            passing: 0,
             at,
             action,
         });
@@ -400,11 +416,14 @@ impl Shared {
     fn catch(&self, statement: &str) -> Option<(At, Action)> {
         let mut waiting = lock(&self.trap);
         let trap = waiting.as_mut()?;
-        if !statement
-            .trim_start()
-            .to_lowercase()
-            .starts_with(&trap.beginning)
-        {
+        let statement = statement.trim_start().to_lowercase();
+        if let Some(from) = &trap.from {
+            if !statement.contains(from) {
+                return None;
+            }
+            trap.from = None;
+        }
+        if !statement.starts_with(&trap.beginning) {
             return None;
         }
         if trap.passing > 0 {

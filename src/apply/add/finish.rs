@@ -157,7 +157,8 @@ fn endings(
         .iter()
         .filter(|other| names.contains(&other.name))
         .collect();
-    Ok(ending::needed(&open, &newcomer.migration, diffs))
+    let schemas: Vec<&Snapshot> = observed.iter().map(|one| &one.after).collect();
+    Ok(ending::needed(&open, &newcomer.migration, diffs, &schemas))
 }
 
 /// Corrects what the ledger has of it: the text that was applied lacks the

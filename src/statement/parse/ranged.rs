@@ -290,7 +290,7 @@ fn at(fields: &Map<String, Value>) -> usize {
     byte(fields.get("location").and_then(Value::as_i64).unwrap_or(0))
 }
 
-fn relation(fields: &Map<String, Value>) -> Option<RelationName> {
+pub(super) fn relation(fields: &Map<String, Value>) -> Option<RelationName> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let (name, namespace) = (text("relname")?, text("schemaname")?);
     fields.contains_key("relpersistence").then(|| RelationName {
@@ -299,7 +299,7 @@ fn relation(fields: &Map<String, Value>) -> Option<RelationName> {
     })
 }
 
-fn strings(nodes: &[Value]) -> impl Iterator<Item = &str> {
+pub(super) fn strings(nodes: &[Value]) -> impl Iterator<Item = &str> {
     nodes
         .iter()
         .filter_map(|node| node["node"]["String"]["sval"].as_str())

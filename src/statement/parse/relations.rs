@@ -10,7 +10,7 @@ use pg_query::{Node, NodeEnum};
 use serde_json::Value;
 
 use super::names::{dotted, object, relation, strings};
-use crate::statement::{Digest, Kind, RelationName};
+use crate::statement::{Columns, Digest, Kind, RelationName};
 
 /// The names of a statement; its kind is left as `Other`.
 pub(super) fn of(node: &NodeEnum) -> Digest {
@@ -22,6 +22,7 @@ pub(super) fn of(node: &NodeEnum) -> Digest {
         creates: BTreeSet::new(),
         adopts: BTreeSet::new(),
         uses: BTreeSet::new(),
+        columns: Columns::default(),
     };
     collect(node, &mut names);
     // A relation may be named in any of two hundred kinds of nodes. Their
@@ -33,6 +34,7 @@ pub(super) fn of(node: &NodeEnum) -> Digest {
             uses: &mut names.uses,
         }
         .visit(&tree);
+        names.columns = super::columns::of(&tree);
     }
     if let NodeEnum::AlterTableStmt(alter) = node
         && alter.cmds.iter().any(takes_a_part)

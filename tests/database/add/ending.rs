@@ -136,3 +136,92 @@ fn columns_of_what_was_a_partition_end_its_detaching() {
     let ends = format!("-- segue: end-concurrent-migration: {detach}\n");
     assert!(case.text("add-b.sql").starts_with(&ends));
 }
+
+/// A table, and a backfill of a column that is kept in sync; the backfill's
+/// name.
+fn backfill(case: &Case) -> String {
+    case.added(
+        "person.sql",
+        "CREATE TABLE person (id bigint PRIMARY KEY, mail text, nick text);\n",
+    );
+    let add = case.added(
+        "add-mail-lower.sql",
+        "ALTER TABLE person ADD COLUMN mail_lower text;\nSELECT segue.keep_in_sync('person', 'mail_lower', 'lower(mail)');\n",
+    );
+    case.added(
+        "fill.sql",
+        &format!(
+            "-- segue: begin-concurrent-migration-with: {add}\n-- segue: backfill: person by id\nUPDATE person SET mail_lower = lower(mail) WHERE id > :lower AND id <= :upper;\n"
+        ),
+    )
+}
+
+#[test]
+fn what_relies_on_a_backfill_ends_it() {
+    let case = Case::new();
+    let fill = backfill(&case);
+    // Other columns of the same table, and rows of before, are not its business.
+    for (name, text) in [
+        (
+            "nick.sql",
+            "ALTER TABLE person ALTER nick SET NOT NULL, ADD CHECK (nick <> '');\nUPDATE person SET nick = 'x' WHERE nick = '';\n",
+        ),
+        (
+            "later.sql",
+            "ALTER TABLE person ADD CONSTRAINT filled CHECK (mail_lower IS NOT NULL AND mail_lower = lower(mail)) NOT VALID;\n",
+        ),
+        ("row.sql", "INSERT INTO person VALUES (1, 'A', 'a', 'a');\n"),
+    ] {
+        case.added(name, text);
+        assert_eq!(case.text(name), text);
+    }
+    case.file(
+        "proof.sql",
+        "ALTER TABLE person VALIDATE CONSTRAINT filled;\n",
+    );
+    case.add(&["proof.sql"]).expect(
+        "",
+        "
+               Named `migrations/[time]-proof.sql`
+             Applied it to the development database, in [duration]
+               Wrote `end-concurrent-migration: [time]-fill.sql` into its header:
+                     it checks constraint `filled` of table public.person, whose column `mail_lower` that one fills
+             Updated `expected-schema/pgNN`, 1 file
+        ",
+        0,
+    );
+    let ends = format!("-- segue: end-concurrent-migration: {fill}\n");
+    assert!(case.text("proof.sql").starts_with(&ends));
+}
+
+#[test]
+fn the_end_of_a_sync_ends_its_backfill() {
+    let case = Case::new();
+    let fill = backfill(&case);
+    case.file(
+        "stop.sql",
+        "SELECT segue.stop_sync('person', 'mail_lower');\nALTER TABLE person DROP COLUMN mail;\n",
+    );
+    case.add(&["stop.sql"]).expect(
+        "",
+        "
+               Named `migrations/[time]-stop.sql`
+             Applied it to the development database, in [duration]
+               Wrote `end-concurrent-migration: [time]-fill.sql` into its header:
+                     it drops trigger `zz_segue_sync_insert_mail_lower` of table public.person, which fills what is written meanwhile
+             Updated `expected-schema/pgNN`, 2 files
+        ",
+        0,
+    );
+    let ends = format!("-- segue: end-concurrent-migration: {fill}\n");
+    assert!(case.text("stop.sql").starts_with(&ends));
+    // Pending together on a database with rows, the backfill comes first.
+    let fresh = crate::support::TestDatabase::new();
+    let mut project = case.project;
+    project.env("DATABASE_URL", fresh.url());
+    project.segue(&["up"]).expect_success();
+    assert_eq!(
+        fresh.query("SELECT count(*) FROM segue.backfill WHERE finished_at IS NOT NULL"),
+        "1"
+    );
+}

@@ -7,12 +7,12 @@ use super::{FILL, counted, fill, project, row, settles};
 use crate::support::{TestDatabase, Up, settings};
 
 /// A function that refuses rows which are listed in `bad`.
-const REFUSES: &str = "CREATE TABLE bad (id bigint);\n\
+pub(super) const REFUSES: &str = "CREATE TABLE bad (id bigint);\n\
     CREATE FUNCTION check_row(id bigint) RETURNS int LANGUAGE plpgsql AS $$BEGIN\n\
     IF EXISTS (SELECT FROM bad b WHERE b.id = check_row.id) THEN RAISE 'row % is bad', id; END IF;\n\
     RETURN 1; END$$;\n";
 
-const CHECKED: &str =
+pub(super) const CHECKED: &str =
     "UPDATE t SET b = check_row(id), n = n + 1 WHERE id > :lower AND id <= :upper;";
 
 /// The only failure, as message and notes.

@@ -1,19 +1,9 @@
 //! What dies on the way: each row is done once all the same.
 
-use segue::apply::{Outcome, Settings, Until};
+use segue::apply::Outcome;
 
-use super::{FILL, Gate, counted, project, row, settles};
+use super::{FILL, Gate, counted, get_ready, project, row, settles};
 use crate::support::{Action, At, Project, Proxy, Server, TestDatabase, Up, settings};
-
-/// The batch alone.
-fn get_ready(project: &Project, database: &TestDatabase<'_>) {
-    let ready = Settings {
-        until: Until::Ready,
-        ..settings()
-    };
-    let mut up = Up::start(project, &database.url(), ready);
-    assert_eq!(up.wait().expect("ready"), Outcome::Ready);
-}
 
 #[track_caller]
 fn is_done_once(database: &TestDatabase<'_>, rows: usize) {
