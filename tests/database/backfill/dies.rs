@@ -3,7 +3,7 @@
 use segue::apply::Outcome;
 
 use super::{FILL, Gate, counted, get_ready, project, row, settles};
-use crate::support::{Action, At, Project, Proxy, Server, TestDatabase, Up, settings};
+use crate::support::{Action, At, Proxy, Server, TestDatabase, Up, settings};
 
 #[track_caller]
 fn is_done_once(database: &TestDatabase<'_>, rows: usize) {
