@@ -98,6 +98,9 @@ pub struct Settings {
     /// Most rows that a backfill takes at once, for who looks at batches; `None`:
     /// as its schedule says.
     pub batch_rows_max: Option<u64>,
+    /// Let rows go that a backfill has set aside and whose key no row has any
+    /// more: somebody has seen to them.
+    pub let_go: bool,
     /// What the user says of statements whose outcome cannot be known.
     pub answers: Answers,
     /// For what backfills wait.
@@ -123,6 +126,7 @@ impl Default for Settings {
             strict: false,
             fold: true,
             batch_rows_max: None,
+            let_go: false,
             answers: Answers::default(),
             backfill: Limits::default(),
         }

@@ -128,9 +128,14 @@ enum Over {
     End,
     /// `segue abandon` has given it up.
     Abandoned,
-    /// Places of rows are not what they were: it begins anew.
-    Rewritten,
+    /// Places of rows are not what they were: it begins anew, for this reason.
+    Anew(&'static str),
 }
+
+/// Why what an earlier run has done does not count.
+const EDITED: &str = "its text has been changed";
+const REWRITTEN: &str = "the table has been rewritten, and its rows have moved";
+const MOVED: &str = "a row that was set aside may be in another place by now";
 
 /// The work, and what the ledger says of the migration before and after it.
 async fn ledgered(
@@ -158,12 +163,13 @@ async fn ledgered(
         pid: session.backend().pid,
     });
     let text = Text::read(migration, backfill).await?;
+    let mut anew = None;
     loop {
-        let mut filler = Filler::new(work, backfill, session, &text).await?;
+        let mut filler = Filler::new(work, backfill, session, &text, anew).await?;
         let over = filler.all().await;
         filler.tell_notices();
         match over? {
-            Over::Rewritten => {}
+            Over::Anew(why) => anew = Some(why),
             Over::End => return filler.end(&applied).await,
             Over::Abandoned => return Ok(Over::Abandoned),
         }
@@ -171,12 +177,14 @@ async fn ledgered(
 }
 
 impl<'a> Filler<'a> {
-    /// Looks how far it is, and writes that it begins.
+    /// Looks how far it is, and writes that it begins: from the start if there
+    /// is a reason why it should.
     async fn new(
         work: Work<'a>,
         backfill: &'a Backfill,
         session: &'a Session,
         text: &'a Text,
+        anew: Option<&'static str>,
     ) -> Result<Self, StandaloneError> {
         let Work {
             ledger,
@@ -192,18 +200,22 @@ impl<'a> Filler<'a> {
         let known = ledger.backfill_cursor(session, name).await?;
         let (cursor, anew) = match known {
             None => (None, None),
-            Some(known) if known.checksum != migration.checksum => {
+            Some(known) => {
                 let is_begun = known.at.is_some() || known.quarantined > 0;
-                (None, is_begun.then_some("its text has been changed"))
+                let why = if anew.is_some() {
+                    anew
+                } else if known.checksum != migration.checksum {
+                    Some(EDITED)
+                } else if table.goes_on(known.ends_at.as_deref()) {
+                    None
+                } else {
+                    Some(REWRITTEN)
+                };
+                match why {
+                    Some(why) => (None, is_begun.then_some(why)),
+                    None => (Some(known), None),
+                }
             }
-            Some(known) if !table.goes_on(known.ends_at.as_deref()) => {
-                let is_begun = known.at.is_some() || known.quarantined > 0;
-                (
-                    None,
-                    is_begun.then_some("the table has been rewritten, and its rows have moved"),
-                )
-            }
-            Some(known) => (Some(known), None),
         };
         if cursor.is_none() {
             let key: Vec<&str> = backfill.key.names().collect();

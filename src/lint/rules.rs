@@ -4,7 +4,9 @@ use super::Rule;
 
 mod add_column_rewrites;
 mod attach_partition_scans;
+mod backfill_leaves_rows;
 mod backfill_not_idempotent;
+mod backfill_overwrites;
 mod check_not_valid;
 mod column_becomes_required;
 mod concurrent_if_not_exists;
@@ -36,7 +38,9 @@ mod vacuum_full_cluster;
 pub const TABLE: &[Rule] = &[
     add_column_rewrites::RULE,
     attach_partition_scans::RULE,
+    backfill_leaves_rows::RULE,
     backfill_not_idempotent::RULE,
+    backfill_overwrites::RULE,
     check_not_valid::RULE,
     column_becomes_required::RULE,
     concurrent_if_not_exists::RULE,

@@ -12,8 +12,10 @@ use crate::statement::RelationName;
 mod apply;
 mod definition;
 mod relation;
+mod sync;
 
 pub use relation::{Column, ColumnType, Constraint, ConstraintKind, Relation, RelationKind};
+pub use sync::Sync;
 
 /// What there is before a statement runs.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,8 @@ pub struct State {
     backfills: BTreeMap<Name, RelationName>,
     /// The tables of which a concurrent migration has validated a constraint.
     validated: Vec<(Name, RelationName)>,
+    /// Columns that are kept in sync by now.
+    syncs: Vec<Sync>,
     /// The concurrent migration at hand.
     concurrent: Option<Name>,
     /// Number of statements of the file so far.

@@ -1,9 +1,11 @@
 //! Parts of the tree that several rules look at.
 
 use pg_query::protobuf::{
-    AlterTableCmd, AlterTableType, ColumnDef, ConstrType, Constraint, RangeVar,
+    AlterTableCmd, AlterTableType, ColumnDef, ConstrType, Constraint, RangeVar, ResTarget,
+    WithClause,
 };
 use pg_query::{Node, NodeEnum};
+use serde_json::Value;
 
 pub(super) use crate::statement::names::{dotted, flag, object, option, relation, strings};
 
@@ -95,4 +97,68 @@ pub(super) fn not_null_columns(condition: &Node) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// A statement, and the queries in its `WITH`.
+pub(super) fn with_queries(node: &NodeEnum) -> Vec<&NodeEnum> {
+    let with: Option<&WithClause> = match node {
+        NodeEnum::SelectStmt(select) => select.with_clause.as_ref(),
+        NodeEnum::UpdateStmt(update) => update.with_clause.as_ref(),
+        NodeEnum::DeleteStmt(delete) => delete.with_clause.as_ref(),
+        NodeEnum::InsertStmt(insert) => insert.with_clause.as_ref(),
+        NodeEnum::MergeStmt(merge) => merge.with_clause.as_ref(),
+        _ => None,
+    };
+    let queries = with.map_or(&[][..], |with| &with.ctes);
+    let queries = queries.iter().filter_map(|query| match &query.node {
+        Some(NodeEnum::CommonTableExpr(query)) => query.ctequery.as_ref()?.node.as_ref(),
+        _ => None,
+    });
+    queries.chain([node]).collect()
+}
+
+/// Names of the columns that an expression reads: of any table, or of one with
+/// these names and without a qualifier.
+pub(super) fn columns_read(node: &Node, table: Option<&[&str]>) -> Vec<String> {
+    let tree = serde_json::to_value(node).unwrap_or_default();
+    let mut found = Vec::new();
+    columns(&tree, table, &mut found);
+    found
+}
+
+/// As [`columns_read`], of a part of a tree as JSON.
+pub(super) fn columns(tree: &Value, table: Option<&[&str]>, found: &mut Vec<String>) {
+    match tree {
+        Value::Array(trees) => trees.iter().for_each(|tree| columns(tree, table, found)),
+        Value::Object(fields) => {
+            if let Some(names) = fields
+                .get("ColumnRef")
+                .and_then(|one| one["fields"].as_array())
+            {
+                let names: Vec<&str> = names
+                    .iter()
+                    .filter_map(|node| node["node"]["String"]["sval"].as_str())
+                    .collect();
+                match names.as_slice() {
+                    [name] => found.push((*name).to_owned()),
+                    [.., qualifier, name]
+                        if table.is_none_or(|table| table.contains(qualifier)) =>
+                    {
+                        found.push((*name).to_owned());
+                    }
+                    _ => {}
+                }
+            }
+            fields.values().for_each(|tree| columns(tree, table, found));
+        }
+        _ => {}
+    }
+}
+
+/// What an `UPDATE` or `MERGE` assigns to.
+pub(super) fn assigned(targets: &[Node]) -> impl Iterator<Item = &ResTarget> {
+    targets.iter().filter_map(|target| match &target.node {
+        Some(NodeEnum::ResTarget(target)) => Some(&**target),
+        _ => None,
+    })
 }

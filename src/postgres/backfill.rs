@@ -40,6 +40,8 @@ pub struct Facts {
     pub is_unique: bool,
     /// Size of a block, in bytes.
     pub block_size: u64,
+    /// The role for which row security hides rows, if it does for ours.
+    pub hidden_from: Option<String>,
 }
 
 /// What a relation is, as far as a backfill cares.
@@ -64,6 +66,8 @@ pub struct KeyColumn {
     /// Whether it is NOT NULL.
     #[serde(rename = "required")]
     pub is_required: bool,
+    /// A table that inherits from this one and where it is not NOT NULL.
+    pub nullable_in: Option<String>,
 }
 
 /// Looks a table up, by the session's `search_path`; `None` if there is none of
@@ -116,6 +120,7 @@ fn read(row: &TextRow) -> Result<Facts, Error> {
             .map_err(|_| Error::protocol("columns of a key are malformed"))?
             .unwrap_or_default(),
         block_size: column(row, 8)?,
+        hidden_from: row[9].clone(),
     })
 }
 

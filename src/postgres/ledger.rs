@@ -30,7 +30,7 @@ mod standing;
 mod write;
 
 pub use adopt::Adopted;
-pub use backfill::{Advance, Cursor, NewBackfill, Quarantined, Wishes};
+pub use backfill::{Advance, Cursor, GONE, NewBackfill, Quarantined, Wishes};
 pub use brought::Brought;
 pub use expansion::Made;
 pub use handed_over::Kept;

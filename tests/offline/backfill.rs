@@ -16,7 +16,10 @@ fn by_id(statement: &str) -> String {
 /// Files by their numbers.
 fn project(files: &[String]) -> Project {
     let project = Project::new();
-    project.file("0.sql", "CREATE TABLE other (id int);\n");
+    project.file(
+        "0.sql",
+        "CREATE TABLE other (id int);\nSELECT segue.keep_in_sync('person', 'a', 'lower(b)');\n",
+    );
     for (index, file) in files.iter().enumerate() {
         project.file(&format!("{}.sql", 101 + index), file);
     }

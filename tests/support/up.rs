@@ -50,6 +50,7 @@ pub fn settings() -> Settings {
         answers: Answers::default(),
         backfill: Limits::default(),
         batch_rows_max: None,
+        let_go: false,
     }
 }
 

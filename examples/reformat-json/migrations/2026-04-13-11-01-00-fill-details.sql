@@ -10,4 +10,4 @@
 --   "18": []
 -- }
 -- segue: schema-diff-end
-UPDATE account SET details = account_details(profile) WHERE id > :lower AND id <= :upper;
+UPDATE account SET details = account_details(profile) WHERE id > :lower AND id <= :upper AND details IS NULL;

@@ -1,10 +1,10 @@
 //! Rows that cannot be done: set aside, tried again, and told at the end.
 
-use super::{Filler, News, Over, shown};
+use super::{Filler, MOVED, News, Over, shown};
 use crate::apply::standalone::StandaloneError;
 use crate::diagnostic::{Diagnostic, code};
 use crate::postgres::backfill::{Blame, KeyValues, Range};
-use crate::postgres::ledger::{Advance, Quarantined};
+use crate::postgres::ledger::{Advance, GONE, Quarantined};
 use crate::postgres::{Error, ServerError};
 use crate::text::thousands;
 
@@ -18,6 +18,16 @@ enum Skipped {
     /// The backfill has been given up; rolled back.
     Abandoned,
     /// Somebody else has moved the cursor; rolled back.
+    Moved,
+}
+
+/// How another try of a row that was set aside ended, if not by an error.
+enum Taken {
+    /// Done and committed.
+    Back,
+    /// No row has its key.
+    Gone,
+    /// By `ctid`: it may be anywhere.
     Moved,
 }
 
@@ -110,10 +120,18 @@ impl Filler<'_> {
                 if let Some(over) = self.rest().await? {
                     return Ok(Some(over));
                 }
-                let Err(error) = self.take_back_one(&one.key).await else {
-                    self.quarantined -= 1;
-                    self.went_well();
-                    break;
+                let error = match self.take_back_one(&one.key).await {
+                    Ok(Taken::Back) => {
+                        self.quarantined -= 1;
+                        self.went_well();
+                        break;
+                    }
+                    Ok(Taken::Gone) => {
+                        self.note_gone(&one).await?;
+                        break;
+                    }
+                    Ok(Taken::Moved) => return Ok(Some(Over::Anew(MOVED))),
+                    Err(error) => error,
                 };
                 match (Blame::of(&error), error) {
                     (Blame::Rows, Error::Server(error)) if self.is_prepared => {
@@ -137,19 +155,56 @@ impl Filler<'_> {
         Ok(None)
     }
 
-    async fn take_back_one(&mut self, key: &KeyValues) -> Result<(), Error> {
+    /// Runs the statement for one row that was set aside.
+    ///
+    /// A statement that finds no row succeeds, and so it is looked first
+    /// whether there is one, in the same snapshot: a row that gets another key
+    /// in between is an error then, and another try. A row that was corrected
+    /// or updated has another `ctid`, and in its place there may be another row
+    /// by now. So by `ctid` one that succeeds says nothing of the row that had
+    /// failed, and only doing all rows anew is sure to come to it.
+    async fn take_back_one(&mut self, key: &KeyValues) -> Result<Taken, Error> {
         self.prepare().await?;
-        self.session.execute(&self.begin_sql(1)).await?;
+        self.session.execute(&self.begin_one_sql()).await?;
         let range = Range {
             lower: key,
             includes_lower: true,
             upper: key,
         };
-        let changed = self.keyset.execute(self.session, range).await?;
+        let is_there = self.keyset.count(self.session, range).await? > 0;
+        let changed = if is_there {
+            self.keyset.execute(self.session, range).await?
+        } else {
+            0
+        };
+        if self.keyset.is_place {
+            self.session.execute("ROLLBACK").await?;
+            return Ok(Taken::Moved);
+        }
+        if !is_there && !self.work.run.settings.let_go {
+            self.session.execute("ROLLBACK").await?;
+            return Ok(Taken::Gone);
+        }
         let name = &self.work.migration.name;
         let mut sql = self.work.ledger.take_back_sql(name, key, changed);
         sql.push("COMMIT".to_owned());
-        self.session.execute(&sql.join(";\n")).await
+        self.session.execute(&sql.join(";\n")).await?;
+        Ok(Taken::Back)
+    }
+
+    /// No row has the key of one that was set aside.
+    async fn note_gone(&mut self, one: &Quarantined) -> Result<(), StandaloneError> {
+        let work = self.work;
+        let mut sql = vec![self.begin_sql(1)];
+        sql.extend(work.ledger.note_gone_sql(&work.migration.name, &one.key));
+        sql.push("COMMIT".to_owned());
+        self.session.execute(&sql.join(";\n")).await?;
+        self.tell(News::SetAside {
+            key: shown(&one.key),
+            error: GONE.to_owned(),
+            tries: one.tries + 1,
+        });
+        Ok(())
     }
 
     async fn note_again(
@@ -211,10 +266,20 @@ impl Filler<'_> {
             let more = thousands((count - LISTED_MAX) as u64);
             diagnostic = diagnostic.note(format!("and {more} more, in `segue.quarantine`"));
         }
-        let diagnostic = diagnostic.help(
-            "correct what the server does not take; `segue settle` then tries these rows again",
-        );
         let migration = self.work.migration;
+        if aside.iter().any(|one| !one.is_gone) {
+            diagnostic = diagnostic.help(
+                "correct what the server does not take; `segue settle` then tries these rows again",
+            );
+        }
+        if aside.iter().any(|one| one.is_gone) {
+            diagnostic = diagnostic
+                .help(format!(
+                    "rows that were deleted: `segue backfill retry --gone {}` lets them go",
+                    migration.name
+                ))
+                .help("rows whose key was changed: do each by hand under its new key before that");
+        }
         StandaloneError::Failed(Box::new(self.text.diagnostic(migration, diagnostic)))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Filler, Over};
+use super::{Filler, Over, REWRITTEN};
 use crate::apply::Isolation;
 use crate::apply::standalone::StandaloneError;
 use crate::backfill::bisect::Verdict;
@@ -88,6 +88,20 @@ impl Filler<'_> {
 
     /// Statements, one message, that begin a transaction for so many rows.
     pub(super) fn begin_sql(&self, rows: u64) -> String {
+        self.begin_as_sql(rows, self.work.run.settings.isolation)
+    }
+
+    /// As [`Filler::begin_sql`], for a single row that is seen as it is at one
+    /// moment by all that the transaction does.
+    pub(super) fn begin_one_sql(&self) -> String {
+        let isolation = match self.work.run.settings.isolation {
+            Some(Isolation::Serializable) => Isolation::Serializable,
+            _ => Isolation::RepeatableRead,
+        };
+        self.begin_as_sql(1, Some(isolation))
+    }
+
+    fn begin_as_sql(&self, rows: u64, isolation: Option<Isolation>) -> String {
         let batch_time = self.backfill.batch_time;
         let lock = if rows == 1 {
             LOCK_ONE
@@ -97,7 +111,7 @@ impl Filler<'_> {
         let statement = batch_time.saturating_mul(OVERRUN).max(OVERRUN_MIN);
         format!(
             "{};{}",
-            Isolation::begin(self.work.run.settings.isolation),
+            Isolation::begin(isolation),
             settings::bound_batch(lock, statement)
         )
     }
@@ -122,7 +136,7 @@ impl Filler<'_> {
         };
         if window.is_some() && !self.is_in_place().await? {
             self.session.execute("ROLLBACK").await?;
-            return Ok(Tried::Over(Over::Rewritten));
+            return Ok(Tried::Over(Over::Anew(REWRITTEN)));
         }
         let found = page.as_ref().map_or(0, |page| page.rows);
         if let Some((after, until)) = &window

@@ -68,6 +68,15 @@ fn refusal(facts: &Facts, key: &Key) -> Option<Diagnostic> {
             .help("name the table whose rows are to be counted off"),
         );
     }
+    if let Some(role) = &facts.hidden_from {
+        return Some(
+            Diagnostic::error(
+                code::BACKFILL_ROW_SECURITY,
+                format!("row security lets role `{role}` see only some rows of `{relation}`, and the others would be left out"),
+            )
+            .help(format!("run it as a role with BYPASSRLS, or as the table's owner after `ALTER TABLE {relation} NO FORCE ROW LEVEL SECURITY`")),
+        );
+    }
     if *key == Key::Ctid {
         if facts.kind == RelationKind::Partitioned || facts.has_children {
             return Some(
@@ -95,6 +104,17 @@ fn refusal(facts: &Facts, key: &Key) -> Option<Diagnostic> {
                 .help(format!(
                     "make it NOT NULL first, or count the rows off by another key or by `ctid`: `backfill: {relation} by ctid`"
                 )),
+            );
+        }
+    }
+    for column in &facts.columns {
+        if let Some(heir) = &column.nullable_in {
+            let name = &column.name;
+            return Some(
+                refuse(format!(
+                    "`{name}` of `{heir}`, which inherits from `{relation}`, may be NULL, and a row without a key would be left out"
+                ))
+                .help(format!("`ALTER TABLE {heir} ALTER COLUMN {name} SET NOT NULL` in a migration before this one, or write a backfill for each of the tables")),
             );
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::subject::{Course, Known};
-use crate::apply::{self, Until};
+use crate::apply::{self, Settings, Until};
 use crate::cli::bounds::Bounds;
 use crate::cli::context::Context;
 use crate::cli::error::Error;
@@ -16,7 +16,9 @@ use crate::cli::settle;
 /// Run a backfill now, rows in quarantine first
 ///
 /// What `segue settle` does, for this migration alone. If somebody runs it already, this says who
-/// and does nothing: rows in quarantine are tried again at the beginning of a run.
+/// and does nothing: rows in quarantine are tried again at the beginning of a run. A row in
+/// quarantine whose key no row has any more stays there, since a row that only got another key may
+/// still be to do; with `--gone` you say that you have seen to those.
 ///
 /// Exit statuses: 0 done, 6 not done yet.
 #[derive(Args, Clone, Debug)]
@@ -24,6 +26,10 @@ pub struct RetryArgs {
     /// Its file name
     #[arg(value_name = "NAME")]
     name: Option<String>,
+
+    /// Let rows go that are in quarantine and in the table no more: deleted, or done by hand
+    #[arg(long)]
+    gone: bool,
 
     #[command(flatten)]
     bounds: Bounds,
@@ -68,7 +74,10 @@ pub(super) async fn run(
         Course::Abandoned => return Err(Error::usage(format!("`{name}` was given up"))),
         Course::Pending | Course::Interrupted | Course::Failed(_) => {}
     }
-    let settings = args.bounds.settings(context, Until::Settled, false);
+    let settings = Settings {
+        let_go: args.gone,
+        ..args.bounds.settings(context, Until::Settled, false)
+    };
     let hooks = (&args.hooks, &args.check);
     settle::tail(context, report, settings, hooks, async |run, migrations| {
         Box::pin(apply::up::settle_one(run, migrations, name)).await

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use pg_query::protobuf::{CmdType, InsertStmt, RangeVar, WithClause};
+use pg_query::protobuf::{CmdType, InsertStmt, RangeVar};
 use pg_query::{Node, NodeEnum};
 use serde_json::Value;
 
 use crate::backfill::Key;
 use crate::diagnostic::Severity;
-use crate::lint::tree::relation;
+use crate::lint::tree::{assigned, columns_read, relation, with_queries};
 use crate::lint::{Finding, Rule, Subject};
 use crate::migration::Kind;
 use crate::statement::RelationName;
@@ -55,24 +55,6 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     found
 }
 
-/// A statement, and the queries in its `WITH`.
-fn with_queries(node: &NodeEnum) -> Vec<&NodeEnum> {
-    let with: Option<&WithClause> = match node {
-        NodeEnum::SelectStmt(select) => select.with_clause.as_ref(),
-        NodeEnum::UpdateStmt(update) => update.with_clause.as_ref(),
-        NodeEnum::DeleteStmt(delete) => delete.with_clause.as_ref(),
-        NodeEnum::InsertStmt(insert) => insert.with_clause.as_ref(),
-        NodeEnum::MergeStmt(merge) => merge.with_clause.as_ref(),
-        _ => None,
-    };
-    let queries = with.map_or(&[][..], |with| &with.ctes);
-    let queries = queries.iter().filter_map(|query| match &query.node {
-        Some(NodeEnum::CommonTableExpr(query)) => query.ctequery.as_ref()?.node.as_ref(),
-        _ => None,
-    });
-    queries.chain([node]).collect()
-}
-
 /// The assignments of a statement.
 struct Sets {
     /// A column that is set, and read by what is assigned; and where that
@@ -88,21 +70,16 @@ impl Sets {
             let alias = table.alias.as_ref().map(|alias| alias.aliasname.as_str());
             vec![alias.unwrap_or(&table.relname)]
         });
-        let targets = || {
-            targets.iter().filter_map(|target| match &target.node {
-                Some(NodeEnum::ResTarget(target)) => Some(target),
-                _ => None,
-            })
-        };
-        let set: BTreeSet<&str> = targets().map(|target| target.name.as_str()).collect();
+        let set: BTreeSet<&str> = assigned(targets)
+            .map(|target| target.name.as_str())
+            .collect();
         let reads = |node: &Node| {
-            let tree = serde_json::to_value(node).unwrap_or_default();
-            let mut found = Vec::new();
-            columns(&tree, &names, &mut found);
-            found.into_iter().find(|name| set.contains(name.as_str()))
+            columns_read(node, Some(&names))
+                .into_iter()
+                .find(|name| set.contains(name.as_str()))
         };
-        let mut values =
-            targets().filter_map(|target| Some((reads(target.val.as_deref()?)?, target.location)));
+        let mut values = assigned(targets)
+            .filter_map(|target| Some((reads(target.val.as_deref()?)?, target.location)));
         Self {
             read: values.next(),
             is_guarded: condition.and_then(reads).is_some(),
@@ -155,34 +132,6 @@ fn told(subject: &Subject<'_>, table: &RelationName) -> Finding {
     subject.finding(format!(
         "a row of `{table}` that moves may be done twice by `ctid`, which is not the same as once"
     ))
-}
-
-/// Names of the columns that an expression reads, of the table or without a
-/// qualifier.
-fn columns(tree: &Value, table: &[&str], found: &mut Vec<String>) {
-    match tree {
-        Value::Array(trees) => trees.iter().for_each(|tree| columns(tree, table, found)),
-        Value::Object(fields) => {
-            if let Some(names) = fields
-                .get("ColumnRef")
-                .and_then(|one| one["fields"].as_array())
-            {
-                let names: Vec<&str> = names
-                    .iter()
-                    .filter_map(|node| node["node"]["String"]["sval"].as_str())
-                    .collect();
-                match names.as_slice() {
-                    [name] => found.push((*name).to_owned()),
-                    [.., qualifier, name] if table.contains(qualifier) => {
-                        found.push((*name).to_owned());
-                    }
-                    _ => {}
-                }
-            }
-            fields.values().for_each(|tree| columns(tree, table, found));
-        }
-        _ => {}
-    }
 }
 
 /// Whether a node of this kind is in a tree.

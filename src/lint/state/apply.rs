@@ -16,6 +16,7 @@ impl State {
     /// A statement has run.
     pub(in crate::lint) fn apply(&mut self, node: &NodeEnum) {
         self.statements += 1;
+        self.sync(node);
         match node {
             NodeEnum::CreateStmt(create) => self.create_table(create),
             NodeEnum::CreateForeignTableStmt(create) => {

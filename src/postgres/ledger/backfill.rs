@@ -93,7 +93,14 @@ pub struct Quarantined {
     pub error: String,
     /// How often it has failed.
     pub tries: u32,
+    /// Whether the last try found no row with its key.
+    pub is_gone: bool,
 }
+
+/// What is noted of a row that was set aside and whose key no row has any more,
+/// with the class of SQLSTATEs that says `no data`.
+pub const GONE: &str = "no row has this key any more: it was deleted, or its key was changed";
+const GONE_STATE: &str = "02000";
 
 const WISHES: &str = "paused_by, rate, CASE WHEN within IS NULL THEN NULL ELSE greatest(pg_catalog.date_part('epoch', began_at + within - pg_catalog.clock_timestamp()), 0) END, EXISTS (SELECT FROM segue.migration m WHERE m.project = b.project AND m.file = b.file AND m.state = 'abandoned')";
 
@@ -305,6 +312,12 @@ impl Ledger {
         statements
     }
 
+    /// Statements that note of a row that was set aside that it is gone.
+    #[must_use]
+    pub fn note_gone_sql(&self, name: &Name, key: &KeyValues) -> Vec<String> {
+        self.set_aside_sql(name, key, GONE_STATE, GONE)
+    }
+
     /// Statements that take a row back that is done now, for its transaction.
     #[must_use]
     pub fn take_back_sql(&self, name: &Name, key: &KeyValues, changed: u64) -> Vec<String> {
@@ -338,15 +351,17 @@ impl Ledger {
         name: &Name,
     ) -> Result<Vec<Quarantined>, Error> {
         let sql = format!(
-            "SELECT pg_catalog.to_jsonb(key), error, tries FROM segue.quarantine WHERE {} ORDER BY at, key",
+            "SELECT pg_catalog.to_jsonb(key), error, tries, sqlstate FROM segue.quarantine WHERE {} ORDER BY at, key",
             self.backfill_filter(name)
         );
         let rows = self.read(session, &sql).await?;
         rows.iter()
             .map(|row| {
+                let error: String = column(row, 1)?;
                 Ok(Quarantined {
                     key: json(row, 0)?.ok_or_else(malformed)?,
-                    error: column(row, 1)?,
+                    is_gone: error == GONE && row[3].as_deref() == Some(GONE_STATE),
+                    error,
                     tries: column(row, 2)?,
                 })
             })

@@ -134,6 +134,7 @@ impl<'a> Case<'a> {
                 answers: Answers::new(answers),
                 backfill: segue::backfill::throttle::Limits::default(),
                 batch_rows_max: None,
+                let_go: false,
             },
             events,
             interrupt,
