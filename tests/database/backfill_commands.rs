@@ -363,6 +363,35 @@ fn rows_in_quarantine_are_listed_and_tried_again() {
     );
 }
 
+/// A row that has another key now is still to do, and one that was deleted is
+/// not: segue cannot know which, and says so.
+#[test]
+fn rows_that_are_gone_stay_in_quarantine_until_they_are_let_go() {
+    let database = TestDatabase::new();
+    let statement = "UPDATE t SET b = 10 / (a - 1000) WHERE id > :lower AND id <= :upper;";
+    let project = project(&database, "t by id", statement);
+    database.run("UPDATE t SET a = 1000 WHERE id IN (17, 2000)");
+    assert_eq!(project.segue(&["up"]).status, 6);
+    database.run("UPDATE t SET id = -17 WHERE id = 17; DELETE FROM t WHERE id = 2000");
+    project.segue(&["backfill", "retry"]).expect("", "", 6);
+    assert_eq!(
+        row(&database, "quarantined, finished_at IS NOT NULL"),
+        "2|f"
+    );
+    database.run("UPDATE t SET b = 7 WHERE id = -17");
+    project
+        .segue(&["backfill", "retry", "--gone"])
+        .expect_success();
+    assert_eq!(
+        row(&database, "quarantined, finished_at IS NOT NULL"),
+        "0|t"
+    );
+    assert_eq!(
+        database.query("SELECT count(*), count(b) FROM t"),
+        "2999|2999"
+    );
+}
+
 #[test]
 fn one_that_somebody_runs_is_not_retried_beside_him() {
     let database = TestDatabase::new();

@@ -130,7 +130,7 @@ mod tests {
                 "UPDATE t SET n = 1, b = coalesce(b, a) WHERE id > :lower AND id <= :upper",
             ),
             (
-                "3:117",
+                "3:120",
                 "MERGE INTO t USING (SELECT id FROM t WHERE id > :lower AND id <= :upper) s ON s.id = t.id WHEN MATCHED THEN UPDATE SET b = a",
             ),
         ] {

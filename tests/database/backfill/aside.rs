@@ -1,7 +1,7 @@
 //! Rows that cannot be done.
 
 use segue::apply::backfill::News;
-use segue::apply::{Event, Outcome};
+use segue::apply::{Event, Outcome, Settings};
 
 use super::{FILL, counted, fill, project, row, settles};
 use crate::support::{TestDatabase, Up, settings};
@@ -82,17 +82,35 @@ fn bad_rows_are_set_aside_and_tried_again() {
     let (message, notes) = failure(&mut up);
     assert_eq!(
         message,
-        "one row of the backfill is set aside, all others are done"
+        "2 rows of the backfill are set aside, all others are done"
     );
-    assert_eq!(notes, ["row 777: row 777 is bad"]);
-    assert_eq!(aside(&up), ["777:2"]);
+    assert_eq!(
+        notes,
+        [
+            "row 777: row 777 is bad",
+            "row 2000: no row has this key any more: it was deleted, or its key was changed",
+        ]
+    );
+    assert_eq!(aside(&up), ["777:2", "2000:2"]);
     assert_eq!(
         database.query("SELECT n, count(*) FROM t GROUP BY n ORDER BY n"),
         "0|1\n1|1999"
     );
 
+    // Nobody but a user knows whether it was deleted.
     database.run("DELETE FROM bad");
-    settles(&project, &database);
+    let mut up = Up::start(&project, &database.url(), settings());
+    let (_, notes) = failure(&mut up);
+    assert_eq!(
+        notes,
+        ["row 2000: no row has this key any more: it was deleted, or its key was changed"]
+    );
+    let let_go = Settings {
+        let_go: true,
+        ..settings()
+    };
+    let mut up = Up::start(&project, &database.url(), let_go);
+    assert_eq!(up.wait().expect("no error"), Outcome::Settled);
     assert_eq!(database.query("SELECT DISTINCT n FROM t"), "1");
     assert_eq!(
         row(&database),
@@ -239,4 +257,61 @@ fn an_edited_text_begins_anew() {
         database.query("SELECT n, count(*) FROM t GROUP BY n ORDER BY n"),
         "1|101\n2|399"
     );
+}
+
+/// A row that is written has another `ctid`, so one that was set aside may be
+/// anywhere.
+#[test]
+fn by_place_all_rows_are_done_anew_for_a_row_that_moved() {
+    let database = TestDatabase::new();
+    let setup = format!("{REFUSES}{}\nINSERT INTO bad VALUES (1234);", counted(3000));
+    let statement = "UPDATE t SET b = check_row(id), n = n + 1 WHERE ctid > :lower AND ctid <= :upper AND b IS NULL;";
+    let project = project(&setup, "t by ctid", statement);
+    let place = || database.query("SELECT ctid FROM t WHERE id = 1234");
+    let aside = || database.query("SELECT key[1], tries FROM segue.quarantine");
+    let mut up = Up::start(&project, &database.url(), settings());
+    failure(&mut up);
+    let before = place();
+    assert_eq!(aside(), format!("{before}|1"));
+
+    // Where it was there is nothing: that is no sign that it is done.
+    database.run("UPDATE t SET a = a WHERE id = 1234");
+    let moved = place();
+    assert_ne!(moved, before);
+    let mut up = Up::start(&project, &database.url(), settings());
+    let (message, _) = failure(&mut up);
+    assert_eq!(
+        message,
+        "one row of the backfill is set aside, all others are done"
+    );
+    assert_eq!(aside(), format!("{moved}|1"));
+    assert_eq!(anew(&up), [None, Some(MOVED.to_owned())]);
+    // It fails in its place: nothing is done for the others.
+    let mut up = Up::start(&project, &database.url(), settings());
+    failure(&mut up);
+    assert_eq!(aside(), format!("{moved}|2"));
+    assert_eq!(anew(&up), [None]);
+
+    database.run("DELETE FROM bad; UPDATE t SET a = a WHERE id = 1234");
+    let up = settles(&project, &database);
+    assert_eq!(anew(&up), [None, Some(MOVED.to_owned())]);
+    assert_eq!(
+        database.query("SELECT count(*), min(n), max(n), count(b) FROM t"),
+        "3000|1|1|3000"
+    );
+    assert_eq!(database.query("SELECT count(*) FROM segue.quarantine"), "0");
+}
+
+const MOVED: &str = "a row that was set aside may be in another place by now";
+
+/// Why it begins, each time that it does.
+fn anew(up: &Up) -> Vec<Option<String>> {
+    let news = up.events().into_iter().filter_map(|event| match event {
+        Event::Backfill {
+            news: News::Began { anew, .. },
+            ..
+        } => Some(anew),
+        _ => None,
+    });
+    news.collect()
 }
