@@ -373,10 +373,32 @@ fn rows_that_are_gone_stay_in_quarantine_until_they_are_let_go() {
     database.run("UPDATE t SET a = 1000 WHERE id IN (17, 2000)");
     assert_eq!(project.segue(&["up"]).status, 6);
     database.run("UPDATE t SET id = -17 WHERE id = 17; DELETE FROM t WHERE id = 2000");
-    project.segue(&["backfill", "retry"]).expect("", "", 6);
+    let retry = project.segue(&["backfill", "retry"]);
+    assert_eq!(retry.status, 6);
+    let help = retry
+        .stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("= help: rows") || line.starts_with("= help: correct"));
     assert_eq!(
-        row(&database, "quarantined, finished_at IS NOT NULL"),
-        "2|f"
+        help.collect::<Vec<_>>(),
+        [
+            "= help: rows that were deleted: `segue backfill retry --gone 2-fill.sql` lets them go",
+            "= help: rows whose key was changed: do each by hand under its new key before that",
+        ],
+        "{}",
+        retry.stderr
+    );
+    let status = project.segue(&["backfill", "status"]);
+    let quarantine = status.stdout.split("  quarantine  ").nth(1);
+    assert_text(
+        "",
+        quarantine.unwrap_or(&status.stdout),
+        "2 rows of at most 100
+              id 17: 02000: no row has this key any more: it was deleted, or its key was changed
+              id 2000: 02000: no row has this key any more: it was deleted, or its key was changed
+              the next run tries them again first
+",
     );
     database.run("UPDATE t SET b = 7 WHERE id = -17");
     project
