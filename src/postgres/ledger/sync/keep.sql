@@ -2,7 +2,7 @@ CREATE FUNCTION segue.sync_make(
     relation regclass, "column" name, expression text,
     back_column name, back_expression text, always boolean, path text
 ) RETURNS void
-LANGUAGE plpgsql SET search_path = '' SET quote_all_identifiers = off AS $segue$
+LANGUAGE plpgsql SET search_path = '' SET quote_all_identifiers = off SET standard_conforming_strings = on AS $segue$
 DECLARE
     own record;
     target record;
@@ -14,12 +14,17 @@ DECLARE
     place text;
     named CONSTANT text := segue.sync_ident("column");
     blank text;
+    unset CONSTANT text := segue.sync_preset(relation, "column");
     changed text;
     written text;
+    given text;
     untouched text;
     row_named text;
     body text;
     routine text;
+    config text[];
+    settings text;
+    is_nulls boolean;
     on_insert CONSTANT text := segue.sync_name('zz_segue_sync_insert_', "column");
     on_update CONSTANT text := segue.sync_name('zz_segue_sync_update_', "column");
     later text;
@@ -47,14 +52,24 @@ BEGIN
         RAISE EXCEPTION '% has a name that the triggers need themselves', relation USING ERRCODE = 'reserved_name';
     END IF;
     place := format('%I.%I', own.nspname, own.relname);
+    IF always AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = relation AND i.indisvalid AND (i.indisprimary OR i.indisreplident)
+    ) THEN
+        RAISE EXCEPTION '% has neither a primary key nor a replica identity index', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Logical replication would look for its rows by all columns, with a null in the new one, and would not find those that the triggers have filled.';
+    END IF;
     -- At once as strong as the triggers will need it; writers that began
     -- without them are waited for.
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', place);
 
     SELECT a.attname, a.atttypid, a.attcollation, format_type(a.atttypid, a.atttypmod) AS type,
-        a.attgenerated, a.attidentity, d.adbin::text AS tree, pg_get_expr(d.adbin, d.adrelid) AS preset
+        a.attgenerated, a.attidentity, a.attnotnull OR t.typnotnull AS is_never_null, b.shown AS base,
+        coalesce(d.adbin, t.typdefaultbin)::text AS tree, coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) AS preset
     INTO target
     FROM pg_catalog.pg_attribute AS a
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    CROSS JOIN LATERAL segue.sync_base(a.atttypid, a.atttypmod) AS b
     LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = relation AND a.attname = "column" AND a.attnum > 0 AND NOT a.attisdropped;
     IF NOT FOUND THEN
@@ -65,16 +80,26 @@ BEGIN
         RAISE EXCEPTION 'column "%" of % is generated', "column", relation
             USING ERRCODE = 'invalid_parameter_value', HINT = 'The server writes it already; give an ordinary column.';
     END IF;
+    -- Which partition a row belongs to is settled before its triggers run.
+    -- A table's key columns depend on the table, also those inside expressions.
+    SELECT string_agg(format('"%s" says in which partition of %s', a.attname, k.kin), ', ' ORDER BY k.kin::text) INTO later
+    FROM segue.sync_kin(relation) AS k
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.kin AND a.attname IN ("column", back_column)
+    WHERE k.relkind = 'p' AND EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum
+            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = 0 AND d.deptype = 'i'
+    );
+    IF later IS NOT NULL THEN
+        RAISE EXCEPTION 'column % a row is', later
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'A trigger cannot move rows to another partition: only what no partition is told by can be kept in sync, and be written on the way back.';
+    END IF;
     way := segue.sync_expression(relation, "column", expression, path);
 
-    SELECT NULL::text AS sql, NULL::name[] AS inputs, false AS needs_path INTO way_back;
+    SELECT NULL::text AS sql, NULL::name[] AS inputs, false AS needs_path, false AS needs_times INTO way_back;
     IF back_column IS NOT NULL THEN
-        SELECT a.attname, a.atttypid, a.attcollation, format_type(a.atttypid, a.atttypmod) AS type, a.attgenerated,
-            EXISTS (
-                SELECT FROM pg_catalog.pg_partitioned_table AS p
-                WHERE p.partrelid = relation AND a.attnum = ANY (p.partattrs::int2[])
-            ) AS is_partition_key
-        INTO back
+        SELECT a.attname, a.atttypid, a.attcollation, a.attgenerated INTO back
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = relation AND a.attname = back_column AND a.attnum > 0 AND NOT a.attisdropped;
         IF NOT FOUND THEN
@@ -84,22 +109,45 @@ BEGIN
             RAISE EXCEPTION 'column "%" of % is generated', back_column, relation
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'The server writes it already; one way is enough.';
         END IF;
-        IF back.is_partition_key THEN
-            RAISE EXCEPTION 'column "%" says in which partition of % a row is', back_column, relation
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'A trigger cannot move rows to another partition: keep it in sync one way.';
-        END IF;
         way_back := segue.sync_expression(relation, back_column, back_expression, path);
         IF NOT back_column = ANY (way.inputs) OR NOT "column" = ANY (way_back.inputs) THEN
             RAISE EXCEPTION 'the ways do not belong together: "%" has to use "%", and "%" to use "%"',
                 expression, back_column, back_expression, "column"
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Each expression gives the one column from the other.';
         END IF;
-        IF target.tree IS NOT NULL AND segue.sync_is_volatile(target.tree) AND target.tree !~ '\{SQLVALUEFUNCTION'
-        THEN
+        IF target.tree IS NOT NULL AND segue.sync_is_volatile(target.tree) THEN
             RAISE EXCEPTION 'column "%" of % has a volatile default, %: nobody can tell whether a value of it was given',
                 "column", relation, target.preset
                 USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Leave the default to the old column, and give it to the new one when segue.stop_sync has been called.';
+        END IF;
+        SELECT string_agg(format('%s (%s)', k.kin, other.preset), ', ' ORDER BY k.kin::text) INTO later
+        FROM segue.sync_kin(relation) AS k CROSS JOIN LATERAL segue.sync_preset(k.kin, "column") AS other (preset)
+        WHERE own.relkind = 'p' AND other.preset IS DISTINCT FROM unset AND other.preset IS NOT NULL;
+        IF later IS NOT NULL THEN
+            RAISE EXCEPTION 'column "%" has another default in partitions of %: %', "column", relation, later
+                USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Nobody could tell whether a value of it was given. ALTER TABLE … ALTER … DROP DEFAULT, or SET DEFAULT to that of the partitioned table.';
+        END IF;
+        -- What a null on one side says on the other. An expression that fails
+        -- for a null says it when a row has one.
+        BEGIN
+            PERFORM set_config('search_path', path, true);
+            EXECUTE (
+                SELECT format(
+                    'SELECT (%s) IS NOT DISTINCT FROM NULL AND (%s) IS NOT DISTINCT FROM NULL FROM (SELECT %s) AS %I', way.sql, way_back.sql,
+                    string_agg(format('CAST(NULL AS %s) AS %I', b.shown, a.attname), ', ' ORDER BY a.attname), own.relname
+                )
+                FROM pg_catalog.pg_attribute AS a CROSS JOIN LATERAL segue.sync_base(a.atttypid, a.atttypmod) AS b
+                WHERE a.attrelid = relation AND a.attname = ANY (way.inputs || way_back.inputs)
+            ) INTO is_nulls;
+        EXCEPTION WHEN OTHERS THEN
+            is_nulls := NULL;
+        END;
+        PERFORM set_config('search_path', '', true);
+        IF NOT is_nulls AND NOT target.is_never_null THEN
+            RAISE WARNING 'a null in column "%" of % is no null on the other side', "column", relation
+                USING HINT = 'A null that new code writes would not stay: the next write to the row, or segue.divergence, takes it for a row that nobody has filled. Let both expressions give null for null, or make the column NOT NULL with a default.';
         END IF;
     END IF;
 
@@ -130,13 +178,13 @@ BEGIN
     END IF;
 
     -- A row that nobody has filled yet.
-    blank := segue.sync_blank(relation, "column", 'new');
+    blank := segue.sync_blank(relation, "column", 'new', unset);
     made_of := jsonb_build_object(
         'table', own.relname, 'column', "column", 'expression', way.sql, 'inputs', to_jsonb(way.inputs || way_back.inputs),
-        'back_column', back_column, 'back_expression', way_back.sql
+        'back_column', back_column, 'back_expression', way_back.sql, 'preset', unset
     );
     SELECT * INTO known FROM segue.sync_of(relation, "column") AS sync WHERE sync.routine IS NOT NULL;
-    IF FOUND AND (known.made_of - 'table') <> (made_of - 'table') THEN
+    IF FOUND AND (known.made_of - '{table,preset}'::text[]) <> (made_of - '{table,preset}'::text[]) THEN
         RAISE EXCEPTION 'column "%" of % is kept equal to something else already: %', "column", relation, known.made_of ->> 'expression'
             USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = format('First SELECT segue.stop_sync(%L, %L, prove => false);', relation, "column");
@@ -146,6 +194,8 @@ BEGIN
         ' OR ' ORDER BY a.attname) INTO changed
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = ANY (way.inputs);
+    SELECT string_agg(format('new.%s IS DISTINCT FROM NULL', segue.sync_ident(one)), ' OR ' ORDER BY one) INTO given
+    FROM unnest(way.inputs) AS one;
     written := segue.sync_differ('new.' || named, 'old.' || named, target.atttypid, target.attcollation);
 
     -- The table's name stands for the row: `lower(person.email)` is
@@ -166,9 +216,11 @@ BEGIN
     WHERE a.attrelid = relation AND a.attname = ANY (way.inputs || way_back.inputs);
     untouched := format($body$BEGIN
             new.%s := %s;
-        EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
-            NULL;
-        END;$body$, named, way.sql);
+        EXCEPTION WHEN OTHERS THEN
+            IF SQLSTATE ~ %L THEN
+                RAISE;
+            END IF;
+        END;$body$, named, way.sql, segue.sync_server_errors());
     body := format($body$
 -- segue.keep_in_sync %s
 #variable_conflict use_column
@@ -189,13 +241,17 @@ $body$, changed, written, untouched, named, way.sql);
         body := body || format($body$    segue_value %s;
     segue_follows boolean;
 BEGIN
-    IF (CASE TG_OP WHEN 'UPDATE' THEN %s ELSE NOT (%s) END) THEN
-        -- The new column was written, and holds. What a backfill writes is what
-        -- the old one says already.
+    IF (CASE TG_OP WHEN 'UPDATE' THEN %s ELSE NOT (%s) OR NOT (%s) AND new.%s IS DISTINCT FROM NULL END) THEN
+        -- The new column was written, and holds, be it with its default where
+        -- nothing else was given. What a backfill writes is what the old one
+        -- says already.
         BEGIN
             segue_value := %s;
             segue_follows := NOT (%s);
-        EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
+        EXCEPTION WHEN OTHERS THEN
+            IF SQLSTATE ~ %L THEN
+                RAISE;
+            END IF;
             segue_follows := false;
         END;
         IF NOT segue_follows THEN
@@ -209,50 +265,82 @@ BEGIN
     END IF;
     RETURN new;
 END
-$body$, target.type, written, blank, way.sql,
-            segue.sync_differ('new.' || named, 'segue_value', target.atttypid, target.attcollation),
+$body$, target.base, written, blank, given, named, way.sql,
+            segue.sync_differ('new.' || named, 'segue_value', target.atttypid, target.attcollation), segue.sync_server_errors(),
             segue.sync_ident(back_column), way_back.sql, changed, untouched, named, way.sql);
     END IF;
-    routine := format('%I.%I', own.nspname, segue.sync_name(format('segue_sync_%s_', own.relname), "column"));
+    -- A writer's settings change nothing. What is written down is understood
+    -- by pg_catalog alone, but for bodies that are looked up when they run.
+    config := ARRAY['search_path=' || CASE
+        WHEN NOT (way.needs_path OR way_back.needs_path) THEN 'pg_catalog'
+        WHEN path = '''''' THEN 'pg_catalog' ELSE path
+    END || ', pg_temp'];
+    IF strpos(body, chr(92)) > 0 THEN
+        config := config || 'standard_conforming_strings=on'::text;
+    END IF;
+    IF way.needs_times OR way_back.needs_times THEN
+        config := config || ARRAY[
+            'DateStyle=' || current_setting('DateStyle'), 'IntervalStyle=' || current_setting('IntervalStyle'),
+            'TimeZone=' || current_setting('TimeZone')
+        ];
+    END IF;
+    SELECT string_agg(
+        -- The path is a list of names.
+        format(' SET %s = %s', setting[1], CASE setting[1] WHEN 'search_path' THEN setting[2] ELSE quote_literal(setting[2]) END), ''
+        ORDER BY one.at
+    ) INTO settings
+    FROM unnest(config) WITH ORDINALITY AS one (line, at)
+    CROSS JOIN LATERAL regexp_match(one.line, '^(\w+)=(.*)$') AS parsed (setting);
+
+    routine := segue.sync_name(format('segue_sync_%s_', own.relname), "column");
     IF known.routine IS NOT NULL THEN
         routine := known.routine::regproc::text;
-        IF (SELECT p.prosrc = body AND bool_and(t.tgenabled = CASE WHEN always THEN 'A' ELSE 'O' END)
+        IF (SELECT p.prosrc = body AND p.proconfig @> config AND p.proconfig <@ config
+                AND bool_and(t.tgenabled = CASE WHEN always THEN 'A' ELSE 'O' END)
             FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid AND t.tgrelid = relation
-            WHERE p.oid = known.routine GROUP BY p.prosrc)
+            WHERE p.oid = known.routine GROUP BY p.prosrc, p.proconfig)
         THEN
             RETURN;
         END IF;
-    ELSIF EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p
-        WHERE p.oid = to_regprocedure(routine || '()')
-            -- One whose table was dropped is taken up again.
-            AND NOT (p.prosrc ~ '^\s*-- segue\.keep_in_sync ' AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgfoid = p.oid))
-    ) THEN
-        RAISE EXCEPTION 'function % is there already', routine
-            USING ERRCODE = 'duplicate_function', HINT = 'The triggers need the name: rename or drop that function.';
+    ELSE
+        -- Table a_b with column c, and table a with column b_c.
+        IF EXISTS (
+            SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid
+            WHERE p.oid = to_regprocedure(format('%I.%I()', own.nspname, routine)) AND p.prosrc ~ '^\s*-- segue\.keep_in_sync '
+        ) THEN
+            routine := segue.sync_name(format('segue_sync_%s_%s_', left(md5(own.relname || '.' || "column"), 8), own.relname), "column");
+        END IF;
+        routine := format('%I.%I', own.nspname, routine);
+        IF EXISTS (
+            SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_class AS c ON c.oid = relation
+            WHERE p.oid = to_regprocedure(routine || '()')
+                -- One whose table was dropped is taken up again.
+                AND NOT (p.prosrc ~ '^\s*-- segue\.keep_in_sync ' AND pg_has_role(p.proowner, c.relowner, 'MEMBER')
+                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgfoid = p.oid))
+        ) THEN
+            RAISE EXCEPTION 'function % is there already', routine
+                USING ERRCODE = 'duplicate_function', HINT = 'The triggers need the name: rename or drop that function.';
+        END IF;
     END IF;
-    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql%s AS %L', routine,
-        CASE WHEN way.needs_path OR way_back.needs_path THEN ' SET search_path = ' || path END, body);
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql%s AS %L', routine, settings, body);
 
     -- The condition spares most updates the call, and keeps the columns from
-    -- being dropped under it.
+    -- being dropped under it. Where the triggers are there, they are replaced,
+    -- so that nobody who reads is waited for.
     IF known.routine IS NULL THEN
         SELECT string_agg(format('new.%I IS NULL', one), ' OR ' ORDER BY one) INTO later
         FROM unnest(way.inputs || back_column || "column") AS one WHERE one IS NOT NULL;
         EXECUTE format('CREATE TRIGGER %I BEFORE INSERT ON %s FOR EACH ROW WHEN ((%s) IS NOT NULL) EXECUTE FUNCTION %s()',
             on_insert, place, later, routine);
-    ELSE
-        EXECUTE format('DROP TRIGGER %I ON %s', on_update, place);
     END IF;
-    SELECT string_agg(format('new.%I IS NOT NULL', one), ' OR ' ORDER BY one) INTO later FROM unnest(way.inputs) AS one;
-    EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s OR %s OR %s AND (%s)) EXECUTE FUNCTION %s()',
-        on_update, place, changed, written, blank, later, routine);
+    EXECUTE format('CREATE %s TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s OR %s OR %s AND (%s)) EXECUTE FUNCTION %s()',
+        CASE WHEN known.routine IS NOT NULL THEN 'OR REPLACE' END, on_update, place, changed, written, blank, given, routine);
     EXECUTE format('ALTER TABLE %1$s ENABLE %2$s TRIGGER %3$I, ENABLE %2$s TRIGGER %4$I',
         place, CASE WHEN always THEN 'ALWAYS' END, on_insert, on_update);
 
-    SELECT string_agg(format('"%s"', t.tgname), ', ' ORDER BY t.tgname COLLATE "C") INTO later
-    FROM pg_catalog.pg_trigger AS t
-    WHERE t.tgrelid = relation AND NOT t.tgisinternal
+    SELECT string_agg(DISTINCT format('"%s"', t.tgname), ', ') INTO later
+    FROM segue.sync_kin(relation) AS k JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = k.kin
+    WHERE NOT t.tgisinternal AND (own.relkind = 'p' OR k.kin = relation)
         -- BEFORE, FOR EACH ROW, on INSERT or UPDATE.
         AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
         AND t.tgname COLLATE "C" > on_insert COLLATE "C" AND t.tgname NOT LIKE 'zz\_segue\_sync\_%';
