@@ -11,6 +11,7 @@ mod proof;
 mod refusals;
 mod replication;
 mod rights;
+mod settings;
 mod shapes;
 mod writes;
 

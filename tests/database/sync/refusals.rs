@@ -17,6 +17,9 @@ fn each_says_what_is_wrong() {
          CREATE TABLE p (id int, n int) PARTITION BY LIST (id);
          CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
          CREATE TABLE \"old\" (a int, b int);
+         CREATE TABLE s (id int, a int, b int, c int) PARTITION BY LIST (id);
+         CREATE TABLE s1 PARTITION OF s (c DEFAULT 7) FOR VALUES IN (1) PARTITION BY RANGE (abs(a));
+         CREATE TABLE d (a timestamp, b timestamptz DEFAULT CURRENT_TIMESTAMP);
          CREATE FUNCTION careless(int) RETURNS int LANGUAGE sql AS 'SELECT $1'",
     );
     let mut said = String::new();
@@ -50,6 +53,13 @@ fn each_says_what_is_wrong() {
         "'t', 'n', 'twice', 'twice', 'n'",
         "'t', 'v', 'id', 'id', 'v'",
         "'p', 'n', 'id', 'id', 'n'",
+        "'p', 'id', 'n'",
+        "'s', 'b', 'a', 'a', 'b'",
+        "'s', 'c', 'b', 'b', 'c'",
+        "'d', 'b', 'a', 'a', 'b'",
+        "'d', 'b', 'a - age(a)'",
+        "'t', 'b', 'a || current_setting(''TimeZone'')'",
+        "'d', 'b', 'a', always => true",
     ] {
         let error = refused(&session, &format!("SELECT segue.keep_in_sync({arguments})"));
         let _ = writeln!(said, "({arguments})\n{error}\n");

@@ -159,13 +159,12 @@ fn a_writer_s_search_path_changes_nothing() {
         "SELECT * FROM app.t ORDER BY a",
         "1|4|3\n2|6|6",
     );
-    // Only where a function of the user's own asks for it, since it is paid for
-    // with each row.
+    // The migration's path only where a function of the user's own asks for it.
     check(
         &session,
         &[],
         "SELECT proname, proconfig FROM pg_catalog.pg_proc WHERE proname LIKE 'segue%' AND pronamespace = 'app'::regnamespace ORDER BY 1",
-        "segue_sync_t_b|{search_path=app}\nsegue_sync_t_c|",
+        "segue_sync_t_b|{\"search_path=app, pg_temp\"}\nsegue_sync_t_c|",
     );
 }
 
@@ -237,9 +236,9 @@ fn partitions() {
     let database = database();
     let session = after(
         &database,
-        "CREATE TABLE p (id int, part int, b text, a int) PARTITION BY LIST (part);
+        "CREATE TABLE p (id int, part int, b text, a int, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
          CREATE TABLE p0 PARTITION OF p FOR VALUES IN (0);
-         CREATE TABLE p1 (a int, gone int, part int, b text, id int);
+         CREATE TABLE p1 (a int, gone int, part int NOT NULL, b text, id int NOT NULL);
          ALTER TABLE p1 DROP COLUMN gone;
          ALTER TABLE p ATTACH PARTITION p1 FOR VALUES IN (1);
          INSERT INTO p (id, part, a) VALUES (1, 0, 1), (2, 1, 2);
@@ -323,4 +322,63 @@ fn the_same_again_changes_nothing() {
         "1|1\n2|2",
     );
     assert_ne!(session.query(triggers), before);
+}
+
+#[test]
+fn names_that_run_together() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE TABLE x_y (z int, zz int); CREATE TABLE x (y_zz int, q int);
+         SELECT segue.keep_in_sync('x_y', 'zz', 'z'), segue.keep_in_sync('x', 'y_zz', 'q')",
+    );
+    check(
+        &session,
+        &[
+            "INSERT INTO x (q) VALUES (1)",
+            "INSERT INTO x_y VALUES (2)",
+            "SELECT segue.stop_sync('x', 'y_zz'), segue.stop_sync('x_y', 'zz')",
+        ],
+        "SELECT * FROM x, x_y",
+        "1|1|2|2",
+    );
+}
+
+/// A call that changes something makes nobody wait who only reads.
+#[test]
+fn another_call_lets_readers_be() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE TABLE t (a int PRIMARY KEY, b int);
+         SELECT segue.keep_in_sync('t', 'b', 'a');
+         ALTER TABLE t ALTER b SET DEFAULT 5",
+    );
+    session.run("BEGIN");
+    check(
+        &session,
+        &["SELECT segue.keep_in_sync('t', 'b', 'a', always => true)"],
+        "SELECT (SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock'),
+             (SELECT string_agg(tgenabled::text, '') FROM pg_trigger WHERE tgrelid = 't'::regclass)",
+        "0|AA",
+    );
+}
+
+/// Triggers of a partition alone are seen too.
+#[test]
+fn a_trigger_that_runs_behind_is_warned_of() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE TABLE p (id int, a int, b int) PARTITION BY LIST (id);
+         CREATE TABLE p0 PARTITION OF p FOR VALUES IN (0);
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+         CREATE TRIGGER zzz BEFORE INSERT ON p0 FOR EACH ROW EXECUTE FUNCTION f()",
+    );
+    session.notices();
+    session.run("SELECT segue.keep_in_sync('p', 'b', 'a')");
+    assert_eq!(
+        session.notices(),
+        ["of the triggers of public.p, \"zzz\" run behind those that keep \"b\" in sync"]
+    );
 }

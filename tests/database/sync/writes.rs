@@ -269,3 +269,118 @@ fn one_session_sees_what_another_has_written() {
     pending.wait().expect("an update");
     check(&session, &[], ROWS, "1|100|v100\n2|2|\n3||");
 }
+
+/// The default of the new column is a value too where no other is given.
+#[test]
+fn a_default_that_is_given() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b bigint NOT NULL DEFAULT 0);
+         SELECT segue.keep_in_sync('t', 'b', 'a', 'a', 'b')",
+    );
+    check(
+        &session,
+        &[
+            "INSERT INTO t (id, b) VALUES (1, 0)",
+            "INSERT INTO t (id, a) VALUES (2, 5), (3, 6)",
+            "INSERT INTO t (id, b) VALUES (2, 0) ON CONFLICT (id) DO UPDATE SET b = EXCLUDED.b",
+            "INSERT INTO t (id, a) VALUES (3, 0) ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a",
+        ],
+        ROWS,
+        "1|0|0\n2|0|0\n3|0|0",
+    );
+}
+
+/// A domain's default is one as well, and its NOT NULL is none of the triggers'
+/// business.
+#[test]
+fn a_domain_with_a_default() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE DOMAIN amount AS bigint NOT NULL DEFAULT 0;
+         CREATE TABLE t (id int PRIMARY KEY, a int, n int);
+         INSERT INTO t VALUES (1, 1), (2, NULL);
+         ALTER TABLE t ADD b amount;
+         SELECT segue.keep_in_sync('t', 'b', 'coalesce(a, 0)', 'a', 'b::int')",
+    );
+    check(
+        &session,
+        &[
+            "INSERT INTO t (id, a) VALUES (3, 3)",
+            "INSERT INTO t (id, b) VALUES (4, 4)",
+            "UPDATE t SET n = 1",
+        ],
+        "SELECT id, a, b, segue.divergence('t', 'b') FROM t ORDER BY id",
+        "1|1|1|0\n2||0|0\n3|3|3|0\n4|4|4|0",
+    );
+}
+
+/// Whatever the expression fails with for a row's old value, a write that is
+/// about something else goes through; what is no row's fault is told.
+#[test]
+fn each_error_of_a_row_is_its_own() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE TABLE t (id int PRIMARY KEY, a text, b text, n int);
+         CREATE FUNCTION fails(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
+             'BEGIN RAISE EXCEPTION ''no'' USING ERRCODE = $1; END';
+         INSERT INTO t VALUES (0, '40001'), (1, '21000'), (2, 'P0002'), (3, 'MY001'), (4, '22012'), (5, '42883')",
+    );
+    for ways in ["'t', 'b', 'fails(a)'", "'t', 'b', 'fails(a)', 'a', 'b'"] {
+        session.run(&format!("SELECT segue.keep_in_sync({ways})"));
+        session.run("UPDATE t SET n = 1 WHERE id > 0");
+        assert_eq!(
+            super::refused(&session, "UPDATE t SET n = 1 WHERE id = 0"),
+            "40001 no"
+        );
+        session.run("SELECT segue.stop_sync('t', 'b', prove => false)");
+    }
+    check(&session, &[], "SELECT count(b), count(n) FROM t", "0|5");
+}
+
+#[test]
+fn a_composite_value_with_a_null_in_it() {
+    let database = database();
+    let session = after(
+        &database,
+        "CREATE TYPE pair AS (x int, y int);
+         CREATE TABLE t (id int, a pair, b pair);
+         INSERT INTO t VALUES (1, (1, NULL));
+         SELECT segue.keep_in_sync('t', 'b', '(a)', 'a', 'b')",
+    );
+    check(
+        &session,
+        &[
+            "UPDATE t SET id = 1",
+            "INSERT INTO t (id, b) VALUES (2, (2, NULL)), (3, (NULL, NULL))",
+        ],
+        ROWS,
+        "1|(1,)|(1,)\n2|(2,)|(2,)\n3|(,)|(,)",
+    );
+}
+
+/// A null on one side that is none on the other cannot be told from a row that
+/// nobody has filled.
+#[test]
+fn a_null_that_is_none_on_the_other_side_is_warned_of() {
+    let warned = |column: &str, there: &str, back: &str| {
+        let database = database();
+        let session = after(
+            &database,
+            &format!("CREATE TABLE t (a int, b bigint {column})"),
+        );
+        session.notices();
+        session.run(&format!(
+            "SELECT segue.keep_in_sync('t', 'b', '{there}', 'a', '{back}')"
+        ));
+        session.notices()
+    };
+    let warning = "a null in column \"b\" of public.t is no null on the other side";
+    assert_eq!(warned("", "a", "coalesce(b, 0)"), [warning]);
+    assert_eq!(warned("", "coalesce(a, 0)", "b"), [warning]);
+    assert_eq!(warned("", "a", "b"), [""; 0]);
+    assert_eq!(warned("NOT NULL DEFAULT 0", "coalesce(a, 0)", "b"), [""; 0]);
+}

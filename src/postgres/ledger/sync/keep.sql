@@ -37,7 +37,7 @@ BEGIN
         RAISE EXCEPTION 'the way back needs both its column and its expression'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Give back_column and back_expression, or neither for one way.';
     END IF;
-    SELECT c.relkind, c.relpersistence, c.relispartition, c.relname, n.nspname INTO own
+    SELECT c.relkind, c.relpersistence, c.relispartition, c.relname, n.nspname, c.relowner::regrole::text AS owner INTO own
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = relation;
     IF own.relkind NOT IN ('r', 'p') OR own.relpersistence = 't' THEN
@@ -93,11 +93,11 @@ BEGIN
     IF later IS NOT NULL THEN
         RAISE EXCEPTION 'column % a row is', later
             USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'A trigger cannot move rows to another partition: only what no partition is told by can be kept in sync, and be written on the way back.';
+            HINT = 'A trigger cannot move a row to another partition, so what it writes cannot decide that.';
     END IF;
     way := segue.sync_expression(relation, "column", expression, path);
 
-    SELECT NULL::text AS sql, NULL::name[] AS inputs, false AS needs_path, false AS needs_times INTO way_back;
+    SELECT NULL::text AS sql, NULL::name[] AS inputs, false AS needs_path, false AS is_vague, false AS needs_times INTO way_back;
     IF back_column IS NOT NULL THEN
         SELECT a.attname, a.atttypid, a.attcollation, a.attgenerated INTO back
         FROM pg_catalog.pg_attribute AS a
@@ -269,13 +269,15 @@ $body$, target.base, written, blank, given, named, way.sql,
             segue.sync_differ('new.' || named, 'segue_value', target.atttypid, target.attcollation), segue.sync_server_errors(),
             segue.sync_ident(back_column), way_back.sql, changed, untouched, named, way.sql);
     END IF;
-    -- A writer's settings change nothing. What is written down is understood
-    -- by pg_catalog alone, but for bodies that are looked up when they run.
-    config := ARRAY['search_path=' || CASE
-        WHEN NOT (way.needs_path OR way_back.needs_path) THEN 'pg_catalog'
-        WHEN path = '''''' THEN 'pg_catalog' ELSE path
-    END || ', pg_temp'];
-    IF strpos(body, chr(92)) > 0 THEN
+    -- A writer's settings change nothing. Each costs with each row, the path
+    -- most of all, so only what counts is settled: the migration's path for
+    -- bodies that are looked up when they run, else pg_catalog alone.
+    config := CASE
+        WHEN (way.needs_path OR way_back.needs_path) AND path <> '''''' THEN ARRAY['search_path=' || path || ', pg_temp']
+        WHEN way.needs_path OR way_back.needs_path OR way.is_vague OR way_back.is_vague THEN ARRAY['search_path=pg_catalog, pg_temp']
+        ELSE '{}'
+    END;
+    IF strpos(concat(way.sql, way_back.sql, blank), chr(92)) > 0 THEN
         config := config || 'standard_conforming_strings=on'::text;
     END IF;
     IF way.needs_times OR way_back.needs_times THEN
@@ -295,7 +297,7 @@ $body$, target.base, written, blank, given, named, way.sql,
     routine := segue.sync_name(format('segue_sync_%s_', own.relname), "column");
     IF known.routine IS NOT NULL THEN
         routine := known.routine::regproc::text;
-        IF (SELECT p.prosrc = body AND p.proconfig @> config AND p.proconfig <@ config
+        IF (SELECT p.prosrc = body AND coalesce(p.proconfig, '{}') @> config AND coalesce(p.proconfig, '{}') <@ config
                 AND bool_and(t.tgenabled = CASE WHEN always THEN 'A' ELSE 'O' END)
             FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid AND t.tgrelid = relation
             WHERE p.oid = known.routine GROUP BY p.prosrc, p.proconfig)
@@ -322,7 +324,7 @@ $body$, target.base, written, blank, given, named, way.sql,
                 USING ERRCODE = 'duplicate_function', HINT = 'The triggers need the name: rename or drop that function.';
         END IF;
     END IF;
-    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql%s AS %L', routine, settings, body);
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql%s AS %L', routine, coalesce(settings, ''), body);
 
     -- The condition spares most updates the call, and keeps the columns from
     -- being dropped under it. Where the triggers are there, they are replaced,
@@ -337,6 +339,15 @@ $body$, target.base, written, blank, given, named, way.sql,
         CASE WHEN known.routine IS NOT NULL THEN 'OR REPLACE' END, on_update, place, changed, written, blank, given, routine);
     EXECUTE format('ALTER TABLE %1$s ENABLE %2$s TRIGGER %3$I, ENABLE %2$s TRIGGER %4$I',
         place, CASE WHEN always THEN 'ALWAYS' END, on_insert, on_update);
+    -- So that the next member of the owner can end it. What a superuser writes
+    -- stays a superuser's: it is what superusers run later.
+    IF known.routine IS NULL AND NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user) THEN
+        BEGIN
+            EXECUTE format('ALTER FUNCTION %s() OWNER TO %s', routine, own.owner);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL;
+        END;
+    END IF;
 
     SELECT string_agg(DISTINCT format('"%s"', t.tgname), ', ') INTO later
     FROM segue.sync_kin(relation) AS k JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = k.kin

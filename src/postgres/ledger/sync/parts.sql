@@ -73,7 +73,7 @@ $segue$;
 CREATE FUNCTION segue.sync_differ(one text, other text, type oid, collation_of_column oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = '' AS $segue$
     SELECT CASE
-        WHEN t.typtype = 'e' OR t.oid IN (
+        WHEN t.oid IN (
             'boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'oid'::regtype,
             'uuid'::regtype, 'bytea'::regtype, 'date'::regtype, 'time'::regtype, 'timestamp'::regtype,
             'timestamptz'::regtype
@@ -120,10 +120,11 @@ $segue$;
 -- the table's name before it and everything outside pg_catalog with its
 -- namespace; `inputs` are the columns that it uses, sorted; `needs_path` says
 -- that it calls a function whose body is looked up on the caller's search_path,
--- `needs_times` that the settings for dates and times may be asked.
+-- `is_vague` that another function or operator, made later, could fit it better,
+-- and `needs_times` that the settings for dates and times may be asked.
 CREATE FUNCTION segue.sync_expression(
     relation regclass, target name, expression text, path text,
-    OUT sql text, OUT inputs name[], OUT needs_path boolean, OUT needs_times boolean
+    OUT sql text, OUT inputs name[], OUT needs_path boolean, OUT is_vague boolean, OUT needs_times boolean
 )
 LANGUAGE plpgsql SET search_path = '' SET quote_all_identifiers = off SET standard_conforming_strings = on AS $segue$
 DECLARE
@@ -197,6 +198,15 @@ BEGIN
         WHERE l.lanname NOT IN ('internal', 'c')
             AND p.prosqlbody IS NULL
             AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS setting WHERE setting ~ '^search_path=')
+    );
+    -- Conversions are written out, so what takes its arguments' own types is
+    -- found first in pg_catalog; what takes any type is not.
+    is_vague := EXISTS (
+        SELECT FROM regexp_matches(tree, ':(?:op|agg|win)?(?:funcid|fnoid) (\d+)', 'g') AS word (parts)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = word.parts[1]::oid
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND (p.provariadic <> 0 OR EXISTS (
+            SELECT FROM unnest(p.proargtypes) AS one JOIN pg_catalog.pg_type AS t ON t.oid = one WHERE t.typtype = 'p'
+        ))
     );
     SELECT v.atttypid <> a.atttypid INTO is_converted
     FROM pg_catalog.pg_attribute AS v, pg_catalog.pg_attribute AS a
@@ -310,7 +320,7 @@ BEGIN
         RAISE EXCEPTION 'column "%" of % is not kept in sync', target, relation
             USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = coalesce(
-                format('Not believed, since its owner is not the table''s: %s. If it is what it should be, ALTER FUNCTION … OWNER TO the table''s.', owners),
+                CASE WHEN owners IS NOT NULL THEN format('Not believed, since its owner is not the table''s: %s. If it is what it should be, ALTER FUNCTION … OWNER TO the table''s.', owners) END,
                 'segue.keep_in_sync makes the triggers that do.'
             );
     END IF;
