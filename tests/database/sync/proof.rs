@@ -43,7 +43,7 @@ fn rows_that_are_left_are_told() {
             "UPDATE t SET b = 'v' || a",
             "SELECT segue.stop_sync('t', 'b')",
         ],
-        "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal), to_regproc('segue_sync_t_b')",
+        "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'), to_regproc('segue_sync_t_b')",
         "0|",
     );
     assert_text(
@@ -77,7 +77,7 @@ fn without_a_proof() {
     check(
         &session,
         &["SELECT segue.stop_sync('t', 'b', prove => false)"],
-        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'",
         "0",
     );
 }
@@ -117,14 +117,14 @@ fn a_writer_holds_up_the_drop_and_not_the_proof() {
     check(
         &session,
         &[],
-        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'",
         "2",
     );
     writer.run("COMMIT");
     check(
         &session,
         &["SELECT segue.stop_sync('t', 'b')"],
-        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'",
         "0",
     );
 }
@@ -285,7 +285,7 @@ fn a_column_that_was_renamed() {
     check(
         &session,
         &["SELECT segue.stop_sync('t', 'b', prove => false)"],
-        "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'",
         "0",
     );
 }
