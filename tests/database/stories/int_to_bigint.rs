@@ -221,7 +221,7 @@ fn is_told_to_the_end(story: &Story, database: &TestDatabase<'_>) {
     );
     assert_eq!(
         database.query(
-            "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal),
+            "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz_segue%'),
                     (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
         ),
         "0|0"
