@@ -54,10 +54,6 @@ pub enum CutReason {
 
 /// What was found out while running, or asked for by the user.
 #[derive(Clone, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "facts that have nothing to do with each other"
-)]
 pub struct Options {
     /// Refuse what is told otherwise.
     pub strict: bool,
