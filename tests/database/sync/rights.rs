@@ -184,8 +184,7 @@ fn one_member_begins_and_another_ends() {
          CREATE TABLE app.t (a int, b int);
          ALTER TABLE app.t OWNER TO {owner}"
     ));
-    let [first, second] =
-        [first, second].map(|role| TestSession::connect(&database.url_as(&role)));
+    let [first, second] = [first, second].map(|role| TestSession::connect(&database.url_as(&role)));
     first.run("SELECT segue.keep_in_sync('app.t', 'b', 'a')");
     check(
         &second,
