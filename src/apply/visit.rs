@@ -220,7 +220,7 @@ impl Visits {
         let access = ground.access.clone();
         let base = self.base(visit);
         tokio::select! {
-            made = self.make(ground, &base) => made,
+            made = Box::pin(self.make(ground, &base)) => made,
             error = access.ended() => Err(error),
         }
     }

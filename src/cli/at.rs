@@ -33,11 +33,11 @@ pub(super) mod command;
 ///   `segue check`, or those of NAME.rows.sql.
 ///
 /// The database is on a PostgreSQL server that is started for it, and a copy of its own: whatever
-/// the command does there is gone afterwards. States are kept for later runs, in SEGUE_CACHE_DIR,
-/// else XDG_CACHE_HOME/segue or ~/.cache/segue; each is made from the nearest earlier one.
+/// the command does there is gone afterwards. States are kept for later runs, in `SEGUE_CACHE_DIR`,
+/// else `XDG_CACHE_HOME/segue` or `~/.cache/segue`; each is made from the nearest earlier one.
 ///
-/// The command has the database in DATABASE_URL, and in PGHOST, PGPORT, PGUSER and PGDATABASE, the
-/// state in SEGUE_STATE, and the version of the schema in SEGUE_SCHEMA_VERSION. Its exit status is
+/// The command has the database in `DATABASE_URL`, and in `PGHOST`, `PGPORT`, `PGUSER` and `PGDATABASE`, the
+/// state in `SEGUE_STATE`, and the version of the schema in `SEGUE_SCHEMA_VERSION`. Its exit status is
 /// segue's, and 128 and the signal's number if one ended it; signals that segue gets are passed on.
 /// If the command was not run: 2 usage, 3 invalid files, 4 a migration or the server failed, 126 and
 /// 127 as shells have it.

@@ -267,8 +267,6 @@ fn below(prefix: &str, path: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn a_path_stays_below_the_top() {
         let below =
