@@ -1,3 +1,4 @@
+use super::databases::{database_url, dev_database_url};
 use super::*;
 use crate::cli::config::Folders;
 

@@ -185,13 +185,13 @@ mod tests {
         let text = text(&example::matrix());
         let plain = anstream::adapter::strip_str(&text).to_string();
         let expected = "\
-schema  state                 1.0.0  1.1.0  2.0.0
-none    empty                     -      -      -
-1.0.0   01-jobs.sql               ✓      -      -
-        02-add.sql@ready          ✓      -      -
-1.1.0   02-add.sql                ✓      ✓      -
-        03-index.sql@building     ✓      ✗      +
-2.0.0   03-index.sql              -      ?      ✓
+schema  state                  1.0.0  1.1.0  2.0.0
+none    empty                      -      -      -
+1.0.0   01-jobs.sql                ✓      -      -
+        02-add.sql@ready           ✓      -      -
+1.1.0   02-add.sql                 ✓      ✓      -
+        03-index.sql@building      ✓      ✗      +
+2.0.0   03-index.sql               -      ?      ✓
 
 ✓ must work, and does
 + works, and need not
