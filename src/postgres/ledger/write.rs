@@ -310,7 +310,8 @@ impl Ledger {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn tell(&self, session: &Session, notice: &Notice) -> Result<(), Error> {
-        session.execute(&notice.sql()).await
+        // What it tells is read in the ledger; a reader may tell it too.
+        self.read(session, &notice.sql()).await.map(drop)
     }
 
     /// Marks each ready deployment whose tail is done as settled and tells it;
