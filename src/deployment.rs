@@ -316,6 +316,7 @@ impl Deployment {
             Ok(Ready {
                 of,
                 deployment: ran.deployment,
+                schema_version: ran.schema_version,
                 is_settled: ran.outcome == Outcome::Settled,
                 tail: ran.tail,
             })

@@ -24,13 +24,13 @@ use crate::sample::{Sample, called, files_of};
 /// `[snapshot]` in segue.toml says which rows, the first 50 of each table by its key where it says
 /// nothing, and what to write in place of values that are nobody's business:
 ///
-///     [snapshot.rows]
-///     orders = "SELECT * FROM orders WHERE total < 0"
-///     countries = true
-///     audit = false
+///   [snapshot.rows]
+///   orders = "SELECT * FROM orders WHERE total < 0"
+///   countries = true
+///   audit = false
 ///
-///     [snapshot.replace]
-///     "users.email" = "'user' || id || '@example.org'"
+///   [snapshot.replace]
+///   "users.email" = "'user' || id || '@example.org'"
 ///
 /// The file is yours: edit it, or write one by hand. `segue check` makes a database in that state,
 /// puts the rows in and upgrades it to the newest version.

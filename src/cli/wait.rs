@@ -1,6 +1,7 @@
 //! `segue wait`
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -23,6 +24,7 @@ use crate::history::Deployment;
 use crate::migration::Name;
 use crate::postgres;
 use crate::readiness::{Goal, Looker, Verdict};
+use crate::version::Version;
 
 /// Wait until this folder is ready, or settled
 ///
@@ -63,8 +65,8 @@ pub struct WaitArgs {
     ///
     /// The command takes the place of segue: process id, signals and standard output are its own.
     /// Its environment has `SEGUE_PROJECT`, `SEGUE_STATE` (ready or settled), `SEGUE_DEPLOYMENT`,
-    /// `SEGUE_FINGERPRINT` and `SEGUE_MIGRATION`. One that is not found ends with 127, one that
-    /// cannot be run with 126.
+    /// `SEGUE_FINGERPRINT`, `SEGUE_SCHEMA_VERSION` and `SEGUE_MIGRATION`. One that is not found ends
+    /// with 127, one that cannot be run with 126.
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
     pub exec: Vec<OsString>,
 }
@@ -141,8 +143,17 @@ pub async fn run(
             return Ok(signal.into());
         }
     }
-    if let (End::Reached(deployment), Ok(_), false) = (&end, &ended, args.exec.is_empty()) {
-        return Err(become_command(args, &project, deployment.as_deref()));
+    if let (
+        End::Reached {
+            deployment,
+            schema_version,
+        },
+        Ok(_),
+        false,
+    ) = (&end, &ended, args.exec.is_empty())
+    {
+        let deployment = deployment.as_deref();
+        return Err(become_command(args, &project, deployment, *schema_version));
     }
     ended
 }
@@ -166,8 +177,13 @@ struct Wait<'a> {
 /// How the wait has ended.
 #[derive(Debug)]
 enum End {
-    /// It has come, by this deployment if there was anything to deploy.
-    Reached(Option<Box<Deployment>>),
+    /// It has come.
+    Reached {
+        /// By which deployment, if there was anything to deploy.
+        deployment: Option<Box<Deployment>>,
+        /// The version of the schema, if a migration has brought one.
+        schema_version: Option<Version>,
+    },
     /// A deployment has failed before our eyes.
     Failed { reason: String },
     /// The time is over, and this deployment is why.
@@ -180,7 +196,7 @@ impl End {
     /// As in `docs/json/wait.schema.json`.
     fn as_str(&self) -> &'static str {
         match self {
-            Self::Reached(_) => "reached",
+            Self::Reached { .. } => "reached",
             Self::Failed { .. } => "failed",
             Self::Superseded { .. } => "superseded",
             Self::TimedOut => "timed_out",
@@ -216,7 +232,12 @@ impl Wait<'_> {
                     let now = Instant::now();
                     let (history, is_standby) = (&seen.history, seen.is_standby());
                     match self.looker.look(&migrations, history, is_standby, now) {
-                        Verdict::Reached(deployment) => return Ok(End::Reached(deployment)),
+                        Verdict::Reached(deployment) => {
+                            return Ok(End::Reached {
+                                deployment,
+                                schema_version: history.schema_version(),
+                            });
+                        }
                         Verdict::Failed { reason } => return Ok(End::Failed { reason }),
                         Verdict::NotYet { missing } => missing,
                     }
@@ -238,7 +259,7 @@ impl Wait<'_> {
     fn told(&self, end: &End, project: &str, report: &mut Report) -> Result<Outcome, Error> {
         let goal = Goal::from(self.args.goal);
         let ended = match end {
-            End::Reached(_) => Ok(Outcome::Done),
+            End::Reached { .. } => Ok(Outcome::Done),
             End::Failed { reason } => Err(Error::new(Outcome::No, reason.clone())
                 .help("`segue status` says what stands; `segue up` tries again")),
             End::Superseded { by } => Err(self
@@ -254,12 +275,20 @@ impl Wait<'_> {
         let reason = ended.as_ref().err().and_then(|error| error.message.clone());
         if self.args.json {
             report::result_json(&to_json(project, self.args, end, reason.as_deref()))?;
-        } else if let End::Reached(deployment) = end {
-            let by = match (deployment, &self.args.migration) {
+        } else if let End::Reached {
+            deployment,
+            schema_version,
+        } = end
+        {
+            let mut by = match (deployment, &self.args.migration) {
                 (Some(deployment), _) => format!("deployment {}", deployment.id),
                 (None, Some(name)) => format!("`{name}` is applied"),
                 (None, None) => "the folder has no migrations".to_owned(),
             };
+            if let Some(version) = schema_version {
+                // Writing into a string cannot fail.
+                let _ = write!(by, ", schema {version}");
+            }
             if self.args.exec.is_empty() {
                 report::result(&format!("{}: {by}\n", goal.as_str()))?;
             } else {
@@ -284,7 +313,12 @@ impl Wait<'_> {
 }
 
 /// Replaces this process by the command; returns only if that cannot be.
-fn become_command(args: &WaitArgs, project: &str, deployment: Option<&Deployment>) -> Error {
+fn become_command(
+    args: &WaitArgs,
+    project: &str,
+    deployment: Option<&Deployment>,
+    schema_version: Option<Version>,
+) -> Error {
     // Some write `--exec -- COMMAND`.
     let mut words = args.exec.iter().skip_while(|word| *word == "--");
     let Some(program) = words.next() else {
@@ -293,12 +327,14 @@ fn become_command(args: &WaitArgs, project: &str, deployment: Option<&Deployment
     let id = deployment.map(|deployment| deployment.id.to_string());
     let migration = deployment.and_then(|deployment| deployment.migration.as_ref());
     let fingerprint = deployment.map(|deployment| deployment.fingerprint.as_str());
+    let version = schema_version.map(|version| version.to_string());
     let error = Command::new(program)
         .args(words)
         .env("SEGUE_PROJECT", project)
         .env("SEGUE_STATE", Goal::from(args.goal).as_str())
         .env("SEGUE_DEPLOYMENT", id.unwrap_or_default())
         .env("SEGUE_FINGERPRINT", fingerprint.unwrap_or_default())
+        .env("SEGUE_SCHEMA_VERSION", version.unwrap_or_default())
         .env("SEGUE_MIGRATION", migration.map_or("", Name::as_str))
         .exec();
     let outcome = if error.kind() == ErrorKind::NotFound {
@@ -312,9 +348,12 @@ fn become_command(args: &WaitArgs, project: &str, deployment: Option<&Deployment
 
 /// By `docs/json/wait.schema.json`.
 fn to_json(project: &str, args: &WaitArgs, end: &End, reason: Option<&str>) -> Value {
-    let deployment = match end {
-        End::Reached(deployment) => deployment.as_deref(),
-        _ => None,
+    let (deployment, schema_version) = match end {
+        End::Reached {
+            deployment,
+            schema_version,
+        } => (deployment.as_deref(), *schema_version),
+        _ => (None, None),
     };
     json!({
         "version": VERSION,
@@ -324,6 +363,7 @@ fn to_json(project: &str, args: &WaitArgs, end: &End, reason: Option<&str>) -> V
         "outcome": end.as_str(),
         "reason": reason,
         "deployment": deployment.map(|deployment| deployment.id),
+        "schema_version": schema_version.map(|version| version.to_string()),
         "ready_at": deployment.and_then(|deployment| deployment.ready_at.as_ref()),
         "settled_at": deployment.and_then(|deployment| deployment.settled_at.as_ref()),
         "superseded_by": match end {
@@ -358,8 +398,12 @@ mod tests {
         let failed = End::Failed {
             reason: "no".to_owned(),
         };
+        let reached = End::Reached {
+            deployment: None,
+            schema_version: Some(Version::new(3, 1, 0)),
+        };
         let ends = [
-            (End::Reached(None), None),
+            (reached, None),
             (failed, Some("no")),
             (End::Superseded { by: 2 }, Some("late")),
             (End::TimedOut, Some("late")),

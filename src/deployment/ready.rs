@@ -8,6 +8,7 @@ use super::error::Unsettled;
 use super::run::Work;
 use super::{Deployment, Error};
 use crate::apply::Outcome;
+use crate::version::Version;
 
 /// The deployment is ready: the schema is what this program needs.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ use crate::apply::Outcome;
 pub struct Ready {
     pub(super) of: Deployment,
     pub(super) deployment: Option<i64>,
+    pub(super) schema_version: Option<Version>,
     pub(super) tail: Vec<String>,
     pub(super) is_settled: bool,
 }
@@ -26,6 +28,12 @@ impl Ready {
     #[must_use]
     pub fn deployment(&self) -> Option<i64> {
         self.deployment
+    }
+
+    /// The version of the schema, `3.1.0`, if a migration has brought one.
+    #[must_use]
+    pub fn schema_version(&self) -> Option<String> {
+        self.schema_version.map(|version| version.to_string())
     }
 
     /// The concurrent migrations that were left for [`Ready::settle`], by the

@@ -17,6 +17,7 @@ use crate::postgres::Target;
 use crate::postgres::target::Environment;
 use crate::project::Project;
 use crate::text::Variables;
+use crate::version::Version;
 
 /// What a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(super) struct Ran {
     pub outcome: Outcome,
     /// The deployment that is ready by now.
     pub deployment: Option<i64>,
+    /// The version of the schema then.
+    pub schema_version: Option<Version>,
     /// What runs after ready, as planned last.
     pub tail: Vec<String>,
 }
@@ -184,23 +187,31 @@ impl Deployment {
         let mut told = Ran {
             outcome: Outcome::Settled,
             deployment: None,
+            schema_version: None,
             tail: Vec::new(),
         };
         while let Some(event) = events.recv().await {
-            if let apply::Event::Reached {
-                deployment: Some(deployment),
-                ..
-            } = event
-            {
-                told.deployment = Some(deployment);
+            match &event {
+                apply::Event::Reached {
+                    deployment: Some(deployment),
+                    schema_version,
+                    ..
+                }
+                | apply::Event::Ready {
+                    deployment,
+                    schema_version,
+                    ..
+                } => {
+                    told.deployment = Some(*deployment);
+                    told.schema_version = *schema_version;
+                }
+                _ => {}
             }
             let Some(event) = Event::of(&event) else {
                 continue;
             };
-            match &event {
-                Event::Planned { tail, .. } => told.tail.clone_from(tail),
-                Event::Ready { deployment, .. } => told.deployment = Some(*deployment),
-                _ => {}
+            if let Event::Planned { tail, .. } = &event {
+                told.tail.clone_from(tail);
             }
             self.tell(event);
         }

@@ -11,6 +11,7 @@ use crate::apply::watch::{Look, PAUSE, Seen, Watch, Watched};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::migration::{Kind, Migration};
 use crate::readiness::{Goal, Looker, Verdict};
+use crate::version::Version;
 
 /// Longest wait where nobody says otherwise.
 const TIMEOUT: Duration = Duration::from_mins(10);
@@ -18,6 +19,7 @@ const TIMEOUT: Duration = Duration::from_mins(10);
 /// What a wait has come to.
 struct Reached {
     deployment: Option<i64>,
+    schema_version: Option<Version>,
     /// Concurrent migrations that are not done.
     tail: Vec<String>,
 }
@@ -37,10 +39,15 @@ impl Deployment {
     pub fn wait_ready(&self) -> impl Future<Output = Result<Ready, Error>> + Send + use<> {
         let of = self.clone();
         async move {
-            let Reached { deployment, tail } = of.wait(Goal::Ready).await?;
+            let Reached {
+                deployment,
+                schema_version,
+                tail,
+            } = of.wait(Goal::Ready).await?;
             Ok(Ready {
                 of,
                 deployment,
+                schema_version,
                 is_settled: tail.is_empty(),
                 tail,
             })
@@ -109,6 +116,7 @@ impl Deployment {
                         Verdict::Reached(deployment) => {
                             return Ok(Reached {
                                 deployment: deployment.map(|one| one.id),
+                                schema_version: seen.history.schema_version(),
                                 tail: open(&self.project, &migrations, &seen),
                             });
                         }

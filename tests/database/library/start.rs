@@ -51,6 +51,21 @@ fn ready_comes_before_the_tail() {
     );
 }
 
+#[test]
+fn ready_has_the_version_of_the_schema() {
+    let database = TestDatabase::new();
+    let files = [("a.sql", "-- segue: schema-version: 3.1.0\nSELECT 1;\n")];
+    let deployment = deployment(&database, &files);
+    for ready in [
+        deployment.up().done(),
+        deployment.up().done(),
+        deployment.wait_ready().done(),
+    ] {
+        let version = ready.expect("ready").schema_version();
+        assert_eq!(version.as_deref(), Some("3.1.0"));
+    }
+}
+
 /// A runtime with one thread, which is the test's own, and with several; the
 /// tail in the background.
 #[test]

@@ -73,6 +73,15 @@ fn status_and_readiness_tell_the_version() {
     let ready: Value = serde_json::from_str(ready).expect("JSON");
     assert_eq!(ready["schema_version"], "3.2.0");
     assert_eq!(told("ready"), "3.2.0");
+    project
+        .segue(&["wait"])
+        .expect("ready: deployment 1, schema 3.2.0\n", "", 0);
+    let waited: Value =
+        serde_json::from_str(&project.segue(&["wait", "--json"]).stdout).expect("JSON");
+    assert_eq!(waited["schema_version"], "3.2.0");
+    let command = ["sh", "-c", "echo at $SEGUE_SCHEMA_VERSION"];
+    let run = project.segue(&[&["wait", "--quiet", "--exec"], &command[..]].concat());
+    run.expect("at 3.2.0\n", "", 0);
 }
 
 /// The row of `segue.version` is what the rows of migrations say, whoever

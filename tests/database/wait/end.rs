@@ -25,7 +25,7 @@ fn json_says_how_it_ended() {
         serde_json::json!({
             "version": 1, "project": "main", "state": "ready", "migration": null,
             "outcome": "timed_out", "reason": "not ready after [t]",
-            "deployment": null, "ready_at": null, "settled_at": null, "superseded_by": null,
+            "deployment": null, "schema_version": null, "ready_at": null, "settled_at": null, "superseded_by": null,
         })
     );
     project.file("1-t.sql", "CREATE TABLE t (a nonsense);\n");
@@ -49,7 +49,7 @@ fn json_says_how_it_ended() {
         serde_json::json!({
             "version": 1, "project": "main", "state": "settled", "migration": null,
             "outcome": "reached", "reason": null,
-            "deployment": 2, "ready_at": "[time]", "settled_at": "[time]", "superseded_by": null,
+            "deployment": 2, "schema_version": null, "ready_at": "[time]", "settled_at": "[time]", "superseded_by": null,
         })
     );
 }
