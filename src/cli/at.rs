@@ -36,12 +36,13 @@ pub(super) mod command;
 /// the command does there is gone afterwards. States are kept for later runs, in `SEGUE_CACHE_DIR`,
 /// else `XDG_CACHE_HOME/segue` or `~/.cache/segue`; each is made from the nearest earlier one.
 ///
-/// The command has the database in `DATABASE_URL`, and in `PGHOST`, `PGPORT`, `PGUSER` and `PGDATABASE`, the
-/// state in `SEGUE_STATE`, and the version of the schema in `SEGUE_SCHEMA_VERSION`. Its exit status is
-/// segue's, and 128 and the signal's number if one ended it; signals that segue gets are passed on.
-/// If the command was not run: 2 usage, 3 invalid files, 4 a migration or the server failed, 126 and
-/// 127 as shells have it.
+/// The command has the database in `DATABASE_URL`, and in `PGHOST`, `PGPORT`, `PGUSER` and
+/// `PGDATABASE`, the state in `SEGUE_STATE`, and the version of the schema in
+/// `SEGUE_SCHEMA_VERSION`. Its exit status is segue's, and 128 and the signal's number if one ended
+/// it; signals that segue gets are passed on. If the command was not run: 2 usage, 3 invalid files,
+/// 4 a migration or the server failed, 126 and 127 as shells have it.
 #[derive(Args, Clone, Debug)]
+#[command(verbatim_doc_comment)]
 pub struct AtArgs {
     /// Which state
     #[arg(value_name = "STATE", required_unless_present = "list")]

@@ -57,6 +57,7 @@ use torture::TortureArgs;
 /// Exit statuses: 0 all is well, 1 there are findings, 2 usage, a PostgreSQL that is not installed
 /// for example, 3 invalid files, 4 a server failed. `segue explain CODE` says more about a finding.
 #[derive(Args, Clone, Debug)]
+#[command(verbatim_doc_comment)]
 pub struct CheckArgs {
     /// Form of the output
     #[arg(long, value_name = "FORMAT", default_value = "text")]
