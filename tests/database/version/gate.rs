@@ -74,6 +74,7 @@ fn the_rules_are_the_projects() {
             "version": 1,
             "project": "main",
             "schema_version": "3.1.0",
+            "not_reached": [],
             "allowed": true,
             "code": [{
                 "app": "3.1.7",

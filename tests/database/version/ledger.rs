@@ -146,6 +146,58 @@ fn a_ledger_from_before_versions_is_read_and_upgraded() {
     );
 }
 
+/// Who needs 3.1 must not be let in by 3.2 while 3.1 is still being made.
+#[test]
+fn no_version_overtakes_a_pending_one() {
+    let database = TestDatabase::new();
+    let project = at_3_1(&database);
+    let header = "-- segue: begin-concurrent-migration-with: 2.sql\n";
+    project
+        .file(
+            "3.sql",
+            &format!(
+                "{header}{}",
+                bringing("3.2.0", "CREATE INDEX CONCURRENTLY t_a ON t (a);")
+            ),
+        )
+        .file("4.sql", &bringing("3.3.0", "CREATE TABLE u ();"));
+    project.segue(&["up"]).expect("", "
+        error[schema-version-order]: version 3.3.0 may come before 3.2.0
+          --> migrations/4.sql:1:27
+          |
+        1 | -- segue: schema-version: 3.3.0
+          |                           ^^^^^ `3.sql` brings 3.2.0, and may still run then
+          = note: a schema that has a version has all lower ones: by it code relies on what they brought
+          = help: write `-- segue: end-concurrent-migration: 3.sql` here, or bring the version with a later file that says so
+
+        ", 3);
+    let ended = bringing("3.3.0", "CREATE TABLE u ();");
+    project.file(
+        "4.sql",
+        &format!("-- segue: end-concurrent-migration: 3.sql\n{ended}"),
+    );
+    project.segue(&["up", "--until", "ready"]).expect_success();
+    assert_eq!(database.query("SELECT segue.schema_version()"), "3.3.0");
+    // One that comes late is told, and keeps out those who rely on it.
+    project.file("2a.sql", &bringing("3.1.1", "CREATE TABLE v ();"));
+    project.segue(&["gate", "--app", "3.2", "--when", "now"]).expect(
+        "
+        Code 3.2.0 and the schema of project main
+
+          3.3.0  now  forbidden
+
+        3.1.1 is not reached: `2a.sql`, which brings it, is pending
+
+        code 3.2.0 needs schema >= 3.2.0, < 4.0.0; it relies on 3.1.1, which `2a.sql` has yet to bring
+        ",
+        "",
+        1,
+    );
+    assert_eq!(project.segue(&["gate", "--app", "3.1"]).status, 0);
+    project.finishes();
+    assert_eq!(project.segue(&["gate", "--app", "3.2"]).status, 0);
+}
+
 #[test]
 fn versions_that_fall_are_refused_before_anything_runs() {
     let database = TestDatabase::new();
