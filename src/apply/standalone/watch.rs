@@ -58,6 +58,8 @@ pub(super) struct Watch<'a> {
     failing_since: Option<Instant>,
     /// The statement at hand, from 1, and its migration.
     at: Option<(Name, usize)>,
+    /// Whether all statements are done, and the version is waited for.
+    awaits_version: bool,
     /// How often it has failed.
     failures: usize,
     /// Since when those who hold its table have been waited for, or have got on.
@@ -83,6 +85,7 @@ impl<'a> Watch<'a> {
             told: Vec::new(),
             failing_since: None,
             at: None,
+            awaits_version: false,
             failures: 0,
             waiting_since: None,
             seen: BTreeMap::new(),
@@ -146,9 +149,16 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// All statements are done: what is waited for is the version of the schema.
+    pub(super) fn begin_version(&mut self) {
+        self.forget();
+        self.awaits_version = true;
+    }
+
     /// The statement at hand is done.
     pub(super) fn forget(&mut self) {
         self.wait = None;
+        self.awaits_version = false;
         self.failing_since = None;
         self.failures = 0;
         self.go_on();
@@ -264,7 +274,10 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn note(&mut self, wait: LockWait) {
+    fn note(&mut self, mut wait: LockWait) {
+        if self.awaits_version && wait.lock_type == "advisory" {
+            wait.relation_name = Some(format!("schema version of `{}`", self.run.project));
+        }
         self.tell(
             wait.relation_name.clone(),
             Some(wait.lock_type.clone()),
@@ -319,7 +332,10 @@ impl<'a> Watch<'a> {
         }
         let first = self.run.settings.pause();
         self.failures += 1;
-        if let Some((name, number)) = self.at.clone() {
+        // Of the version it is told that it is waited for, and for whom.
+        if !self.awaits_version
+            && let Some((name, number)) = self.at.clone()
+        {
             self.run.events.tell(Event::StatementRetried {
                 name,
                 number,
