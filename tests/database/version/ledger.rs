@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{at_3_1, bringing};
-use crate::support::{Project, TestDatabase, wait_for};
+use crate::support::{Project, TestDatabase, dump, restore, wait_for};
 
 #[test]
 fn status_and_readiness_tell_the_version() {
@@ -104,6 +104,27 @@ fn the_version_follows_the_rows_of_migrations() {
     project.file("1a.sql", &bringing("3.0.0", "SELECT 1;"));
     project.segue(&["up"]).expect_success();
     assert_eq!(version(), "3.2.0");
+}
+
+/// The triggers have made the row from those of migrations before it comes.
+#[test]
+fn a_dump_in_two_parts_is_restored() {
+    let database = TestDatabase::new();
+    let project = at_3_1(&database);
+    let restored = TestDatabase::new();
+    for part in ["--schema-only", "--data-only"] {
+        let Some((text, pg_dump)) = dump(&database, &[part]) else {
+            return;
+        };
+        restore(&pg_dump.with_file_name("psql"), &text, &restored);
+    }
+    let all = "SELECT project, schema_version, reached_at FROM segue.version";
+    assert_eq!(restored.query(all), database.query(all));
+    let url = restored.url();
+    project
+        .segue(&["up", "--database-url", &url])
+        .expect_success();
+    assert_eq!(restored.query("SELECT segue.require('= 3.1')"), "3.1.0");
 }
 
 #[test]
