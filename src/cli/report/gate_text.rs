@@ -65,6 +65,17 @@ fn shown(schema: Option<Version>) -> String {
     )
 }
 
+/// What is not there although a later version is.
+fn missing(text: &mut String, way: &Way) {
+    for stop in &way.missing {
+        let _ = writeln!(
+            text,
+            "\n{} is not reached: `{}`, which brings it, is pending",
+            stop.version, stop.migration
+        );
+    }
+}
+
 fn table(text: &mut String, meetings: &[Meeting]) {
     let widest = |of: &dyn Fn(&Meeting) -> usize| meetings.iter().map(of).max().unwrap_or(0);
     let version = |meeting: &Meeting| shown(meeting.judgement.schema);
@@ -85,17 +96,6 @@ fn table(text: &mut String, meetings: &[Meeting]) {
             "  {:<versions$}  {:<names$}  {word}",
             version(meeting),
             name(meeting),
-        );
-    }
-}
-
-/// What is not there although a later version is.
-fn missing(text: &mut String, way: &Way) {
-    for stop in &way.missing {
-        let _ = writeln!(
-            text,
-            "\n{} is not reached: `{}`, which brings it, is pending",
-            stop.version, stop.migration
         );
     }
 }
