@@ -173,7 +173,7 @@ fn versions_that_run_forbid_what_is_pending() {
     assert_eq!(found["silent"][0]["application"], "psql");
 }
 
-/// A role without pg_read_all_stats is not told what others' sessions are.
+/// A role without `pg_read_all_stats` is not told what others' sessions are.
 #[test]
 fn a_role_without_rights_sees_who_runs() {
     let database = TestDatabase::new();

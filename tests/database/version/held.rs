@@ -194,7 +194,7 @@ fn the_block_sees_what_was_committed_while_it_waited() {
         project.file(name, &bringing(version, &copied));
         project.write(
             "segue.toml",
-            &format!("[up]\nisolation = \"{level}\"\nlock-timeout = \"20s\"\n"),
+            format!("[up]\nisolation = \"{level}\"\nlock-timeout = \"20s\"\n"),
         );
         let run = project.spawn(&["up"]);
         wait_until("the block", || {
