@@ -409,6 +409,7 @@ impl<'a> Standalone<'a> {
         let mut sql = self.ledger.fence_within_sql(self.lock_timeout);
         sql.extend(end);
         self.watch.begin(&self.migration.name, self.items.len());
+        self.watch.begin_version();
         loop {
             let ending = self.ledger.transact_as_ourselves(self.session, &sql);
             match self.watch.guard(self.session, ending).await? {

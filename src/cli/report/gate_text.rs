@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::phrase::count;
 use crate::cli::gate::{About, Answer};
-use crate::gate::{Meeting, Teller};
+use crate::gate::{Meeting, Teller, Way};
 use crate::migration::Name;
 use crate::version::Version;
 
@@ -23,6 +23,7 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
             );
             let _ = writeln!(text);
             table(&mut text, meetings);
+            missing(&mut text, &answer.way);
             reason(&mut text, meetings);
         }
         About::Running(running, asked) => {
@@ -33,6 +34,7 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
                 answer.project,
                 shown(now)
             );
+            missing(&mut text, &answer.way);
             for (app, meetings) in asked {
                 let sessions = &running.apps[app];
                 let _ = writeln!(text, "\nCode {app}: {}", named(sessions, all));
@@ -63,6 +65,17 @@ fn shown(schema: Option<Version>) -> String {
     )
 }
 
+/// What is not there although a later version is.
+fn missing(text: &mut String, way: &Way) {
+    for stop in &way.missing {
+        let _ = writeln!(
+            text,
+            "\n{} is not reached: `{}`, which brings it, is pending",
+            stop.version, stop.migration
+        );
+    }
+}
+
 fn table(text: &mut String, meetings: &[Meeting]) {
     let widest = |of: &dyn Fn(&Meeting) -> usize| meetings.iter().map(of).max().unwrap_or(0);
     let version = |meeting: &Meeting| shown(meeting.judgement.schema);
@@ -90,7 +103,7 @@ fn table(text: &mut String, meetings: &[Meeting]) {
 /// The rule: it is the code's, and the same for each schema.
 fn reason(text: &mut String, meetings: &[Meeting]) {
     if let Some(meeting) = meetings.first() {
-        let _ = writeln!(text, "\n{}", meeting.judgement);
+        let _ = writeln!(text, "\n{meeting}");
     }
 }
 
