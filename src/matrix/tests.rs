@@ -32,6 +32,19 @@ fn rows_are_grouped_by_version() {
 }
 
 #[test]
+fn a_whole_one_that_promises_nothing_is_not_well() {
+    let mut matrix = Matrix {
+        cells: vec![vec![cell(Verdict::NeedNot, Ran::Passed)]],
+        ..example::matrix()
+    };
+    assert_eq!((matrix.is_idle(), matrix.is_well()), (true, true));
+    matrix.is_whole = true;
+    assert!(!matrix.is_well());
+    matrix.cells[0].push(cell(Verdict::Must, Ran::Passed));
+    assert!(matrix.is_well());
+}
+
+#[test]
 fn cells_are_counted_by_what_they_show() {
     let matrix = example::matrix();
     assert!(!matrix.is_well());
