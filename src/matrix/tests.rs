@@ -1,13 +1,16 @@
 use super::*;
 
-#[test]
-fn a_promise_that_nobody_has_looked_at_does_not_hold() {
-    let cell = |promise, ran| Cell {
+fn cell(promise: Verdict, ran: Ran) -> Cell {
+    Cell {
         promise,
         ran,
         took: Duration::ZERO,
         is_earlier: false,
-    };
+    }
+}
+
+#[test]
+fn a_promise_that_nobody_has_looked_at_does_not_hold() {
     let failed = || Ran::Failed(Failure::default());
     let not_run = || Ran::NotRun("why".to_owned());
     let cases = [
