@@ -72,6 +72,9 @@ pub struct Teller {
 pub struct Running {
     /// Those that tell a version, by it.
     pub apps: BTreeMap<Version, Vec<Teller>>,
+    /// Those whose name has something in the place of the version that is none,
+    /// by that.
+    pub unread: BTreeMap<String, Vec<Teller>>,
     /// The others.
     pub silent: Vec<Teller>,
 }
@@ -161,14 +164,19 @@ impl fmt::Display for Meeting {
 
 impl Running {
     /// Sorts sessions by the version that they tell: by `segue.app_version`,
-    /// else by what `told_by` reads from their `application_name`.
+    /// else by what `told_by` reads from their `application_name`: a version, or
+    /// what stands in its place.
     #[must_use]
-    pub fn new(sessions: Vec<Teller>, told_by: impl Fn(&str) -> Option<Version>) -> Self {
+    pub fn new(
+        sessions: Vec<Teller>,
+        told_by: impl Fn(&str) -> Option<Result<Version, String>>,
+    ) -> Self {
         let mut running = Self::default();
         for session in sessions {
             let by_name = || told_by(session.application.as_deref()?);
-            match session.told.or_else(by_name) {
-                Some(version) => running.apps.entry(version).or_default().push(session),
+            match session.told.map(Ok).or_else(by_name) {
+                Some(Ok(version)) => running.apps.entry(version).or_default().push(session),
+                Some(Err(text)) => running.unread.entry(text).or_default().push(session),
                 None => running.silent.push(session),
             }
         }

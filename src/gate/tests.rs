@@ -108,9 +108,12 @@ fn sessions_are_sorted_by_what_they_tell() {
         session(2, "queue/3.0.0", Some("2.13")),
         session(3, "psql", None),
         session(4, "", Some("3.0")),
+        session(5, "queue/v3.0.0", None),
+        session(6, "queue/v3.0.0", Some("2.13")),
     ];
     let running = Running::new(sessions, |name| {
-        Version::parse(name.strip_prefix("queue/")?).ok()
+        let told = name.strip_prefix("queue/")?;
+        Some(Version::parse(told).map_err(|_| told.to_owned()))
     });
     let pids = |sessions: &[Teller]| sessions.iter().map(|one| one.pid).collect::<Vec<_>>();
     let apps: Vec<_> = running
@@ -121,11 +124,12 @@ fn sessions_are_sorted_by_what_they_tell() {
     assert_eq!(
         apps,
         [
-            ("2.13.0".to_owned(), vec![2]),
+            ("2.13.0".to_owned(), vec![2, 6]),
             ("3.0.0".to_owned(), vec![1, 4])
         ]
     );
     assert_eq!(pids(&running.silent), [3]);
+    assert_eq!(pids(&running.unread["v3.0.0"]), [5]);
     let asked: Vec<_> = running
         .ask(&Rules::default(), &way())
         .into_iter()

@@ -9,12 +9,22 @@ use crate::status::JSON_VERSION;
 use crate::version::Version;
 
 pub(crate) fn answer(answer: &Answer) -> Value {
-    let (asked, silent) = match &answer.about {
-        About::App(app, meetings) => (vec![code(*app, meetings, &[])], Vec::new()),
+    let (asked, silent, unread) = match &answer.about {
+        About::App(app, meetings) => (vec![code(*app, meetings, &[])], Vec::new(), Vec::new()),
         About::Running(running, asked) => {
             let asked = asked.iter();
             let codes = asked.map(|(app, meetings)| code(*app, meetings, &running.apps[app]));
-            (codes.collect(), sessions(&running.silent, None))
+            let unread = running.unread.iter().map(|(told, tellers)| {
+                json!({
+                    "told": told,
+                    "sessions": sessions(tellers, Some("application_name")),
+                })
+            });
+            (
+                codes.collect(),
+                sessions(&running.silent, None),
+                unread.collect(),
+            )
         }
     };
     json!({
@@ -28,6 +38,7 @@ pub(crate) fn answer(answer: &Answer) -> Value {
         "allowed": answer.is_allowed(),
         "code": asked,
         "silent": silent,
+        "unread": unread,
     })
 }
 
@@ -96,8 +107,10 @@ mod tests {
                 missing: now.is_some().then(|| late.clone()).into_iter().collect(),
                 ahead: vec![stop.clone()],
             };
-            let sessions = vec![teller(1, Some(old)), teller(2, None), teller(3, None)];
-            let running = Running::new(sessions, |_| None);
+            let mut sessions = vec![teller(1, Some(old)), teller(2, None), teller(3, None)];
+            sessions[1].application = None;
+            let running = Running::new(sessions, |name| Some(Err(name.to_owned())));
+            assert_eq!((running.unread.len(), running.silent.len()), (1, 1));
             let asked = running.ask(&rules, &way);
             let of_one = About::App(new, way.ask(&rules, new, When::Always));
             for about in [of_one, About::Running(running, asked)] {

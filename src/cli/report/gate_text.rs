@@ -41,7 +41,15 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
                 table(&mut text, meetings);
                 reason(&mut text, meetings);
             }
-            if asked.is_empty() {
+            for (told, sessions) in &running.unread {
+                let _ = writeln!(
+                    text,
+                    "\n`{told}`, which is no version, is told by {}",
+                    named(sessions, all)
+                );
+                unread(&mut text, &answer.way);
+            }
+            if asked.is_empty() && running.unread.is_empty() {
                 let _ = writeln!(text, "\nNo session tells the version of its code.");
             } else if answer.way.ahead.is_empty() {
                 let _ = writeln!(text, "\nNo version is pending.");
@@ -98,6 +106,26 @@ fn table(text: &mut String, meetings: &[Meeting]) {
             name(meeting),
         );
     }
+}
+
+/// Nobody knows what it needs, so that all that is pending is forbidden.
+fn unread(text: &mut String, way: &Way) {
+    let widest = way.ahead.iter().map(|stop| stop.version.to_string().len());
+    let versions = widest.max().unwrap_or(0);
+    let widest = way.ahead.iter().map(|stop| stop.migration.as_str().len());
+    let names = widest.max().unwrap_or(0);
+    for stop in &way.ahead {
+        let _ = writeln!(
+            text,
+            "  {:<versions$}  {:<names$}  forbidden",
+            stop.version.to_string(),
+            stop.migration.as_str(),
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nnobody knows what it needs; the group of `app-name` in [versions] has to be a version: 3.1 or 3.1.4"
+    );
 }
 
 /// The rule: it is the code's, and the same for each schema.
