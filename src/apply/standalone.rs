@@ -434,6 +434,7 @@ impl<'a> Standalone<'a> {
         let mut sql = self.ledger.fence_within_sql(self.lock_timeout);
         sql.extend(change);
         self.watch.begin(&self.migration.name, number);
+        self.watch.begin_version();
         loop {
             let recording = self.ledger.transact_as_ourselves(self.session, &sql);
             match self.watch.guard(self.session, recording).await? {

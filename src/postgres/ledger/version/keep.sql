@@ -17,6 +17,23 @@ $segue$;
 CREATE TRIGGER version_begins AFTER INSERT ON segue.deployment
     FOR EACH ROW EXECUTE FUNCTION segue.version_begins();
 
+CREATE FUNCTION segue.version_restored() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $segue$
+BEGIN
+    UPDATE segue.version AS v SET schema_version = new.schema_version, reached_at = new.reached_at
+    WHERE v.project = new.project;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN new;
+END
+$segue$;
+
+-- Rows of a dump of data alone come while the triggers are there already, which
+-- have made these rows from the others.
+CREATE TRIGGER version_restored BEFORE INSERT ON segue.version
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0) EXECUTE FUNCTION segue.version_restored();
+
 CREATE FUNCTION segue.version_follows() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $segue$
 DECLARE
