@@ -354,10 +354,9 @@ impl<'a> View<'a> {
             return self.go_on(name).map(Part::File);
         }
         match self.history.progress(self.project, name) {
-            Progress::Applied => self.file(name).map(Part::File),
             Progress::Abandoned if done.is_nothing() => Ok(Part::Row),
             // Given up, what it has done stays done.
-            Progress::Abandoned => self.file(name).map(Part::File),
+            Progress::Applied | Progress::Abandoned => self.file(name).map(Part::File),
             Progress::Running(pid) => Err(vec![
                 self.refuse(
                     name,

@@ -438,7 +438,11 @@ impl<'a> Standalone<'a> {
         loop {
             let recording = self.ledger.transact_as_ourselves(self.session, &sql);
             match self.watch.guard(self.session, recording).await? {
-                Ok(rows) => return Ok(rows),
+                Ok(rows) => {
+                    // What comes now may be the first statement.
+                    self.watch.forget();
+                    return Ok(rows);
+                }
                 Err(Error::Server(error))
                     if error.failure() == Failure::LockTimeout && self.may_retry() =>
                 {

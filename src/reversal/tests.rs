@@ -12,6 +12,7 @@ use crate::migration::{Checksum, Named, Outline};
 /// 5` (of a backfill), `given-up 5` (after so many rows), `half 1` (taken back,
 /// statements done), `orphan` (half taken back, not in the ledger), `gone`
 /// (applied, no file), `-`.
+#[expect(clippy::too_many_lines, reason = "one word after the other: a table")]
 fn reversal(to: &str, folder: &str) -> String {
     let mut migrations: Vec<Migration> = Vec::new();
     let mut known = Known::default();

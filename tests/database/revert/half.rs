@@ -192,7 +192,7 @@ fn a_schema_that_others_have_changed_meanwhile_is_not_kept() {
     project.file("2.sql", "CREATE TABLE u ();\n");
     let warn = ["up", "--on-mismatch", "warn"];
     project.segue(&warn).expect_success();
-    assert_text("kept", &kept(2), "1");
+    assert_text("kept", &kept(2), "2");
     project.segue(&["write-schema"]).expect_success();
     project.file(
         "4.sql",

@@ -28,7 +28,7 @@ fn a_version_is_taken_back_before_the_first_statement() {
     session.run("BEGIN");
     session.run(ASKED);
     let run = project.spawn(&["revert", "--to", "1"]);
-    run.wait_for_stderr("Waiting for an advisory lock");
+    run.wait_for_stderr("Waiting for the schema version");
     // What was promised is there until that transaction ends.
     session.run("INSERT INTO t (b) VALUES (1)");
     session.run("COMMIT");
