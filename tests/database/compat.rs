@@ -265,8 +265,23 @@ fn what_is_asked_for_must_be_there() {
     );
     fails(
         &["--state", "2-ad"],
-        "error: no migration is named `2-ad`\nhelp: did you mean `2-add.sql`?\nhelp: a state is the name of a migration, `empty`, or `latest`, which is `4-drop.sql`\n",
+        "error: no migration is named `2-ad`\nhelp: did you mean `2-add.sql`?\nhelp: a state is the name of a migration, a version, `empty`, or `latest`, which is `4-drop.sql`; `segue at --list` prints all\n",
     );
+    project.segue(&["at", "--list"]).expect(
+        "
+        empty
+        1-jobs.sql              1.0.0
+        2-add.sql@ready         1.1.0
+        3-index.sql@building    1.1.0
+        3-index.sql             1.1.0
+        4-drop.sql              2.0.0
+        ",
+        "",
+        0,
+    );
+    let run = project.segue(&["at", "latest", "psql", "-c", "SELECT 1"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("stands after `--`"), "{}", run.stderr);
     let run = project.segue(&["compat", "--database-url", "postgres://localhost/x"]);
     assert_eq!(run.status, 2);
     project.write("segue.toml", "");
