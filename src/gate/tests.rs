@@ -1,6 +1,7 @@
 use super::*;
 use crate::history::{Record, State};
 use crate::migration::{Checksum, Kind};
+use crate::version::{Range, Series};
 
 fn version(text: &str) -> Version {
     Version::parse_short(text).expect("a version")
@@ -78,6 +79,15 @@ fn only_what_is_applied_counts_and_only_what_is_higher_comes() {
     // The first is late, and does not lower it; the last was given up.
     let ahead: Vec<_> = way.ahead.iter().map(|stop| stop.version).collect();
     assert_eq!(ahead, [version("3")]);
+    // Code that relies on it has to wait until it is there.
+    assert_eq!(way.missing[0].version, version("1"));
+    let ask = |app, when| shown(&way.ask(&Rules::new(None, vec![]), version(app), when));
+    assert_eq!(ask("2.0", When::Now), "now-");
+    assert_eq!(ask("2.0", When::Always), "now- 3-");
+    assert_eq!(ask("3.0", When::After), "3+");
+    let below = Range::parse("< 3").expect("a range");
+    let rules = Rules::new(None, vec![(Series::parse("0.9").expect("a series"), below)]);
+    assert_eq!(shown(&way.ask(&rules, version("0.9"), When::Now)), "now+");
     let nothing = Way::new(&[], &History::default());
     assert_eq!(
         shown(&nothing.ask(&Rules::default(), version("1"), When::After)),

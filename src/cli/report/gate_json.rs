@@ -31,6 +31,10 @@ pub(crate) fn answer(answer: &Answer) -> Value {
         "version": JSON_VERSION,
         "project": answer.project,
         "schema_version": answer.way.now.map(|version| version.to_string()),
+        "not_reached": answer.way.missing.iter().map(|stop| json!({
+            "schema_version": stop.version.to_string(),
+            "migration": stop.migration.as_str(),
+        })).collect::<Vec<_>>(),
         "allowed": answer.is_allowed(),
         "code": asked,
         "silent": silent,
@@ -56,7 +60,7 @@ fn step(meeting: &Meeting) -> Value {
         "allowed": meeting.is_allowed(),
         "needs": judgement.needs.to_string(),
         "rule": judgement.rule.as_str(),
-        "reason": judgement.to_string(),
+        "reason": meeting.to_string(),
     })
 }
 
@@ -92,10 +96,15 @@ mod tests {
             version: new,
             migration: Name::new("4.sql"),
         };
+        let late = Stop {
+            version: old,
+            migration: Name::new("3.sql"),
+        };
         let rules = Rules::new(Some(old), Vec::new());
         for now in [None, Some(old)] {
             let way = Way {
                 now,
+                missing: now.is_some().then(|| late.clone()).into_iter().collect(),
                 ahead: vec![stop.clone()],
             };
             let mut sessions = vec![teller(1, Some(old)), teller(2, None), teller(3, None)];

@@ -23,6 +23,7 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
             );
             let _ = writeln!(text);
             table(&mut text, meetings);
+            missing(&mut text, &answer.way);
             reason(&mut text, meetings);
         }
         About::Running(running, asked) => {
@@ -33,6 +34,7 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
                 answer.project,
                 shown(now)
             );
+            missing(&mut text, &answer.way);
             for (app, meetings) in asked {
                 let sessions = &running.apps[app];
                 let _ = writeln!(text, "\nCode {app}: {}", named(sessions, all));
@@ -69,6 +71,17 @@ fn shown(schema: Option<Version>) -> String {
         || "without a version".to_owned(),
         |version| version.to_string(),
     )
+}
+
+/// What is not there although a later version is.
+fn missing(text: &mut String, way: &Way) {
+    for stop in &way.missing {
+        let _ = writeln!(
+            text,
+            "\n{} is not reached: `{}`, which brings it, is pending",
+            stop.version, stop.migration
+        );
+    }
 }
 
 fn table(text: &mut String, meetings: &[Meeting]) {
@@ -118,7 +131,7 @@ fn unread(text: &mut String, way: &Way) {
 /// The rule: it is the code's, and the same for each schema.
 fn reason(text: &mut String, meetings: &[Meeting]) {
     if let Some(meeting) = meetings.first() {
-        let _ = writeln!(text, "\n{}", meeting.judgement);
+        let _ = writeln!(text, "\n{meeting}");
     }
 }
 

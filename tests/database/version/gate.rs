@@ -74,6 +74,7 @@ fn the_rules_are_the_projects() {
             "version": 1,
             "project": "main",
             "schema_version": "3.1.0",
+            "not_reached": [],
             "allowed": true,
             "code": [{
                 "app": "3.1.7",
@@ -171,6 +172,38 @@ fn versions_that_run_forbid_what_is_pending() {
         "segue.app_version"
     );
     assert_eq!(found["silent"][0]["application"], "psql");
+}
+
+/// A role without pg_read_all_stats is not told what others' sessions are.
+#[test]
+fn a_role_without_rights_sees_who_runs() {
+    let database = TestDatabase::new();
+    let project = with_pending(&database);
+    project.write(
+        "segue.toml",
+        "[versions]\napp-name = 'shop/(\\d+\\.\\d+\\.\\d+)'\n",
+    );
+    let pipeline = database.role("pipeline", "LOGIN");
+    database.run(&format!(
+        "GRANT USAGE ON SCHEMA segue TO {pipeline}; GRANT SELECT ON ALL TABLES IN SCHEMA segue TO {pipeline}"
+    ));
+    let by_name = database.session();
+    by_name.run("SET application_name = 'shop/4.0.1'");
+    let by_setting = database.session();
+    by_setting.run("SET segue.app_version = '3.1.2'");
+    by_setting.run("SELECT segue.require('>= 3.1, < 4')");
+    let url = database.url_as(&pipeline);
+    let run = project.segue(&["gate", "--running", "--json", "--database-url", &url]);
+    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let told = |index: usize| {
+        (
+            &found["code"][index]["app"],
+            &found["code"][index]["allowed"],
+        )
+    };
+    assert_eq!(told(0), (&json!("3.1.2"), &json!(false)));
+    assert_eq!(told(1), (&json!("4.0.1"), &json!(false)));
+    assert_eq!((run.status, &found["silent"]), (1, &json!([])));
 }
 
 #[test]
