@@ -102,7 +102,8 @@ fn a_ref_that_is_not_there_is_told_before_anything_runs() {
 fn a_folder_without_a_repository_is_told_as_that() {
     let mut project = good();
     project.redact(r"(?s)note: .*?\nhelp", "note: [git]\nhelp");
-    project.env("GIT_CEILING_DIRECTORIES", project.path().as_os_str());
+    let top = project.path().as_os_str().to_owned();
+    project.env("GIT_CEILING_DIRECTORIES", top);
     project.write(
         "segue.toml",
         "[[compat.app]]\nversion = \"1.0.0\"\nref = \"v1.0.0\"\ntest = \"true\"\n",
