@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 mod abandon;
@@ -151,7 +152,15 @@ pub fn main() -> ExitCode {
 }
 
 fn parse() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
+    let matches = Cli::command().try_get_matches().map_err(|mut error| {
+        if error.kind() == ErrorKind::UnknownArgument && std::env::args_os().any(|one| one == "at")
+        {
+            let tip = "the command of `segue at` stands after `--`: `segue at latest -- psql`";
+            let tips = ContextValue::StyledStrs(vec![tip.into()]);
+            error.insert(ContextKind::Suggested, tips);
+        }
+        error
+    })?;
     Cli::from_arg_matches(&matches)
 }
 

@@ -121,6 +121,8 @@ pub struct Failure {
     pub tail: Vec<String>,
     /// Where all of it is.
     pub log: Option<String>,
+    /// What to type to see it again; `None` if there is no such command.
+    pub again: Option<String>,
 }
 
 /// How many lines of a failed test are shown.

@@ -14,9 +14,10 @@ use crate::version::Version;
 mod all;
 mod find;
 mod fingerprint;
+mod unknown;
 
-pub use find::NoState;
 pub use fingerprint::Fingerprint;
+pub use unknown::{NoState, unknown};
 
 /// A state of a database, as it is written and shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -129,7 +129,7 @@ async fn subject(
         (None, None) => {
             return refuse(
                 format!("there is no migration `{name}`, in the folder or in the ledger"),
-                "`segue status` lists them",
+                "`segue status -v` lists them",
             );
         }
     };

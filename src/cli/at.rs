@@ -59,7 +59,9 @@ pub struct AtArgs {
     #[arg(long, value_name = "URL", conflicts_with = "throwaway")]
     pub on: Option<String>,
 
-    /// Print all states that there are, a line each, in the order of production
+    /// Print the states in the order of production, a line each, with the version of the schema
+    ///
+    /// NAME@before is the state that stands above; a backfill is listed half-way.
     #[arg(long, conflicts_with_all = ["state", "command", "on", "throwaway"])]
     pub list: bool,
 
@@ -87,9 +89,16 @@ pub async fn run(args: &AtArgs, context: &Context, report: &mut Report) -> Resul
     let states = states(context, report)?;
     let Some(text) = &args.state else {
         let all = states.all(0, states.migrations().len());
+        let names: Vec<String> = all.iter().map(|visit| visit.state.to_string()).collect();
+        let width = names.iter().map(|name| name.chars().count()).max();
+        let width = width.unwrap_or(0);
         let mut lines = String::new();
-        for visit in all {
-            let _ = writeln!(lines, "{}", visit.state);
+        for (name, visit) in names.iter().zip(&all) {
+            // Writing into a string cannot fail.
+            let _ = match states.version(visit) {
+                Some(version) => writeln!(lines, "{name:width$}  {version}"),
+                None => writeln!(lines, "{name}"),
+            };
         }
         report::result(&lines)?;
         return Ok(Outcome::Done);

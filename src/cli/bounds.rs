@@ -9,6 +9,15 @@ use super::context::Context;
 use super::duration::HumanDuration;
 use crate::apply::{Settings, Until};
 
+/// How many, for `--jobs`.
+///
+/// # Errors
+/// What to write instead.
+pub fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse();
+    number.map_err(|_| "write a number, 1 or more".to_owned())
+}
+
 /// Bounds of a run; `[up]` in segue.toml sets other defaults.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Bounds {
@@ -17,7 +26,7 @@ pub struct Bounds {
     /// Two that work on one table never run side by side, nor does one that waits for snapshots
     /// (CREATE INDEX CONCURRENTLY) beside one that holds a snapshot for long (REFRESH, VALIDATE).
     /// The index of a partitioned table is built on as many partitions at once as places are free.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
     /// Longest wait in the server's lock queue [default: 50ms]

@@ -1,9 +1,8 @@
 //! `segue compat`
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
@@ -32,6 +31,7 @@ mod git;
 mod ground;
 mod idle;
 mod kept;
+mod output;
 mod program;
 mod rows;
 mod runner;
@@ -40,6 +40,7 @@ mod tree;
 
 use code::Code;
 use ground::Ground;
+use output::Output;
 use runner::{Job, Plan, Row, Runner, Stop};
 use store::Store;
 
@@ -88,7 +89,7 @@ pub struct CompatArgs {
     /// Tests that run side by side [default: 2]
     ///
     /// Those of one version of the code run in one folder.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::bounds::jobs)]
     pub jobs: Option<NonZeroUsize>,
 
     /// Run all tests, also those whose result is known
@@ -141,7 +142,9 @@ pub async fn run(
     }
     let config = &context.config().compat;
     let timeout = config.timeout.map_or(TIMEOUT, |timeout| timeout.0);
-    let codes = codes(args, context, report)?;
+    let output = args.output.as_deref().map(Output::open).transpose()?;
+    let except = output.as_ref().and_then(Output::place);
+    let codes = codes(args, context, except.as_deref(), report)?;
     let states = States::new(&context.project(), migrations(context, report)?);
     let rules = context.config().versions.rules().clone();
     let rows = rows::rows(args, &states, &rules, &codes)?;
@@ -212,7 +215,7 @@ pub async fn run(
         cells,
         is_whole: args.app.is_empty() && args.state.is_empty() && args.since.is_none(),
     };
-    tell(args, &matrix)?;
+    tell(args, output, &matrix)?;
     if matrix.is_idle() {
         let idle = idle::error(&matrix, &rules);
         if matrix.is_whole {
@@ -229,7 +232,12 @@ pub async fn run(
 }
 
 /// The versions of the code that are asked for, oldest first.
-fn codes(args: &CompatArgs, context: &Context, report: &mut Report) -> Result<Vec<Code>, Error> {
+fn codes(
+    args: &CompatArgs,
+    context: &Context,
+    except: Option<&Path>,
+    report: &mut Report,
+) -> Result<Vec<Code>, Error> {
     let apps = &context.config().compat.app;
     if apps.is_empty() {
         return Err(Error::usage("segue.toml names no version of the code").help(
@@ -252,7 +260,7 @@ fn codes(args: &CompatArgs, context: &Context, report: &mut Report) -> Result<Ve
     wanted.sort_by_key(|app| app.version.get_ref().0);
     let mut codes = Vec::new();
     for app in wanted {
-        let (code, note) = Code::find(app, context.base())?;
+        let (code, note) = Code::find(app, context.base(), except)?;
         report.notes(note.as_slice());
         codes.push(code);
     }
@@ -463,7 +471,7 @@ fn ended(stop: Stop, cells: &[Vec<Option<Cell>>]) -> Error {
     }
 }
 
-fn tell(args: &CompatArgs, matrix: &Matrix) -> Result<(), Error> {
+fn tell(args: &CompatArgs, output: Option<Output>, matrix: &Matrix) -> Result<(), Error> {
     let text = match args.format {
         Format::Text => compat_text::text(matrix),
         Format::Json => format!("{:#}\n", compat_json::json(matrix)),
@@ -471,7 +479,7 @@ fn tell(args: &CompatArgs, matrix: &Matrix) -> Result<(), Error> {
         Format::Markdown => compat_markdown::markdown(matrix),
         Format::Html => page::matrix::html(matrix),
     };
-    let Some(path) = &args.output else {
+    let Some(output) = output else {
         return report::result(&text);
     };
     let text = match args.format {
@@ -479,12 +487,6 @@ fn tell(args: &CompatArgs, matrix: &Matrix) -> Result<(), Error> {
         Format::Text => anstream::adapter::strip_str(&text).to_string(),
         _ => text,
     };
-    let written = std::fs::File::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| {
-        Error::new(
-            Outcome::Failed,
-            format!("cannot write `{}`: {error}", path.display()),
-        )
-    })?;
+    output.write(&text)?;
     report::result(&format!("{}\n", compat_text::summary(matrix)))
 }

@@ -229,6 +229,7 @@ impl Config {
         }
         config.compat.check(source)?;
         config.versions.check(source)?;
+        config.snapshot.check(source)?;
         for rule in &config.lint.off {
             if Rule::named(rule.get_ref()).is_none() {
                 let span = Span::new(rule.span().start, rule.span().end);
@@ -249,14 +250,44 @@ impl Config {
     }
 }
 
+/// Begins a line of a message that says what to write instead.
+const HELP: &str = "help: ";
+
+/// What to write instead of a value of another type, of which serde tells in
+/// words of its own; `line` is up to the end of that value.
+fn instead(message: &str, line: &str) -> Option<String> {
+    if message.contains("expected a nonzero") {
+        return Some("write a number, 1 or more".to_owned());
+    }
+    let found = message.strip_prefix("invalid type: ")?;
+    let (found, expected) = found.split_once(", expected ")?;
+    if !expected.starts_with("a string") {
+        return None;
+    }
+    // TOML reads `1.0 = …` as key `0` in table `1`.
+    let key = line.split('=').next().unwrap_or_default().trim();
+    let is_number = |key: &str| {
+        let mut parts = key.split('.');
+        key.contains('.') && parts.all(|part| part.bytes().all(|one| one.is_ascii_digit()))
+    };
+    if found == "map" && is_number(key) {
+        return Some(format!("quote the key: `\"{key}\" = …`"));
+    }
+    let (_, value) = found.split_once('`')?;
+    Some(format!("quote it: `\"{}\"`", value.trim_end_matches('`')))
+}
+
 fn diagnostic(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
     // serde's sentence is the only place where a misspelt key and the known
     // ones are told; where its form is another one, it is shown as it is.
     let unknown = error.message().strip_prefix("unknown field `");
     let unknown = unknown.and_then(|rest| rest.split_once('`'));
-    let message = match unknown {
-        Some((key, _)) => format!("unknown key `{key}`"),
-        None => error.message().lines().collect::<Vec<_>>().join(": "),
+    let message = if let Some((key, _)) = unknown {
+        format!("unknown key `{key}`")
+    } else {
+        let lines = error.message().lines();
+        let lines = lines.filter(|line| !line.starts_with(HELP));
+        lines.collect::<Vec<_>>().join(": ")
     };
     let mut diagnostic = Diagnostic::new(code::INVALID_CONFIGURATION, message);
     if let Some(span) = error.span() {
@@ -275,6 +306,15 @@ fn diagnostic(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
                 .source(source)
                 .label(Span::new(span.start, span.end), label)
         };
+    }
+    let mut lines = error.message().lines();
+    let said = lines.find_map(|line| line.strip_prefix(HELP));
+    let span = error.span().unwrap_or_default();
+    let shown = source.text().get(..span.end).unwrap_or_default();
+    let shown = shown.lines().last().unwrap_or_default();
+    let help = said.map(str::to_owned);
+    if let Some(help) = help.or_else(|| instead(error.message(), shown)) {
+        diagnostic = diagnostic.help(help);
     }
     if let Some((key, rest)) = unknown {
         let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();

@@ -86,8 +86,28 @@ impl fmt::Display for HumanDuration {
 
 impl<'de> serde::Deserialize<'de> for HumanDuration {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(InFile)
+    }
+}
+
+/// Reads one from `segue.toml`.
+struct InFile;
+
+impl serde::de::Visitor<'_> for InFile {
+    type Value = HumanDuration;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a duration such as \"10s\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<HumanDuration, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<HumanDuration, E> {
+        Err(E::custom(format!(
+            "`{number}` has no unit\nhelp: write `\"{number}s\"` for seconds"
+        )))
     }
 }
 

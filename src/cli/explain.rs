@@ -23,6 +23,9 @@ pub struct ExplainArgs {
     pub subject: Option<String>,
 }
 
+/// SQLSTATE of `segue.require`, as it stands in the log of an application.
+const REFUSED: &str = "SV001";
+
 /// Runs the command.
 ///
 /// # Errors
@@ -47,6 +50,9 @@ fn explain(subject: &str) -> Result<String, Error> {
     if let Some(found) = Code::named(subject) {
         return Ok(format!("# {subject}\n\n{}\n", found.explanation()));
     }
+    if subject.eq_ignore_ascii_case(REFUSED) {
+        return Ok(include_str!("explain/refused.md").to_owned());
+    }
     let status = subject.parse().ok().and_then(Outcome::with_status);
     if let Some(outcome) = status {
         return Ok(format!(
@@ -59,7 +65,8 @@ fn explain(subject: &str) -> Result<String, Error> {
         .iter()
         .map(|entry| entry.name)
         .chain(lint::TABLE.iter().map(|rule| rule.name))
-        .chain(code::TABLE.iter().map(|code| code.as_str()));
+        .chain(code::TABLE.iter().map(|code| code.as_str()))
+        .chain([REFUSED]);
     let error = Error::usage(format!(
         "`{subject}` is neither a directive, a rule, a code nor an exit status"
     ));
@@ -83,6 +90,8 @@ fn list() -> String {
     for code in code::TABLE {
         let _ = writeln!(text, "  {code}");
     }
+    text.push_str("\nSQLSTATE of `segue.require`\n");
+    let _ = writeln!(text, "  {REFUSED}");
     text.push_str("\nExit statuses\n");
     for outcome in Outcome::ALL {
         let _ = writeln!(text, "  {:<4} {}", outcome.status(), outcome.summary());

@@ -68,7 +68,7 @@ impl From<WhenArg> for When {
 }
 
 fn version(text: &str) -> Result<Version, String> {
-    Version::parse_short(text).map_err(|error| error.reason)
+    Version::parse_short(text).map_err(|error| format!("{error}; write `3.1` or `3.1.0`"))
 }
 
 /// What was asked, and the answer.

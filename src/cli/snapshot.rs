@@ -13,7 +13,7 @@ use crate::plan::{Options, Place};
 use crate::postgres::ledger::Ledger;
 use crate::postgres::sample::{self, SampleError};
 use crate::postgres::{Session, Target};
-use crate::sample::{Sample, called, files_of};
+use crate::sample::{Choices, Sample, called, files_of};
 
 /// Keep a few rows of a database in the repository, for the upgrades that `segue check` tries
 ///
@@ -75,11 +75,12 @@ pub async fn run(
     if let Some(wanted) = wanted
         && wanted != files
     {
-        return Err(elsewhere(&migrations[wanted - 1], &migrations[files - 1]));
+        return Err(elsewhere(&migrations, wanted, files));
     }
     let choices = context.config().snapshot.choices();
     let namespaces = &context.config().schema.namespaces;
-    let read = sample::read(&session, &choices, namespaces).await?;
+    let read = sample::read(&session, &choices, namespaces).await;
+    let read = read.map_err(|error| entries(error, &choices))?;
     session.close().await;
     let last = &migrations[files - 1];
     let state = called(last);
@@ -128,14 +129,10 @@ fn target(args: &SnapshotArgs, context: &Context, report: &mut Report) -> Result
 /// # Errors
 /// There is no such state.
 fn wanted(state: &str, migrations: &[Migration]) -> Result<usize, Error> {
-    files_of(state, migrations).map_err(|near| {
-        let error = Error::usage(format!(
-            "`{state}` is neither a version nor a migration of the folder"
-        ));
-        match near {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help("`segue status` lists the migrations"),
-        }
+    files_of(state, migrations).map_err(|missing| {
+        let error = Error::usage(missing.message);
+        let error = missing.help.into_iter().fold(error, Error::help);
+        error.help("`segue status -v` lists the migrations")
     })
 }
 
@@ -186,14 +183,45 @@ async fn files_done(
     Ok(done)
 }
 
-fn elsewhere(wanted: &Migration, last: &Migration) -> Error {
-    Error::new(
-        Outcome::No,
-        format!("the database is not at {}", called(wanted)),
-    )
-    .note(format!("its last migration is `{}`", last.name))
-    .note("nothing was written")
-    .help("leave out the state for a snapshot of the one that it is in")
+/// Of so many migrations that are wanted, and so many that are done.
+fn elsewhere(migrations: &[Migration], wanted: usize, done: usize) -> Error {
+    let state = called(&migrations[wanted - 1]);
+    let error = Error::new(Outcome::No, format!("the database is not at {state}"));
+    let error = match migrations.get(wanted..done) {
+        // `segue status` may well say that this is its version.
+        Some(after) if !after.is_empty() => error.note(format!(
+            "it has {state}, and after it {}",
+            phrase::names(after.iter().map(|one| &one.name))
+        )),
+        _ => error.note(format!(
+            "its last migration is `{}`",
+            migrations[done - 1].name
+        )),
+    };
+    error
+        .note("nothing was written")
+        .help("leave out the state for a snapshot of the one that it is in")
+}
+
+/// Says which entries of `[snapshot.replace]` a refused expression may be in.
+fn entries(problem: SampleError, choices: &Choices) -> Error {
+    let mut entries = Vec::new();
+    if let SampleError::Refused { what, key, .. } = &problem
+        && key.is_empty()
+    {
+        for (name, expression) in &choices.replace {
+            let table = name.rsplit_once('.').map_or("", |(table, _)| table);
+            let table = table.rsplit('.').next().unwrap_or_default();
+            if what.contains(table) {
+                entries.push(format!(
+                    "`\"{name}\"` of [snapshot.replace] is `{expression}`"
+                ));
+            }
+        }
+    }
+    let mut problem = Error::from(problem);
+    problem.notes.extend(entries);
+    problem
 }
 
 impl From<SampleError> for Error {
@@ -213,9 +241,12 @@ impl From<SampleError> for Error {
             SampleError::Refused { what, key, error } => {
                 let mut problem = Self::usage(format!("{what}: {}", error.message));
                 problem.notes.extend(error.detail.clone());
-                // The server's hint speaks of what is around the query.
-                if key.is_empty() {
-                    return problem;
+                // The server's hint speaks of what is around the query. Of a
+                // column of the key it is that the query does not select it.
+                let plain = |column: &String| column.trim_matches('"').to_owned();
+                let is_of_key = |column: &String| error.message.contains(&plain(column));
+                if !key.iter().any(is_of_key) {
+                    return problem.help("correct it in [snapshot] of segue.toml");
                 }
                 problem.help(format!("it has to select the key: {}", key.join(", ")))
             }

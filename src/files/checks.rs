@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::migration::Migration;
-use crate::text::{Source, Span, nearest};
+use crate::text::{Source, nearest};
 
 /// What its name ends in.
 pub(super) const ENDING: &str = ".check.sql";
@@ -39,7 +39,7 @@ pub(super) fn assign(mut paths: Vec<PathBuf>, migrations: &mut [Migration]) -> V
                 format!("`{file}` holds the checks of a migration by its name"),
             )
             .source(&Arc::new(Source::new(path.display().to_string(), "")))
-            .label(Span::new(0, 0), format!("there is no `{owner}`"))
+            .note(format!("there is no `{owner}`"))
             .help(help),
         );
     }

@@ -93,7 +93,7 @@ fn of_nothing(found: &Found, name: &Name, migrations: &[Migration]) -> Diagnosti
         format!("`{shown}` takes a migration back by its name"),
     )
     .source(&Arc::new(Source::new(found.path.display().to_string(), "")))
-    .label(Span::new(0, 0), format!("there is no `{owner}`"))
+    .note(format!("there is no `{owner}`"))
     .help(help)
 }
 

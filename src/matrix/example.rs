@@ -76,6 +76,10 @@ fn cell(sign: char) -> Cell {
                 "LINE 1: SELECT * FROM jobs;".to_owned(),
             ],
             log: Some("/cache/compat/1.log".to_owned()),
+            again: Some(
+                "segue at '03-index.sql@building' -- sh -c 'cd apps/1.1 && make test-db'"
+                    .to_owned(),
+            ),
         }),
         _ => Ran::NotRun("ended by SIGINT".to_owned()),
     };

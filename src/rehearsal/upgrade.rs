@@ -418,21 +418,18 @@ pub fn sample(
             files,
             script,
         }),
-        Err(near) => Err(Box::new(
-            Diagnostic::new(
-                code::SNAPSHOT_OF_NOTHING,
-                format!("`{text}` is neither a version nor a migration of this folder"),
-            )
-            .source(&script.source)
-            .label(
-                span.unwrap_or(Span::new(0, 0)),
-                "the snapshot is said to be of that",
-            )
-            .help_if(near, |near| format!("did you mean `{near}`?"))
-            .help(
+        Err(missing) => {
+            let problem =
+                Diagnostic::new(code::SNAPSHOT_OF_NOTHING, missing.message).source(&script.source);
+            let problem = match span {
+                Some(span) => problem.label(span, "the snapshot is said to be of that"),
+                None => problem,
+            };
+            let problem = missing.help.into_iter().fold(problem, Diagnostic::help);
+            Err(Box::new(problem.help(
                 "a line `-- snapshot: VERSION` at the top says what it is of, else the file's name",
-            ),
-        )),
+            )))
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Which state of the database a snapshot's file is of.
 
 use crate::migration::Migration;
-use crate::text::{Source, Span, nearest};
+use crate::text::{Source, Span};
 use crate::version::Version;
+use crate::visit::{NoState, unknown};
 
 /// The first words of the line that says it.
 const WORDS: &str = "-- snapshot:";
@@ -65,8 +66,8 @@ pub fn called(last: &Migration) -> String {
 /// all up to that with this name or version.
 ///
 /// # Errors
-/// There is none; how one is written that was perhaps meant.
-pub fn files_of(state: &str, migrations: &[Migration]) -> Result<usize, Option<String>> {
+/// There is none; what can be written.
+pub fn files_of(state: &str, migrations: &[Migration]) -> Result<usize, NoState> {
     let is_meant = |one: &Migration| {
         let name = one.name.as_str();
         name == state || name.strip_suffix(".sql") == Some(state)
@@ -80,8 +81,5 @@ pub fn files_of(state: &str, migrations: &[Migration]) -> Result<usize, Option<S
             return Ok(place + 1);
         }
     }
-    let versions: Vec<String> = versions(migrations).map(|(version, _)| version).collect();
-    let names = migrations.iter().map(|one| one.name.as_str());
-    let known = names.chain(versions.iter().map(String::as_str));
-    Err(nearest(state, known).map(ToOwned::to_owned))
+    Err(unknown(state, migrations, &[]))
 }

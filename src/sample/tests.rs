@@ -196,11 +196,8 @@ fn a_state_is_found_by_the_name_of_its_migration() {
     let migrations = ["1-a.sql", "2-b.sql"].map(|name| Migration::example(name, Kind::Batch));
     assert_eq!(files_of("1-a.sql", &migrations), Ok(1));
     assert_eq!(files_of("2-b", &migrations), Ok(2));
-    assert_eq!(
-        files_of("2-c.sql", &migrations),
-        Err(Some("2-b.sql".to_owned()))
-    );
-    assert_eq!(files_of("9.9", &migrations), Err(None));
+    let missing = files_of("2-c.sql", &migrations).expect_err("there is none");
+    assert_eq!(missing.help, ["did you mean `2-b.sql`?"]);
     assert_eq!(called(&migrations[0]), "1-a");
 }
 
@@ -212,10 +209,9 @@ fn a_state_is_found_by_its_version() {
     migrations[1].schema_version = Some(Version::new(1, 1, 0));
     assert_eq!(files_of("1.1.0", &migrations), Ok(2));
     assert_eq!(files_of("1.1", &migrations), Ok(2));
-    assert_eq!(
-        files_of("1.11.0", &migrations),
-        Err(Some("1.1.0".to_owned()))
-    );
+    let missing = files_of("1.11.0", &migrations).expect_err("there is none");
+    assert_eq!(missing.message, "no migration brings version `1.11.0`");
+    assert_eq!(missing.help, ["there are 1.0.0 and 1.1.0"]);
     assert_eq!(called(&migrations[1]), "1.1.0");
     let all: Vec<_> = versions(&migrations).collect();
     assert_eq!(all, [("1.0.0".to_owned(), 1), ("1.1.0".to_owned(), 2)]);

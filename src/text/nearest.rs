@@ -8,7 +8,11 @@
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
-    let distance_max = (name.chars().count() / 3).max(1);
+    // Time stamps and numbers are alike in all names.
+    let letters = name
+        .chars()
+        .filter(|one| !one.is_ascii_digit() && *one != '-');
+    let distance_max = (letters.count() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     let mut endings: Vec<&str> = Vec::new();
     for candidate in candidates {
@@ -57,5 +61,6 @@ mod tests {
         ];
         check("add-orders.sql", &files, Some(files[1]));
         check(".sql", &files, None);
+        check("2026-01-02-00-00-07-drop-it.sql", &files, None);
     }
 }

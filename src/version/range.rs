@@ -98,6 +98,13 @@ fn bound(part: &str) -> Result<(Version, Option<Version>), Malformed> {
     };
     let rest = &trimmed[sign.len()..];
     let at = leading + sign.len() + (rest.len() - rest.trim_start().len());
+    if let Some(next) = rest.find(['<', '>', '=']) {
+        let next = leading + sign.len() + next;
+        return Err(Malformed {
+            range: next..next,
+            reason: "a comma is missing before this".to_owned(),
+        });
+    }
     let series = Series::parse(rest.trim_start()).map_err(|error| Malformed {
         range: at + error.range.start..at + error.range.end,
         ..error

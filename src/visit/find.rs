@@ -1,34 +1,11 @@
 //! A state's name to what it means in a folder.
 
+use super::unknown::{NoState, unknown};
 use super::{Moment, Percent, State, States, Then, Visit};
 use crate::migration::{Kind, Migration, Name};
 use crate::statement::Kind as StatementKind;
 use crate::text::{list, nearest};
 use crate::version::Version;
-
-/// Why a text names no state; `help` is what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct NoState {
-    /// What is wrong.
-    pub message: String,
-    /// What can be written.
-    pub help: Vec<String>,
-}
-
-impl NoState {
-    fn new(message: String) -> Self {
-        Self {
-            message,
-            help: Vec::new(),
-        }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
-        self
-    }
-}
 
 /// What comes before `@`.
 enum Anchor {
@@ -90,36 +67,13 @@ impl States {
     }
 
     fn unknown(&self, text: &str) -> NoState {
-        if Version::parse(text).is_ok() {
-            let versions = self.migrations.iter().filter_map(|one| one.schema_version);
-            let versions: Vec<Version> = versions.collect();
-            let problem = NoState::new(format!("no migration brings version {text}"));
-            return problem.help(if versions.is_empty() {
-                "none brings a version at all; `-- segue: schema-version: X.Y.Z` in one says so"
-                    .to_owned()
-            } else {
-                format!("there are {}", list(versions))
-            });
-        }
-        let problem = NoState::new(format!("no migration is named `{text}`"));
-        let names = self.migrations.iter().map(|one| one.name.as_str());
-        let near = nearest(text, names.chain(["latest", "empty"]))
-            .or_else(|| nearest(&format!("{text}.sql"), self.names()));
-        let problem = match near {
-            Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => problem,
-        };
-        problem.help(match self.migrations.last() {
+        unknown(text, &self.migrations, &["latest", "empty"]).help(match self.migrations.last() {
             Some(last) => format!(
-                "a state is the name of a migration, `empty`, or `latest`, which is `{}`",
+                "a state is the name of a migration, a version, `empty`, or `latest`, which is `{}`; `segue at --list` prints all",
                 last.name
             ),
             None => "there are no migrations here, and `empty` is the only state".to_owned(),
         })
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.migrations.iter().map(|one| one.name.as_str())
     }
 
     fn at(&self, anchor: &Anchor, moment: Moment) -> Result<Visit, NoState> {

@@ -176,12 +176,12 @@ fn a_version_means_the_migration_that_brings_it() {
     check(
         files,
         "2.2.0",
-        "no migration brings version 2.2.0; there are 2.0.0, 2.1.0 and 3.0.0",
+        "no migration brings version `2.2.0`; there are 2.0.0, 2.1.0 and 3.0.0",
     );
     check(
         "a",
         "2.2.0",
-        "no migration brings version 2.2.0; none brings a version at all; `-- segue: schema-version: X.Y.Z` in one says so",
+        "no migration brings version `2.2.0`; none brings a version at all; `-- segue: schema-version: X.Y.Z` in one says so",
     );
 }
 
@@ -204,7 +204,7 @@ fn what_is_not_there_is_told_with_what_is() {
     check(
         "add-users b",
         "add-user",
-        "no migration is named `add-user`; did you mean `add-users.sql`?; a state is the name of a migration, `empty`, or `latest`, which is `b.sql`",
+        "no migration is named `add-user`; did you mean `add-users.sql`?; a state is the name of a migration, a version, `empty`, or `latest`, which is `b.sql`; `segue at --list` prints all",
     );
     check(
         "",

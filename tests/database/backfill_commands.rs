@@ -478,7 +478,7 @@ fn where_there_is_no_ledger_nothing_is_written() {
         "",
         "
         error: no backfill is open
-        help: `segue status` lists the migrations, `segue backfill status NAME` tells of one that has ended
+        help: `segue status -v` lists the migrations, `segue backfill status NAME` tells of one that has ended
         ",
         2,
     );

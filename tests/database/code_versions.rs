@@ -178,6 +178,81 @@ fn the_list_of_taskcluster() {
     assert_eq!(seen, rows.len() * CODE.len());
 }
 
+/// The blocks of a README that show what `segue gate` prints: its arguments, and
+/// that.
+fn gates(name: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(folder(name).join("README.md")).expect("a README");
+    let blocks = text.split("```console\n$ segue ").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split_once("\n```")?.0.split_once('\n'));
+    blocks
+        .filter(|(command, _)| command.starts_with("gate "))
+        .map(|(command, printed)| (command.to_owned(), format!("{printed}\n")))
+        .collect()
+}
+
+/// Takes the files away that begin so; puts them back.
+fn hide(project: &Project, beginning: &str, is_hidden: bool) {
+    let (migrations, aside) = (
+        project.path().join("migrations"),
+        project.path().join("aside"),
+    );
+    fs::create_dir_all(&aside).expect("a folder");
+    let (from, to) = if is_hidden {
+        (&migrations, &aside)
+    } else {
+        (&aside, &migrations)
+    };
+    for entry in fs::read_dir(from).expect("a folder") {
+        let name = entry.expect("an entry").file_name();
+        if name.to_string_lossy().starts_with(beginning) {
+            fs::rename(from.join(&name), to.join(&name)).expect("a file");
+        }
+    }
+}
+
+/// Each block is what is printed there and then.
+#[track_caller]
+fn says(project: &Project, (command, printed): &(String, String), status: i32) {
+    let arguments: Vec<&str> = command.split(' ').collect();
+    let run = project.segue(&arguments);
+    let printed = printed.replace("pid 4711 as postgres", "pid [pid] as [user]");
+    assert_text("README.md", &run.stdout, &printed);
+    assert_eq!(run.status, status, "{command}");
+}
+
+#[test]
+fn gates_print_what_the_documents_show() {
+    let database = TestDatabase::new();
+    let mut project = example("abort-requested");
+    project.env("DATABASE_URL", database.url());
+    project.redact(r"\bas postgres\b", "as [user]");
+    let blocks = gates("abort-requested");
+    assert_eq!(blocks.len(), 3);
+    for month in ["2026-09", "2026-10"] {
+        hide(&project, month, true);
+    }
+    project.segue(&["up"]).expect_success();
+    hide(&project, "2026-09", false);
+    says(&project, &blocks[0], 0);
+    let server = database.session();
+    server.run("SET application_name = 'queue/2.13.0'");
+    says(&project, &blocks[1], 1);
+    hide(&project, "2026-10", false);
+    says(&project, &blocks[2], 1);
+
+    let database = TestDatabase::new();
+    let mut project = example("rename-column");
+    project.env("DATABASE_URL", database.url());
+    let blocks = gates("rename-column");
+    assert_eq!(blocks.len(), 2);
+    hide(&project, "2026-06", true);
+    project.segue(&["up"]).expect_success();
+    hide(&project, "2026-06", false);
+    for block in &blocks {
+        says(&project, block, 1);
+    }
+}
+
 /// A release that looks whether the column is there, and then relies on it: it
 /// works with either schema, and not on the way from one to the other.
 #[test]

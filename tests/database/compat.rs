@@ -46,6 +46,7 @@ fn project() -> Project {
     project.redact(r#""duration_ms": \d+(\.\d+)?"#, "\"duration_ms\": 0");
     project.redact(r#"time="\d+\.\d+""#, "time=\"0.000\"");
     project.redact(r#""major": \d+"#, "\"major\": 0");
+    project.redact("is not found: .*", "is not found: [what the shell said]");
     // psql says which socket, and servers of other versions say it otherwise.
     project.redact(r"psql:[^ ]*: ", "psql: ");
     project
@@ -137,7 +138,7 @@ fn each_cell_is_what_its_code_does_and_only_what_changed_is_run_again() {
     let run = compat(&project, &["--format", "html", "--output", "matrix.html"]);
     assert_eq!(
         run.stdout,
-        "15 cells: 8 must work, 3 works, 4 need not work; 15 as seen by an earlier run\n"
+        "15 cells: 8 must work, 3 work, 4 need not work; 15 as seen by an earlier run\n"
     );
     assert!(project.read("matrix.html").starts_with("<!doctype html>"));
 
@@ -265,8 +266,23 @@ fn what_is_asked_for_must_be_there() {
     );
     fails(
         &["--state", "2-ad"],
-        "error: no migration is named `2-ad`\nhelp: did you mean `2-add.sql`?\nhelp: a state is the name of a migration, `empty`, or `latest`, which is `4-drop.sql`\n",
+        "error: no migration is named `2-ad`\nhelp: did you mean `2-add.sql`?\nhelp: a state is the name of a migration, a version, `empty`, or `latest`, which is `4-drop.sql`; `segue at --list` prints all\n",
     );
+    project.segue(&["at", "--list"]).expect(
+        "
+        empty
+        1-jobs.sql              1.0.0
+        2-add.sql@ready         1.1.0
+        3-index.sql@building    1.1.0
+        3-index.sql             1.1.0
+        4-drop.sql              2.0.0
+        ",
+        "",
+        0,
+    );
+    let run = project.segue(&["at", "latest", "psql", "-c", "SELECT 1"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("stands after `--`"), "{}", run.stderr);
     let run = project.segue(&["compat", "--database-url", "postgres://localhost/x"]);
     assert_eq!(run.status, 2);
     project.write("segue.toml", "");

@@ -167,10 +167,8 @@ fn a_file_that_belongs_to_nothing_is_refused() {
         "",
         "
         error[reverts-nothing]: `2-emial.revert.sql` takes a migration back by its name
-          --> migrations/2-emial.revert.sql:1:1
-          |
-        1 |
-          | ^ there is no `2-emial.sql`
+          --> migrations/2-emial.revert.sql
+          = note: there is no `2-emial.sql`
           = help: did you mean `2-email.revert.sql`?
 
         ",

@@ -263,8 +263,9 @@ fn only_a_state_that_can_be_made_again_is_kept() {
         &project,
         &["snapshot", "3.0"],
         "
-         error: `3.0` is neither a version nor a migration of the folder
-         help: `segue status` lists the migrations
+         error: no migration brings version `3.0`
+         help: none brings a version at all; `-- segue: schema-version: X.Y.Z` in one says so
+         help: `segue status -v` lists the migrations
         ",
         2,
     );

@@ -256,7 +256,7 @@ impl Known {
         let mut open = self.open();
         match open.len() {
             0 => Err(Error::usage("no backfill is open")
-                .help("`segue status` lists the migrations, `segue backfill status NAME` tells of one that has ended")),
+                .help("`segue status -v` lists the migrations, `segue backfill status NAME` tells of one that has ended")),
             1 => Ok(open.remove(0)),
             _ => Err(Error::usage(format!(
                 "several backfills are open: {}",

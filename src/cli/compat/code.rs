@@ -13,7 +13,7 @@ use super::tree::Tree;
 use crate::apply::{Interrupt, Signal};
 use crate::cli::config::compat::App;
 use crate::cli::error::Error;
-use crate::matrix::{self, Origin};
+use crate::matrix::{self, Origin, Sessions};
 use crate::version::Version;
 
 /// A version of the code, its files found but not written yet.
@@ -37,7 +37,12 @@ enum Source {
     /// In git.
     Ref(Repository),
     /// In a folder of the user's.
-    Folder { folder: PathBuf, tree: Tree },
+    Folder {
+        folder: PathBuf,
+        tree: Tree,
+        /// The folder as people write it, from where segue runs.
+        named: PathBuf,
+    },
 }
 
 /// Whether it can be tested, once that is known.
@@ -64,12 +69,16 @@ pub(super) enum NotReady {
 }
 
 impl Code {
-    /// Finds the files of a version; `base` is the folder of segue.toml. Also
-    /// what should be known about them.
+    /// Finds the files of a version; `base` is the folder of segue.toml, and
+    /// `except` a file that is none of them. Also what should be known about them.
     ///
     /// # Errors
     /// No git, no such ref, no such folder.
-    pub(super) fn find(app: &App, base: &Path) -> Result<(Self, Option<String>), Error> {
+    pub(super) fn find(
+        app: &App,
+        base: &Path,
+        except: Option<&Path>,
+    ) -> Result<(Self, Option<String>), Error> {
         let version = app.version.get_ref().0;
         let named = version.to_string();
         let path = app.path.as_ref().map_or("", |path| path.get_ref().as_str());
@@ -96,12 +105,17 @@ impl Code {
                 ))
                 .help("correct `path` in segue.toml, which counts from its folder")
             };
+            let named = base.join(path);
             let folder = folder.canonicalize().map_err(failed)?;
-            let tree = Tree::read(&folder).map_err(failed)?;
+            let tree = Tree::read(&folder, except).map_err(failed)?;
             (
                 tree.id.clone(),
                 PathBuf::new(),
-                Source::Folder { folder, tree },
+                Source::Folder {
+                    folder,
+                    tree,
+                    named,
+                },
             )
         };
         let code = Self {
@@ -133,12 +147,36 @@ impl Code {
         }
     }
 
+    /// What to type to run its test in a state; `None` where that would be
+    /// something else, or its files are not kept.
+    pub(super) fn again(&self, state: &str, store: &Store) -> Option<String> {
+        if self.app.sessions.0 == Sessions::Kept {
+            return None;
+        }
+        let folder = match &self.source {
+            Source::Folder { named, .. } => named.clone(),
+            Source::Ref(_) if store.is_lasting() => store.tree(&self.tree).join(&self.below),
+            Source::Ref(_) => return None,
+        };
+        let folder = folder.to_string_lossy();
+        let line = match folder.trim_end_matches("/.") {
+            "" | "." => self.app.test.clone(),
+            folder => format!("cd {} && {}", quoted(folder), self.app.test),
+        };
+        Some(format!(
+            "SEGUE_APP_VERSION={} segue at {} -- sh -c {}",
+            self.version,
+            quoted(state),
+            quoted(&line)
+        ))
+    }
+
     /// Whether its files are still those that results are kept for.
     pub(super) fn is_current(&self) -> bool {
         match &self.source {
             // That folder is ours, and named by its contents.
             Source::Ref(_) => true,
-            Source::Folder { folder, tree } => tree.is_current(folder),
+            Source::Folder { folder, tree, .. } => tree.is_current(folder),
         }
     }
 
@@ -247,6 +285,15 @@ impl Code {
     }
 }
 
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || "-_./:%".contains(one);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// `path` from `prefix`, both below one folder; `None` if it leads out of it.
 fn below(prefix: &str, path: &str) -> Option<PathBuf> {
     let mut below = PathBuf::new();
@@ -267,6 +314,14 @@ fn below(prefix: &str, path: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(super::quoted("apps/1.0"), "apps/1.0");
+        assert_eq!(super::quoted("a@ready"), "'a@ready'");
+        assert_eq!(super::quoted("it's"), r"'it'\''s'");
+        assert_eq!(super::quoted(""), "''");
+    }
+
     #[test]
     fn a_path_stays_below_the_top() {
         let below =

@@ -91,6 +91,34 @@ fn line(output: &[u8]) -> String {
     text.strip_suffix('\n').unwrap_or(&text).to_owned()
 }
 
+/// That git says nothing of the repository of `folder`.
+fn refused(folder: &Path, reference: &str, version: &str, said: String) -> Error {
+    let shown = match folder.to_string_lossy() {
+        none if none.is_empty() => ".".into(),
+        some => some,
+    };
+    let is_there = !["not a git repository", "must be run in a work tree"]
+        .iter()
+        .any(|words| said.contains(words));
+    let why = if is_there {
+        format!("git cannot read the repository of `{shown}`")
+    } else {
+        format!("`{shown}` is in no work tree of git")
+    };
+    let error = Error::usage(format!(
+        "code {version} is `ref = \"{reference}\"`, and {why}"
+    ));
+    let is_foreign = said.contains("dubious ownership");
+    let error = error.note(said);
+    if is_foreign {
+        error.help("if you trust it, say so to git by `safe.directory`, as above; or name a folder with that version by `path`")
+    } else {
+        error.help(
+            "name a folder with that version by `path`, or run it in a clone of the repository",
+        )
+    }
+}
+
 impl Repository {
     /// The one in which `folder` lies; `reference` is wanted of it by code
     /// `version`.
@@ -108,11 +136,7 @@ impl Repository {
                 "git is not installed, and code {version} is `ref = \"{reference}\"`"
             ))
             .help("install git, or name a folder with that version by `path`"),
-            Refusal::Said(said) => Error::usage(format!(
-                "code {version} is `ref = \"{reference}\"`, and `{}` is in no work tree of git",
-                folder.display()
-            ))
-            .note(said),
+            Refusal::Said(said) => refused(folder, reference, version, said),
         })?;
         let text = line(&found);
         let (top, prefix) = text.split_once('\n').unwrap_or((&text, ""));

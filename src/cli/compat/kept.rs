@@ -21,6 +21,9 @@ const LINE_MAX: usize = 8 * 1024;
 /// How long after its last answer a program may take to end.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
+/// What is expected of it, for people.
+const PROTOCOL: &str = "`ok` or `not ok WHY` (docs/compat.md)";
+
 /// One under way.
 pub(super) struct Kept {
     child: Child,
@@ -122,7 +125,7 @@ impl Kept {
 
     fn too_long(&self) -> String {
         format!(
-            "it did not answer within {}; `timeout` of [compat] sets how long",
+            "it did not answer {PROTOCOL} within {}; `timeout` of [compat] sets how long",
             human(&self.timeout)
         )
     }
@@ -147,12 +150,14 @@ impl Kept {
     async fn ended_early(&mut self) -> Ended {
         let ended = tokio::time::timeout(END_WITHIN, self.child.wait()).await;
         let Ok(status) = ended else {
-            let why = "it closed its standard output and did not answer";
-            return Ended::Failed(why.to_owned());
+            let why = format!("it closed its standard output and did not answer {PROTOCOL}");
+            return Ended::Failed(why);
         };
         match program::judge(status) {
-            Ended::Passed => Ended::Failed("it ended and did not answer".to_owned()),
-            Ended::Failed(why) => Ended::Failed(format!("it ended and did not answer: {why}")),
+            Ended::Passed => Ended::Failed(format!("it ended and did not answer {PROTOCOL}")),
+            Ended::Failed(why) => {
+                Ended::Failed(format!("it ended and did not answer {PROTOCOL}: {why}"))
+            }
             other => other,
         }
     }

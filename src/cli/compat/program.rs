@@ -159,12 +159,8 @@ pub(super) fn judge(status: io::Result<ExitStatus>) -> Ended {
     };
     match (status.code(), status.signal()) {
         (Some(0), _) => Ended::Passed,
-        (Some(127), _) => {
-            Ended::NotRun("its test is not found: the shell's exit status is 127".to_owned())
-        }
-        (Some(126), _) => {
-            Ended::NotRun("its test cannot be run: the shell's exit status is 126".to_owned())
-        }
+        (Some(127), _) => Ended::NotRun("exit status 127, a program is not found".to_owned()),
+        (Some(126), _) => Ended::NotRun("exit status 126, a program cannot be run".to_owned()),
         (Some(code), _) => Ended::Failed(format!("exit status {code}")),
         (None, Some(signal)) => Ended::Failed(format!("ended by signal {signal}")),
         (None, None) => Ended::Failed("it ended without a status".to_owned()),

@@ -4,10 +4,11 @@
 use super::CompatArgs;
 use super::code::Code;
 use super::runner::Row;
+use crate::cli::at::find;
 use crate::cli::error::Error;
 use crate::compatibility::Rules;
 use crate::version::Version;
-use crate::visit::{NoState, States, Then, Visit};
+use crate::visit::{States, Then, Visit};
 
 /// The rows, in the order in which production passes through them.
 ///
@@ -41,20 +42,6 @@ pub(super) fn rows(
         visit,
     };
     Ok(visits.into_iter().map(row).collect())
-}
-
-fn find(states: &States, text: &str) -> Result<Visit, Error> {
-    let found = states.find(text).or_else(|no_state| {
-        let version = Version::parse_short(text).ok();
-        let mut brings = states.migrations().iter();
-        let brings = brings.find(|one| version.is_some() && one.schema_version == version);
-        brings.map_or(Err(no_state), |one| states.find(one.name.as_str()))
-    });
-    found.map_err(|NoState { message, help }| {
-        let mut error = Error::usage(message);
-        error.helps.extend(help);
-        error
-    })
 }
 
 /// When production is in a state, beside others.

@@ -386,7 +386,15 @@ impl Runner<'_> {
         let (reason, is_sure) = match ended {
             Ended::Interrupted(signal) => return Err(Stop::Interrupted(signal)),
             Ended::NotRun(why) => {
-                let why = format!("code {}: {why}", self.codes[column].version);
+                let code = &self.codes[column];
+                let mut why = format!(
+                    "code {}: its test `{}` was not run: {why}",
+                    code.version, code.app.test
+                );
+                // The shell says what it has not found.
+                if let Some(said) = tail(log, 1).pop().filter(|said| !said.is_empty()) {
+                    why = format!("{why}: {said}");
+                }
                 return Ok(self.done(row, column, Ran::NotRun(why)));
             }
             Ended::Passed => (None, true),
@@ -406,14 +414,15 @@ impl Runner<'_> {
         }
         let ran = match reason {
             None => Ran::Passed,
-            Some(reason) => Ran::Failed(self.failure(reason, plan, log)),
+            Some(reason) => Ran::Failed(self.failure(reason, row, column, log)),
         };
         let mut done = self.done(row, column, ran);
         done.cell.took = took;
         Ok(done)
     }
 
-    fn failure(&self, reason: String, plan: &Plan, log: &Path) -> Failure {
+    fn failure(&self, reason: String, row: usize, column: usize, log: &Path) -> Failure {
+        let plan = &self.plans[row][column];
         if plan.promise == Verdict::NeedNot {
             return Failure {
                 reason,
@@ -431,6 +440,7 @@ impl Runner<'_> {
             reason,
             tail: tail(log, lines_max),
             log: is_there.then(|| place.display().to_string()),
+            again: self.codes[column].again(&self.rows[row].name, self.store),
         }
     }
 

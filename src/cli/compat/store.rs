@@ -202,6 +202,11 @@ impl Store {
         let _ = fs::remove_dir_all(self.folder.join("trees").join(tree));
     }
 
+    /// Where the files of a tree are, once they are.
+    pub(super) fn tree(&self, tree: &str) -> PathBuf {
+        self.folder.join("trees").join(tree)
+    }
+
     fn prepared_path(&self, tree: &str) -> PathBuf {
         self.folder.join("trees").join(format!("{tree}.prepared"))
     }

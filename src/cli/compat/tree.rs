@@ -21,15 +21,17 @@ pub(super) struct Tree {
     pub id: String,
     /// Identity of its files' sizes and times, which costs less to look at.
     stamp: String,
+    /// A file of ours that does not count.
+    except: Option<PathBuf>,
 }
 
 impl Tree {
-    /// The folder now.
+    /// The folder now, but for the file `except`, a whole path without links.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(super) fn read(folder: &Path) -> io::Result<Self> {
-        let files = files(folder)?;
+    pub(super) fn read(folder: &Path, except: Option<&Path>) -> io::Result<Self> {
+        let files = files(folder, except)?;
         // Before the contents: what changes meanwhile makes the stamp another.
         let stamp = stamp(folder, &files);
         let mut hash = Sha256::new();
@@ -51,17 +53,19 @@ impl Tree {
         Ok(Self {
             id: digits(hash),
             stamp,
+            except: except.map(Path::to_owned),
         })
     }
 
     /// Whether no file has been touched since.
     pub(super) fn is_current(&self, folder: &Path) -> bool {
-        files(folder).is_ok_and(|files| stamp(folder, &files) == self.stamp)
+        let files = files(folder, self.except.as_deref());
+        files.is_ok_and(|files| stamp(folder, &files) == self.stamp)
     }
 }
 
-/// Files and links below `folder`, relative to it, sorted.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// Files and links below `folder` but `except`, relative to it, sorted.
+fn files(folder: &Path, except: Option<&Path>) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     match git::files(folder) {
         Some(listed) => {
@@ -76,6 +80,8 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         }
         None => walk(folder, Path::new(""), &mut files)?,
     }
+    let except = except.and_then(|except| except.strip_prefix(folder).ok());
+    files.retain(|path| Some(path.as_path()) != except);
     files.sort();
     Ok(files)
 }
@@ -168,12 +174,12 @@ mod tests {
         fs::create_dir(path("sub")).expect("made");
         fs::write(path("a"), "1").expect("written");
         fs::write(path("sub/b"), "2").expect("written");
-        let first = Tree::read(folder.path()).expect("read");
-        assert_eq!(Tree::read(folder.path()).expect("read"), first);
+        let first = Tree::read(folder.path(), None).expect("read");
+        assert_eq!(Tree::read(folder.path(), None).expect("read"), first);
         assert!(first.is_current(folder.path()));
         let mut seen = vec![first.id.clone()];
         let mut look = |what: &str| {
-            let tree = Tree::read(folder.path()).expect("read");
+            let tree = Tree::read(folder.path(), None).expect("read");
             assert!(!first.is_current(folder.path()), "{what}");
             assert!(!seen.contains(&tree.id), "{what}");
             seen.push(tree.id);
@@ -189,6 +195,13 @@ mod tests {
         std::os::unix::fs::symlink("a", path("l")).expect("made");
         look("a link");
         fs::remove_file(path("l")).expect("removed");
+        let before = Tree::read(folder.path(), None).expect("read");
+        fs::write(path("report"), "green").expect("written");
+        let without = Tree::read(folder.path(), Some(&path("report"))).expect("read");
+        assert_eq!(without.id, before.id);
+        fs::write(path("report"), "red").expect("written");
+        assert!(without.is_current(folder.path()));
+        fs::remove_file(path("report")).expect("removed");
         std::os::unix::fs::symlink("c", path("l")).expect("made");
         look("where it leads");
     }

@@ -1,10 +1,14 @@
 //! `[snapshot]` of `segue.toml` → [`Choices`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
+use toml::Spanned;
 
+use crate::diagnostic::{Diagnostic, code};
 use crate::sample::{Choice, Choices};
+use crate::text::{Source, Span};
 
 /// What a snapshot of data holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -15,7 +19,7 @@ pub struct Snapshot {
     /// Rows of a table that `rows` does not name.
     first: Option<u64>,
     /// Rows by table: a query, a number, `true` for all, `false` for none.
-    rows: BTreeMap<String, Wanted>,
+    rows: BTreeMap<String, Spanned<Wanted>>,
     /// SQL expressions by table and column, in place of the values.
     replace: BTreeMap<String, String>,
 }
@@ -33,12 +37,38 @@ enum Wanted {
 }
 
 impl Snapshot {
+    /// What serde does not see.
+    ///
+    /// # Errors
+    /// A query that is none, but a switch or a number in quotes.
+    pub(super) fn check(&self, source: &Arc<Source>) -> Result<(), Box<Diagnostic>> {
+        for (table, wanted) in &self.rows {
+            let Wanted::Query(query) = wanted.get_ref() else {
+                continue;
+            };
+            let text = query.trim();
+            if matches!(text, "true" | "false") || text.parse::<u64>().is_ok() {
+                let span = wanted.span();
+                return Err(Box::new(
+                    Diagnostic::new(
+                        code::INVALID_CONFIGURATION,
+                        format!("the rows of `{table}` are chosen by a text that is no query"),
+                    )
+                    .source(source)
+                    .label(Span::new(span.start, span.end), "in quotes it is a query")
+                    .help(format!("write `{text}` without quotes")),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// With our own defaults.
     #[must_use]
     pub fn choices(&self) -> Choices {
         let default = Choices::default();
         let rows = self.rows.iter().map(|(name, wanted)| {
-            let choice = match wanted {
+            let choice = match wanted.get_ref() {
                 Wanted::Query(query) => Choice::Query(query.clone()),
                 Wanted::First(count) => Choice::First(*count),
                 Wanted::All(true) => Choice::All,

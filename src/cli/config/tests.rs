@@ -381,6 +381,7 @@ fn versions_that_are_none_are_refused_in_their_places() {
   |
 2 | oldest = "2.x"
   |             ^ not a number
+  = help: write `"3.1"` or `"3.1.4"`
 "#,
     );
     check_error(
@@ -390,6 +391,7 @@ fn versions_that_are_none_are_refused_in_their_places() {
   |
 2 | "1.9" = ">= 1.9, 2"
   |                  ^ needs `>=`, `>`, `<=`, `<` or `=` before it
+  = help: write bounds with commas between them: `">= 3.1, < 4"`
 "#,
     );
     check_error(
@@ -399,6 +401,7 @@ fn versions_that_are_none_are_refused_in_their_places() {
   |
 2 | "v1" = ">= 1"
   |  ^^ not a number
+  = help: write `"3.1"` or `"3.1.4"`
 "#,
     );
     check_error(
@@ -407,7 +410,8 @@ fn versions_that_are_none_are_refused_in_their_places() {
   --> segue.toml:2:13
   |
 2 | app-name = 'queue/\d+'
-  |             ^^^^^^^^^ has no group for the version: `app/(\d+\.\d+\.\d+)`, for example
+  |             ^^^^^^^^^ has no group for the version
+  = help: write a regular expression with one group: `'app/(\d+\.\d+\.\d+)'`
 ",
     );
     check_error(
@@ -417,6 +421,7 @@ fn versions_that_are_none_are_refused_in_their_places() {
   |
 2 | app-name = '(queue'
   |             ^^^^^^ unclosed group
+  = help: write a regular expression with one group: `'app/(\d+\.\d+\.\d+)'`
 ",
     );
     check_error(
@@ -429,4 +434,42 @@ fn versions_that_are_none_are_refused_in_their_places() {
   = help: did you mean `needs`?
 ",
     );
+}
+
+#[test]
+fn what_has_another_type_is_told_with_what_to_write() {
+    for (text, expected) in [
+        (
+            "[compat]\ntimeout = 10\n",
+            "`10` has no unit; write `\"10s\"` for seconds",
+        ),
+        (
+            "[compat]\njobs = 0\n",
+            "invalid value: integer `0`, expected a nonzero usize; write a number, 1 or more",
+        ),
+        (
+            "[versions.needs]\n1.0 = \">= 1\"\n",
+            "invalid type: map, expected a string; quote the key: `\"1.0\" = …`",
+        ),
+        (
+            "[versions]\noldest = 1.0\n",
+            "invalid type: floating point `1.0`, expected a string; quote it: `\"1.0\"`",
+        ),
+        (
+            "[versions.needs]\n\"1\" = \">= 2 < 1\"\n",
+            "this is no range of versions; write bounds with commas between them: `\">= 3.1, < 4\"`",
+        ),
+        (
+            "[snapshot.rows]\nusers = \"true\"\n",
+            "the rows of `users` are chosen by a text that is no query; write `true` without quotes",
+        ),
+    ] {
+        let found = Config::parse(&Arc::new(Source::new("segue.toml", text)));
+        let found = found.expect_err("an error");
+        let said: Vec<&str> = std::iter::once(&found.message)
+            .chain(&found.helps)
+            .map(String::as_str)
+            .collect();
+        assert_eq!(said.join("; "), expected);
+    }
 }

@@ -28,13 +28,22 @@ pub struct Versions {
     rules: Rules,
 }
 
+/// How a version is written.
+const VERSION: &str = r#"write `"3.1"` or `"3.1.4"`"#;
+
+/// How a range is.
+const RANGE: &str = r#"write bounds with commas between them: `">= 3.1, < 4"`"#;
+
+/// How `app-name` is.
+const APP_NAME: &str = r"write a regular expression with one group: `'app/(\d+\.\d+\.\d+)'`";
+
 impl Versions {
     /// Reads the texts.
     ///
     /// # Errors
     /// The first that has not its form, and where.
     pub(super) fn check(&mut self, source: &Arc<Source>) -> Result<(), Box<Diagnostic>> {
-        let refuse = |text: &Spanned<String>, error: &Malformed, message: String| {
+        let refuse = |text: &Spanned<String>, error: &Malformed, message: String, help: &str| {
             // Between the quotes, unless it is written with escapes or longer
             // ones.
             let (start, end) = (text.span().start, text.span().end);
@@ -48,21 +57,22 @@ impl Versions {
             Box::new(
                 Diagnostic::new(code::INVALID_CONFIGURATION, message)
                     .source(source)
-                    .label(span, error.reason.clone()),
+                    .label(span, error.reason.clone())
+                    .help(help),
             )
         };
         let oldest = self.oldest.as_ref().map(|text| {
             Version::parse_short(text.get_ref())
-                .map_err(|error| refuse(text, &error, "this is no version".to_owned()))
+                .map_err(|error| refuse(text, &error, "this is no version".to_owned(), VERSION))
         });
         let needs = self.needs.iter().map(|(app, range)| {
             let series = Series::parse(app.get_ref()).map_err(|error| {
                 let message = "this is no version of the code".to_owned();
-                refuse(app, &error, message)
+                refuse(app, &error, message, VERSION)
             })?;
             let needed = Range::parse(range.get_ref()).map_err(|error| {
                 let message = "this is no range of versions".to_owned();
-                refuse(range, &error, message)
+                refuse(range, &error, message, RANGE)
             })?;
             Ok((series, needed))
         });
@@ -79,15 +89,13 @@ impl Versions {
                     Some(whole(last.trim_start_matches("error: ").to_owned()))
                 }
                 Ok(regex) if regex.captures_len() < 2 => {
-                    let reason =
-                        r"has no group for the version: `app/(\d+\.\d+\.\d+)`, for example";
-                    Some(whole(reason.to_owned()))
+                    Some(whole("has no group for the version".to_owned()))
                 }
                 Ok(_) => None,
             };
             if let Some(error) = refused {
                 let message = "`app-name` is no regular expression with a version".to_owned();
-                return Err(refuse(text, &error, message));
+                return Err(refuse(text, &error, message, APP_NAME));
             }
         }
         self.rules = Rules::new(oldest.transpose()?, needs);

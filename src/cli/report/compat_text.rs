@@ -144,11 +144,20 @@ fn failed(Placed { state, app, cell }: Placed<'_>, failure: &Failure) -> String 
             human(&cell.took)
         );
     }
-    let _ = writeln!(
-        text,
-        "  = help: look at it yourself: `segue at '{}' -- COMMAND`",
-        state.name.replace('\'', r"'\''")
-    );
+    if let Some(again) = &failure.again {
+        let _ = writeln!(text, "  = help: look at it yourself: `{again}`");
+    } else if app.sessions == Sessions::Kept {
+        let _ = writeln!(
+            text,
+            "  = note: its sessions may be older than this state; `segue at` would open new ones"
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "  = help: look at it yourself: `segue at '{}' -- COMMAND`",
+            state.name.replace('\'', r"'\''")
+        );
+    }
     text
 }
 
@@ -204,7 +213,7 @@ none    empty                      -      -      -
     ERROR:  relation \"jobs\" does not exist
     LINE 1: SELECT * FROM jobs;
   = note: after 1.2s; all of it is in /cache/compat/1.log
-  = help: look at it yourself: `segue at '03-index.sql@building' -- COMMAND`
+  = help: look at it yourself: `segue at '03-index.sql@building' -- sh -c 'cd apps/1.1 && make test-db'`
 
 ? not run: ended by SIGINT
   1.1.0 in `03-index.sql`

@@ -131,11 +131,12 @@ fn a_snapshot_of_nothing_is_refused() {
     assert_eq!(
         render(&refused.expect_err("invalid"), Style::Plain),
         "\
-error[snapshot-of-nothing]: `2-c` is neither a version nor a migration of this folder
+error[snapshot-of-nothing]: no migration is named `2-c`
   --> x.sql:1:14
   |
 1 | -- snapshot: 2-c
   |              ^^^ the snapshot is said to be of that
+  = help: did you mean `2-b.sql`?
   = help: a line `-- snapshot: VERSION` at the top says what it is of, else the file's name
 "
     );

@@ -19,7 +19,8 @@ fn each_state_is_what_its_name_says() {
     let list = place.project.segue(&["at", "--list"]);
     list.expect_success();
     let mut seen = String::new();
-    for state in list.stdout.lines() {
+    for line in list.stdout.lines() {
+        let state = line.split(' ').next().unwrap_or_default();
         writeln!(seen, "{state}").expect("a string");
         for line in place.query(state, &LOOK).lines() {
             writeln!(seen, "    {line}").expect("a string");

@@ -99,6 +99,38 @@ fn a_ref_that_is_not_there_is_told_before_anything_runs() {
 }
 
 #[test]
+fn a_folder_without_a_repository_is_told_as_that() {
+    let mut project = good();
+    project.redact(r"(?s)note: .*?\nhelp", "note: [git]\nhelp");
+    let top = project.path().as_os_str().to_owned();
+    project.env("GIT_CEILING_DIRECTORIES", top);
+    project.write(
+        "segue.toml",
+        "[[compat.app]]\nversion = \"1.0.0\"\nref = \"v1.0.0\"\ntest = \"true\"\n",
+    );
+    compat(&project, &[]).expect(
+        "",
+        "
+        error: code 1.0.0 is `ref = \"v1.0.0\"`, and `.` is in no work tree of git
+        note: [git]
+        help: name a folder with that version by `path`, or run it in a clone of the repository
+        ",
+        2,
+    );
+    git(&project, &["init", "-q"]);
+    project.write(".git/config", "[core]\n\trepositoryformatversion = 99\n");
+    compat(&project, &[]).expect(
+        "",
+        "
+        error: code 1.0.0 is `ref = \"v1.0.0\"`, and git cannot read the repository of `.`
+        note: [git]
+        help: name a folder with that version by `path`, or run it in a clone of the repository
+        ",
+        2,
+    );
+}
+
+#[test]
 fn what_a_test_writes_and_git_ignores_changes_nothing() {
     let project = good();
     git(&project, &["init", "-q"]);

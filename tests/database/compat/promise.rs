@@ -1,4 +1,5 @@
-//! What is promised, and a matrix in which nothing is.
+//! What is promised, and a matrix in which nothing is; where a report is
+//! written.
 
 use super::{compat, good, ran};
 
@@ -62,4 +63,35 @@ help: write `-- segue: schema-version: 1.0.0` into the one with which that versi
         )
     );
     assert_eq!(ran(&project), [""; 0]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_the_tests() {
+    let project = good();
+    let run = compat(&project, &["--output", "no/folder"]);
+    assert_eq!(
+        (run.stderr.as_str(), run.status),
+        (
+            "error: cannot write `no/folder`: No such file or directory (os error 2)\n",
+            4
+        )
+    );
+    assert_eq!(ran(&project), [""; 0]);
+    // It is no part of the code that stands beside it.
+    let path = "apps/2.0.0/matrix.txt";
+    let all = ["--app", "2.0", "--state", "latest", "--output", path];
+    assert_eq!(compat(&project, &all).status, 0);
+    let first = project.read(path);
+    assert_eq!(ran(&project).len(), 1);
+    let run = compat(&project, &all);
+    assert_eq!(
+        run.stdout,
+        "1 cell: 1 must work; 1 as seen by an earlier run\n"
+    );
+    assert_eq!(ran(&project), [""; 0]);
+    assert!(project.read(path).len() > first.len());
+    // Nothing is left of a report that was not to be.
+    let wrong = ["--app", "2.0", "--state", "none", "--output", "new"];
+    assert_eq!(compat(&project, &wrong).status, 2);
+    assert!(!project.path().join("new").exists());
 }
