@@ -75,18 +75,22 @@ pub async fn run(
     if let Some(wanted) = wanted
         && wanted != files
     {
-        return Err(elsewhere(&migrations[wanted - 1], &migrations[files - 1]));
+        return Err(elsewhere(
+            &called(&migrations, wanted - 1),
+            &migrations[files - 1],
+        ));
     }
     let choices = context.config().snapshot.choices();
     let namespaces = &context.config().schema.namespaces;
     let read = sample::read(&session, &choices, namespaces).await?;
     session.close().await;
     let last = &migrations[files - 1];
-    let state = called(last);
+    let state = called(&migrations, files - 1);
     let sample = Sample {
         state: state.clone(),
         migration: last.name.to_string(),
         emptied: read.emptied,
+        empties_others: read.empties_others,
         rows: read.rows,
         sequences: read.sequences,
     };
@@ -186,14 +190,11 @@ async fn files_done(
     Ok(done)
 }
 
-fn elsewhere(wanted: &Migration, last: &Migration) -> Error {
-    Error::new(
-        Outcome::No,
-        format!("the database is not at {}", called(wanted)),
-    )
-    .note(format!("its last migration is `{}`", last.name))
-    .note("nothing was written")
-    .help("leave out the state for a snapshot of the one that it is in")
+fn elsewhere(wanted: &str, last: &Migration) -> Error {
+    Error::new(Outcome::No, format!("the database is not at {wanted}"))
+        .note(format!("its last migration is `{}`", last.name))
+        .note("nothing was written")
+        .help("leave out the state for a snapshot of the one that it is in")
 }
 
 impl From<SampleError> for Error {
