@@ -152,7 +152,7 @@ pub async fn run(
     let plans = plans(&rows, &codes, &rules, &ground, &states);
     let mut cells = known(args, &plans, &store);
     let mut absent = BTreeSet::new();
-    let jobs = jobs(&cells, &codes, &plans);
+    let jobs = jobs(&cells, &codes, &plans, &rows);
 
     if !jobs.is_empty() {
         let missing = cells.iter().flatten().filter(|cell| cell.is_none()).count();
@@ -170,10 +170,16 @@ pub async fn run(
             drafts: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(false),
             unreached: Mutex::default(),
+            touched: Mutex::default(),
         };
         let side_by_side = args.jobs.or(config.jobs).map_or(JOBS, NonZeroUsize::get);
         let stopped = all(&runner, jobs, side_by_side, &mut cells, report).await;
         absent = runner.absent();
+        for version in runner.touched() {
+            report.note(&format!(
+                "files of code {version} have changed while its tests ran, so results are not kept; what a test writes belongs into .gitignore"
+            ));
+        }
         server.end(report).await;
         store.sweep();
         if let Err(stop) = stopped {
@@ -259,6 +265,12 @@ fn migrations(context: &Context, report: &mut Report) -> Result<Vec<Migration>, 
     for diagnostic in &invalid {
         report.diagnostic(diagnostic);
     }
+    // A program that keeps its sessions is told the name as a line.
+    let mut names = migrations.iter().map(|one| one.name.as_str());
+    if let Some(name) = names.find(|name| name.contains(char::is_control)) {
+        let message = format!("the name of {name:?} has a control character in it");
+        return Err(Error::new(Outcome::Invalid, message).help("rename the file"));
+    }
     Ok(migrations)
 }
 
@@ -310,6 +322,7 @@ fn plans(
         // Sessions are kept from the state before, if the code must work there.
         let before = index.checked_sub(1).filter(|before| {
             code.app.sessions.0 == Sessions::Kept
+                && !row.begins()
                 && promise_here == Verdict::Must
                 && promise(&rows[*before], code) == Verdict::Must
         });
@@ -367,13 +380,19 @@ fn known(args: &CompatArgs, plans: &[Vec<Plan>], store: &Store) -> Vec<Vec<Optio
 }
 
 /// What has to be run: in the order of the states, which come from each other.
-fn jobs(cells: &[Vec<Option<Cell>>], codes: &[Code], plans: &[Vec<Plan>]) -> Vec<Job> {
+fn jobs(
+    cells: &[Vec<Option<Cell>>],
+    codes: &[Code],
+    plans: &[Vec<Plan>],
+    rows: &[Row],
+) -> Vec<Job> {
     let mut jobs = Vec::new();
+    let begins: Vec<_> = rows.iter().map(Row::begins).collect();
     for (column, code) in codes.iter().enumerate() {
         if code.app.sessions.0 == Sessions::Kept {
             let promises: Vec<_> = plans.iter().map(|row| row[column].promise).collect();
             let wanted: Vec<_> = cells.iter().map(|row| row[column].is_none()).collect();
-            let stretches = walk::stretches(&promises, &wanted).into_iter();
+            let stretches = walk::stretches(&promises, &wanted, &begins).into_iter();
             jobs.extend(stretches.map(|rows| Job::Kept { rows, column }));
         }
     }
