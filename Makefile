@@ -29,7 +29,7 @@ test: setup
 	@cargo build --quiet --package migrate-at-start
 	@cargo test --doc --quiet --workspace
 # A third of their time they wait for something: one more than there are processors.
-	@scripts/with-server cargo nextest run --workspace --no-fail-fast --test-threads "$$(($$(nproc) + 1))"
+	@scripts/with-server --in-memory cargo nextest run --workspace --no-fail-fast --test-threads "$$(($$(nproc) + 1))"
 
 ## The tests on PostgreSQL 14 to 18, more generated files, and some fuzzing.
 test-all: setup

@@ -47,9 +47,12 @@ impl Duty {
         let (present, absent): (Vec<&Name>, Vec<&Name>) = left
             .into_iter()
             .partition(|name| of_folder.contains_key(name));
-        let has_batch = migrations
+        let mut batch = migrations
             .iter()
-            .any(|migration| migration.kind != Kind::Concurrent && is_open(&migration.name));
+            .filter(|migration| migration.kind != Kind::Concurrent);
+        // Half taken back, the schema is that of no folder.
+        let has_batch =
+            !history.reverting.is_empty() || batch.any(|migration| is_open(&migration.name));
         let ready = history
             .ready_deployment(migrations.iter())
             .filter(|_| !has_batch && !migrations.is_empty());

@@ -2,6 +2,7 @@
 //! migrations bring.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::compatibility::{Judgement, Rules};
 use crate::history::History;
@@ -13,7 +14,10 @@ use crate::version::Version;
 pub struct Way {
     /// Now; `None` if it has none.
     pub now: Option<Version>,
-    /// Those that pending migrations bring, rising.
+    /// Those that pending migrations bring and that are no higher, rising: what
+    /// they promise is not there, although a later version is.
+    pub missing: Vec<Stop>,
+    /// The higher ones that pending migrations bring, rising.
     pub ahead: Vec<Stop>,
 }
 
@@ -44,6 +48,9 @@ pub struct Meeting {
     pub migration: Option<Name>,
     /// What the rules say.
     pub judgement: Judgement,
+    /// Versions that the code relies on and that are missing: see
+    /// [`Way::missing`].
+    pub lacks: Vec<Stop>,
 }
 
 /// A session that tells which code it runs.
@@ -65,17 +72,19 @@ pub struct Teller {
 pub struct Running {
     /// Those that tell a version, by it.
     pub apps: BTreeMap<Version, Vec<Teller>>,
+    /// Those whose name has something in the place of the version that is none,
+    /// by that.
+    pub unread: BTreeMap<String, Vec<Teller>>,
     /// The others.
     pub silent: Vec<Teller>,
 }
 
 impl Way {
-    /// From the version that there is over those that pending migrations bring
-    /// and that are higher.
+    /// From the version that there is over those that pending migrations bring.
     #[must_use]
     pub fn new(migrations: &[Migration], history: &History) -> Self {
         let now = history.schema_version();
-        let mut ahead: Vec<Stop> = migrations
+        let mut pending: Vec<Stop> = migrations
             .iter()
             .filter(|migration| !history.is_closed(&migration.name))
             .filter_map(|migration| {
@@ -85,24 +94,37 @@ impl Way {
                     migration: migration.name.clone(),
                 })
             })
-            .filter(|stop| Some(stop.version) > now)
             .collect();
-        ahead.sort_by(|one, other| {
+        pending.sort_by(|one, other| {
             (one.version, &one.migration).cmp(&(other.version, &other.migration))
         });
-        Self { now, ahead }
+        let ahead = pending.partition_point(|stop| Some(stop.version) <= now);
+        let ahead = pending.split_off(ahead);
+        Self {
+            now,
+            missing: pending,
+            ahead,
+        }
     }
 
     /// What the rules say of `app` at each point that is asked about.
     #[must_use]
     pub fn ask(&self, rules: &Rules, app: Version, when: When) -> Vec<Meeting> {
+        let judgement = rules.judge(app, self.now);
+        let relies_on = |stop: &&Stop| stop.version <= judgement.needs.lowest();
+        let lacks = self.missing.iter().filter(relies_on).cloned().collect();
         let now = Meeting {
             migration: None,
-            judgement: rules.judge(app, self.now),
+            judgement,
+            lacks: match when {
+                When::Now | When::Always => lacks,
+                When::After => Vec::new(),
+            },
         };
         let ahead = self.ahead.iter().map(|stop| Meeting {
             migration: Some(stop.migration.clone()),
             judgement: rules.judge(app, Some(stop.version)),
+            lacks: Vec::new(),
         });
         let all = std::iter::once(now).chain(ahead);
         match when {
@@ -117,20 +139,44 @@ impl Meeting {
     /// Whether the two may meet.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
-        self.judgement.is_allowed()
+        self.judgement.is_allowed() && self.lacks.is_empty()
+    }
+}
+
+impl fmt::Display for Meeting {
+    /// The rule, or what is missing where the rule alone would allow it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            judgement, lacks, ..
+        } = self;
+        write!(formatter, "{judgement}")?;
+        if judgement.is_allowed() {
+            for Stop { version, migration } in lacks {
+                write!(
+                    formatter,
+                    "; it relies on {version}, which `{migration}` has yet to bring"
+                )?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Running {
     /// Sorts sessions by the version that they tell: by `segue.app_version`,
-    /// else by what `told_by` reads from their `application_name`.
+    /// else by what `told_by` reads from their `application_name`: a version, or
+    /// what stands in its place.
     #[must_use]
-    pub fn new(sessions: Vec<Teller>, told_by: impl Fn(&str) -> Option<Version>) -> Self {
+    pub fn new(
+        sessions: Vec<Teller>,
+        told_by: impl Fn(&str) -> Option<Result<Version, String>>,
+    ) -> Self {
         let mut running = Self::default();
         for session in sessions {
             let by_name = || told_by(session.application.as_deref()?);
-            match session.told.or_else(by_name) {
-                Some(version) => running.apps.entry(version).or_default().push(session),
+            match session.told.map(Ok).or_else(by_name) {
+                Some(Ok(version)) => running.apps.entry(version).or_default().push(session),
+                Some(Err(text)) => running.unread.entry(text).or_default().push(session),
                 None => running.silent.push(session),
             }
         }

@@ -84,6 +84,8 @@ impl Graph {
         for (before, after, edge) in edges {
             graph.add_edge(before, after, edge);
         }
+        let in_order: Vec<_> = by_name.values().copied().collect();
+        diagnostics.extend(version::overtaking(&graph, &in_order, history));
         (Self { graph, by_name }, diagnostics)
     }
 

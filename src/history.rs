@@ -236,6 +236,9 @@ pub struct History {
     /// heard of the runner of the newest deployment, if that is running and if
     /// it can be known.
     pub silence: Option<Duration>,
+    /// The newest deployment that has taken migrations back and has not become
+    /// ready: no older one says what the schema is.
+    pub unready_reversal: Option<i64>,
     /// Migrations that the ledger has under another name; all else here has
     /// the folder's names. Empty before [`History::follow`].
     pub renamed: Vec<Renamed>,
@@ -277,13 +280,14 @@ impl History {
     }
 
     /// The version of the schema: the highest that an applied migration has
-    /// brought.
+    /// brought which is not being taken back.
     #[must_use]
     pub fn schema_version(&self) -> Option<Version> {
-        let applied = self.records.values();
+        let applied = self.records.iter();
         applied
-            .filter(|record| record.state == State::Applied)
-            .filter_map(|record| record.schema_version)
+            .filter(|(_, record)| record.state == State::Applied)
+            .filter(|(name, _)| !self.reverting.contains_key(name))
+            .filter_map(|(_, record)| record.schema_version)
             .max()
     }
 
@@ -330,8 +334,8 @@ impl History {
         }
     }
 
-    /// Whether a deployment at or after those that applied `migrations` has
-    /// become ready.
+    /// The newest deployment that has become ready, at or after those that
+    /// applied `migrations`, and after each that has taken others back.
     #[must_use]
     pub fn ready_deployment<'a>(
         &self,
@@ -341,9 +345,10 @@ impl History {
             .filter(|migration| migration.kind != Kind::Concurrent)
             .filter_map(|migration| self.records.get(&migration.name)?.deployment)
             .max();
-        self.deployments
-            .iter()
-            .find(|deployment| deployment.ready_at.is_some() && Some(deployment.id) >= last)
+        self.deployments.iter().find(|deployment| {
+            let id = Some(deployment.id);
+            deployment.ready_at.is_some() && id >= last && id > self.unready_reversal
+        })
     }
 }
 

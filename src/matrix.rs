@@ -30,6 +30,8 @@ pub struct Matrix {
     pub states: Vec<State>,
     /// A list per state, in it a cell per version of the code.
     pub cells: Vec<Vec<Cell>>,
+    /// Whether it is all that there is, and not a part that somebody asked for.
+    pub is_whole: bool,
 }
 
 /// A version of the code.
@@ -173,6 +175,16 @@ impl Sight {
         }
     }
 
+    /// The same of so many cells.
+    #[must_use]
+    pub const fn verb(self, number: usize) -> &'static str {
+        match (self, number) {
+            (Self::Works, 2..) => "work",
+            (Self::Fails, 2..) => "FAIL",
+            (sight, _) => sight.word(),
+        }
+    }
+
     /// What the word means.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
@@ -238,10 +250,18 @@ impl Matrix {
         })
     }
 
-    /// Whether each promise was seen to hold.
+    /// Whether each promise was seen to hold. A whole one in which nothing is
+    /// promised has shown nothing.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.placed().all(|placed| placed.cell.is_well())
+        self.placed().all(|placed| placed.cell.is_well()) && !(self.is_whole && self.is_idle())
+    }
+
+    /// Whether nothing is promised in it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let mut placed = self.placed();
+        !placed.any(|placed| placed.cell.promise == Verdict::Must)
     }
 
     /// How many cells show this.

@@ -57,6 +57,18 @@ impl Name {
     }
 }
 
+impl Name {
+    /// How a file of this name may run what refuses a transaction block, for
+    /// people.
+    #[must_use]
+    pub fn outside_help(&self) -> &'static str {
+        if self.reverted().is_some() {
+            return "write `-- segue: no-txn` at the top of the file";
+        }
+        "write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`"
+    }
+}
+
 /// What the name of a file ends in that takes a migration back. No migration
 /// has such a name.
 pub const REVERT_ENDING: &str = ".revert.sql";

@@ -22,6 +22,7 @@ mod enum_value;
 mod fact;
 mod fold;
 mod kin;
+mod reverting;
 pub mod strong_locks;
 
 pub use check::{BeforeReady, Checks, ExpectedSchema};
@@ -263,6 +264,7 @@ impl Plan {
             project,
         };
         diagnostics.extend(view.half_reverted());
+        diagnostics.extend(view.once_migrations());
         diagnostics.extend(view.contradictions());
         diagnostics.extend(enum_value::own_values(&view));
         if !diagnostics.is_empty() {
@@ -423,28 +425,6 @@ impl<'a> View<'a> {
                     variables: migration.variables.names().map(ToOwned::to_owned).collect(),
                 };
                 (migration.name.clone(), needs)
-            })
-            .collect()
-    }
-
-    /// Migrations that are taken back in part: neither what comes before them
-    /// nor what comes after them can be run.
-    fn half_reverted(&self) -> Vec<Diagnostic> {
-        let reverting = self.history.reverting.keys();
-        reverting
-            .map(|name| {
-                let revert = name.revert_file();
-                let diagnostic = Diagnostic::new(
-                    code::HALF_REVERTED,
-                    format!("`{name}` is half taken back: `{revert}` has begun and has not ended"),
-                );
-                let diagnostic = match self.graph.get(name) {
-                    Some(migration) => diagnostic.source(&migration.source),
-                    None => diagnostic,
-                };
-                diagnostic.help(
-                    "`segue revert`, with the `--to` that it was begun with, goes on where it stopped",
-                )
             })
             .collect()
     }

@@ -169,14 +169,15 @@ impl Looker {
         if open.is_nothing {
             return Verdict::Reached(None);
         }
-        let (true, Some(ready)) = (open.batch.is_empty(), open.ready) else {
+        let is_applied = open.batch.is_empty() && open.half.is_empty();
+        let (true, Some(ready)) = (is_applied, open.ready) else {
             if let Some(id) = new_failure.deployment {
                 return Verdict::Failed {
                     reason: format!("deployment {id} {}", failed(history, id)),
                 };
             }
             return Verdict::NotYet {
-                missing: self.not_ready(&open.batch, history, is_standby, now),
+                missing: self.not_ready(&open, history, is_standby, now),
             };
         };
         if open.tail.is_empty() {
@@ -238,12 +239,17 @@ impl Looker {
     /// What is missing before readiness, and who works on it.
     fn not_ready(
         &mut self,
-        pending: &[Name],
+        open: &Open,
         history: &History,
         is_standby: bool,
         now: Instant,
     ) -> String {
+        let pending = open.batch.as_slice();
         let what = match (&self.only, pending) {
+            _ if !open.half.is_empty() => {
+                let are = if open.half.len() == 1 { "is" } else { "are" };
+                format!("{} {are} half taken back", names(&open.half))
+            }
             (Some(only), []) => format!("no deployment since `{only}` is ready"),
             (None, []) => "no deployment of this folder is ready".to_owned(),
             (_, pending) => format!(
@@ -275,8 +281,13 @@ impl Looker {
                 if now.duration_since(since) < ORPHAN_AFTER {
                     format!("deployment {} is under way", newest.id)
                 } else {
+                    let next = if open.half.is_empty() {
+                        "`segue up` starts afresh"
+                    } else {
+                        "`segue revert` goes on"
+                    };
                     format!(
-                        "deployment {} is abandoned, its runner is gone: `segue up` starts afresh",
+                        "deployment {} is abandoned, its runner is gone: {next}",
                         newest.id
                     )
                 }

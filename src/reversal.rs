@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::history::{History, Progress, State};
+use crate::history::{History, Progress, Record, State};
 use crate::migration::{Kind, Migration, Name};
 use crate::plan::{Block, Checks, Cut, CutReason, Fact, Place, Plan, Ready, Step, TailStep};
 use crate::text::{Span, nearest};
@@ -43,8 +43,18 @@ impl To {
         let full = format!("{text}.sql");
         let mut names = [text, full.as_str()].map(Name::new).to_vec();
         let version = Version::parse_short(text).ok();
-        let brings = |one: &&Migration| version.is_some() && one.schema_version == version;
-        names.extend(migrations.iter().find(brings).map(|one| one.name.clone()));
+        if version.is_some() {
+            // The ledger knows which has brought it, whatever its file says now.
+            let mut brought = history.records.iter();
+            let brought = brought.find(|(_, one)| one.schema_version == version);
+            let mut files = migrations.iter();
+            let file = files.find(|one| one.schema_version == version);
+            names.extend(
+                brought
+                    .map(|(name, _)| name.clone())
+                    .or(file.map(|one| one.name.clone())),
+            );
+        }
         if let Some(name) = names.iter().find(|name| history.is_closed(name)) {
             return Ok(Self::Migration(name.clone()));
         }
@@ -79,6 +89,23 @@ impl To {
                 .help_if(before, |before| {
                     format!("the last one before it that is applied is `{before}`")
                 }),
+            ));
+        }
+        if let Some(version) = version.filter(|_| text.contains('.')) {
+            let of_applied = |(name, one): (&Name, &Record)| {
+                one.schema_version.filter(|_| history.is_closed(name))
+            };
+            let there: BTreeSet<Version> = history.records.iter().filter_map(of_applied).collect();
+            let there: Vec<String> = there.iter().map(ToString::to_string).collect();
+            return Err(Box::new(
+                refuse(format!("no migration brings version {version}")).help(
+                    if there.is_empty() {
+                        "no version has been brought; `segue status` lists the migrations"
+                            .to_owned()
+                    } else {
+                        format!("what has been applied brings {}", there.join(", "))
+                    },
+                ),
             ));
         }
         let near = nearest(&full, applied.iter().copied());
@@ -121,6 +148,15 @@ pub struct Unfinished {
     pub statements: usize,
     /// Rows in the ranges that a backfill has done.
     pub rows: u64,
+    /// The statement after those, from 1, if it was begun and nobody can tell
+    /// by looking what it has done.
+    pub unknown: Option<usize>,
+}
+
+impl Unfinished {
+    fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
 }
 
 /// What is taken back, and how.
@@ -149,8 +185,11 @@ pub struct Reversal {
 pub struct Known {
     /// The files that take migrations back, outlined, by the migration.
     pub reverts: BTreeMap<Name, Migration>,
-    /// Of those that have begun and are not done.
+    /// Of those that have begun and are not done, or were given up.
     pub unfinished: BTreeMap<Name, Unfinished>,
+    /// Of those that are half taken back: what has run of the file that does
+    /// so.
+    pub begun: BTreeMap<Name, Unfinished>,
     /// Cuts that earlier tries of this run found necessary.
     pub cuts: BTreeSet<Cut>,
 }
@@ -184,6 +223,7 @@ impl Reversal {
             tail: view.left(&to),
             to,
         };
+        diagnostics.extend(view.orphans(&reversal.to));
         let mut files: Vec<&Migration> = Vec::new();
         let taken = history.records.iter().rev();
         for (name, record) in taken.filter(|(name, _)| !reversal.to.keeps(name)) {
@@ -311,11 +351,13 @@ impl<'a> View<'a> {
         let done = self.known.unfinished.get(name).copied().unwrap_or_default();
         // Half taken back, what is done of it is done.
         if self.history.reverting.contains_key(name) {
-            return self.file(name).map(Part::File);
+            return self.go_on(name).map(Part::File);
         }
         match self.history.progress(self.project, name) {
             Progress::Applied => self.file(name).map(Part::File),
-            Progress::Abandoned => Ok(Part::Row),
+            Progress::Abandoned if done.is_nothing() => Ok(Part::Row),
+            // Given up, what it has done stays done.
+            Progress::Abandoned => self.file(name).map(Part::File),
             Progress::Running(pid) => Err(vec![
                 self.refuse(
                     name,
@@ -330,12 +372,29 @@ impl<'a> View<'a> {
                 if done.rows > 0 {
                     return self.file(name).map(Part::Unfinished);
                 }
-                if done.statements > 0 {
-                    let statements = crate::text::count(done.statements, "statement");
+                if let Some(number) = done.unknown {
                     return Err(vec![
                         self.refuse(
                             name,
-                            format!("`{name}` is half applied: {statements} of it are done"),
+                            format!(
+                                "`{name}` is half applied: nobody can tell what statement {number} of it has done"
+                            ),
+                            "neither applied nor pending",
+                        )
+                        .help(format!(
+                            "`segue up --done {name}:{number}` goes on after it, `segue up --redo {name}:{number}` runs it again; then it can be taken back"
+                        )),
+                    ]);
+                }
+                if done.statements > 0 {
+                    let are_done = match done.statements {
+                        1 => "1 statement of it is done".to_owned(),
+                        more => format!("{more} statements of it are done"),
+                    };
+                    return Err(vec![
+                        self.refuse(
+                            name,
+                            format!("`{name}` is half applied: {are_done}"),
                             "neither applied nor pending",
                         )
                         .help("`segue up` brings it to its end; then it can be taken back"),
@@ -344,6 +403,45 @@ impl<'a> View<'a> {
                 Ok(Part::Leftovers)
             }
         }
+    }
+
+    /// The file that goes on with taking `name` back.
+    fn go_on(&self, name: &Name) -> Result<&'a Migration, Vec<Diagnostic>> {
+        let file = self.file(name)?;
+        let begun = self.known.begun.get(name).copied().unwrap_or_default();
+        if begun.is_nothing() || file.kind == Kind::Standalone {
+            return Ok(file);
+        }
+        Err(vec![
+            Diagnostic::new(
+                code::CHANGED_WHILE_BEGUN,
+                format!("`{}` was begun outside a transaction", file.name),
+            )
+            .source(&file.source)
+            .label(Span::new(0, 0), "has no `no-txn` any more")
+            .note("in a transaction, what is done of it would run a second time")
+            .help("bring `-- segue: no-txn` back, and the text of what is done; what follows may be edited"),
+        ])
+    }
+
+    /// Files that have begun to take back what the ledger does not know.
+    fn orphans(&self, to: &To) -> Vec<Diagnostic> {
+        let reverting = self.history.reverting.keys();
+        reverting
+            .filter(|name| !to.keeps(name) && !self.history.records.contains_key(name))
+            .map(|name| {
+                let revert = name.revert_file();
+                self.refuse(
+                    name,
+                    format!("`{revert}` has begun, and the ledger knows no `{name}` that it takes back"),
+                    "not in the ledger",
+                )
+                .help(format!(
+                    "somebody has changed the ledger; where nothing of `{revert}` is left to do, `DELETE FROM segue.migration WHERE project = '{}' AND file = '{revert}';`",
+                    self.project
+                ))
+            })
+            .collect()
     }
 
     /// The file that takes `name` back, if it is one that can run.

@@ -75,6 +75,8 @@ pub enum EntryState {
     Applied,
     /// Given up.
     Abandoned,
+    /// Taken back in part, by statements that run one by one.
+    HalfReverted,
 }
 
 impl EntryState {
@@ -88,6 +90,7 @@ impl EntryState {
             Self::Failed(_) => "failed",
             Self::Applied => "applied",
             Self::Abandoned => "abandoned",
+            Self::HalfReverted => "half-reverted",
         }
     }
 }
@@ -118,6 +121,7 @@ impl Status {
             .map(|name| {
                 let file = files.get(name).copied();
                 let record = history.records.get(name);
+                let is_half = history.reverting.contains_key(name);
                 let state = match history.progress(project, name) {
                     Progress::Pending => EntryState::Pending,
                     Progress::Running(pid) => {
@@ -126,6 +130,9 @@ impl Status {
                     // Locks of the primary cannot be seen: it may well run.
                     Progress::Interrupted if is_standby => {
                         EntryState::Running(None, progress.get(name).cloned())
+                    }
+                    Progress::Interrupted | Progress::Failed(_) if is_half => {
+                        EntryState::HalfReverted
                     }
                     Progress::Interrupted => EntryState::Interrupted,
                     Progress::Failed(error) => EntryState::Failed(error),

@@ -135,6 +135,10 @@ pub(super) struct Try<'a> {
     bounds: LockBounds,
     /// When a lock wait that was too long was ended.
     cut_short: Option<Instant>,
+    /// Whether the transaction has begun.
+    begun: bool,
+    /// Whose version's lock the session may have outside its transaction.
+    fenced: Option<&'a Ledger>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -177,6 +181,8 @@ impl<'a> Try<'a> {
             fire_before,
             bounds,
             cut_short: None,
+            begun: false,
+            fenced: None,
         };
         // Whoever drops this run has to leave no lock behind.
         let cut = session.cut_on_drop();
@@ -200,17 +206,30 @@ impl<'a> Try<'a> {
         session.conceal(&self.variables());
         let mut pipeline = session.pipeline();
         let begin = Isolation::begin(self.batch.run.settings.isolation);
-        for sql in [self.clean(), begin] {
-            pipeline.push(&sql.into(), Flight::Ours { migration: 0 });
-        }
+        let ours = Flight::Ours { migration: 0 };
+        pipeline.push(&self.clean().into(), ours);
         // Before any other lock: whoever waits for it here is in nobody's way
         // but of those who ask for the version.
         let mut migrations = self.migrations.iter();
         let of_version = migrations.rposition(|one| one.schema_version.is_some());
         // One that a dump of this very block brings cannot be held by anybody.
         let ledger = self.batch.ledger.filter(|one| one.version().is_some());
-        if let (Some(migration), Some(ledger)) = (of_version, ledger) {
-            pipeline.push(&ledger.fence_sql().into(), Flight::Fence { migration });
+        let fence = of_version.zip(ledger);
+        if let Some((migration, ledger)) = fence {
+            self.fenced = Some(ledger);
+            let outside = ledger.fence_outside_sql().into();
+            pipeline.push(&outside, Flight::Fence { migration });
+            self.drain(&mut pipeline).await?;
+        }
+        let ours = Flight::Ours { migration: 0 };
+        self.begun = true;
+        pipeline.push(&begin.into(), ours);
+        if let Some((migration, ledger)) = fence {
+            for sql in [ledger.fence_sql(), ledger.unfence_outside_sql()] {
+                pipeline.push(&sql.into(), Flight::Fence { migration });
+            }
+            self.drain(&mut pipeline).await?;
+            self.fenced = None;
         }
         self.statements(&mut pipeline).await?;
         self.drain(&mut pipeline).await?;
@@ -489,7 +508,13 @@ impl<'a> Try<'a> {
         // Statements that were sent already run into the failed transaction
         // first. If no answer comes, the session is dropped by the caller, and
         // the server rolls back.
-        let _ = tokio::time::timeout(PATIENCE, self.session.execute("ROLLBACK")).await;
+        if self.begun {
+            let _ = tokio::time::timeout(PATIENCE, self.session.execute("ROLLBACK")).await;
+        }
+        if let Some(ledger) = self.fenced {
+            let sql = ledger.unfence_if_held_sql();
+            let _ = tokio::time::timeout(PATIENCE, self.session.execute(&sql)).await;
+        }
     }
 
     /// Tells each migration once its statements are through.

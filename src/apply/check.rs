@@ -74,6 +74,8 @@ pub struct Mismatch {
     /// Migrations that may be the reason, each with the concurrent migration
     /// that it interferes with.
     pub interference: Vec<(Name, Name)>,
+    /// Whether what has made it is committed, and cannot be rolled back.
+    pub is_committed: bool,
 }
 
 impl Checked {
@@ -88,6 +90,7 @@ impl Checked {
             interference: interference::between(&self.concurrent, graph, applied, &rest),
             difference: rest,
             before,
+            is_committed: false,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::history::LockKey;
 use crate::migration::{Item, Kind, Migration};
 use crate::postgres::ledger::{Applied, Intent, Ledger, NewIntent};
 use crate::postgres::stall::CopyWatch;
-use crate::postgres::{Error, Failure, Message, ServerError, Session, lock, settings};
+use crate::postgres::{Error, Failure, Message, ServerError, Session, TextRow, lock, settings};
 use crate::procedure::Before;
 use crate::statement::{Class, CopyDirection, Digest, Statement};
 
@@ -40,7 +40,7 @@ mod resume;
 mod watch;
 
 pub(super) use clean_up::{
-    CLEAN_UP_MARK, clean_up, clean_up_by_name, is_repeatable, settle_half_way,
+    CLEAN_UP_MARK, clean_up, clean_up_by_name, is_repeatable, is_unknown, settle_half_way,
 };
 pub use error::StandaloneError;
 use reader::Reader;
@@ -270,10 +270,7 @@ impl<'a> Standalone<'a> {
         let lock_wait_max = settings::lock_wait_max(self.session).await?;
         self.lock_timeout = self.lock_timeout.min(lock_wait_max);
         let applied = self.applied();
-        let begins = self
-            .ledger
-            .begin_migration(self.session, &applied, self.deployment);
-        if !begins.await? {
+        if !self.record_begin(&applied).await? {
             return Ok(Report {
                 was_over: true,
                 ..Report::default()
@@ -399,6 +396,23 @@ impl<'a> Standalone<'a> {
         index + 1 == self.items.len() && self.migration.schema_version.is_none()
     }
 
+    /// Records that the migration begins; whether it may run. A file that takes
+    /// back what has brought a version takes that away before anything else:
+    /// nobody relies on it while its statements run, one by one.
+    async fn record_begin(&mut self, applied: &Applied) -> Result<bool, StandaloneError> {
+        let takes_version_back =
+            applied.schema_version.is_some() && applied.name.reverted().is_some();
+        if !takes_version_back {
+            let begins = self
+                .ledger
+                .begin_migration(self.session, applied, self.deployment);
+            return Ok(begins.await?);
+        }
+        let begin = self.ledger.begin_sql(applied, self.deployment);
+        let rows = self.record_fenced(vec![begin], 1).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// Records that the migration is applied, after all of its statements.
     async fn record_end(&mut self, end: Vec<String>) -> Result<(), StandaloneError> {
         if self.migration.schema_version.is_none() {
@@ -406,13 +420,25 @@ impl<'a> Standalone<'a> {
             ending.await?;
             return Ok(());
         }
+        self.record_fenced(end, self.items.len()).await?;
+        Ok(())
+    }
+
+    /// Runs what changes the version of the schema, once nobody relies on it;
+    /// `number` is the statement that is waited at. The rows of all of it.
+    async fn record_fenced(
+        &mut self,
+        change: Vec<String>,
+        number: usize,
+    ) -> Result<Vec<TextRow>, StandaloneError> {
         let mut sql = self.ledger.fence_within_sql(self.lock_timeout);
-        sql.extend(end);
-        self.watch.begin(&self.migration.name, self.items.len());
+        sql.extend(change);
+        self.watch.begin(&self.migration.name, number);
+        self.watch.begin_version();
         loop {
-            let ending = self.ledger.transact_as_ourselves(self.session, &sql);
-            match self.watch.guard(self.session, ending).await? {
-                Ok(_) => return Ok(()),
+            let recording = self.ledger.transact_as_ourselves(self.session, &sql);
+            match self.watch.guard(self.session, recording).await? {
+                Ok(rows) => return Ok(rows),
                 Err(Error::Server(error))
                     if error.failure() == Failure::LockTimeout && self.may_retry() =>
                 {
@@ -515,11 +541,36 @@ impl<'a> Standalone<'a> {
         if !told || self.session.is_lost() || self.clean().await.is_err() {
             return;
         }
+        if matches!(self.forget().await, Ok(true)) {
+            return;
+        }
         // Not noted, it counts as interrupted, which is just as true.
         let _ = self
             .ledger
             .fail_migration(self.session, &self.migration.name, &error.to_string())
             .await;
+    }
+
+    /// Forgets that a file has begun to take a migration back of which nothing
+    /// has come, so that it stands in nobody's way; whether it has.
+    async fn forget(&mut self) -> Result<bool, Error> {
+        let name = &self.migration.name;
+        if name.reverted().is_none() {
+            return Ok(false);
+        }
+        let intents = self.ledger.intents(self.session, name).await?;
+        if !clean_up::is_nothing(&intents) {
+            return Ok(false);
+        }
+        let mut sql = match self.migration.schema_version {
+            Some(_) => self.ledger.fence_within_sql(self.lock_timeout),
+            None => Vec::new(),
+        };
+        sql.extend(self.ledger.forget_sql(name));
+        self.ledger
+            .transact_as_ourselves(self.session, &sql)
+            .await?;
+        Ok(true)
     }
 }
 

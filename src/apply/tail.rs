@@ -262,8 +262,10 @@ impl<'a> Progress<'a, '_> {
         {
             let tail = self.tail;
             let migration = graph.get(name).expect("the plan was made of this graph");
+            let partner = migration.partner.as_ref();
+            let partner = partner.filter(|partner| graph.get(&partner.name).is_some());
             self.work.push(Box::pin(async move {
-                (name.clone(), tail.work(migration).await)
+                (name.clone(), tail.work(migration, partner).await)
             }));
         }
         slots.set_members(self.schedule.running(), self.schedule.wants_place());

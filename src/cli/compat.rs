@@ -30,6 +30,7 @@ use crate::visit::States;
 mod code;
 mod git;
 mod ground;
+mod idle;
 mod kept;
 mod program;
 mod rows;
@@ -53,8 +54,9 @@ use store::Store;
 /// Results are kept: only what has changed is run again, be it the schema, the code or the test. So
 /// is a test that failed and must not.
 ///
-/// Exit statuses: 0 what must work works, 1 a cell that must work does not or was not run, 2 usage, 3
-/// invalid files, 4 a server failed.
+/// Exit statuses: 0 what must work works, 1 a cell that must work does not or was not run, or no cell
+/// at all must work (unless `--app`, `--state` or `--since` asks for a part), 2 usage, 3 invalid files,
+/// 4 a server failed.
 #[derive(Args, Clone, Debug)]
 pub struct CompatArgs {
     /// Form of the output
@@ -143,9 +145,6 @@ pub async fn run(
     let states = States::new(&context.project(), migrations(context, report)?);
     let rules = context.config().versions.rules().clone();
     let rows = rows::rows(args, &states, &rules, &codes)?;
-    if rows.iter().all(|row| row.version.is_none()) {
-        report.note("no migration of these states says `schema-version`, so no cell must work");
-    }
     let interrupt = signal::listen()?;
     let ground = Ground::find(&args.ground, context, &states, &interrupt).await?;
     let store = open(context, &args.ground, report)?;
@@ -155,7 +154,9 @@ pub async fn run(
     let jobs = jobs(&cells, &codes, &plans, &rows);
 
     if !jobs.is_empty() {
-        let missing = cells.iter().flatten().filter(|cell| cell.is_none()).count();
+        // Sessions that are kept are led over cells that are known, too.
+        let cells_run: BTreeSet<_> = jobs.iter().flat_map(Job::places).collect();
+        let missing = cells_run.len();
         report.line_unless_quiet(&Line::active("Testing", count(missing, "cell")));
         let server = ground.start(&states, report).await?;
         let runner = Runner {
@@ -215,8 +216,17 @@ pub async fn run(
             .collect(),
         states,
         cells,
+        is_whole: args.app.is_empty() && args.state.is_empty() && args.since.is_none(),
     };
     tell(args, &matrix)?;
+    if matrix.is_idle() {
+        let idle = idle::error(&matrix, &rules);
+        if matrix.is_whole {
+            return Err(idle);
+        }
+        report.note(&idle.message.unwrap_or_default());
+        report.notes(&idle.notes);
+    }
     Ok(if matrix.is_well() {
         Outcome::Done
     } else {

@@ -4,7 +4,7 @@ use super::outcome::Outcome;
 use crate::apply::rehearse::RehearseError;
 use crate::apply::script::ScriptError;
 use crate::apply::visit::VisitError;
-use crate::apply::{ApplyError, GaveUp, human};
+use crate::apply::{ApplyError, GaveUp, Mismatch, human};
 use crate::diagnostic::Diagnostic;
 use crate::files;
 use crate::files::expected;
@@ -119,6 +119,21 @@ fn again(command: Command, committed: &[Name], partly: Option<&Partly>) -> Strin
     }
 }
 
+/// What to do where the schema is not the one from before.
+fn reverted_wrong(mismatch: &Mismatch, again: &str) -> String {
+    if mismatch.difference.is_empty() {
+        return format!(
+            "the files that take back are not to blame: it was so before this run; undo that change, then {again}, or `--on-mismatch warn` leaves it"
+        );
+    }
+    if mismatch.is_committed {
+        return "all files that take back have run: bring the schema back by hand, or `segue revert --on-mismatch warn` leaves it as it is; or `segue up`, correct the files, and revert again".to_owned();
+    }
+    format!(
+        "correct the files that take back, then {again}; `--on-mismatch warn` leaves the schema as they make it"
+    )
+}
+
 /// Which command an error is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {
@@ -189,7 +204,11 @@ impl Error {
             } => Self::diagnostics(Outcome::Failed, vec![*diagnostic])
                 .stands(&committed, partly)
                 .help(format!(
-                    "correct the migration, then {}",
+                    "correct the {}, then {}",
+                    match command {
+                        Command::Up => "migration",
+                        Command::Revert => "file that takes back",
+                    },
                     again(command, &committed, partly)
                 )),
             ApplyError::Conflict {
@@ -209,9 +228,7 @@ impl Error {
                     Command::Up => format!(
                         "correct the migrations or the expected schema, then {again}; `--on-mismatch warn` makes the deployment ready all the same"
                     ),
-                    Command::Revert => format!(
-                        "correct the files that take back, then {again}; `--on-mismatch warn` leaves the schema as they make it"
-                    ),
+                    Command::Revert => reverted_wrong(&mismatch, &again),
                 })
             }
             ApplyError::TimedOut {

@@ -97,12 +97,30 @@ impl Answer {
     pub fn is_allowed(&self) -> bool {
         match &self.about {
             About::App(_, meetings) => meetings.iter().all(Meeting::is_allowed),
-            About::Running(_, asked) => asked
-                .iter()
-                .flat_map(|(_, meetings)| meetings)
-                .all(Meeting::is_allowed),
+            About::Running(running, asked) => {
+                let mut meetings = asked.iter().flat_map(|(_, meetings)| meetings);
+                meetings.all(Meeting::is_allowed)
+                    && (running.unread.is_empty() || self.way.ahead.is_empty())
+            }
         }
     }
+
+    /// A session that seems to tell a version by its name, and is not read.
+    #[must_use]
+    fn unheard(&self) -> Option<&str> {
+        let About::Running(running, _) = &self.about else {
+            return None;
+        };
+        let mut names = running.silent.iter();
+        names.find_map(|one| one.application.as_deref().filter(|name| has_version(name)))
+    }
+}
+
+/// Whether a name has something like a version in it: `queue/v1.2`.
+fn has_version(name: &str) -> bool {
+    let words = name.split(|one: char| !one.is_ascii_alphanumeric() && one != '.');
+    let mut words = words.map(|word| word.strip_prefix('v').unwrap_or(word));
+    words.any(|word| word.contains('.') && Version::parse_short(word).is_ok())
 }
 
 /// Runs the command.
@@ -144,6 +162,16 @@ pub async fn run(
         report::result_json(&gate_json::answer(&answer))?;
     } else {
         report::result(&gate_text::answer(&answer, report.is_verbose()))?;
+    }
+    if let Some(name) = answer.unheard() {
+        let why = if versions.reads_names() {
+            "`app-name` of [versions] does not match it"
+        } else {
+            r"`app-name = 'NAME/(\d+\.\d+\.\d+)'` in [versions] would read it"
+        };
+        report.note(&format!(
+            "`{name}` looks as if it told a version of the code, and nobody hears it: {why}"
+        ));
     }
     Ok(if answer.is_allowed() {
         Outcome::Done

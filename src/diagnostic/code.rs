@@ -166,7 +166,7 @@ codes! {
         "A file `NAME.revert.sql` with `no-txn` has run in part: some of its statements are done, and others are not. Until it is done, `NAME.sql` counts neither as applied nor as pending. `segue revert` with the same `--to` goes on where it stopped."
 
     SCHEMA_VERSION_ORDER "schema-version-order" Error
-        "The versions that migrations bring by `schema-version` rise with the names of the files, so that the version of a database says which of them it has. Here one is lower than that of an earlier file, or the same. Where two branches have each brought one, the file that comes later by its name takes the next version."
+        "The versions that migrations bring by `schema-version` rise with the names of the files, so that the version of a database says which of them it has. Here one is lower than that of an earlier file, or the same. Where two branches have each brought one, the file that comes later by its name takes the next version. Or the lower one comes with a concurrent migration that may still run when the higher one is reached: the database would tell a version while what a lower one promised is not there. Write `end-concurrent-migration` into the file that brings the higher one, or bring it later."
 
     ENDED_BEFORE_DONE "ended-before-done" Error
         "The ledger says that an ending migration is applied although the concurrent migration that it needs is not done. No run of segue leads there; somebody changed the ledger or the files."

@@ -366,7 +366,7 @@ impl Reading<'_> {
             )
             .source(&source)
             .label(statement.span, "PostgreSQL refuses it there")
-            .help("write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`"),
+            .help(self.migration.name.outside_help()),
         );
     }
 

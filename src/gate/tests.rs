@@ -1,6 +1,7 @@
 use super::*;
 use crate::history::{Record, State};
 use crate::migration::{Checksum, Kind};
+use crate::version::{Range, Series};
 
 fn version(text: &str) -> Version {
     Version::parse_short(text).expect("a version")
@@ -78,6 +79,15 @@ fn only_what_is_applied_counts_and_only_what_is_higher_comes() {
     // The first is late, and does not lower it; the last was given up.
     let ahead: Vec<_> = way.ahead.iter().map(|stop| stop.version).collect();
     assert_eq!(ahead, [version("3")]);
+    // Code that relies on it has to wait until it is there.
+    assert_eq!(way.missing[0].version, version("1"));
+    let ask = |app, when| shown(&way.ask(&Rules::new(None, vec![]), version(app), when));
+    assert_eq!(ask("2.0", When::Now), "now-");
+    assert_eq!(ask("2.0", When::Always), "now- 3-");
+    assert_eq!(ask("3.0", When::After), "3+");
+    let below = Range::parse("< 3").expect("a range");
+    let rules = Rules::new(None, vec![(Series::parse("0.9").expect("a series"), below)]);
+    assert_eq!(shown(&way.ask(&rules, version("0.9"), When::Now)), "now+");
     let nothing = Way::new(&[], &History::default());
     assert_eq!(
         shown(&nothing.ask(&Rules::default(), version("1"), When::After)),
@@ -98,9 +108,12 @@ fn sessions_are_sorted_by_what_they_tell() {
         session(2, "queue/3.0.0", Some("2.13")),
         session(3, "psql", None),
         session(4, "", Some("3.0")),
+        session(5, "queue/v3.0.0", None),
+        session(6, "queue/v3.0.0", Some("2.13")),
     ];
     let running = Running::new(sessions, |name| {
-        Version::parse(name.strip_prefix("queue/")?).ok()
+        let told = name.strip_prefix("queue/")?;
+        Some(Version::parse(told).map_err(|_| told.to_owned()))
     });
     let pids = |sessions: &[Teller]| sessions.iter().map(|one| one.pid).collect::<Vec<_>>();
     let apps: Vec<_> = running
@@ -111,11 +124,12 @@ fn sessions_are_sorted_by_what_they_tell() {
     assert_eq!(
         apps,
         [
-            ("2.13.0".to_owned(), vec![2]),
+            ("2.13.0".to_owned(), vec![2, 6]),
             ("3.0.0".to_owned(), vec![1, 4])
         ]
     );
     assert_eq!(pids(&running.silent), [3]);
+    assert_eq!(pids(&running.unread["v3.0.0"]), [5]);
     let asked: Vec<_> = running
         .ask(&Rules::default(), &way())
         .into_iter()

@@ -39,14 +39,18 @@ impl History {
             .map(|migration| (&migration.name, migration.checksum))
             .collect();
         let mut renamed = self.find(&files);
-        let mut moved = Vec::new();
+        let (mut moved, mut moved_half) = (Vec::new(), Vec::new());
         for one in &mut renamed {
             let record = self.records.remove(&one.from);
             moved.extend(record.map(|record| (one.to.clone(), record)));
-            let key = LockKey::migration(project, &one.from);
-            one.pid = self.locks.get(&key).copied();
+            let half = self.reverting.remove(&one.from);
+            moved_half.extend(half.map(|half| (one.to.clone(), half)));
+            let names = [one.from.clone(), one.from.revert_file()];
+            let keys = names.map(|name| LockKey::migration(project, &name));
+            one.pid = keys.iter().find_map(|key| self.locks.get(key)).copied();
         }
         self.records.extend(moved);
+        self.reverting.extend(moved_half);
         for one in &renamed {
             // Who runs it under its old name runs it.
             if let Some(pid) = one.pid {

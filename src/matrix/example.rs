@@ -48,6 +48,7 @@ pub(crate) fn matrix() -> Matrix {
         apps,
         states,
         cells,
+        is_whole: false,
     };
     matrix.cells[1][0].is_earlier = true;
     matrix

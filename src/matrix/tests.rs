@@ -1,13 +1,16 @@
 use super::*;
 
-#[test]
-fn a_promise_that_nobody_has_looked_at_does_not_hold() {
-    let cell = |promise, ran| Cell {
+fn cell(promise: Verdict, ran: Ran) -> Cell {
+    Cell {
         promise,
         ran,
         took: Duration::ZERO,
         is_earlier: false,
-    };
+    }
+}
+
+#[test]
+fn a_promise_that_nobody_has_looked_at_does_not_hold() {
     let failed = || Ran::Failed(Failure::default());
     let not_run = || Ran::NotRun("why".to_owned());
     let cases = [
@@ -29,6 +32,19 @@ fn rows_are_grouped_by_version() {
     let groups = example::matrix().groups();
     let groups: Vec<_> = groups.iter().map(|one| (one.first, one.rows)).collect();
     assert_eq!(groups, [(0, 1), (1, 2), (3, 2), (5, 1)]);
+}
+
+#[test]
+fn a_whole_one_that_promises_nothing_is_not_well() {
+    let mut matrix = Matrix {
+        cells: vec![vec![cell(Verdict::NeedNot, Ran::Passed)]],
+        ..example::matrix()
+    };
+    assert_eq!((matrix.is_idle(), matrix.is_well()), (true, true));
+    matrix.is_whole = true;
+    assert!(!matrix.is_well());
+    matrix.cells[0].push(cell(Verdict::Must, Ran::Passed));
+    assert!(matrix.is_well());
 }
 
 #[test]

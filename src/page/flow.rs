@@ -248,7 +248,10 @@ fn is_unusual(entry: &Entry) -> bool {
         || entry.is_missing
         || matches!(
             entry.state,
-            EntryState::Interrupted | EntryState::Failed(_) | EntryState::Running(..)
+            EntryState::Interrupted
+                | EntryState::HalfReverted
+                | EntryState::Failed(_)
+                | EntryState::Running(..)
         )
 }
 

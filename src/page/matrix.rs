@@ -52,6 +52,7 @@ fn headline(matrix: &Matrix) -> String {
     let fails = matrix.count(Sight::Fails);
     let broken = matrix.placed().filter(|one| !one.cell.is_well()).count();
     match (fails, broken) {
+        (0, 0) if !matrix.is_well() => "No cell must work".to_owned(),
         (0, 0) => "What must work together works".to_owned(),
         (0, 1) => "1 cell that must work was not run".to_owned(),
         (0, several) => format!("{several} cells that must work were not run"),

@@ -16,7 +16,7 @@ pub(super) fn state(entry: &Entry) -> (Mark, &'static str) {
         EntryState::Running(..) if is_held(entry).is_some() => Mark::Waiting,
         EntryState::Running(..) => Mark::Working,
         EntryState::Pending => Mark::Open,
-        EntryState::Interrupted => Mark::Stopped,
+        EntryState::Interrupted | EntryState::HalfReverted => Mark::Stopped,
         EntryState::Failed(_) => Mark::Failed,
         EntryState::Abandoned => Mark::GivenUp,
     };
@@ -24,6 +24,7 @@ pub(super) fn state(entry: &Entry) -> (Mark, &'static str) {
         EntryState::Running(_, Some(row)) if row.waits_for.is_some() => "waiting",
         EntryState::Running(..) => is_held(entry).unwrap_or("running"),
         EntryState::Applied => "done",
+        EntryState::HalfReverted => "half reverted",
         other => other.as_str(),
     };
     (mark, word)
@@ -96,7 +97,7 @@ pub(super) fn write(html: &mut Html, view: &View, status: &Status, entry: &Entry
                 html.raw("<p>Done ").since(at).raw("</p>\n");
             }
         }
-        EntryState::Pending => {}
+        EntryState::Pending | EntryState::HalfReverted => {}
     }
     edges(html, status, entry);
     html.raw("</li>\n");

@@ -287,22 +287,26 @@ impl Ledger {
         // Sent one behind the other before the first answer has come, in this
         // order: locks first, so that a migration that ends meanwhile is seen
         // as applied and not as interrupted.
-        let (relation, locks, migrations, deployments) = future::try_join4(
+        let (relation, locks, migrations, deployments, unready) = future::try_join5(
             session.value(include_str!("ledger/user_relations.sql")),
             super::lock::held(session),
             self.read_if_there(session, &migrations),
             self.read_if_there(session, &deployments),
+            self.unready_reversal(session),
         )
         .await?;
         let mut history = History {
             ledger: self.version,
             locks,
             has_user_relations: relation.is_some(),
+            unready_reversal: unready,
             ..History::default()
         };
         for row in migrations {
             let name = Name::new(&column::<String>(&row, 0)?);
-            let (records, name) = match name.reverted() {
+            // One that is applied, an older segue took for a migration.
+            let is_begun = matches!(row[3].as_deref(), Some("begun" | "failed"));
+            let (records, name) = match name.reverted().filter(|_| is_begun) {
                 Some(reverted) => (&mut history.reverting, reverted),
                 None => (&mut history.records, name),
             };

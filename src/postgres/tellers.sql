@@ -12,7 +12,12 @@ SELECT a.pid, a.usename, nullif(a.application_name, ''),
        (SELECT t.number FROM told t WHERE t.pid = a.pid AND t.class = :patch LIMIT 1)
   FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = pg_catalog.current_database()
-   AND a.backend_type IS NOT DISTINCT FROM 'client backend'
+   -- Of other roles' sessions the server does not tell everybody what they are.
+   -- What it does tell everybody: which ones replicate, and as whom one is there.
+   AND (a.backend_type = 'client backend'
+        OR a.backend_type IS NULL AND a.usesysid IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_replication r WHERE r.pid = a.pid)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_subscription s WHERE s.pid = a.pid))
    AND a.pid <> pg_catalog.pg_backend_pid()
    AND a.application_name <> 'segue'
  ORDER BY a.pid

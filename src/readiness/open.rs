@@ -11,6 +11,9 @@ pub(super) struct Open<'a> {
     pub(super) batch: Vec<Name>,
     /// After it, as far as it is waited for.
     pub(super) tail: Vec<Name>,
+    /// What is half taken back, by this folder or another: the schema is that
+    /// of neither.
+    pub(super) half: Vec<Name>,
     /// The deployment by which all that is not open is ready.
     pub(super) ready: Option<&'a Deployment>,
     /// Whether there is nothing to wait for.
@@ -35,8 +38,9 @@ impl<'a> Open<'a> {
                 Goal::Ready => Vec::new(),
                 Goal::Settled => open(true),
             },
+            half: history.reverting.keys().cloned().collect(),
             ready: history.ready_deployment(migrations.iter()),
-            is_nothing: migrations.is_empty(),
+            is_nothing: migrations.is_empty() && history.reverting.is_empty(),
         }
     }
 
@@ -53,7 +57,9 @@ impl<'a> Open<'a> {
             .iter()
             .filter(|one| one.ready_at.is_some() && Some(one.id) >= record.deployment)
             .collect();
+        let is_half = history.reverting.contains_key(name);
         let mut open = Self {
+            half: is_half.then(|| name.clone()).into_iter().collect(),
             ready: since.first().copied(),
             ..Self::default()
         };

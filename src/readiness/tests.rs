@@ -393,3 +393,35 @@ fn a_runner_on_the_primary_is_missed_by_its_silence() {
     );
     assert_eq!(look(Some(1)), "deployment 1 is under way");
 }
+
+#[test]
+fn what_is_half_taken_back_is_ready_in_no_folder() {
+    let applied = [("1.sql", State::Applied)];
+    let failed = || {
+        vec![
+            deployment(2, DeploymentState::Failed),
+            deployment(1, DeploymentState::Settled),
+        ]
+    };
+    let mut half = history(failed(), &applied);
+    let record = half.records[&Name::new("1.sql")].clone();
+    // This folder lacks it.
+    half.reverting.insert(Name::new("3.sql"), record);
+    let unverified = History {
+        unready_reversal: Some(2),
+        ..history(failed(), &applied)
+    };
+    let again = History {
+        unready_reversal: Some(2),
+        ..history(vec![deployment(3, DeploymentState::Settled)], &applied)
+    };
+    check(
+        Goal::Ready,
+        &[half, unverified, again],
+        &[
+            "not yet: `3.sql` is half taken back; the last deployment, 2, failed: no such table",
+            "not yet: no deployment of this folder is ready; the last deployment, 2, failed: no such table",
+            "reached by 3",
+        ],
+    );
+}

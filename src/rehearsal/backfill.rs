@@ -136,7 +136,8 @@ impl Rows {
             let gone = one.iter().find(|row| !other.contains(row));
             return Some(match (gone, new) {
                 (Some(gone), Some(new)) => {
-                    format!("`{}` becomes `{}`", self.shown(gone), after.shown(new))
+                    // Without a key nobody knows whether one was the other.
+                    format!("`{}` goes, `{}` comes", self.shown(gone), after.shown(new))
                 }
                 (Some(gone), None) => format!("`{}` goes", self.shown(gone)),
                 (None, Some(new)) => format!("`{}` comes", after.shown(new)),

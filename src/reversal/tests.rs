@@ -8,7 +8,9 @@ use crate::migration::{Checksum, Named, Outline};
 /// concurrent one with the partner before it; then its name, and how it is
 /// taken back: `revert`, `no-txn`, `enum` (the file adds a value), or nothing.
 /// Then its state: `applied`, `abandoned`, `failed`, `running`, `begun 2`
-/// (statements done), `rows 5` (of a backfill), `half` (taken back), `gone`
+/// (statements done), `unknown 1` (that nobody knows what it has done), `rows
+/// 5` (of a backfill), `given-up 5` (after so many rows), `half 1` (taken back,
+/// statements done), `orphan` (half taken back, not in the ledger), `gone`
 /// (applied, no file), `-`.
 fn reversal(to: &str, folder: &str) -> String {
     let mut migrations: Vec<Migration> = Vec::new();
@@ -78,22 +80,47 @@ fn reversal(to: &str, folder: &str) -> String {
             "begun" => {
                 let unfinished = Unfinished {
                     statements: number(),
-                    rows: 0,
+                    ..Unfinished::default()
                 };
                 known.unfinished.insert(name.clone(), unfinished);
                 State::Begun
             }
             "rows" => {
                 let unfinished = Unfinished {
-                    statements: 0,
                     rows: number() as u64,
+                    ..Unfinished::default()
                 };
                 known.unfinished.insert(name.clone(), unfinished);
                 State::Begun
             }
+            "unknown" => {
+                let unfinished = Unfinished {
+                    unknown: Some(number()),
+                    ..Unfinished::default()
+                };
+                known.unfinished.insert(name.clone(), unfinished);
+                State::Begun
+            }
+            "given-up" => {
+                let unfinished = Unfinished {
+                    rows: number() as u64,
+                    ..Unfinished::default()
+                };
+                known.unfinished.insert(name.clone(), unfinished);
+                State::Abandoned
+            }
             "half" => {
+                let begun = Unfinished {
+                    statements: number(),
+                    ..Unfinished::default()
+                };
+                known.begun.insert(name.clone(), begun);
                 history.reverting.insert(name.clone(), record(State::Begun));
                 State::Applied
+            }
+            "orphan" => {
+                history.reverting.insert(name, record(State::Begun));
+                continue;
             }
             other => panic!("{other}?"),
         };
@@ -295,7 +322,7 @@ fn what_is_half_taken_back_goes_on() {
         "1",
         "
         b 1 -      applied
-        b 2 no-txn half
+        b 2 no-txn half 1
         b 3 revert applied
     ",
         "
@@ -308,11 +335,69 @@ fn what_is_half_taken_back_goes_on() {
         "2",
         "
         b 1 -      applied
-        b 2 no-txn half
+        b 2 no-txn half 1
     ",
         "
         not-revertible: `2.sql` is half taken back itself
         name one before it, as the run that has begun it did
+    ",
+    );
+}
+
+#[test]
+fn what_was_begun_outside_a_transaction_does_not_go_on_inside_one() {
+    check(
+        "1",
+        "
+        b 1 -      applied
+        b 2 revert half 0
+    ",
+        "
+        back to `1.sql`
+        transaction: 2.revert.sql, ready
+    ",
+    );
+    check(
+        "1",
+        "
+        b 1 -      applied
+        b 2 revert half 1
+        b 3 revert orphan
+    ",
+        "
+        not-revertible: `3.revert.sql` has begun, and the ledger knows no `3.sql` that it takes back
+        somebody has changed the ledger; where nothing of `3.revert.sql` is left to do, `DELETE FROM segue.migration WHERE project = 'main' AND file = '3.revert.sql';`
+        changed-while-begun: `2.revert.sql` was begun outside a transaction
+        bring `-- segue: no-txn` back, and the text of what is done; what follows may be edited
+    ",
+    );
+}
+
+#[test]
+fn what_may_have_done_something_is_not_forgotten() {
+    check(
+        "1",
+        "
+        b 1 -      applied
+        s 2 revert unknown 1
+        c 3 -      given-up 5
+    ",
+        "
+        not-revertible: no file takes `3.sql` back
+        write `3.revert.sql` beside it, or go back less far
+        not-revertible: `2.sql` is half applied: nobody can tell what statement 1 of it has done
+        `segue up --done 2.sql:1` goes on after it, `segue up --redo 2.sql:1` runs it again; then it can be taken back
+    ",
+    );
+    check(
+        "1",
+        "
+        b 1 -      applied
+        c 2 revert given-up 5
+    ",
+        "
+        back to `1.sql`
+        transaction: 2.revert.sql, ready
     ",
     );
 }

@@ -27,6 +27,12 @@ impl Range {
         (!is_empty).then_some(Self { from, below })
     }
 
+    /// The lowest version that is in it.
+    #[must_use]
+    pub fn lowest(&self) -> Version {
+        self.from
+    }
+
     /// Parses bounds with commas between them, all of which hold: `>= 3.1, < 4`.
     /// A version may leave its last numbers out, and stands for all of its
     /// series: `= 3.1` is `>= 3.1.0, < 3.2.0`, `> 3` is `>= 4.0.0`.

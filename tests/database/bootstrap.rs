@@ -165,6 +165,9 @@ fn the_first_migrations_make_the_database() {
         "0-database.sql|standalone|applied||t|t\n1-owner.sql|batch|applied|1|t|f\n2-table.sql|batch|applied|1|t|f"
     );
     assert_eq!(case.app().query("SELECT name FROM by_whom"), "postgres");
+    // Another role has made it, and given all of it away.
+    let owners = "SELECT count(DISTINCT p.proowner), bool_and(p.proowner = n.nspowner) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'segue'";
+    assert_eq!(case.app().query(owners), "1|t");
     assert_eq!(case.kept(), "");
     project.has_nothing_to_do();
 

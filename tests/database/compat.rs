@@ -12,6 +12,7 @@ use crate::support::{Project, Run, Server, assert_file, wait_until};
 
 mod code;
 mod kept;
+mod promise;
 
 /// Four migrations, three versions of the schema, an index in between.
 fn migrations(project: &Project) {

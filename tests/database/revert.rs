@@ -8,7 +8,9 @@ use crate::support::{
 };
 
 mod checked;
+mod half;
 mod kinds;
+mod version;
 
 /// Three migrations; the last two can be taken back.
 fn three(database: &TestDatabase<'_>) -> Project {
@@ -208,7 +210,7 @@ fn a_triple_goes_back_from_its_end() {
     project.segue(&["revert", "--to", "0"]).expect(
         "",
         "
-             Planned back to `0.sql`: 3 migrations in 2 transactions and 1 file outside a transaction, newest first: `3.sql`, `2.sql` and `1.sql`
+             Planned back to `0.sql`: 3 migrations, 2 in 2 transactions and 1 outside a transaction, newest first: `3.sql`, `2.sql` and `1.sql`
         Not verified no deployment has kept what the schema is at `0.sql`
                  Ran `3.revert.sql`, 1 statement in [t]
            Committed 1 migration in [t]
@@ -245,7 +247,7 @@ fn half_taken_back_is_neither_and_goes_on() {
     project.segue(&["revert", "--to", "0"]).expect(
         "",
         r#"
-             Planned back to `0.sql`: 3 migrations in 2 transactions and 1 file outside a transaction, newest first: `3.sql`, `2.sql` and `1.sql`
+             Planned back to `0.sql`: 3 migrations, 2 in 2 transactions and 1 outside a transaction, newest first: `3.sql`, `2.sql` and `1.sql`
         Not verified no deployment has kept what the schema is at `0.sql`
                  Ran `3.revert.sql`, 1 statement in [t]
            Committed 1 migration in [t]
@@ -258,7 +260,7 @@ fn half_taken_back_is_neither_and_goes_on() {
           = note: SQLSTATE 42704
         note: committed before this: `3.revert.sql`
         note: committed: the first statement of `2.revert.sql`
-        help: correct the migration, then `segue revert` goes on after what is committed
+        help: correct the file that takes back, then `segue revert` goes on after what is committed
 
         "#,
         4,

@@ -128,7 +128,11 @@ pub fn dump(from: &TestDatabase<'_>, options: &[&str]) -> Option<(String, PathBu
     None
 }
 
-fn restore(psql: &Path, dump: &str, to: &TestDatabase<'_>) {
+/// Runs by this `psql` what `pg_dump` wrote.
+///
+/// # Panics
+/// If a statement of it fails.
+pub fn restore(psql: &Path, dump: &str, to: &TestDatabase<'_>) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("dump.sql");
     std::fs::write(&file, dump).expect("a file");

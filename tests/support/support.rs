@@ -50,7 +50,7 @@ pub use server::{Server, options as server_options, runtime as server_runtime};
 pub use session::{Pending, TestSession};
 pub use snapshot::{
     assert_objects, assert_same_snapshot, check_objects, dump, dump_and_restore, of_version,
-    pretty, rich_schema, run_with_roles, snapshot, snapshot_with_roles,
+    pretty, restore, rich_schema, run_with_roles, snapshot, snapshot_with_roles,
 };
 pub use up::{Up, settings};
 pub use wait::{PATIENCE, wait_for, wait_until};

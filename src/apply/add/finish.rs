@@ -185,11 +185,15 @@ async fn record(
             .keep_snapshot(&session, observed.major, newest.id, &observed.after)
             .await?;
         let run = (observed.major, newest.id);
+        // Nobody else applies anything to a database of development meanwhile.
+        let others = ledger.applied_by_others(&session, Some(newest.id));
+        let others = others.await?;
         for (when, snapshot) in [
             (When::Before, &observed.before),
             (When::After, &observed.after),
         ] {
-            ledger.keep_past(&session, run, when, snapshot).await?;
+            let seen = (others.as_str(), snapshot);
+            ledger.keep_past(&session, run, when, seen).await?;
         }
     }
     session.close().await;

@@ -195,9 +195,7 @@ impl Try<'_> {
             Failure::OutOfMemory => diagnostic.help(
                 "each table, index and sequence that a transaction touches takes a slot in the server's lock table: raise `max_locks_per_transaction` and restart the server, or deploy in smaller steps",
             ),
-            Failure::ActiveTransaction | Failure::InvalidTermination => diagnostic.help(
-                "write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`",
-            ),
+            Failure::ActiveTransaction | Failure::InvalidTermination => diagnostic.help(migration.name.outside_help()),
             _ => diagnostic,
         }
     }

@@ -130,13 +130,16 @@ pub async fn drift(
 }
 
 /// The schema as the last settled deployment left it, if nothing was applied
-/// since: that would look like drift.
+/// since, or taken back in part: that would look like drift.
 pub(in crate::apply) async fn settled_snapshot(
     looking: &Looking<'_>,
     session: &Session,
 ) -> Result<Option<(i64, Snapshot)>, ApplyError> {
     let major = looking.expectation.major();
     let settled = looking.ledger.snapshot(session, major).await?;
+    if !looking.survey.history.reverting.is_empty() {
+        return Ok(None);
+    }
     let records = &looking.survey.history.records;
     Ok(settled.filter(|(deployment, _)| {
         records

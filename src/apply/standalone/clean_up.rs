@@ -183,6 +183,34 @@ pub(in crate::apply) fn is_repeatable(sql: &str, is_rerunnable: bool) -> bool {
     work != Work::Other(Nature::Commits)
 }
 
+/// Whether nobody can tell by looking what the statement of an intent has done,
+/// though it is not said to be done.
+pub(in crate::apply) fn is_unknown(intent: &Intent) -> bool {
+    let work = Work::of(digest(&intent.sql).as_ref(), &intent.sql, false);
+    match intent.state {
+        IntentState::Done => false,
+        // It may have committed inside itself before that.
+        IntentState::Failed(_) | IntentState::GivenUp => work == Work::Other(Nature::Commits),
+        IntentState::Begun => matches!(
+            work,
+            Work::DropIndex | Work::Object(_) | Work::Other(Nature::Commits | Nature::Once)
+        ),
+    }
+}
+
+/// Whether nothing at all has come of these tries: the most that they did was to
+/// drop an index that is not there, or to leave what has been removed.
+pub(super) fn is_nothing(intents: &[Intent]) -> bool {
+    intents.iter().all(|intent| match intent.state {
+        IntentState::Begun | IntentState::Done => false,
+        IntentState::GivenUp => !is_unknown(intent),
+        IntentState::Failed(_) => {
+            let work = Work::of(digest(&intent.sql).as_ref(), &intent.sql, false);
+            work == Work::DropIndex && intent.target.is_none()
+        }
+    })
+}
+
 fn subject<'a>(intent: &Intent, digest: Option<&'a Digest>) -> Subject<'a> {
     Subject {
         work: Work::of(digest, &intent.sql, false),

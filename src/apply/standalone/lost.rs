@@ -111,10 +111,16 @@ impl Standalone<'_> {
                 format!("the first {next} statements of the file are done, and are not run again")
             }
         })
-        .help(format!(
-            "{instead}, or put all statements that need it between BEGIN and COMMIT; what is done stays done: write the rest as a new migration and give this one up with `segue abandon {}`",
-            self.migration.name
-        ));
+        .help(match self.migration.name.reverted() {
+            // Nobody gives up what takes back.
+            Some(_) => format!(
+                "{instead}, or put all statements that need it between BEGIN and COMMIT; what is done stays done"
+            ),
+            None => format!(
+                "{instead}, or put all statements that need it between BEGIN and COMMIT; what is done stays done: write the rest as a new migration and give this one up with `segue abandon {}`",
+                self.migration.name
+            ),
+        });
         StandaloneError::Failed(Box::new(diagnostic))
     }
 }

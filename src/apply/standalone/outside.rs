@@ -434,9 +434,14 @@ impl<'a> Standalone<'a> {
     /// Asks what became of an earlier try.
     fn ask(&self, piece: &Piece, refusal: Refusal) -> StandaloneError {
         let statement = format!("{}:{}", self.migration.name, piece.index + 1);
+        let again = if self.migration.name.reverted().is_some() {
+            "segue revert --to …"
+        } else {
+            "segue up"
+        };
         let refusal = Refusal {
             help: format!(
-                "{}; then `segue up --redo {statement}` runs it again, or `segue up --done {statement}` goes on after it; `-- segue: rerunnable` at the top of the file says that it may always run again",
+                "{}; then `{again} --redo {statement}` runs it again, or `{again} --done {statement}` goes on after it; `-- segue: rerunnable` at the top of the file says that it may always run again",
                 refusal.help
             ),
             ..refusal

@@ -107,8 +107,8 @@ impl Standalone<'_> {
         .label(item.span, "begins that transaction")
         .note(format!("it was ended by: {}", intent.sql))
         .help(format!(
-            "bring its text back and edit only what follows, or give it up: `segue abandon {}`",
-            self.migration.name
+            "bring its text back and edit only what follows{}",
+            self.or_give_up()
         ));
         StandaloneError::Failed(Box::new(diagnostic))
     }

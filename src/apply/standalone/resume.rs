@@ -93,6 +93,15 @@ pub(super) fn fingerprint_of(items: &[Item]) -> Fingerprint {
 }
 
 impl Standalone<'_> {
+    /// What else can be done with a file that was begun with another text.
+    pub(super) fn or_give_up(&self) -> String {
+        let name = &self.migration.name;
+        match name.reverted() {
+            Some(_) => String::new(),
+            None => format!(", or give it up: `segue abandon {name}`"),
+        }
+    }
+
     pub(super) fn refuse_difference(&self, difference: &Difference) -> StandaloneError {
         let done = match difference.done {
             1 => "its first statement is done, and is not run again".to_owned(),
@@ -120,8 +129,8 @@ impl Standalone<'_> {
                     difference.was
                 ))
                 .help(format!(
-                    "bring the text of what is done back and edit only what follows, or give it up: `segue abandon {}`",
-                    self.migration.name
+                    "bring the text of what is done back and edit only what follows{}",
+                    self.or_give_up()
                 )),
         ))
     }

@@ -58,6 +58,9 @@ pub(super) struct Watch<'a> {
     failing_since: Option<Instant>,
     /// The statement at hand, from 1, and its migration.
     at: Option<(Name, usize)>,
+    /// Set once all statements are done: the version that is waited for, for
+    /// people.
+    version: Option<String>,
     /// How often it has failed.
     failures: usize,
     /// Since when those who hold its table have been waited for, or have got on.
@@ -83,6 +86,7 @@ impl<'a> Watch<'a> {
             told: Vec::new(),
             failing_since: None,
             at: None,
+            version: None,
             failures: 0,
             waiting_since: None,
             seen: BTreeMap::new(),
@@ -146,9 +150,16 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// All statements are done: what is waited for is the version of the schema.
+    pub(super) fn begin_version(&mut self) {
+        self.forget();
+        self.version = Some(format!("schema version of `{}`", self.run.project));
+    }
+
     /// The statement at hand is done.
     pub(super) fn forget(&mut self) {
         self.wait = None;
+        self.version = None;
         self.failing_since = None;
         self.failures = 0;
         self.go_on();
@@ -264,7 +275,10 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn note(&mut self, wait: LockWait) {
+    fn note(&mut self, mut wait: LockWait) {
+        if self.version.is_some() && wait.lock_type == "advisory" {
+            wait.relation_name.clone_from(&self.version);
+        }
         self.tell(
             wait.relation_name.clone(),
             Some(wait.lock_type.clone()),
@@ -319,7 +333,10 @@ impl<'a> Watch<'a> {
         }
         let first = self.run.settings.pause();
         self.failures += 1;
-        if let Some((name, number)) = self.at.clone() {
+        // Of the version it is told that it is waited for, and for whom.
+        if self.version.is_none()
+            && let Some((name, number)) = self.at.clone()
+        {
             self.run.events.tell(Event::StatementRetried {
                 name,
                 number,

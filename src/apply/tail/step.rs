@@ -13,7 +13,7 @@ use crate::apply::standalone::{self, StandaloneError};
 use crate::apply::{Event, Interrupt, Run};
 use crate::diagnostic::{Diagnostic, code};
 use crate::history::{LockKey, State};
-use crate::migration::{Migration, Name};
+use crate::migration::{Migration, Name, Named};
 use crate::postgres::activity::{self, Blocker};
 use crate::postgres::{self, Session, lock};
 
@@ -77,8 +77,8 @@ impl From<postgres::Error> for End {
 
 impl Tail<'_> {
     /// Runs a member of the tail in a session of its own, whose lock is the
-    /// fence.
-    pub(super) async fn work(&self, migration: &Migration) -> End {
+    /// fence, if its partner is applied still.
+    pub(super) async fn work(&self, migration: &Migration, partner: Option<&Named>) -> End {
         let mut interrupt = std::pin::pin!(self.run.interrupt.first());
         let application = application_name(&self.run.project, &migration.name);
         let helpers = Crew::new(self.run, &migration.name, application.clone(), &self.slots);
@@ -97,13 +97,23 @@ impl Tail<'_> {
             // Looked at under the lock, as whoever pre-empts looks at the lock
             // once it holds its own: one of the two sees the other.
             let preempted = standalone::preempted_by(self.run, &session, &migration.name).await?;
-            Ok::<_, postgres::Error>((session, is_ours, state, preempted))
+            // `segue revert` may have taken its partner back since the plan
+            // was made.
+            let lost = match partner {
+                Some(partner) => {
+                    let state = self.ledger.state(&session, &partner.name).await?;
+                    let is_there = matches!(state, Some(State::Applied | State::Abandoned));
+                    (!is_there).then(|| taken_back(migration, partner))
+                }
+                None => None,
+            };
+            Ok::<_, postgres::Error>((session, is_ours, state, preempted, lost))
         };
         let connected = tokio::select! {
             connected = connecting => connected,
             _ = &mut interrupt => return End::Held(None),
         };
-        let (mut session, is_ours, state, preempted) = match connected {
+        let (mut session, is_ours, state, preempted, lost) = match connected {
             Ok(connected) => connected,
             Err(error) => return End::from(error),
         };
@@ -111,7 +121,7 @@ impl Tail<'_> {
             _ if !is_ours => Some(End::RunsElsewhere),
             Some(State::Applied) => Some(End::Done(Duration::ZERO)),
             Some(State::Abandoned) => Some(End::Abandoned),
-            _ => preempted.map(End::Preempted),
+            _ => preempted.map(End::Preempted).or(lost),
         };
         if let Some(end) = over {
             session.close().await;
@@ -294,6 +304,21 @@ impl Tail<'_> {
             Err(_) => tracing::debug!(migration = %name, "progress could not be cleared in time"),
         }
     }
+}
+
+/// The end of a member whose partner is not applied any more.
+fn taken_back(migration: &Migration, partner: &Named) -> End {
+    let diagnostic = Diagnostic::new(
+        code::PARTNER_NOT_APPLIED,
+        format!(
+            "`{}` was not begun: its partner, `{}`, has been taken back meanwhile",
+            migration.name, partner.name
+        ),
+    )
+    .source(&migration.source)
+    .label(partner.span, "not applied any more")
+    .help("`segue up` applies both again");
+    End::Failed(Box::new(diagnostic))
 }
 
 /// What the failure of a member means for the tail.

@@ -15,8 +15,8 @@ use crate::apply::{ApplyError, Event, Outcome, Run, standalone};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::{self, Depth};
 use crate::graph::Graph;
-use crate::history::{History, LockKey};
-use crate::migration::{Migration, Name};
+use crate::history::{History, LockKey, State};
+use crate::migration::{Kind, Migration, Name};
 use crate::postgres::ledger::{IntentState, TakenBack};
 use crate::postgres::lock;
 use crate::reversal::{Known, Reversal, To, Unfinished};
@@ -98,7 +98,9 @@ impl Runner<'_> {
             }
             self.look_before(&found.survey).await?;
             self.begin_deployment(&found.survey).await?;
-            if self.take_rows_back(&found.reversal).await? == Next::PlanAgain {
+            if self.hold_open(&found).await? == Next::PlanAgain
+                || self.take_rows_back(&found.reversal).await? == Next::PlanAgain
+            {
                 continue;
             }
             if self.batch_of(&found.survey).await? == Next::Step {
@@ -135,6 +137,7 @@ impl Runner<'_> {
         let known = Known {
             reverts: self.reverts_after(&to, &history)?,
             unfinished: self.unfinished(&to, &history).await?,
+            begun: self.begun(&to, &history).await?,
             cuts: self.options.cuts.clone(),
         };
         let reversal = Reversal::new(&self.migrations, &history, &project, to, &known)
@@ -180,8 +183,9 @@ impl Runner<'_> {
         let mut reverts: BTreeMap<Name, Migration> = migrations
             .filter_map(|one| {
                 let revert = Migration {
-                    // It changes with the migration that has brought it.
-                    schema_version: one.schema_version,
+                    // It changes with the migration that has brought it,
+                    // whatever its file says now.
+                    schema_version: history.records.get(&one.name)?.schema_version,
                     ..Migration::clone(one.revert.as_ref()?)
                 };
                 Some((one.name.clone(), revert))
@@ -199,25 +203,53 @@ impl Runner<'_> {
         Ok(reverts)
     }
 
-    /// What those have done that have begun and are not done.
+    /// What those have done that have begun and are not done, or were given up.
     async fn unfinished(
         &self,
         to: &To,
         history: &History,
     ) -> Result<BTreeMap<Name, Unfinished>, ApplyError> {
         let mut unfinished = BTreeMap::new();
-        let records = history.records.keys();
-        for name in records.filter(|name| !to.keeps(name) && !history.is_closed(name)) {
-            let intents = self.ledger.intents(&self.control, name).await?;
-            let done = intents.iter().filter(|one| one.state == IntentState::Done);
+        let is_open = |name: &&Name| history.records[*name].state != State::Applied;
+        let records = history.records.keys().filter(|name| !to.keeps(name));
+        for name in records.filter(is_open) {
+            let mut found = self.done_of(name).await?;
             let cursor = self.ledger.backfill_cursor(&self.control, name).await?;
-            let found = Unfinished {
-                statements: done.count(),
-                rows: cursor.map_or(0, |cursor| cursor.rows),
-            };
+            found.rows = cursor.map_or(0, |cursor| cursor.rows);
             unfinished.insert(name.clone(), found);
         }
         Ok(unfinished)
+    }
+
+    /// Of files that have begun to take back what comes after `to`: what has
+    /// run.
+    async fn begun(
+        &self,
+        to: &To,
+        history: &History,
+    ) -> Result<BTreeMap<Name, Unfinished>, ApplyError> {
+        let mut begun = BTreeMap::new();
+        for name in history.reverting.keys().filter(|name| !to.keeps(name)) {
+            // The ledger may not have followed its file yet.
+            let mut renamed = history.renamed.iter();
+            let known = renamed.find(|one| one.to == *name);
+            let known = known.map_or(name, |one| &one.from);
+            begun.insert(name.clone(), self.done_of(&known.revert_file()).await?);
+        }
+        Ok(begun)
+    }
+
+    /// What has run of a file, by its intents.
+    async fn done_of(&self, name: &Name) -> Result<Unfinished, ApplyError> {
+        let intents = self.ledger.intents(&self.control, name).await?;
+        let done = intents.iter().filter(|one| one.state == IntentState::Done);
+        let last = intents.last();
+        let unknown = last.filter(|last| standalone::is_unknown(last));
+        Ok(Unfinished {
+            statements: done.count(),
+            rows: 0,
+            unknown: unknown.map(|last| last.statement + 1),
+        })
     }
 
     /// What the schema has to be afterwards, as far as that is known.
@@ -235,13 +267,34 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Removes what concurrent migrations have left that are not done, and
-    /// takes back rows of which nothing else is left. Until this run is over,
-    /// nobody begins them again.
-    async fn take_rows_back(&mut self, reversal: &Reversal) -> Result<Next, ApplyError> {
-        for name in &reversal.open {
-            self.clean_up_open(name).await?;
+    /// Claims all concurrent migrations that are to go and are not done, and
+    /// removes what they have left: until this run is over, nobody begins one.
+    /// What was done before its claim has to be planned for.
+    async fn hold_open(&mut self, found: &Found) -> Result<Next, ApplyError> {
+        let reversal = &found.reversal;
+        let history = &found.survey.history;
+        let pending = self.migrations.iter().filter(|one| {
+            one.kind == Kind::Concurrent
+                && !reversal.to.keeps(&one.name)
+                && !history.records.contains_key(&one.name)
+        });
+        let pending = pending.map(|one| one.name.clone());
+        let open: Vec<Name> = reversal.open.iter().cloned().chain(pending).collect();
+        let mut next = Next::Step;
+        if reversal.is_empty() {
+            return Ok(next);
         }
+        for name in &open {
+            if !self.preempted.contains(name) {
+                self.clean_up_open(name).await?;
+                next = Next::PlanAgain;
+            }
+        }
+        Ok(next)
+    }
+
+    /// Takes back rows of which nothing else is left.
+    async fn take_rows_back(&mut self, reversal: &Reversal) -> Result<Next, ApplyError> {
         if reversal.rows.is_empty() {
             return Ok(Next::Step);
         }
@@ -264,7 +317,7 @@ impl Runner<'_> {
         Ok(Next::PlanAgain)
     }
 
-    /// Removes what the tries of one have left that is not done.
+    /// Claims one, and removes what its tries have left that is not done.
     async fn clean_up_open(&mut self, name: &Name) -> Result<(), ApplyError> {
         let claim = Eviction {
             run: self.run,

@@ -29,8 +29,10 @@ pub(super) struct Known {
     /// The schema as it is when all is settled, if a check has seen it so.
     settled: Option<Left>,
     /// The schema as it was before this run has applied anything, if nothing
-    /// was under way then.
-    before: Option<Snapshot>,
+    /// was under way then; and what was applied when it was about to be read.
+    before: Option<(String, Snapshot)>,
+    /// What others had applied when the schema was about to be read last.
+    others: Option<String>,
     /// Whether somebody with a newer folder has applied more meanwhile, so that
     /// the schema can neither be verified nor settled by this run.
     pub(super) is_overtaken: bool,
@@ -62,6 +64,7 @@ impl Runner<'_> {
         if settled.is_none() && before_ready != Some(BeforeReady::InTheTransaction) {
             return Ok(());
         }
+        let others = self.others().await;
         let baseline = self.baseline().await?;
         if let Some((since, settled)) = settled
             && let Some(expectation) = &self.expectation
@@ -80,7 +83,7 @@ impl Runner<'_> {
         {
             let mut before = baseline.reading.snapshot.clone();
             expectation.rule(&mut before);
-            self.known.before = Some(before);
+            self.known.before = others.map(|others| (others, before));
         }
         self.known.baseline = Some((self.committed.len(), baseline));
         Ok(())
@@ -94,6 +97,16 @@ impl Runner<'_> {
             lock_timeout: self.run.settings.lock_timeout,
             patience: self.run.settings.retry_for,
         }
+    }
+
+    /// What others have applied, before the schema is read that tells of it. Of
+    /// a schema where this is not known nothing is kept.
+    async fn others(&mut self) -> Option<String> {
+        self.control_again().await.ok()?;
+        let others = self
+            .ledger
+            .applied_by_others(&self.control, self.deployment);
+        others.await.ok()
     }
 
     /// The whole schema, read on the control session.
@@ -198,6 +211,9 @@ impl Runner<'_> {
             self.work_elsewhere().await;
             self.known.baseline = Some((self.committed.len(), self.baseline().await?));
         }
+        if is_checked {
+            self.known.others = self.others().await;
+        }
         Ok(())
     }
 
@@ -232,9 +248,10 @@ impl Runner<'_> {
         if !matches!(survey.plan.checks, Checks::Made { .. }) {
             return Ok(());
         }
-        let Some(mismatch) = self.verify(survey, Stage::Batch).await? else {
+        let Some(mut mismatch) = self.verify(survey, Stage::Batch).await? else {
             return Ok(());
         };
+        mismatch.is_committed = true;
         Err(ApplyError::Mismatch {
             mismatch,
             committed: self.committed.clone(),
@@ -277,6 +294,7 @@ impl Runner<'_> {
     ) -> Result<Option<Box<Mismatch>>, ApplyError> {
         let began = Instant::now();
         let patience = self.run.settings.retry_for;
+        self.known.others = self.others().await;
         let checked = loop {
             self.control_again().await?;
             let Some(expectation) = &self.expectation else {
@@ -356,13 +374,19 @@ impl Runner<'_> {
             // Only drift cannot be told apart next time.
             tracing::warn!(%error, "the settled schema could not be kept");
         }
+        let others = self.known.others.as_deref();
         let moments = [
-            before.as_ref().map(|before| (When::Before, before)),
-            left.as_ref().map(|left| (When::After, &left.snapshot)),
+            before
+                .as_ref()
+                .map(|(others, before)| (When::Before, others.as_str(), before)),
+            left.as_ref()
+                .zip(others)
+                .map(|(left, others)| (When::After, others, &left.snapshot)),
         ];
-        for (when, snapshot) in moments.into_iter().flatten() {
+        for (when, known, snapshot) in moments.into_iter().flatten() {
             let run = (major, *deployment);
-            if let Err(error) = self.ledger.keep_past(control, run, when, snapshot).await {
+            let seen = (known, snapshot);
+            if let Err(error) = self.ledger.keep_past(control, run, when, seen).await {
                 // Only what goes back to it cannot be verified.
                 tracing::warn!(%error, "a past schema could not be kept");
             }

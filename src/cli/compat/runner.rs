@@ -101,6 +101,12 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Row and column of each of its cells.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (Self::Fresh { column, .. } | Self::Kept { column, .. }) = *self;
+        self.rows().map(move |row| (row, column))
+    }
+
     /// Places of its states.
     pub(super) fn rows(&self) -> Stretch {
         match self {

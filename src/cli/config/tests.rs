@@ -364,7 +364,10 @@ app-name = 'queue/(\d+\.\d+\.\d+)'
         ">= 2.13.0, < 3.0.0"
     );
     let told_by = config.versions.told_by();
-    assert_eq!(told_by("web queue/2.13.5 (blue)"), Some(version("2.13.5")));
+    assert_eq!(
+        told_by("web queue/2.13.5 (blue)"),
+        Some(Ok(version("2.13.5")))
+    );
     assert_eq!(told_by("queue/2.13"), None);
     assert_eq!(Config::default().versions.told_by()("queue/2.13.5"), None);
 }

@@ -100,13 +100,21 @@ impl Versions {
         &self.rules
     }
 
-    /// The version of the code that an `application_name` tells, if it does.
-    pub fn told_by(&self) -> impl Fn(&str) -> Option<Version> {
+    /// Whether sessions may tell their code by `application_name`.
+    #[must_use]
+    pub fn reads_names(&self) -> bool {
+        self.app_name.is_some()
+    }
+
+    /// The version of the code that an `application_name` tells, if `app-name`
+    /// matches; what stands in its place if that is none.
+    pub fn told_by(&self) -> impl Fn(&str) -> Option<Result<Version, String>> {
         let text = self.app_name.as_ref().map(Spanned::get_ref);
         let regex = text.and_then(|text| Regex::new(text).ok());
         move |name: &str| {
             let found = regex.as_ref()?.captures(name)?;
-            Version::parse_short(found.get(1)?.as_str()).ok()
+            let told = found.get(1)?.as_str();
+            Some(Version::parse_short(told).map_err(|_| told.to_owned()))
         }
     }
 }

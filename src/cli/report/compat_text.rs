@@ -45,7 +45,7 @@ pub(crate) fn summary(matrix: &Matrix) -> String {
     let earlier = matrix.placed().filter(|one| one.cell.is_earlier).count();
     let said = Sight::ALL.into_iter().filter_map(|sight| {
         let number = matrix.count(sight);
-        (number > 0).then(|| format!("{number} {}", sight.word()))
+        (number > 0).then(|| format!("{number} {}", sight.verb(number)))
     });
     let said: Vec<_> = said.collect();
     let mut text = format!("{}: {}", count(cells, "cell"), said.join(", "));

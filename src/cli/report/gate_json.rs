@@ -9,21 +9,36 @@ use crate::status::JSON_VERSION;
 use crate::version::Version;
 
 pub(crate) fn answer(answer: &Answer) -> Value {
-    let (asked, silent) = match &answer.about {
-        About::App(app, meetings) => (vec![code(*app, meetings, &[])], Vec::new()),
+    let (asked, silent, unread) = match &answer.about {
+        About::App(app, meetings) => (vec![code(*app, meetings, &[])], Vec::new(), Vec::new()),
         About::Running(running, asked) => {
             let asked = asked.iter();
             let codes = asked.map(|(app, meetings)| code(*app, meetings, &running.apps[app]));
-            (codes.collect(), sessions(&running.silent, None))
+            let unread = running.unread.iter().map(|(told, tellers)| {
+                json!({
+                    "told": told,
+                    "sessions": sessions(tellers, Some("application_name")),
+                })
+            });
+            (
+                codes.collect(),
+                sessions(&running.silent, None),
+                unread.collect(),
+            )
         }
     };
     json!({
         "version": JSON_VERSION,
         "project": answer.project,
         "schema_version": answer.way.now.map(|version| version.to_string()),
+        "not_reached": answer.way.missing.iter().map(|stop| json!({
+            "schema_version": stop.version.to_string(),
+            "migration": stop.migration.as_str(),
+        })).collect::<Vec<_>>(),
         "allowed": answer.is_allowed(),
         "code": asked,
         "silent": silent,
+        "unread": unread,
     })
 }
 
@@ -45,7 +60,7 @@ fn step(meeting: &Meeting) -> Value {
         "allowed": meeting.is_allowed(),
         "needs": judgement.needs.to_string(),
         "rule": judgement.rule.as_str(),
-        "reason": judgement.to_string(),
+        "reason": meeting.to_string(),
     })
 }
 
@@ -81,14 +96,21 @@ mod tests {
             version: new,
             migration: Name::new("4.sql"),
         };
+        let late = Stop {
+            version: old,
+            migration: Name::new("3.sql"),
+        };
         let rules = Rules::new(Some(old), Vec::new());
         for now in [None, Some(old)] {
             let way = Way {
                 now,
+                missing: now.is_some().then(|| late.clone()).into_iter().collect(),
                 ahead: vec![stop.clone()],
             };
-            let sessions = vec![teller(1, Some(old)), teller(2, None), teller(3, None)];
-            let running = Running::new(sessions, |_| None);
+            let mut sessions = vec![teller(1, Some(old)), teller(2, None), teller(3, None)];
+            sessions[1].application = None;
+            let running = Running::new(sessions, |name| Some(Err(name.to_owned())));
+            assert_eq!((running.unread.len(), running.silent.len()), (1, 1));
             let asked = running.ask(&rules, &way);
             let of_one = About::App(new, way.ask(&rules, new, When::Always));
             for about in [of_one, About::Running(running, asked)] {

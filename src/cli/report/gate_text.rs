@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::phrase::count;
 use crate::cli::gate::{About, Answer};
-use crate::gate::{Meeting, Teller};
+use crate::gate::{Meeting, Teller, Way};
 use crate::migration::Name;
 use crate::version::Version;
 
@@ -23,6 +23,7 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
             );
             let _ = writeln!(text);
             table(&mut text, meetings);
+            missing(&mut text, &answer.way);
             reason(&mut text, meetings);
         }
         About::Running(running, asked) => {
@@ -33,13 +34,22 @@ pub(crate) fn answer(answer: &Answer, all: bool) -> String {
                 answer.project,
                 shown(now)
             );
+            missing(&mut text, &answer.way);
             for (app, meetings) in asked {
                 let sessions = &running.apps[app];
                 let _ = writeln!(text, "\nCode {app}: {}", named(sessions, all));
                 table(&mut text, meetings);
                 reason(&mut text, meetings);
             }
-            if asked.is_empty() {
+            for (told, sessions) in &running.unread {
+                let _ = writeln!(
+                    text,
+                    "\n`{told}`, which is no version, is told by {}",
+                    named(sessions, all)
+                );
+                unread(&mut text, &answer.way);
+            }
+            if asked.is_empty() && running.unread.is_empty() {
                 let _ = writeln!(text, "\nNo session tells the version of its code.");
             } else if answer.way.ahead.is_empty() {
                 let _ = writeln!(text, "\nNo version is pending.");
@@ -61,6 +71,17 @@ fn shown(schema: Option<Version>) -> String {
         || "without a version".to_owned(),
         |version| version.to_string(),
     )
+}
+
+/// What is not there although a later version is.
+fn missing(text: &mut String, way: &Way) {
+    for stop in &way.missing {
+        let _ = writeln!(
+            text,
+            "\n{} is not reached: `{}`, which brings it, is pending",
+            stop.version, stop.migration
+        );
+    }
 }
 
 fn table(text: &mut String, meetings: &[Meeting]) {
@@ -87,10 +108,30 @@ fn table(text: &mut String, meetings: &[Meeting]) {
     }
 }
 
+/// Nobody knows what it needs, so that all that is pending is forbidden.
+fn unread(text: &mut String, way: &Way) {
+    let widest = way.ahead.iter().map(|stop| stop.version.to_string().len());
+    let versions = widest.max().unwrap_or(0);
+    let widest = way.ahead.iter().map(|stop| stop.migration.as_str().len());
+    let names = widest.max().unwrap_or(0);
+    for stop in &way.ahead {
+        let _ = writeln!(
+            text,
+            "  {:<versions$}  {:<names$}  forbidden",
+            stop.version.to_string(),
+            stop.migration.as_str(),
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nnobody knows what it needs; the group of `app-name` in [versions] has to be a version: 3.1 or 3.1.4"
+    );
+}
+
 /// The rule: it is the code's, and the same for each schema.
 fn reason(text: &mut String, meetings: &[Meeting]) {
     if let Some(meeting) = meetings.first() {
-        let _ = writeln!(text, "\n{}", meeting.judgement);
+        let _ = writeln!(text, "\n{meeting}");
     }
 }
 

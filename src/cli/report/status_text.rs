@@ -77,6 +77,11 @@ pub(crate) fn status(status: &Status, all: bool) -> String {
             EntryState::Failed(error) => {
                 writeln!(text, "  {:<12}`{}`: {error}", "failed", entry.name)
             }
+            EntryState::HalfReverted => writeln!(
+                text,
+                "  {:<12}`{}`: half taken back; `segue revert` goes on, with the `--to` that it was begun with",
+                "reverting", entry.name
+            ),
             EntryState::Pending | EntryState::Applied | EntryState::Abandoned => Ok(()),
         };
         backfill(&mut text, entry);
@@ -138,7 +143,12 @@ fn deployment(status: &Status, deployment: &Deployment) -> String {
         DeploymentState::Running if status.is_abandoned(deployment) => {
             text.push_str("abandoned: it began ");
             text.push_str(&short(&deployment.started_at));
-            text.push_str(" and its runner is gone; `segue up` starts afresh");
+            let is_half = |entry: &Entry| entry.state == EntryState::HalfReverted;
+            text.push_str(if status.entries.iter().any(is_half) {
+                " and its runner is gone; `segue revert` goes on"
+            } else {
+                " and its runner is gone; `segue up` starts afresh"
+            });
         }
         DeploymentState::Running => {
             let _ = write!(text, "running since {}", short(&deployment.started_at));

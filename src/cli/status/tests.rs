@@ -56,6 +56,7 @@ fn everything(is_standby: bool) -> Status {
     let history = History {
         renamed: Vec::new(),
         reverting: std::collections::BTreeMap::new(),
+        unready_reversal: None,
         ledger: Some(1),
         records: records
             .into_iter()

@@ -25,7 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             subject
                 .finding(format!("{what} cannot run inside a transaction block"))
                 .label(subject.whole(), why)
-                .help("write `-- segue: no-txn` at the top of the file, or make it a concurrent migration with `-- segue: begin-concurrent-migration-with: FILE`")
+                .help(subject.file.name.outside_help())
         })
         .into_iter()
         .collect()

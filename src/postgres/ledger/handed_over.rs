@@ -76,6 +76,13 @@ impl Ledger {
             let table = ident(&name);
             statements.push(format!("ALTER TABLE segue.{table} OWNER TO {owner}"));
         }
+        let routines = session
+            .query("SELECT oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc WHERE pronamespace = 'segue'::pg_catalog.regnamespace ORDER BY 1")
+            .await?;
+        for routine in &routines {
+            let routine: String = column(routine, 0)?;
+            statements.push(format!("ALTER ROUTINE {routine} OWNER TO {owner}"));
+        }
         self.transact(session, &statements).await?;
         Ok(())
     }

@@ -6,4 +6,6 @@ SELECT :project, :major,
   FROM segue.migration m
  WHERE m.project = :project AND m.state = 'applied'
    AND :which
+       -- What others have applied since it was read, it may lack.
+HAVING (:others) = :known
 ON CONFLICT (project, major, applied) :conflict

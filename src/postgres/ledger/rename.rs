@@ -22,12 +22,16 @@ impl Ledger {
     /// As [`Session::execute`].
     pub async fn rename(&self, session: &Session, renamed: &[Renamed]) -> Result<(), Error> {
         let project = literal(self.project());
+        // What has begun to take one back is known by its name too.
         let names: Vec<String> = renamed
             .iter()
-            .map(|one| {
-                let (from, to) = (literal(one.from.as_str()), literal(one.to.as_str()));
-                format!("({from}, {to})")
+            .flat_map(|one| {
+                [
+                    (one.from.clone(), one.to.clone()),
+                    (one.from.revert_file(), one.to.revert_file()),
+                ]
             })
+            .map(|(from, to)| format!("({}, {})", literal(from.as_str()), literal(to.as_str())))
             .collect();
         let names = names.join(", ");
         let mut statements = Vec::new();

@@ -72,6 +72,15 @@ impl Ledger {
         ]
     }
 
+    /// Statements that forget what has begun and has done nothing.
+    #[must_use]
+    pub fn forget_sql(&self, name: &Name) -> [String; 2] {
+        let (project, file) = (literal(&self.project), literal(name.as_str()));
+        ["migration", "intent"].map(|table| {
+            format!("DELETE FROM segue.{table} WHERE project = {project} AND file = {file}")
+        })
+    }
+
     /// As [`Ledger::unapply_sql`], for the transaction of a block.
     #[must_use]
     pub fn reverted_sql(&self, deployment: Option<i64>, taken: &[TakenBack]) -> Vec<String> {
@@ -138,6 +147,24 @@ impl Ledger {
         Ok(names(&rows))
     }
 
+    /// The newest deployment that has taken migrations back and has not become
+    /// ready.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub(super) async fn unready_reversal(&self, session: &Session) -> Result<Option<i64>, Error> {
+        if self.version < Some(SINCE) {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT pg_catalog.max(d.id) FROM segue.deployment d WHERE d.project = {} AND d.reverts IS NOT NULL AND d.ready_at IS NULL AND EXISTS (SELECT FROM segue.reverted r WHERE r.reverted_by = d.id)",
+            literal(&self.project)
+        );
+        let rows = self.read(session, &sql).await?;
+        let id = rows.first().and_then(|row| row[0].as_deref());
+        Ok(id.and_then(|id| id.parse().ok()))
+    }
+
     /// Whether the newest deployment has taken migrations back, or was to.
     ///
     /// # Errors
@@ -179,8 +206,39 @@ impl Ledger {
         Ok(text.and_then(from_text))
     }
 
-    /// Keeps a schema, by what was applied then. What a settled deployment has
-    /// left replaces what another one has found.
+    /// What deployments other than this one have applied, as a hash of the
+    /// texts; with `None`, all that is applied.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub async fn applied_by_others(
+        &self,
+        session: &Session,
+        deployment: Option<i64>,
+    ) -> Result<String, Error> {
+        // SHA-256 of nothing.
+        const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        if self.version < Some(SINCE) {
+            return Ok(NOTHING.to_owned());
+        }
+        let rows = self.read(session, &self.others_sql(deployment)).await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::protocol("no hash of what is applied"))?;
+        crate::postgres::column(row, 0)
+    }
+
+    fn others_sql(&self, deployment: Option<i64>) -> String {
+        // No deployment has this number.
+        let deployment = deployment.unwrap_or(-1);
+        include_str!("others.sql")
+            .replace(":project", &literal(&self.project))
+            .replace(":deployment", &deployment.to_string())
+    }
+
+    /// Keeps a schema, by what was applied then, unless others have applied
+    /// more since `known` was read, which was before the schema was. What a
+    /// settled deployment has left replaces what another one has found.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -189,7 +247,7 @@ impl Ledger {
         session: &Session,
         (major, deployment): (u32, i64),
         when: When,
-        snapshot: &Snapshot,
+        (known, snapshot): (&str, &Snapshot),
     ) -> Result<(), Error> {
         if self.version < Some(SINCE) {
             return Ok(());
@@ -211,6 +269,8 @@ impl Ledger {
             .replace(":major", &major)
             .replace(":deployment", &deployment.to_string())
             .replace(":which", &which)
+            .replace(":others", &self.others_sql(Some(deployment)))
+            .replace(":known", &literal(known))
             .replace(":conflict", conflict)
             .replace(":snapshot", &literal(&to_text(snapshot)));
         let forget = include_str!("forget_past.sql")

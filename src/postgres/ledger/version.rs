@@ -62,6 +62,36 @@ impl Ledger {
         )
     }
 
+    /// The same wait before the transaction begins, whose own is then none: one
+    /// that has one snapshot for all statements takes it before its first one
+    /// waits, and would not see what was committed meanwhile. The lock is the
+    /// session's until [`Self::unfence_outside_sql`].
+    #[must_use]
+    pub fn fence_outside_sql(&self) -> String {
+        let project = super::literal(&self.project);
+        format!(
+            "SELECT FROM pg_catalog.pg_advisory_lock(segue.version_key({project})) AS held WHERE held IS NULL"
+        )
+    }
+
+    /// Leaves the lock to the transaction alone.
+    #[must_use]
+    pub fn unfence_outside_sql(&self) -> String {
+        let project = super::literal(&self.project);
+        format!(
+            "SELECT FROM pg_catalog.pg_advisory_unlock(segue.version_key({project})) AS freed WHERE freed IS NULL"
+        )
+    }
+
+    /// Outside a transaction: frees the lock if the session has it.
+    #[must_use]
+    pub fn unfence_if_held_sql(&self) -> String {
+        let project = super::literal(&self.project);
+        format!(
+            "SELECT pg_catalog.pg_advisory_unlock(k.key) FROM (SELECT segue.version_key({project})) AS k (key), pg_catalog.pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'ExclusiveLock' AND l.pid = pg_catalog.pg_backend_pid() AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND l.classid::pg_catalog.int8 << 32 | l.objid::pg_catalog.int8 = k.key"
+        )
+    }
+
     /// Statements for the beginning of a transaction of the ledger's own, in a
     /// session without timeouts, that brings another version.
     #[must_use]

@@ -362,8 +362,25 @@ impl Ledger {
         Ok(())
     }
 
-    /// Records that a standalone or concurrent migration begins. One that is
-    /// applied or abandoned stays so: false then, and it must not run.
+    /// The statement that records that a standalone or concurrent migration
+    /// begins. One that is applied or abandoned stays so: no row then, and it
+    /// must not run.
+    #[must_use]
+    pub fn begin_sql(&self, migration: &Applied, deployment: Option<i64>) -> String {
+        format!(
+            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff, schema_version) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, schema_version = excluded.schema_version, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
+            literal(&self.project),
+            literal(migration.name.as_str()),
+            migration.checksum,
+            migration.kind.as_str(),
+            deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
+            schema_diff(migration),
+            version::literal(migration.schema_version),
+        )
+    }
+
+    /// Records that a standalone or concurrent migration begins, as
+    /// [`Ledger::begin_sql`] does; whether it may run.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -373,16 +390,7 @@ impl Ledger {
         migration: &Applied,
         deployment: Option<i64>,
     ) -> Result<bool, Error> {
-        let sql = format!(
-            "INSERT INTO segue.migration AS m (project, file, checksum, kind, state, deployment, schema_diff, schema_version) VALUES ({}, {}, '{}', '{}', 'begun', {}, {}, {}) ON CONFLICT (project, file) DO UPDATE SET checksum = excluded.checksum, kind = excluded.kind, state = 'begun', deployment = coalesce(excluded.deployment, m.deployment), schema_diff = excluded.schema_diff, schema_version = excluded.schema_version, error = NULL WHERE m.state NOT IN ('applied', 'abandoned') RETURNING 1",
-            literal(&self.project),
-            literal(migration.name.as_str()),
-            migration.checksum,
-            migration.kind.as_str(),
-            deployment.map_or_else(|| "NULL".to_owned(), |id| id.to_string()),
-            schema_diff(migration),
-            version::literal(migration.schema_version),
-        );
+        let sql = self.begin_sql(migration, deployment);
         Ok(!self.transact(session, &[sql]).await?.is_empty())
     }
 

@@ -74,6 +74,7 @@ fn the_rules_are_the_projects() {
             "version": 1,
             "project": "main",
             "schema_version": "3.1.0",
+            "not_reached": [],
             "allowed": true,
             "code": [{
                 "app": "3.1.7",
@@ -86,6 +87,7 @@ fn the_rules_are_the_projects() {
                 "sessions": [],
             }],
             "silent": [],
+            "unread": [],
         })
     );
     project
@@ -170,6 +172,84 @@ fn versions_that_run_forbid_what_is_pending() {
         "segue.app_version"
     );
     assert_eq!(found["silent"][0]["application"], "psql");
+}
+
+/// A role without pg_read_all_stats is not told what others' sessions are.
+#[test]
+fn a_role_without_rights_sees_who_runs() {
+    let database = TestDatabase::new();
+    let project = with_pending(&database);
+    project.write(
+        "segue.toml",
+        "[versions]\napp-name = 'shop/(\\d+\\.\\d+\\.\\d+)'\n",
+    );
+    let pipeline = database.role("pipeline", "LOGIN");
+    database.run(&format!(
+        "GRANT USAGE ON SCHEMA segue TO {pipeline}; GRANT SELECT ON ALL TABLES IN SCHEMA segue TO {pipeline}"
+    ));
+    let by_name = database.session();
+    by_name.run("SET application_name = 'shop/4.0.1'");
+    let by_setting = database.session();
+    by_setting.run("SET segue.app_version = '3.1.2'");
+    by_setting.run("SELECT segue.require('>= 3.1, < 4')");
+    let url = database.url_as(&pipeline);
+    let run = project.segue(&["gate", "--running", "--json", "--database-url", &url]);
+    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let told = |index: usize| {
+        (
+            &found["code"][index]["app"],
+            &found["code"][index]["allowed"],
+        )
+    };
+    assert_eq!(told(0), (&json!("3.1.2"), &json!(false)));
+    assert_eq!(told(1), (&json!("4.0.1"), &json!(false)));
+    assert_eq!((run.status, &found["silent"]), (1, &json!([])));
+}
+
+#[test]
+fn a_version_that_cannot_be_read_forbids_what_is_pending() {
+    let database = TestDatabase::new();
+    let mut project = with_pending(&database);
+    project.redact(r"\bas postgres\b", "as [user]");
+    let old = database.session();
+    old.run("SET application_name = 'queue/v0.9.0'");
+    // Nobody has said that names tell anything.
+    project.segue(&["gate", "--running"]).expect(
+        "
+        Running code and the schema of project main, now 3.1.0
+
+        No session tells the version of its code.
+
+        No version is told by 1 session: pid [pid] as [user] (queue/v0.9.0)
+        ",
+        r"
+        note: `queue/v0.9.0` looks as if it told a version of the code, and nobody hears it: `app-name = 'NAME/(\d+\.\d+\.\d+)'` in [versions] would read it
+        ",
+        0,
+    );
+    project.write("segue.toml", "[versions]\napp-name = 'queue/(.*)'\n");
+    project.segue(&["gate", "--running"]).expect(
+        "
+        Running code and the schema of project main, now 3.1.0
+
+        `v0.9.0`, which is no version, is told by 1 session: pid [pid] as [user] (queue/v0.9.0)
+          3.2.0  3-add.sql   forbidden
+          4.0.0  4-drop.sql  forbidden
+
+        nobody knows what it needs; the group of `app-name` in [versions] has to be a version: 3.1 or 3.1.4
+        ",
+        "",
+        1,
+    );
+    let run = project.segue(&["gate", "--running", "--json"]);
+    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!((run.status, &found["allowed"]), (1, &json!(false)));
+    assert_eq!(found["unread"][0]["told"], "v0.9.0");
+    for name in ["3-add.sql", "4-drop.sql"] {
+        std::fs::remove_file(project.path().join("migrations").join(name)).expect("a file");
+    }
+    // Nothing is pending that could be forbidden.
+    assert_eq!(project.segue(&["gate", "--running"]).status, 0);
 }
 
 #[test]

@@ -8,11 +8,17 @@ const ASKED: &str = "SELECT segue.require('>= 3.1, < 3.2')";
 
 /// A session that is in a transaction in which it relies on 3.1.
 macro_rules! relying {
-    ($database:expr) => {{
+    ($database:expr) => {
+        relying_on!($database, ASKED)
+    };
+}
+
+macro_rules! relying_on {
+    ($database:expr, $asked:expr) => {{
         let session = $database.session();
         session.run("SET application_name = 'shop'");
         session.run("BEGIN");
-        session.run(ASKED);
+        session.run($asked);
         session
     }};
 }
@@ -169,6 +175,49 @@ fn a_snapshot_from_before_any_version_is_told_so() {
     assert_eq!(said(&session, asked), "1.0.0");
 }
 
+/// One snapshot for all statements of the block is taken once nobody relies on
+/// the old version.
+#[test]
+fn the_block_sees_what_was_committed_while_it_waited() {
+    let database = TestDatabase::new();
+    let project = at_3_1(&database);
+    for (name, version, level) in [
+        ("4.sql", "3.2.0", "repeatable read"),
+        ("5.sql", "3.3.0", "serializable"),
+    ] {
+        let session = database.session();
+        session.run("BEGIN");
+        session.run("SELECT segue.require('>= 3.1')");
+        session.run("INSERT INTO t VALUES (1, 2)");
+        let table = format!("copy_{}", name.replace('.', "_"));
+        let copied = format!("CREATE TABLE {table} AS SELECT * FROM t;");
+        project.file(name, &bringing(version, &copied));
+        project.write(
+            "segue.toml",
+            &format!("[up]\nisolation = \"{level}\"\nlock-timeout = \"20s\"\n"),
+        );
+        let run = project.spawn(&["up"]);
+        wait_until("the block", || {
+            database.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == "1"
+        });
+        session.run("COMMIT");
+        run.wait().expect_success();
+        let missed = format!("SELECT (SELECT count(*) FROM t) - (SELECT count(*) FROM {table})");
+        assert_eq!(database.query(&missed), "0", "{level}");
+    }
+    // A try that gives up leaves no lock of its session's behind for the next.
+    let session = relying_on!(database, "SELECT segue.require('= 3.3')");
+    project.write("segue.toml", "");
+    project.file("6.sql", &bringing("3.4.0", "SELECT 1;"));
+    let run = project.spawn(&["up", "--lock-timeout", "100ms"]);
+    run.wait_for_stderr("Waiting");
+    let other = database.session();
+    assert_eq!(said(&other, "SELECT segue.require('= 3.3')"), "3.3.0");
+    session.run("COMMIT");
+    run.wait().expect_success();
+    assert_eq!(said(&other, "SELECT segue.require('= 3.4')"), "3.4.0");
+}
+
 /// A block that was rolled back has changed nothing, and nobody is told to try
 /// again for it.
 #[test]
@@ -203,7 +252,7 @@ fn a_concurrent_migration_ends_once_nobody_relies_on_the_old_version() {
     let session = relying!(database);
     // It pins no snapshot, or it would be in the way of the build itself.
     let run = project.spawn(&["up"]);
-    run.wait_for_stderr("Waiting for an advisory lock");
+    run.wait_for_stderr("Waiting for the schema version of `main`");
     assert_eq!(
         database.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_a'::regclass"),
         "t"
@@ -232,7 +281,7 @@ fn every_kind_of_migration_brings_its_version() {
     project.file("4.sql", standalone);
     let session = relying!(database);
     let run = project.spawn(&["up"]);
-    run.wait_for_stderr("Waiting for an advisory lock");
+    run.wait_for_stderr("Waiting for the schema version of `main`");
     session.run("COMMIT");
     run.wait().expect_success();
     assert_eq!(version(), "3.2.0");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{at_3_1, bringing};
-use crate::support::{Project, TestDatabase, wait_for};
+use crate::support::{Project, TestDatabase, dump, restore, wait_for};
 
 #[test]
 fn status_and_readiness_tell_the_version() {
@@ -106,6 +106,27 @@ fn the_version_follows_the_rows_of_migrations() {
     assert_eq!(version(), "3.2.0");
 }
 
+/// The triggers have made the row from those of migrations before it comes.
+#[test]
+fn a_dump_in_two_parts_is_restored() {
+    let database = TestDatabase::new();
+    let project = at_3_1(&database);
+    let restored = TestDatabase::new();
+    for part in ["--schema-only", "--data-only"] {
+        let Some((text, pg_dump)) = dump(&database, &[part]) else {
+            return;
+        };
+        restore(&pg_dump.with_file_name("psql"), &text, &restored);
+    }
+    let all = "SELECT project, schema_version, reached_at FROM segue.version";
+    assert_eq!(restored.query(all), database.query(all));
+    let url = restored.url();
+    project
+        .segue(&["up", "--database-url", &url])
+        .expect_success();
+    assert_eq!(restored.query("SELECT segue.require('= 3.1')"), "3.1.0");
+}
+
 #[test]
 fn a_ledger_from_before_versions_is_read_and_upgraded() {
     let database = TestDatabase::new();
@@ -144,6 +165,58 @@ fn a_ledger_from_before_versions_is_read_and_upgraded() {
         database.query("SELECT segue.schema_version(), (SELECT version FROM segue.ledger)"),
         format!("1.0.0|{}", segue::postgres::ledger::VERSION)
     );
+}
+
+/// Who needs 3.1 must not be let in by 3.2 while 3.1 is still being made.
+#[test]
+fn no_version_overtakes_a_pending_one() {
+    let database = TestDatabase::new();
+    let project = at_3_1(&database);
+    let header = "-- segue: begin-concurrent-migration-with: 2.sql\n";
+    project
+        .file(
+            "3.sql",
+            &format!(
+                "{header}{}",
+                bringing("3.2.0", "CREATE INDEX CONCURRENTLY t_a ON t (a);")
+            ),
+        )
+        .file("4.sql", &bringing("3.3.0", "CREATE TABLE u ();"));
+    project.segue(&["up"]).expect("", "
+        error[schema-version-order]: version 3.3.0 may come before 3.2.0
+          --> migrations/4.sql:1:27
+          |
+        1 | -- segue: schema-version: 3.3.0
+          |                           ^^^^^ `3.sql` brings 3.2.0, and may still run then
+          = note: a schema that has a version has all lower ones: by it code relies on what they brought
+          = help: write `-- segue: end-concurrent-migration: 3.sql` here, or bring the version with a later file that says so
+
+        ", 3);
+    let ended = bringing("3.3.0", "CREATE TABLE u ();");
+    project.file(
+        "4.sql",
+        &format!("-- segue: end-concurrent-migration: 3.sql\n{ended}"),
+    );
+    project.segue(&["up", "--until", "ready"]).expect_success();
+    assert_eq!(database.query("SELECT segue.schema_version()"), "3.3.0");
+    // One that comes late is told, and keeps out those who rely on it.
+    project.file("2a.sql", &bringing("3.1.1", "CREATE TABLE v ();"));
+    project.segue(&["gate", "--app", "3.2", "--when", "now"]).expect(
+        "
+        Code 3.2.0 and the schema of project main
+
+          3.3.0  now  forbidden
+
+        3.1.1 is not reached: `2a.sql`, which brings it, is pending
+
+        code 3.2.0 needs schema >= 3.2.0, < 4.0.0; it relies on 3.1.1, which `2a.sql` has yet to bring
+        ",
+        "",
+        1,
+    );
+    assert_eq!(project.segue(&["gate", "--app", "3.1"]).status, 0);
+    project.finishes();
+    assert_eq!(project.segue(&["gate", "--app", "3.2"]).status, 0);
 }
 
 #[test]

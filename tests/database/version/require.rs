@@ -73,7 +73,7 @@ fn ranges_mean_the_same_in_the_database_and_outside() {
         for series in [
             "3", "3.0", "3.1", "3.2", "3.1.0", "3.1.1", "3.0.9", "4", "2",
         ] {
-            for more in ["", ", < 3.1.1", ", >= 3"] {
+            for more in ["", ", < 3.1.1", ", >= 3", "\t,\n<\t4\r\n"] {
                 let text = format!("{sign} {series}{more}");
                 let expected = match Range::parse(&text) {
                     Ok(range) if range.contains(version) => "3.1.0",
@@ -227,11 +227,69 @@ fn a_session_tells_which_code_it_runs() {
     session.run(asked);
     session.run("DISCARD ALL");
     assert_eq!(told(&database), "");
+    // Told in the call, it ends with the transaction, however that ends, and
+    // takes the place of what the session tells.
+    for end in ["ROLLBACK", "COMMIT"] {
+        session.run("BEGIN");
+        session.run("SELECT segue.require('>= 3.1', app => '3.0.5')");
+        assert_eq!(told(&database), "3.0.5");
+        session.run(end);
+        assert_eq!(told(&database), "");
+    }
+    session.run("SET segue.app_version = '3.1'");
+    session.run(asked);
+    session.run("SELECT segue.require('>= 3.1', app => '3.0.5')");
+    assert_eq!(told(&database), "");
+    session.run(asked);
+    assert_eq!(told(&database), "3.1.0");
     session.run("SET segue.app_version = 'three'");
     assert_eq!(
         said(&session, asked),
         "22023 segue.app_version is no version: 'three' | SET segue.app_version = '3.1.0';"
     );
+}
+
+/// What was told of one project stays as it is while another is asked about.
+#[test]
+fn a_session_tells_it_of_several_projects() {
+    let database = TestDatabase::new();
+    let _project = at_3_1(&database);
+    database.run("INSERT INTO segue.version VALUES ('other', '{3,1,0}')");
+    let session = database.session();
+    let asked = "SELECT segue.require('>= 3'), segue.require('>= 3', 'other')";
+    let known = || session.query("SELECT current_setting('segue.told_version')");
+    session.run("SET segue.app_version = '3.1.4'");
+    session.run(asked);
+    assert_eq!(known(), "|3.1.4 main|3.1.4 other|");
+    session.run("SET segue.app_version = '3.1.5'");
+    session.run("SELECT segue.require('>= 3')");
+    assert_eq!(told(&database), "3.1.5");
+    assert_eq!(known(), "|3.1.4 other|3.1.5 main|");
+    session.run("RESET segue.app_version");
+    session.run(asked);
+    assert_eq!(known(), "");
+    assert_eq!(
+        database
+            .query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
+        "0"
+    );
+}
+
+/// Where nobody may call a function unless he is told that he may.
+#[test]
+fn usage_is_right_enough_where_functions_are_nobodys() {
+    let database = TestDatabase::new();
+    database.run("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC");
+    let _project = at_3_1(&database);
+    let app = database.role("app", "LOGIN");
+    database.run(&format!("GRANT USAGE ON SCHEMA segue TO {app}"));
+    let session = TestSession::connect(&database.url_as(&app));
+    session.run("SET segue.app_version = '3.1.4'");
+    let asked = "SELECT segue.require('>= 3.1, < 4'), segue.schema_version()";
+    assert_eq!(said(&session, asked), "3.1.0|3.1.0");
+    assert_eq!(told(&database), "3.1.4");
+    drop(session);
+    database.run(&format!("DROP OWNED BY {app}"));
 }
 
 #[test]

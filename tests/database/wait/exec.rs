@@ -62,6 +62,7 @@ fn its_environment_says_what_has_come() {
             "SEGUE_DEPLOYMENT=1",
             "SEGUE_MIGRATION=1-t.sql",
             "SEGUE_PROJECT=main",
+            "SEGUE_SCHEMA_VERSION=",
             "SEGUE_STATE=settled",
         ]
     );

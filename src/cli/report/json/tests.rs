@@ -276,6 +276,7 @@ fn all() -> Vec<Event> {
                 difference: a_difference(),
                 before: Diff::default(),
                 interference: vec![(name.clone(), Name::new("2.sql"))],
+                is_committed: false,
             }),
             goes_on: true,
         },

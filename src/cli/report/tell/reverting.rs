@@ -37,28 +37,39 @@ pub(super) fn reverting(reversal: &Reversal, is_unverified: bool, again: bool) -
     lines
 }
 
-/// ` in one transaction`, ` in 2 transactions and 1 file outside a transaction`
+/// ` in one transaction`; where they go different ways, how many go which:
+/// `, 2 in one transaction and 1 outside a transaction`
 fn how(reversal: &Reversal) -> String {
-    let (mut blocks, mut standalone) = (0, 0);
+    let (mut blocks, mut inside, mut outside) = (0, 0, 0);
     for step in &reversal.steps {
         match step {
-            Step::Standalone(_) => standalone += 1,
-            _ => blocks += 1,
+            Step::Block(block) => {
+                blocks += 1;
+                inside += block.migrations.len();
+            }
+            _ => outside += 1,
         }
     }
-    let mut parts = Vec::new();
-    match blocks {
-        0 => {}
-        1 => parts.push("in one transaction".to_owned()),
-        blocks => parts.push(format!("in {blocks} transactions")),
-    }
-    if standalone > 0 {
-        let files = count(standalone, "file");
-        parts.push(format!("{files} outside a transaction"));
-    }
-    if parts.is_empty() {
-        String::new()
-    } else {
-        format!(" {}", parts.join(" and "))
+    let transactions = match blocks {
+        1 => "in one transaction".to_owned(),
+        blocks => format!("in {blocks} transactions"),
+    };
+    let ways = [
+        (inside, transactions.as_str()),
+        (outside, "outside a transaction"),
+        (reversal.rows.len(), "of which nothing is left"),
+    ];
+    let ways: Vec<_> = ways.into_iter().filter(|(number, _)| *number > 0).collect();
+    match ways.as_slice() {
+        [] => String::new(),
+        [(_, way)] => format!(" {way}"),
+        ways => {
+            let ways: Vec<String> = ways
+                .iter()
+                .map(|(number, way)| format!("{number} {way}"))
+                .collect();
+            let (last, others) = ways.split_last().expect("more than one");
+            format!(", {} and {last}", others.join(", "))
+        }
     }
 }

@@ -17,6 +17,23 @@ $segue$;
 CREATE TRIGGER version_begins AFTER INSERT ON segue.deployment
     FOR EACH ROW EXECUTE FUNCTION segue.version_begins();
 
+CREATE FUNCTION segue.version_restored() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $segue$
+BEGIN
+    UPDATE segue.version AS v SET schema_version = new.schema_version, reached_at = new.reached_at
+    WHERE v.project = new.project;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN new;
+END
+$segue$;
+
+-- Rows of a dump of data alone come while the triggers are there already, which
+-- have made these rows from the others.
+CREATE TRIGGER version_restored BEFORE INSERT ON segue.version
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0) EXECUTE FUNCTION segue.version_restored();
+
 CREATE FUNCTION segue.version_follows() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $segue$
 DECLARE
@@ -29,6 +46,12 @@ BEGIN
     SELECT m.schema_version INTO highest
     FROM segue.migration AS m
     WHERE m.project = whose AND m.state = 'applied' AND m.schema_version IS NOT NULL
+        -- What a file takes back statement by statement is promised no more
+        -- once that has begun.
+        AND NOT EXISTS (
+            SELECT FROM segue.migration AS r
+            WHERE r.project = whose AND r.file = regexp_replace(m.file, '[.]sql$', '') || '.revert.sql'
+                AND r.state IN ('begun', 'failed'))
     ORDER BY m.schema_version DESC LIMIT 1;
     -- A row that stays as it is must not even be locked: by its xmax
     -- segue.require tells that it has changed.
@@ -43,9 +66,9 @@ END
 $segue$;
 
 CREATE TRIGGER version_follows_insert AFTER INSERT ON segue.migration
-    FOR EACH ROW WHEN (new.state = 'applied' AND new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+    FOR EACH ROW WHEN ((new.state = 'applied' OR new.file LIKE '%.revert.sql') AND new.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
 CREATE TRIGGER version_follows_update AFTER UPDATE ON segue.migration
     FOR EACH ROW WHEN (CASE WHEN old.state = 'applied' THEN old.schema_version END
         IS DISTINCT FROM CASE WHEN new.state = 'applied' THEN new.schema_version END) EXECUTE FUNCTION segue.version_follows();
 CREATE TRIGGER version_follows_delete AFTER DELETE ON segue.migration
-    FOR EACH ROW WHEN (old.state = 'applied' AND old.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
+    FOR EACH ROW WHEN ((old.state = 'applied' OR old.file LIKE '%.revert.sql') AND old.schema_version IS NOT NULL) EXECUTE FUNCTION segue.version_follows();
