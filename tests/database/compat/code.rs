@@ -141,8 +141,7 @@ fn files_of_a_ref_that_its_tests_change_are_written_anew() {
         let run = compat(&project, &states);
         assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
         assert!(
-            run.stderr
-                .contains("Note files of code 2.0.0 have changed"),
+            run.stderr.contains("Note files of code 2.0.0 have changed"),
             "{}",
             run.stderr
         );
