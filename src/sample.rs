@@ -18,18 +18,27 @@ pub use closure::Closure;
 pub use state::{State, called, files_of, stated, versions};
 pub use text::{Rows, Sample};
 
-/// A table whose rows may be taken; a partitioned one stands for all of its
-/// partitions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
-    /// Of the table itself.
-    pub oid: u32,
+/// How a table is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableName {
     /// Its namespace, as it is.
     pub namespace: String,
     /// Its name, as it is.
     pub name: String,
     /// Namespace and name as SQL has them: `public."Order"`.
     pub quoted: String,
+}
+
+/// A table whose rows may be taken; a partitioned one stands for all of its
+/// partitions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Of the table itself.
+    pub oid: u32,
+    /// Its name.
+    pub name: TableName,
+    /// Those that it inherits from, the nearest first.
+    pub inherits: Vec<TableName>,
     /// The same as `FROM` and `TRUNCATE` have it, without the tables that
     /// inherit from it: `ONLY public."Order"`.
     pub source: String,
@@ -75,7 +84,7 @@ pub fn order(tables: &[Table], references: &[Reference]) -> Vec<usize> {
             parents[*from].insert(*to);
         }
     }
-    let by_name = |place: &usize| (&tables[*place].namespace, &tables[*place].name);
+    let by_name = |place: &usize| &tables[*place].name;
     let mut all: Vec<usize> = (0..tables.len()).collect();
     all.sort_by_key(by_name);
     let mut left: BTreeSet<usize> = all.iter().copied().collect();

@@ -26,12 +26,14 @@ mod ground;
 mod kept;
 mod make;
 mod prints;
+mod visitors;
 mod walk;
 
 pub use prints::Prints;
 
 use building::Building;
 use ground::{Access, Database, Ground};
+use visitors::{Visitor, Visitors};
 
 /// Why a state could not be visited.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +126,7 @@ pub struct Visits {
     states: States,
     prints: Prints,
     ground: Mutex<Ground>,
+    visitors: Visitors,
 }
 
 /// A database in a state, as long as this is not [closed](Visited::close).
@@ -135,6 +138,8 @@ pub struct Visited {
     building: Option<Building>,
     /// Its own server, where migrations change what databases share.
     apart: Option<Box<Ground>>,
+    /// That it is on the server of all, otherwise.
+    _visitor: Visitor,
 }
 
 impl Visited {
@@ -164,6 +169,7 @@ impl Visits {
             stage,
             states,
             prints,
+            visitors: Visitors::default(),
         })
     }
 
@@ -185,9 +191,11 @@ impl Visits {
     /// # Errors
     /// See [`VisitError`]; nothing is left then.
     pub async fn open(&self, visit: &Visit) -> Result<Visited, VisitError> {
+        // From here on the server stays that of the model.
+        let visitor = self.visitors.enter();
         if let Some(model) = self.model(visit).await? {
             let access = self.ground.lock().await.access.clone();
-            return self.copy(&access, visit, &model, None).await;
+            return self.copy(&access, visit, &model, None, visitor).await;
         }
         // What the migrations make beside their database must be made once
         // only, so such a state has a server of its own.
@@ -197,7 +205,7 @@ impl Visits {
         let model = model.expect("on a server of its own all may change");
         let access = ground.access.clone();
         let ground = Some(Box::new(ground));
-        self.copy(&access, visit, &model, ground).await
+        self.copy(&access, visit, &model, ground, visitor).await
     }
 
     /// The template of a state, or of what comes before it where it cannot be
@@ -240,6 +248,7 @@ impl Visits {
         visit: &Visit,
         model: &str,
         apart: Option<Box<Ground>>,
+        visitor: Visitor,
     ) -> Result<Visited, VisitError> {
         let database = access.copy(model).await?;
         let building = match visit.then {
@@ -264,23 +273,35 @@ impl Visits {
             database,
             building,
             apart,
+            _visitor: visitor,
         })
     }
 
-    /// Takes a database back: ends what runs there, drops it.
+    /// Takes a database back: ends what runs there, drops it. Whatever else a
+    /// visitor has done to a server of ours is seen to by [`Visits::calm`].
     ///
     /// # Errors
-    /// [`VisitError::Postgres`] if it could not be dropped; a later run does
-    /// that.
+    /// [`VisitError::Postgres`] if it could not be dropped from a server of the
+    /// user's; a later run does that.
     pub async fn close(&self, visited: Visited) -> Result<(), VisitError> {
         if let Some(building) = visited.building {
             building.end().await;
         }
+        let is_own = visited.database.access().is_own();
         let dropped = visited.database.drop().await;
         if let Some(ground) = visited.apart {
             ground.end().await?;
+            return Ok(dropped?);
         }
-        Ok(dropped?)
+        self.visitors.leaves();
+        if !is_own {
+            return Ok(dropped?);
+        }
+        if let Err(error) = dropped {
+            tracing::debug!(%error, "a visitor's database stays");
+            self.visitors.has_changed();
+        }
+        Ok(())
     }
 
     /// What should be known and is nobody's fault, a line each: why nothing is

@@ -154,7 +154,7 @@ pub async fn run(
     let plans = plans(&rows, &codes, &rules, &ground, &states);
     let mut cells = known(args, &plans, &store);
     let mut absent = BTreeSet::new();
-    let jobs = jobs(&cells, &codes, &plans);
+    let jobs = jobs(&cells, &codes, &plans, &rows);
 
     if !jobs.is_empty() {
         // Sessions that are kept are led over cells that are known, too.
@@ -174,10 +174,12 @@ pub async fn run(
             drafts: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(false),
             unreached: Mutex::default(),
+            touched: Mutex::default(),
         };
         let side_by_side = args.jobs.or(config.jobs).map_or(JOBS, NonZeroUsize::get);
         let stopped = all(&runner, jobs, side_by_side, &mut cells, report).await;
         absent = runner.absent();
+        touched(&runner, report);
         server.end(report).await;
         store.sweep();
         if let Err(stop) = stopped {
@@ -231,6 +233,15 @@ pub async fn run(
     })
 }
 
+/// Tells whose results are not kept.
+fn touched(runner: &Runner<'_>, report: &mut Report) {
+    for version in runner.touched() {
+        report.note(&format!(
+            "files of code {version} have changed while its tests ran, so results are not kept; what a test writes belongs into .gitignore"
+        ));
+    }
+}
+
 /// The versions of the code that are asked for, oldest first.
 fn codes(
     args: &CompatArgs,
@@ -276,6 +287,12 @@ fn migrations(context: &Context, report: &mut Report) -> Result<Vec<Migration>, 
     }
     for diagnostic in &invalid {
         report.diagnostic(diagnostic);
+    }
+    // A program that keeps its sessions is told the name as a line.
+    let mut names = migrations.iter().map(|one| one.name.as_str());
+    if let Some(name) = names.find(|name| name.contains(char::is_control)) {
+        let message = format!("the name of {name:?} has a control character in it");
+        return Err(Error::new(Outcome::Invalid, message).help("rename the file"));
     }
     Ok(migrations)
 }
@@ -328,6 +345,7 @@ fn plans(
         // Sessions are kept from the state before, if the code must work there.
         let before = index.checked_sub(1).filter(|before| {
             code.app.sessions.0 == Sessions::Kept
+                && !row.begins()
                 && promise_here == Verdict::Must
                 && promise(&rows[*before], code) == Verdict::Must
         });
@@ -385,13 +403,19 @@ fn known(args: &CompatArgs, plans: &[Vec<Plan>], store: &Store) -> Vec<Vec<Optio
 }
 
 /// What has to be run: in the order of the states, which come from each other.
-fn jobs(cells: &[Vec<Option<Cell>>], codes: &[Code], plans: &[Vec<Plan>]) -> Vec<Job> {
+fn jobs(
+    cells: &[Vec<Option<Cell>>],
+    codes: &[Code],
+    plans: &[Vec<Plan>],
+    rows: &[Row],
+) -> Vec<Job> {
     let mut jobs = Vec::new();
+    let begins: Vec<_> = rows.iter().map(Row::begins).collect();
     for (column, code) in codes.iter().enumerate() {
         if code.app.sessions.0 == Sessions::Kept {
             let promises: Vec<_> = plans.iter().map(|row| row[column].promise).collect();
             let wanted: Vec<_> = cells.iter().map(|row| row[column].is_none()).collect();
-            let stretches = walk::stretches(&promises, &wanted).into_iter();
+            let stretches = walk::stretches(&promises, &wanted, &begins).into_iter();
             jobs.extend(stretches.map(|rows| Job::Kept { rows, column }));
         }
     }

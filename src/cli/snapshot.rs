@@ -83,11 +83,12 @@ pub async fn run(
     let read = read.map_err(|error| entries(error, &choices))?;
     session.close().await;
     let last = &migrations[files - 1];
-    let state = called(last);
+    let state = called(&migrations, files - 1);
     let sample = Sample {
         state: state.clone(),
         migration: last.name.to_string(),
         emptied: read.emptied,
+        empties_others: read.empties_others,
         rows: read.rows,
         sequences: read.sequences,
     };
@@ -185,7 +186,7 @@ async fn files_done(
 
 /// Of so many migrations that are wanted, and so many that are done.
 fn elsewhere(migrations: &[Migration], wanted: usize, done: usize) -> Error {
-    let state = called(&migrations[wanted - 1]);
+    let state = called(migrations, wanted - 1);
     let error = Error::new(Outcome::No, format!("the database is not at {state}"));
     let error = match migrations.get(wanted..done) {
         // `segue status` may well say that this is its version.

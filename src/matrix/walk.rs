@@ -14,16 +14,19 @@ use crate::compatibility::Verdict;
 pub type Stretch = RangeInclusive<usize>;
 
 /// The stretches that give all cells that are wanted; in each the last state is
-/// a wanted one, and the first is one or the state before one.
+/// a wanted one, and the first is one or the state before one. Into some states
+/// no program is led: a stretch begins there.
 ///
-/// Both lists have a place per state.
+/// All lists have a place per state.
 #[must_use]
-pub fn stretches(promises: &[Verdict], is_wanted: &[bool]) -> Vec<Stretch> {
+pub fn stretches(promises: &[Verdict], is_wanted: &[bool], begins: &[bool]) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let mut first = 0;
     while first < promises.len() {
-        let must = promises[first..].iter();
-        let must = must.take_while(|one| **one == Verdict::Must).count();
+        let must = (first..promises.len()).take_while(|index| {
+            promises[*index] == Verdict::Must && (*index == first || !begins[*index])
+        });
+        let must = must.count();
         // What need not work is looked at by itself.
         let end = first + must.max(1);
         let mut wanted = (first..end).filter(|index| is_wanted[*index]);
@@ -40,18 +43,19 @@ pub fn stretches(promises: &[Verdict], is_wanted: &[bool]) -> Vec<Stretch> {
 mod tests {
     use super::*;
 
-    /// `M` must, `n` need not; below it `x` is wanted.
+    /// `M` must, `B` must and begins, `n` need not; below it `x` is wanted.
     #[track_caller]
     fn check(promises: &str, wanted: &str, expected: &[Stretch]) {
+        let begins: Vec<_> = promises.chars().map(|one| one == 'B').collect();
         let promises: Vec<_> = promises
             .chars()
             .map(|one| match one {
-                'M' => Verdict::Must,
+                'M' | 'B' => Verdict::Must,
                 _ => Verdict::NeedNot,
             })
             .collect();
         let wanted: Vec<_> = wanted.chars().map(|one| one == 'x').collect();
-        assert_eq!(stretches(&promises, &wanted), expected);
+        assert_eq!(stretches(&promises, &wanted, &begins), expected);
     }
 
     #[test]
@@ -61,6 +65,9 @@ mod tests {
         check("MMnMM", "xxxxx", &[0..=1, 2..=2, 3..=4]);
         check("nnn", "xxx", &[0..=0, 1..=1, 2..=2]);
         check("", "", &[]);
+        check("MMBMM", "xxxxx", &[0..=1, 2..=4]);
+        check("MMBMM", "....x", &[3..=4]);
+        check("MBBM", ".xx.", &[1..=1, 2..=2]);
     }
 
     #[test]

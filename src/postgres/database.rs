@@ -78,3 +78,39 @@ pub async fn size(session: &Session, name: &str) -> Result<u64, Error> {
     let row = rows.first().ok_or_else(|| Error::protocol("no size"))?;
     column(row, 0)
 }
+
+/// What is in the catalogs of a session's database and was said of it, a line
+/// that is another one as soon as somebody changes that.
+///
+/// # Errors
+/// [`Error::Server`], [`Error::Lost`].
+pub async fn catalogs(session: &Session) -> Result<String, Error> {
+    let rows = session.query(include_str!("database/catalogs.sql")).await?;
+    let row = rows.first().ok_or_else(|| Error::protocol("no catalogs"))?;
+    column(row, 0)
+}
+
+/// What was set by ALTER SYSTEM, a line each.
+///
+/// # Errors
+/// [`Error::Server`] if the role is no superuser.
+pub async fn system_settings(session: &Session) -> Result<Vec<String>, Error> {
+    let sql = "SELECT pg_catalog.format('system %s', name) \
+                 FROM pg_catalog.pg_file_settings \
+                WHERE sourcefile ~ 'postgresql\\.auto\\.conf$' ORDER BY 1";
+    let rows = session.query(sql).await?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+/// Who asks which server: all that a database which is made by this session
+/// depends on, and that can be seen from it.
+///
+/// # Errors
+/// [`Error::Server`] if it may not be seen.
+pub async fn surroundings(session: &Session) -> Result<String, Error> {
+    let rows = session
+        .query(include_str!("database/surroundings.sql"))
+        .await?;
+    let row = rows.first().ok_or_else(|| Error::protocol("no settings"))?;
+    column(row, 0)
+}

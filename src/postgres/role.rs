@@ -45,6 +45,13 @@ pub async fn shared(session: &Session) -> Result<Vec<String>, Error> {
     Ok(rows.into_iter().flatten().flatten().collect())
 }
 
+/// Whether a line is one of [`shared`].
+#[must_use]
+pub fn is_shared(fact: &str) -> bool {
+    let (kind, _) = fact.split_once(' ').unwrap_or_default();
+    matches!(kind, "role" | "member" | "setting" | "tablespace")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,9 +7,9 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, ServerError, Session, TextRow, column};
+use super::{Error, ServerError, Session, TextRow, column, literal};
 use crate::sample::{
-    Choice, Choices, Closure, Reference, Rows, Table, Unknown, order, with_referrers,
+    Choice, Choices, Closure, Reference, Rows, Table, TableName, Unknown, order, with_referrers,
 };
 
 pub mod load;
@@ -55,6 +55,8 @@ pub enum SampleError {
 pub struct Read {
     /// Tables that are emptied first, as SQL has them.
     pub emptied: Vec<String>,
+    /// Whether others refer to them, of namespaces that are not the schema's.
+    pub empties_others: bool,
     /// In the order in which they are put in.
     pub rows: Vec<Rows>,
     /// Statements that set the sequences, by name.
@@ -62,8 +64,8 @@ pub struct Read {
 }
 
 /// Reads the rows that are wanted and all that they refer to, and where the
-/// sequences stand. Tables of other namespaces than these are left out, unless
-/// none is named.
+/// sequences stand. Of tables in other namespaces than these, unless none is
+/// named, only those rows are wanted that are chosen by the whole name.
 ///
 /// # Errors
 /// See [`SampleError`].
@@ -86,8 +88,9 @@ async fn read_within(
     choices: &Choices,
     namespaces: &[String],
 ) -> Result<Read, SampleError> {
-    let mut tables = tables(session).await?;
-    tables.retain(|table| namespaces.is_empty() || namespaces.contains(&table.namespace));
+    let tables = tables(session).await?;
+    let is_ours =
+        |table: &Table| namespaces.is_empty() || namespaces.contains(&table.name.namespace);
     if let Some(unknown) = choices.unknown(&tables).into_iter().next() {
         return Err(SampleError::Unknown(unknown));
     }
@@ -96,7 +99,11 @@ async fn read_within(
     let mut holders = Holders::default();
     let mut wanted = BTreeSet::new();
     for table in &tables {
-        let choice = choices.of(table);
+        let choice = if is_ours(table) {
+            choices.of(table)
+        } else {
+            choices.of_other(table)
+        };
         let Some(sql) = choose(table, &choice) else {
             continue;
         };
@@ -104,7 +111,7 @@ async fn read_within(
         let found = session.query(&sql).await;
         let found = found.map_err(|error| match (error, &choice) {
             (Error::Server(error), Choice::Query(_)) => SampleError::Refused {
-                what: format!("the query that chooses rows of `{}`", table.quoted),
+                what: format!("the query that chooses rows of `{}`", table.name.quoted),
                 key: table.key.clone(),
                 error,
             },
@@ -139,7 +146,12 @@ async fn read_within(
         .map(|place| &tables[place])
     {
         if emptied.contains(&table.oid) {
-            read.emptied.push(table.source.clone());
+            // Where the rows go there may be none of these.
+            if is_ours(table) || wanted.contains(&table.oid) {
+                read.emptied.push(table.source.clone());
+            } else {
+                read.empties_others = true;
+            }
         }
         let Some(places) = chosen.get(&table.oid) else {
             continue;
@@ -148,27 +160,53 @@ async fn read_within(
         if table.columns.is_empty() {
             continue;
         }
-        let data = session.copy_text(&copy(table, choices, places)).await;
-        let data = data.map_err(|error| match error {
-            Error::Server(error) if !choices.replace.is_empty() => SampleError::Refused {
-                what: format!(
-                    "the rows of `{}`, with what is put in their place",
-                    table.quoted
-                ),
-                key: Vec::new(),
-                error,
-            },
-            error => error.into(),
-        })?;
+        let data = copied(session, table, choices, places).await?;
         read.rows.push(Rows {
-            table: table.quoted.clone(),
+            table: table.name.quoted.clone(),
             columns: table.columns.clone(),
             data,
         });
     }
     read.emptied.sort();
-    read.sequences = sequences(session, namespaces).await?;
+    read.sequences = sequences(session, namespaces, &wanted).await?;
     Ok(read)
+}
+
+/// The rows of a table that are at these places.
+async fn copied(
+    session: &Session,
+    table: &Table,
+    choices: &Choices,
+    places: &[(u32, &BTreeSet<String>)],
+) -> Result<String, SampleError> {
+    // What names a table, a type or a function is written with its namespace.
+    // An expression of the user's is read as elsewhere.
+    let mut columns = table.columns.iter();
+    let is_plain = columns.all(|column| choices.replacement(table, column).is_none());
+    let path = session
+        .value("SELECT pg_catalog.current_setting('search_path')")
+        .await?;
+    if is_plain {
+        session.execute("SET LOCAL search_path = ''").await?;
+    }
+    let data = session.copy_text(&copy(table, choices, places)).await;
+    let data = data.map_err(|error| match error {
+        Error::Server(error) if !is_plain => SampleError::Refused {
+            what: format!(
+                "the rows of `{}`, with what is put in their place",
+                table.name.quoted
+            ),
+            key: Vec::new(),
+            error,
+        },
+        error => error.into(),
+    })?;
+    let back = format!(
+        "SELECT pg_catalog.set_config('search_path', {}, true)",
+        literal(&path.unwrap_or_default())
+    );
+    session.execute(&back).await?;
+    Ok(data)
 }
 
 /// The relations that hold chosen rows: tables and partitions, each with the
@@ -196,12 +234,20 @@ impl Holders {
 
 async fn tables(session: &Session) -> Result<Vec<Table>, Error> {
     let rows = session.query(include_str!("sample/tables.sql")).await?;
+    let name = |(namespace, name, quoted)| TableName {
+        namespace,
+        name,
+        quoted,
+    };
     let table = |row: &TextRow| {
         Ok(Table {
             oid: column(row, 0)?,
-            namespace: column(row, 1)?,
-            name: column(row, 2)?,
-            quoted: column(row, 3)?,
+            name: TableName {
+                namespace: column(row, 1)?,
+                name: column(row, 2)?,
+                quoted: column(row, 3)?,
+            },
+            inherits: list(row[8].as_deref())?.into_iter().map(name).collect(),
             source: column(row, 4)?,
             columns: list(row[5].as_deref())?,
             key: list(row[6].as_deref())?,
@@ -226,12 +272,18 @@ async fn references(session: &Session) -> Result<Vec<Reference>, Error> {
 }
 
 /// Where each sequence stands that has given a value.
-async fn sequences(session: &Session, namespaces: &[String]) -> Result<Vec<String>, Error> {
+async fn sequences(
+    session: &Session,
+    namespaces: &[String],
+    tables: &BTreeSet<u32>,
+) -> Result<Vec<String>, Error> {
     let mut statements = Vec::new();
     for row in session.query(include_str!("sample/sequences.sql")).await? {
         let (name, literal): (String, String) = (column(&row, 0)?, column(&row, 1)?);
         let namespace: String = column(&row, 2)?;
-        if !namespaces.is_empty() && !namespaces.contains(&namespace) {
+        let is_ours = namespaces.is_empty() || namespaces.contains(&namespace);
+        let table: Option<u32> = row[3].as_deref().and_then(|oid| oid.parse().ok());
+        if !is_ours && !table.is_some_and(|table| tables.contains(&table)) {
             continue;
         }
         let state = format!("SELECT last_value, is_called FROM {name}");

@@ -325,22 +325,48 @@ fn is_undefined(sqlstate: &str) -> bool {
     matches!(sqlstate, "42P01" | "42703" | "42883" | "42704" | "3F000")
 }
 
+fn file_of(check: &Check) -> std::borrow::Cow<'_, str> {
+    let file = check.script.path.file_name();
+    file.unwrap_or_default().to_string_lossy()
+}
+
 /// `COMMIT` and its like in a check.
 #[must_use]
 pub fn ends_transaction(check: &Check, place: &Diagnostic) -> Diagnostic {
+    refused(place, format!("`{}` ends its transaction", file_of(check)))
+        .help("remove the statement: all of the file is one transaction, which is rolled back")
+}
+
+/// `COPY … TO STDOUT` in a check, whose rows nobody looks at.
+#[must_use]
+pub fn copies_out(check: &Check, place: &Diagnostic) -> Diagnostic {
+    let message = format!(
+        "`{}` copies rows out, and no row is a finding",
+        file_of(check)
+    );
+    refused(place, message).help("write the query without COPY")
+}
+
+/// A check without any statement.
+#[must_use]
+pub fn asks_nothing(check: &Check) -> Diagnostic {
+    let message = format!(
+        "`{}` has no statement, so it checks nothing",
+        file_of(check)
+    );
+    Diagnostic::new(code::CHECK_FAILED, message)
+        .source(&check.script.source)
+        .label(Span::new(0, 0), "")
+        .help("write a query that must return no row, or remove the file")
+}
+
+fn refused(place: &Diagnostic, message: String) -> Diagnostic {
     let mut diagnostic = place.clone();
-    let file = check
-        .script
-        .path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
-    diagnostic.message = format!("`{file}` ends its transaction");
+    diagnostic.message = message;
     for label in &mut diagnostic.labels {
         label.text.clear();
     }
     diagnostic
-        .help("remove the statement: all of the file is one transaction, which is rolled back")
 }
 
 /// The words of the line with which a check says where it holds no longer.

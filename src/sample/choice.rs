@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Table;
+use super::{Table, TableName};
 use crate::text::nearest;
 
 /// Rows of a table where nobody says anything.
@@ -52,22 +52,38 @@ pub struct Unknown {
     pub near: Option<String>,
 }
 
-/// Whether somebody who writes `text` means this table.
-fn means(text: &str, table: &Table) -> bool {
-    text == table.name
-        || text == table.quoted
-        || text.strip_suffix(&table.name).is_some_and(|rest| {
+/// How exactly a table is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Naming {
+    /// As this one and no other: `sales.orders`.
+    Whole,
+    /// As all tables of this name: `orders`.
+    Bare,
+}
+
+/// Whether somebody who writes `text` means this table, and how.
+fn means(text: &str, name: &TableName) -> Option<Naming> {
+    let is_whole = text == name.quoted
+        || text.strip_suffix(&name.name).is_some_and(|rest| {
             rest.strip_suffix('.')
-                .is_some_and(|rest| rest == table.namespace)
-        })
+                .is_some_and(|rest| rest == name.namespace)
+        });
+    if is_whole {
+        Some(Naming::Whole)
+    } else {
+        (text == name.name).then_some(Naming::Bare)
+    }
 }
 
 /// As somebody would write it.
 fn written(table: &Table) -> String {
-    if table.namespace == "public" {
-        table.name.clone()
+    let TableName {
+        namespace, name, ..
+    } = &table.name;
+    if namespace == "public" {
+        name.clone()
     } else {
-        format!("{}.{}", table.namespace, table.name)
+        format!("{namespace}.{name}")
     }
 }
 
@@ -83,22 +99,45 @@ fn plain(column: &str) -> String {
 }
 
 impl Choices {
-    /// The rows that are wanted of a table.
+    /// The rows that are wanted of a table: what is said of it with its
+    /// namespace comes before what is said of all tables of its name.
     #[must_use]
     pub fn of(&self, table: &Table) -> Choice {
-        let said = self.rows.iter().find(|(name, _)| means(name, table));
-        said.map_or(Choice::First(self.first), |(_, choice)| choice.clone())
+        self.said(table)
+            .map_or(Choice::First(self.first), |(_, choice)| choice.clone())
     }
 
-    /// What is written for a column of a table, if that is not its value.
+    /// The rows that are wanted of a table that is in none of the namespaces
+    /// of the schema: none, unless it is named with its own.
+    #[must_use]
+    pub fn of_other(&self, table: &Table) -> Choice {
+        self.said(table)
+            .filter(|(naming, _)| *naming == Naming::Whole)
+            .map_or(Choice::None, |(_, choice)| choice.clone())
+    }
+
+    fn said(&self, table: &Table) -> Option<(Naming, &Choice)> {
+        let said = self.rows.iter();
+        let said = said.filter_map(|(name, choice)| Some((means(name, &table.name)?, choice)));
+        said.min_by_key(|(naming, _)| *naming)
+    }
+
+    /// What is written for a column of a table, if that is not its value. What
+    /// is said of a table holds for those that inherit from it too, unless
+    /// something else is said of them.
     #[must_use]
     pub fn replacement(&self, table: &Table, column: &str) -> Option<&str> {
         let column = plain(column);
-        let said = self.replace.iter().find(|(name, _)| {
-            let name = name.strip_suffix(&column);
-            let name = name.and_then(|rest| rest.strip_suffix('.'));
-            name.is_some_and(|name| means(name, table))
+        let mut names = std::iter::once(&table.name).chain(&table.inherits);
+        names.find_map(|table| self.replacement_of(table, &column))
+    }
+
+    fn replacement_of(&self, table: &TableName, column: &str) -> Option<&str> {
+        let said = self.replace.iter().filter_map(|(name, expression)| {
+            let name = name.strip_suffix(column)?.strip_suffix('.')?;
+            Some((means(name, table)?, expression))
         });
+        let said = said.min_by_key(|(naming, _)| *naming);
         said.map(|(_, expression)| expression.as_str())
     }
 
@@ -116,7 +155,10 @@ impl Choices {
         let near = |name: &str, known: &[String]| {
             nearest(name, known.iter().map(String::as_str)).map(ToOwned::to_owned)
         };
-        let is_known = |name: &String| tables.iter().any(|table| means(name, table));
+        let is_known = |name: &String| {
+            let mut tables = tables.iter();
+            tables.any(|table| means(name, &table.name).is_some())
+        };
         let unknown_tables = self.rows.keys().filter(|name| !is_known(name));
         let unknown_tables = unknown_tables.map(|name| Unknown {
             name: name.clone(),

@@ -51,35 +51,42 @@ pub fn versions(migrations: &[Migration]) -> impl Iterator<Item = (String, usize
     })
 }
 
-/// What the state after a migration is called: its version, else its name
-/// without `.sql`.
+/// What the state after the migration at `place` is called: its version, else
+/// its name without `.sql`, where that means it and nothing else.
+///
+/// # Panics
+/// If there is none.
 #[must_use]
-pub fn called(last: &Migration) -> String {
+pub fn called(migrations: &[Migration], place: usize) -> String {
+    let last = &migrations[place];
     let name = last.name.as_str();
-    match last.schema_version {
-        Some(version) => version.to_string(),
-        None => name.strip_suffix(".sql").unwrap_or(name).to_owned(),
-    }
+    let version = last.schema_version.map(|version| version.to_string());
+    let short = name.strip_suffix(".sql").map(str::to_owned);
+    let mut names = version.into_iter().chain(short);
+    names
+        .find(|one| files_of(one, migrations) == Ok(place + 1))
+        .unwrap_or_else(|| name.to_owned())
 }
 
 /// How many of `migrations`, a folder's by name, a database in this state has:
-/// all up to that with this name or version.
+/// all up to that with this name or version. As [`crate::visit::States::find`]
+/// has it: a whole name comes first, then a whole version, a name without
+/// `.sql`, a short version.
 ///
 /// # Errors
 /// There is none; what can be written.
 pub fn files_of(state: &str, migrations: &[Migration]) -> Result<usize, NoState> {
-    let is_meant = |one: &Migration| {
-        let name = one.name.as_str();
-        name == state || name.strip_suffix(".sql") == Some(state)
+    let at_name = |name: &str| migrations.iter().position(|one| one.name.as_str() == name);
+    let brings = |version: Version| {
+        let mut all = migrations.iter();
+        all.position(|one| one.schema_version == Some(version))
     };
-    if let Some(place) = migrations.iter().position(is_meant) {
+    let place = at_name(state)
+        .or_else(|| brings(Version::parse(state).ok()?))
+        .or_else(|| at_name(&format!("{state}.sql")))
+        .or_else(|| brings(Version::parse_short(state).ok()?));
+    if let Some(place) = place {
         return Ok(place + 1);
-    }
-    if let Ok(version) = Version::parse_short(state) {
-        let brings = |one: &Migration| one.schema_version == Some(version);
-        if let Some(place) = migrations.iter().position(brings) {
-            return Ok(place + 1);
-        }
     }
     Err(unknown(state, migrations, &[]))
 }

@@ -10,9 +10,11 @@ fn tables(shorthand: &str) -> Vec<Table> {
         let (namespace, name) = name.split_once('.').unwrap_or(("public", name));
         Table {
             oid: oid.parse().expect("a number"),
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            quoted: format!("{namespace}.{name}"),
+            name: TableName {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                quoted: format!("{namespace}.{name}"),
+            },
             columns: vec!["id".to_owned(), "\"Mail\"".to_owned()],
             ..Table::default()
         }
@@ -42,7 +44,7 @@ fn check_order(of: &str, by: &str, expected: &str) {
     let ordered = order(&tables, &references(by));
     let names: Vec<&str> = ordered
         .into_iter()
-        .map(|place| tables[place].name.as_str())
+        .map(|place| tables[place].name.name.as_str())
         .collect();
     assert_eq!(names.join(" "), expected);
 }
@@ -112,6 +114,39 @@ fn tables_and_columns_are_meant_with_their_namespace_or_without() {
 }
 
 #[test]
+fn a_whole_name_comes_before_a_bare_one_and_a_child_is_masked_like_its_parent() {
+    let mut tables = tables("1:users 2:zoo.users 3:child 4:other");
+    tables[2].inherits = vec![tables[1].name.clone(), tables[0].name.clone()];
+    tables[3].inherits = tables[2].inherits.clone();
+    let text = |text: &str| text.to_owned();
+    let choices = Choices {
+        rows: BTreeMap::from([
+            (text("users"), Choice::None),
+            (text("zoo.users"), Choice::All),
+        ]),
+        replace: BTreeMap::from([
+            (text("other.Mail"), text("'own'")),
+            (text("users.Mail"), text("'all'")),
+            (text("zoo.users.Mail"), text("'zoo'")),
+        ]),
+        ..Choices::default()
+    };
+    assert_eq!(choices.of(&tables[0]), Choice::None);
+    assert_eq!(choices.of(&tables[1]), Choice::All);
+    assert_eq!(choices.of_other(&tables[1]), Choice::All);
+    let bare = Choices {
+        rows: BTreeMap::from([(text("users"), Choice::All)]),
+        ..Choices::default()
+    };
+    assert_eq!(bare.of_other(&tables[1]), Choice::None);
+    let masks = tables
+        .iter()
+        .map(|table| choices.replacement(table, "\"Mail\""));
+    let masks: Vec<&str> = masks.flatten().collect();
+    assert_eq!(masks, ["'all'", "'zoo'", "'zoo'", "'own'"]);
+}
+
+#[test]
 fn what_is_misspelt_is_told_with_what_was_meant() {
     let tables = tables("1:users 2:sales.orders");
     let choices = Choices {
@@ -147,6 +182,7 @@ fn the_file_is_sql() {
         state: "3.1.0".to_owned(),
         migration: "7.sql".to_owned(),
         emptied: vec!["public.a".to_owned(), "public.b".to_owned()],
+        empties_others: false,
         rows: vec![rows("public.a", "1\tAda\n2\t\\N\n"), rows("public.b", "")],
         sequences: vec!["SELECT setval('public.a_id_seq', 2, true)".to_owned()],
     };
@@ -198,7 +234,9 @@ fn a_state_is_found_by_the_name_of_its_migration() {
     assert_eq!(files_of("2-b", &migrations), Ok(2));
     let missing = files_of("2-c.sql", &migrations).expect_err("there is none");
     assert_eq!(missing.help, ["did you mean `2-b.sql`?"]);
-    assert_eq!(called(&migrations[0]), "1-a");
+    let missing = files_of("9.9", &migrations).expect_err("there is none");
+    assert_eq!(missing.message, "no migration brings version `9.9`");
+    assert_eq!(called(&migrations, 0), "1-a");
 }
 
 #[test]
@@ -212,7 +250,28 @@ fn a_state_is_found_by_its_version() {
     let missing = files_of("1.11.0", &migrations).expect_err("there is none");
     assert_eq!(missing.message, "no migration brings version `1.11.0`");
     assert_eq!(missing.help, ["there are 1.0.0 and 1.1.0"]);
-    assert_eq!(called(&migrations[1]), "1.1.0");
+    assert_eq!(called(&migrations, 1), "1.1.0");
     let all: Vec<_> = versions(&migrations).collect();
     assert_eq!(all, [("1.0.0".to_owned(), 1), ("1.1.0".to_owned(), 2)]);
+}
+
+#[test]
+fn a_name_like_a_version_means_the_version_here_as_for_visits() {
+    let names = ["1-a.sql", "1.1.0.sql", "2-b.sql", "3.0.0.sql"];
+    let mut migrations = names.map(|name| Migration::example(name, Kind::Batch));
+    migrations[2].schema_version = Version::parse("1.1.0").ok();
+    assert_eq!(files_of("1.1.0", &migrations), Ok(3));
+    assert_eq!(files_of("1.1.0.sql", &migrations), Ok(2));
+    assert_eq!(files_of("1.1", &migrations), Ok(3));
+    assert_eq!(files_of("3.0.0", &migrations), Ok(4));
+    let called = (0..4).map(|place| called(&migrations, place));
+    assert_eq!(
+        called.collect::<Vec<_>>(),
+        ["1-a", "1.1.0.sql", "1.1.0", "3.0.0"]
+    );
+    let states = crate::visit::States::new("default", migrations.to_vec());
+    for text in ["1.1.0", "1.1.0.sql", "1.1", "3.0.0", "1-a"] {
+        let visit = states.find(text).expect("a state");
+        assert_eq!(files_of(text, &migrations), Ok(visit.settled), "{text}");
+    }
 }

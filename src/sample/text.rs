@@ -32,6 +32,8 @@ pub struct Sample {
     /// Tables that are emptied first, as SQL has them: migrations may have put
     /// rows into them.
     pub emptied: Vec<String>,
+    /// Whether those are emptied too that refer to them.
+    pub empties_others: bool,
     /// In the order in which they are put in.
     pub rows: Vec<Rows>,
     /// Statements that set the sequences, by name.
@@ -52,6 +54,9 @@ impl Sample {
         if !self.emptied.is_empty() {
             text.push_str("\nTRUNCATE\n    ");
             text.push_str(&self.emptied.join(",\n    "));
+            if self.empties_others {
+                text.push_str("\n    CASCADE");
+            }
             text.push_str(";\n");
         }
         for rows in self.rows.iter().filter(|rows| !rows.data.is_empty()) {

@@ -302,3 +302,36 @@ fn git(project: &Project, arguments: &[&str]) {
         .status();
     assert!(status.expect("git").success(), "{arguments:?}");
 }
+
+/// Roles, databases and settings that one test leaves are not there in the
+/// next, nor do they end the run.
+#[test]
+fn a_cell_finds_nothing_that_another_one_has_left_on_the_server() {
+    let project = project();
+    project.write(
+        "apps/test",
+        "set -e\n\
+         q() { psql -X -q -v ON_ERROR_STOP=1 \"$@\"; }\n\
+         q -c 'CREATE ROLE stray' -c 'CREATE DATABASE stray'\n\
+         q -c 'ALTER SYSTEM SET log_statement = \"all\"'\n\
+         q -d template1 -c 'CREATE TABLE stray ()'\n\
+         q -d postgres -c 'ALTER ROLE postgres SET default_transaction_read_only = on'\n",
+    );
+    project.write(
+        "segue.toml",
+        "[[compat.app]]\nversion = \"1.0.0\"\npath = \"apps\"\ntest = \"sh test\"\n",
+    );
+    let states = ["--state", "1-jobs", "--state", "2-add", "--jobs", "1"];
+    for again in [&[][..], &["--again"]] {
+        let all: Vec<&str> = ["compat"]
+            .iter()
+            .chain(&states)
+            .chain(again)
+            .copied()
+            .collect();
+        let run = project.segue(&all);
+        assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
+        assert!(run.stdout.contains("1-jobs.sql      ✓"), "{}", run.stdout);
+        assert!(run.stdout.contains("2-add.sql       ✓"), "{}", run.stdout);
+    }
+}

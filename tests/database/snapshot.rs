@@ -162,6 +162,103 @@ log = "SELECT * FROM log WHERE line LIKE 'line 7_'"
     assert_eq!(third.query("SELECT count(*) FROM country"), "0");
 }
 
+/// By namespaces and by inheritance.
+#[test]
+fn each_table_is_meant_by_its_own_name() {
+    let (first, second) = (TestDatabase::new(), TestDatabase::new());
+    let project = project_on(&first);
+    project.file(
+        "1.sql",
+        "CREATE SCHEMA zoo; CREATE SCHEMA auth;
+         CREATE DOMAIN pos AS int;
+         CREATE TABLE users (id int PRIMARY KEY, email text);
+         CREATE TABLE zoo.users (id int PRIMARY KEY, email text);
+         CREATE TABLE parent (id int PRIMARY KEY, email text);
+         CREATE TABLE child (x int) INHERITS (parent);
+         CREATE TABLE auth.kind (id serial PRIMARY KEY, n pos);
+         CREATE TABLE auth.log (id int REFERENCES users);
+         CREATE TABLE regs (id int PRIMARY KEY, r regclass, kind int REFERENCES auth.kind);",
+    );
+    up(&project, &first);
+    first.run(
+        "INSERT INTO users VALUES (1, 'u@secret');
+         INSERT INTO zoo.users VALUES (1, 'z@secret');
+         INSERT INTO parent VALUES (1, 'p@secret');
+         INSERT INTO child VALUES (2, 'c@secret', 3);
+         INSERT INTO auth.kind (n) VALUES (7), (-5), (8);
+         INSERT INTO auth.log VALUES (1);
+         INSERT INTO regs VALUES (1, 'zoo.users', 2);",
+    );
+    project.write(
+        "segue.toml",
+        r#"[schema]
+namespaces = ["public", "zoo"]
+
+[snapshot.replace]
+"users.email" = "'bare'"
+"zoo.users.email" = "'whole'"
+"parent.email" = "'masked'"
+"#,
+    );
+    first.run(&format!(
+        "ALTER DATABASE {} SET search_path = zoo, public",
+        first.name()
+    ));
+    project.segue(&["snapshot"]).expect_success();
+    let text = project.read("snapshots/1.sql");
+    let (_, text) = text.split_once("anew.\n").expect("a header");
+    assert_eq!(
+        text,
+        "
+TRUNCATE
+    ONLY public.parent,
+    auth.kind,
+    public.child,
+    public.regs,
+    public.users,
+    zoo.users
+    CASCADE;
+
+COPY auth.kind (id, n) FROM stdin;
+2\t-5
+\\.
+
+COPY public.child (id, email, x) FROM stdin;
+2\tmasked\t3
+\\.
+
+COPY public.parent (id, email) FROM stdin;
+1\tmasked
+\\.
+
+COPY public.regs (id, r, kind) FROM stdin;
+1\tzoo.users\t2
+\\.
+
+COPY public.users (id, email) FROM stdin;
+1\tbare
+\\.
+
+COPY zoo.users (id, email) FROM stdin;
+1\twhole
+\\.
+
+SELECT pg_catalog.setval('auth.kind_id_seq', 3, true);
+"
+    );
+    // A constraint of old rows that is not valid is not asked of them.
+    up(&project, &second);
+    second.run(
+        "ALTER DOMAIN pos ADD CONSTRAINT above CHECK (VALUE > 0) NOT VALID;
+         COMMENT ON CONSTRAINT above ON DOMAIN pos IS 'since 2026';
+         INSERT INTO users VALUES (1); INSERT INTO auth.log VALUES (1)",
+    );
+    let before = snapshot(&second.url());
+    assert_eq!(load(&project, "snapshots/1.sql", &second), None);
+    assert_same_snapshot("the schema", &snapshot(&second.url()), &before);
+    assert_eq!(second.query("SELECT n FROM auth.kind"), "-5");
+}
+
 #[test]
 fn what_is_chosen_wrongly_is_told() {
     let database = TestDatabase::new();

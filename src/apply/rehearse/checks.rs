@@ -66,6 +66,7 @@ impl Actor<'_> {
 /// Runs one in a transaction that is rolled back; what it finds.
 async fn run(session: &Session, check: &Check) -> Result<Vec<Diagnostic>, Error> {
     let mut found = Vec::new();
+    let mut has_statement = false;
     session.execute(settings::STRINGS).await?;
     session.execute("BEGIN READ WRITE").await?;
     let mut feed = feed(vec![check.script.clone()]);
@@ -85,15 +86,16 @@ async fn run(session: &Session, check: &Check) -> Result<Vec<Diagnostic>, Error>
             found.push(upgrade::ends_transaction(check, &at(check, &statement)));
             break;
         }
+        has_statement = true;
         let place = at(check, &statement);
         let copy = statement.copy;
+        if copy == Some(CopyDirection::ToStdout) {
+            found.push(upgrade::copies_out(check, &place));
+            break;
+        }
         let placed = Placed::new(statement, &check.script.variables);
         let done = match copy {
-            Some(CopyDirection::FromStdin) => script::copy(session, &placed.text, &mut feed)
-                .await
-                .map(|()| (0, Rows::default())),
-            Some(CopyDirection::ToStdout) => session
-                .copy_out(&placed.text)
+            Some(_) => script::copy(session, &placed.text, &mut feed)
                 .await
                 .map(|()| (0, Rows::default())),
             None => query(session, &placed.text).await,
@@ -110,6 +112,9 @@ async fn run(session: &Session, check: &Check) -> Result<Vec<Diagnostic>, Error>
         }
     }
     session.execute("ROLLBACK").await?;
+    if !has_statement && found.is_empty() {
+        found.push(upgrade::asks_nothing(check));
+    }
     Ok(found)
 }
 

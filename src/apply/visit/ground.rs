@@ -21,6 +21,13 @@ const FIRST: &str = "postgres";
 /// A database that nobody copies, to be connected to.
 const CONTROL: &str = "template1";
 
+/// What our own statements need.
+const CONTROL_SETTINGS: &str = "\
+    SET default_transaction_read_only = off; \
+    SET statement_timeout = 0; \
+    SET lock_timeout = 0; \
+    SET idle_session_timeout = 0";
+
 /// The state without any migration, on a server of ours.
 const MODEL: &str = "segue_model";
 
@@ -92,7 +99,17 @@ impl Access {
 
     /// A session beside all databases of interest.
     pub(super) async fn control(&self) -> Result<Session, Error> {
-        Session::connect(&self.control, self.wait).await
+        let session = Session::connect(&self.control, self.wait).await?;
+        if self.is_own {
+            // Whatever a visitor has set for the role.
+            session.execute(CONTROL_SETTINGS).await?;
+        }
+        Ok(session)
+    }
+
+    /// Whether the server is one of ours.
+    pub(super) fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// A copy of `model`, to which nobody is connected.
@@ -200,7 +217,8 @@ impl Ground {
             if !is_resumed {
                 ground.forget_all();
                 ground.prepare(before.as_deref()).await?;
-            } else if !ground.is_fit().await? {
+            } else if !ground.is_fit().await.unwrap_or(false) {
+                // A visitor may have forbidden even us to connect.
                 continue;
             }
             ground.keep_from_now_on();
@@ -251,8 +269,8 @@ impl Ground {
         let name = format!("{VISIT_PREFIX}0");
         database::copy(&control, FIRST, &name).await?;
         database::put_away(&control, &name, MODEL).await?;
-        self.facts = role::shared(&control).await?;
         control.close().await;
+        self.facts = self.look().await?;
         self.note_facts();
         Ok(())
     }
@@ -275,30 +293,71 @@ impl Ground {
                 has_model = true;
             } else if name.starts_with(STATE_PREFIX) {
                 templates.insert(name);
-            } else if database::drop(&control, &name).await.is_err() {
-                return Ok(false);
             }
         }
         control.close().await;
-        self.heal().await?;
-        let control = self.access.control().await?;
-        let now = role::shared(&control).await?;
-        control.close().await;
-        Ok(has_model && now == self.facts)
+        self.heal(true).await?;
+        Ok(has_model && self.is_as_it_was().await)
     }
 
-    /// Drops roles that somebody has left on a server of ours.
-    pub(super) async fn heal(&mut self) -> Result<(), VisitError> {
+    /// What databases share, and what is in those that nobody visits.
+    async fn look(&self) -> Result<Vec<String>, Error> {
+        let mut facts = Vec::new();
+        for name in [FIRST, CONTROL] {
+            let target = self.access.control.with_database(name);
+            let session = Session::connect(&target, self.access.wait).await?;
+            facts.push(database::catalogs(&session).await?);
+            if name == CONTROL {
+                facts.extend(role::shared(&session).await?);
+                facts.extend(database::system_settings(&session).await?);
+            }
+            session.close().await;
+        }
+        facts.sort();
+        Ok(facts)
+    }
+
+    /// Whether no visitor of a server of ours has left anything.
+    pub(super) async fn is_as_it_was(&self) -> bool {
+        let look = async {
+            let control = self.access.control().await?;
+            let names = database::names(&control).await?;
+            control.close().await;
+            let is_known = names.iter().all(|name| is_known(name) || is_visitor(name));
+            Ok::<_, Error>(is_known && self.look().await? == self.facts)
+        };
+        look.await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a server of ours cannot be looked at");
+            false
+        })
+    }
+
+    /// Takes away what visitors have left on a server of ours, where that can
+    /// be done: roles, settings, and, if nobody is there, databases.
+    pub(super) async fn heal(&self, is_empty: bool) -> Result<(), VisitError> {
         if let Server::On(_) = self.server {
             return Ok(());
         }
         let control = self.access.control().await?;
+        let mut statements = Vec::new();
+        if !database::system_settings(&control).await?.is_empty() {
+            statements.push("ALTER SYSTEM RESET ALL".to_owned());
+            statements.push("SELECT pg_catalog.pg_reload_conf()".to_owned());
+        }
+        for name in database::names(&control).await? {
+            if is_empty && !is_known(&name) {
+                statements.push(format!("DROP DATABASE {} WITH (FORCE)", ident(&name)));
+            }
+        }
         let now = role::shared(&control).await?;
-        for name in kept::strange_roles(&self.facts, &now) {
-            // What it owns or may do is in databases that are gone; if not,
-            // nothing of this is kept.
-            if let Err(error) = control.execute(&format!("DROP ROLE {name}")).await {
-                tracing::debug!(role = name, %error, "a role that was left stays");
+        statements.extend(kept::strange_settings(&self.facts, &now));
+        // What a role owns or may do is in databases that are gone.
+        let roles = kept::strange_roles(&self.facts, &now).into_iter();
+        statements.extend(roles.map(|name| format!("DROP ROLE {name}")));
+        for statement in statements {
+            // If it is not done, nothing of this is used again.
+            if let Err(error) = control.execute(&statement).await {
+                tracing::debug!(statement, %error, "something that was left stays");
             }
         }
         control.close().await;
@@ -394,7 +453,11 @@ impl Ground {
             }
         };
         let control = self.access.control().await?;
-        let now = role::shared(&control).await?;
+        // Migrations are connected to their own database.
+        let mut now = role::shared(&control).await?;
+        let others = self.facts.iter();
+        now.extend(others.filter(|fact| !role::is_shared(fact)).cloned());
+        now.sort();
         if !self.may_change && !is_same(&self.facts, &now, roles) {
             control.close().await;
             if let Some(kept) = throwaway.kept() {
@@ -402,7 +465,7 @@ impl Ground {
             }
             self.apart.insert(name);
             work.drop().await?;
-            self.heal().await?;
+            self.heal(false).await?;
             return Ok(None);
         }
         database::put_away(&control, work.target.database(), &name).await?;
@@ -476,6 +539,16 @@ fn take(caches: &[std::path::PathBuf], key: &str, notes: &mut Vec<String>) -> Op
             None
         }
     }
+}
+
+/// Whether a database is to stay from run to run.
+fn is_known(name: &str) -> bool {
+    name == MODEL || name.starts_with(STATE_PREFIX)
+}
+
+/// Whether somebody is at work in it, or its state is being made.
+fn is_visitor(name: &str) -> bool {
+    name.starts_with(VISIT_PREFIX)
 }
 
 /// Whether databases share the same as before, but for roles that segue made.

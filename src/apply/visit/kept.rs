@@ -71,6 +71,19 @@ pub(super) fn strange_roles(noted: &[String], now: &[String]) -> Vec<String> {
     there.difference(&known).cloned().collect()
 }
 
+/// Settings of roles that a visitor has left: statements after which `now` is
+/// `noted` again, if nothing else was set for the same role.
+pub(super) fn strange_settings(noted: &[String], now: &[String]) -> Vec<String> {
+    let strange = now.iter().filter(|fact| !noted.contains(fact));
+    let names = strange.filter_map(|fact| fact.strip_prefix("setting ")?.split_once(" {"));
+    names
+        .map(|(name, _)| {
+            let name = if name == "-" { "ALL" } else { name };
+            format!("ALTER ROLE {name} RESET ALL")
+        })
+        .collect()
+}
+
 /// The name, quoted where needed, of `role NAME t f f f t f f`: seven words
 /// follow it.
 fn role_of(fact: &str) -> Option<String> {
@@ -95,6 +108,15 @@ mod tests {
             ["\"left \"\"it\"\"\"", "reader"]
         );
         assert_eq!(strange_roles(&now, &now), [""; 0]);
+        assert_eq!(strange_settings(&now, &now), [""; 0]);
+        assert_eq!(
+            strange_settings(&noted, &now),
+            ["ALTER ROLE reader RESET ALL"]
+        );
+        assert_eq!(
+            strange_settings(&[], &lines("setting - {work_mem=1MB}")),
+            ["ALTER ROLE ALL RESET ALL"]
+        );
         // One that is another one now is not strange, and cannot be put right.
         let other = lines("role postgres t t t t f t t");
         assert_eq!(strange_roles(&noted, &other), [""; 0]);

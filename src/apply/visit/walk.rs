@@ -22,6 +22,7 @@ impl Visits {
         if self.model(last).await?.is_some() {
             return self.open(visit).await;
         }
+        let visitor = self.visitors.enter();
         // On the way something changes that databases share, and nobody else may
         // see that; nor may a later run.
         let stage = Stage {
@@ -43,7 +44,7 @@ impl Visits {
         let model = model.expect("on a server of its own all may change");
         let access = ground.access.clone();
         let ground = Some(Box::new(ground));
-        self.copy(&access, visit, &model, ground).await
+        self.copy(&access, visit, &model, ground, visitor).await
     }
 
     /// Brings a database on to a later state, whoever is connected to it, as

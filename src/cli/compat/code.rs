@@ -2,6 +2,7 @@
 //! are, and what makes them ready to be tested.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -51,7 +52,7 @@ enum Readiness {
     /// In this folder.
     Yes {
         folder: PathBuf,
-        _held: Option<Checkout>,
+        checkout: Option<Arc<Checkout>>,
     },
     /// Why not.
     No(String),
@@ -155,7 +156,10 @@ impl Code {
         }
         let folder = match &self.source {
             Source::Folder { named, .. } => named.clone(),
-            Source::Ref(_) if store.is_lasting() => store.tree(&self.tree).join(&self.below),
+            Source::Ref(_) if store.is_lasting() => {
+                let tree = store.tree(&self.tree, self.app.prepare.as_deref());
+                tree.join(&self.below)
+            }
             Source::Ref(_) => return None,
         };
         let folder = folder.to_string_lossy();
@@ -172,11 +176,20 @@ impl Code {
     }
 
     /// Whether its files are still those that results are kept for.
-    pub(super) fn is_current(&self) -> bool {
+    pub(super) async fn is_current(&self) -> bool {
         match &self.source {
-            // That folder is ours, and named by its contents.
-            Source::Ref(_) => true,
-            Source::Folder { folder, tree, .. } => tree.is_current(folder),
+            Source::Ref(_) => {
+                let ready = self.ready.lock().await;
+                let Some(Readiness::Yes { checkout, .. }) = &*ready else {
+                    return false;
+                };
+                let checkout = checkout.as_ref();
+                checkout
+                    .is_some_and(|checkout| tokio::task::block_in_place(|| checkout.is_current()))
+            }
+            Source::Folder { folder, tree, .. } => {
+                tokio::task::block_in_place(|| tree.is_current(folder))
+            }
         }
     }
 
@@ -210,14 +223,19 @@ impl Code {
         timeout: Duration,
         interrupt: &Interrupt,
     ) -> Result<Readiness, NotReady> {
-        let (folder, held) = match &self.source {
+        let how = self.app.prepare.as_ref().map(|prepare| {
+            // It is told the version, and may write down what it is told.
+            format!("{}\n{}\n{prepare}", self.version, self.below.display())
+        });
+        let (folder, checkout) = match &self.source {
             Source::Folder { folder, .. } => (folder.clone(), None),
             Source::Ref(repository) => {
-                // It waits for another run, if at all, for what takes a while.
-                let held =
-                    tokio::task::block_in_place(|| store.checkout(repository, &self.tree, timeout));
-                let held = held.map_err(NotReady::Failed)?;
-                (held.folder.join(&self.below), Some(held))
+                let waiting = store.checkout(repository, &self.tree, how.as_deref(), timeout);
+                let checkout = tokio::select! {
+                    checkout = waiting => checkout.map_err(NotReady::Failed)?,
+                    signal = interrupt.first() => return Err(NotReady::Interrupted(signal)),
+                };
+                (checkout.folder.join(&self.below), Some(checkout))
             }
         };
         if !folder.is_dir() {
@@ -227,20 +245,10 @@ impl Code {
                 self.below.display()
             )));
         }
-        let Some(prepare) = &self.app.prepare else {
-            return Ok(Readiness::Yes {
-                folder,
-                _held: held,
-            });
+        let is_ready = checkout.as_ref().is_some_and(|one| one.is_ready());
+        let Some(prepare) = self.app.prepare.as_ref().filter(|_| !is_ready) else {
+            return Ok(Readiness::Yes { folder, checkout });
         };
-        let is_own = held.is_some();
-        let what = format!("{}\n{prepare}", self.below.display());
-        if is_own && store.is_prepared(&self.tree, &what) {
-            return Ok(Readiness::Yes {
-                folder,
-                _held: held,
-            });
-        }
         let program = Program {
             line: prepare.clone(),
             folder: folder.clone(),
@@ -253,26 +261,22 @@ impl Code {
         let why = match ended {
             Ended::Passed => {
                 let _ = std::fs::remove_file(&log);
-                if is_own {
-                    // Otherwise it is prepared again by the next run.
-                    let _ = store.prepared(&self.tree, &what);
+                if let Some(checkout) = &checkout {
+                    tokio::task::block_in_place(|| store.made_ready(checkout));
                 }
-                return Ok(Readiness::Yes {
-                    folder,
-                    _held: held,
-                });
+                return Ok(Readiness::Yes { folder, checkout });
             }
             Ended::Interrupted(signal) => {
                 let _ = std::fs::remove_file(&log);
-                if is_own {
-                    store.spoil(&self.tree);
+                if let Some(checkout) = &checkout {
+                    store.spoil_checkout(checkout);
                 }
                 return Err(NotReady::Interrupted(signal));
             }
             Ended::Failed(why) | Ended::TimedOut(why) | Ended::NotRun(why) => why,
         };
-        if is_own {
-            store.spoil(&self.tree);
+        if let Some(checkout) = &checkout {
+            store.spoil_checkout(checkout);
         }
         let mut text = format!("`prepare` of code {} failed: {why}", self.version);
         if let Some(said) = said.filter(|said| !said.is_empty()) {

@@ -17,6 +17,8 @@ use crate::cli::outcome::Outcome;
 pub(super) struct Repository {
     /// The top of the work tree.
     top: PathBuf,
+    /// What git keeps of it.
+    git_dir: PathBuf,
     /// From there to the folder of `segue.toml`, empty or with `/` at its end.
     pub prefix: String,
 }
@@ -129,7 +131,12 @@ impl Repository {
         let found = git(
             folder,
             None,
-            &["rev-parse", "--show-toplevel", "--show-prefix"],
+            &[
+                "rev-parse",
+                "--show-toplevel",
+                "--absolute-git-dir",
+                "--show-prefix",
+            ],
         );
         let found = found.map_err(|refusal| match refusal {
             Refusal::Missing => Error::usage(format!(
@@ -139,10 +146,12 @@ impl Repository {
             Refusal::Said(said) => refused(folder, reference, version, said),
         })?;
         let text = line(&found);
-        let (top, prefix) = text.split_once('\n').unwrap_or((&text, ""));
+        let mut lines = text.split('\n').map(str::to_owned);
+        let mut next = || lines.next().unwrap_or_default();
         Ok(Self {
-            top: PathBuf::from(top),
-            prefix: prefix.to_owned(),
+            top: PathBuf::from(next()),
+            git_dir: PathBuf::from(next()),
+            prefix: next(),
         })
     }
 
@@ -207,26 +216,56 @@ impl Repository {
         git(&self.top, index, &arguments).map_err(|refusal| failed("write", tree, refusal))?;
         Ok(())
     }
+
+    /// The files in `folder`, into which a tree was written with `index`, that
+    /// git would keep, relative to it.
+    ///
+    /// # Errors
+    /// What git said.
+    pub(super) fn files(&self, folder: &Path, index: &Path) -> Result<Vec<PathBuf>, Error> {
+        let option = |name: &str, path: &Path| {
+            let mut option = std::ffi::OsString::from(name);
+            option.push(path);
+            option
+        };
+        let mut arguments = vec![
+            option("--git-dir=", &self.git_dir),
+            option("--work-tree=", folder),
+        ];
+        arguments.extend(LIST.map(std::ffi::OsString::from));
+        let listed = git(folder, Some(index), &arguments)
+            .map_err(|refusal| failed("list", &folder.display().to_string(), refusal))?;
+        Ok(paths(&listed))
+    }
 }
 
+/// Lists what is tracked and what would be.
+const LIST: [&str; 9] = [
+    "-c",
+    "core.fsmonitor=false",
+    "ls-files",
+    "-z",
+    "--cached",
+    "--others",
+    "--exclude-standard",
+    "--",
+    ".",
+];
+
 /// The files below `folder` that git would keep, relative to it; `None` where
-/// there is no git or no work tree.
+/// there is no git, no work tree, or git keeps nothing of the folder.
 pub(super) fn files(folder: &Path) -> Option<Vec<PathBuf>> {
+    // Of a folder that is ignored what is tracked is listed at most.
+    let ignored = ["check-ignore", "--quiet", "--no-index", "--", "."];
+    if git(folder, None, &ignored).is_ok() {
+        return None;
+    }
+    let listed = paths(&git(folder, None, &LIST).ok()?);
+    (!listed.is_empty()).then_some(listed)
+}
+
+fn paths(listed: &[u8]) -> Vec<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
-    let listed = git(
-        folder,
-        None,
-        &[
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "--",
-            ".",
-        ],
-    );
-    let listed = listed.ok()?;
     let names = listed.split(|byte| *byte == 0);
     let names = names.filter(|name| !name.is_empty());
     let mut files: Vec<PathBuf> = names
@@ -235,7 +274,7 @@ pub(super) fn files(folder: &Path) -> Option<Vec<PathBuf>> {
     files.sort();
     // A file in conflict is listed once for each side.
     files.dedup();
-    Some(files)
+    files
 }
 
 fn failed(what: &str, tree: &str, refusal: Refusal) -> Error {

@@ -10,8 +10,8 @@ use crate::cli::bounds::Bounds;
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::cli::report::Report;
-use crate::postgres::Session;
 use crate::postgres::throwaway::Throwaway;
+use crate::postgres::{Session, database};
 use crate::visit::{States, Visit};
 
 /// Where.
@@ -68,8 +68,15 @@ impl Ground {
             let target = context.resolve(url)?;
             let session = Session::connect(&target, context.connect_wait()).await?;
             let version = session.server_version();
+            let seen = match database::surroundings(&session).await {
+                Ok(seen) => seen,
+                // Nobody's but this run's.
+                Err(_) => std::iter::repeat_with(fastrand::alphanumeric)
+                    .take(16)
+                    .collect(),
+            };
             session.close().await;
-            let also = format!("{version} {}", target.hosts());
+            let also = format!("{version} {} {seen}", target.hosts());
             (Place::On(Box::new(target)), version / 10_000, also)
         } else {
             let options = Box::new(context.throwaway());
@@ -142,6 +149,7 @@ impl Server {
         visit: &Visit,
         last: &Visit,
     ) -> Result<Result<Visited, Unreached>, Stop> {
+        Box::pin(self.0.calm()).await.map_err(stopped)?;
         sorted(Box::pin(self.0.open_before(visit, last)).await)
     }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::Instant;
 
-use super::program::{self, Ended, Group, Program};
+use super::program::{self, Bounded, Ended, Group, Program};
 use crate::apply::{Interrupt, human};
 use crate::matrix::answer::Answer;
 
@@ -33,6 +33,7 @@ pub(super) struct Kept {
     /// A line of which the end has not come.
     line: Vec<u8>,
     log: File,
+    _bounded: Bounded,
     timeout: Duration,
 }
 
@@ -52,6 +53,7 @@ impl Kept {
         let mut child = program
             .start(log, Stdio::piped(), Some(Stdio::piped()))
             .map_err(failed)?;
+        let bounded = Bounded::new(log);
         let log = File::options().append(true).open(log).map_err(failed)?;
         let stdout = child.stdout.take().expect("it is a pipe");
         Ok(Self {
@@ -61,6 +63,7 @@ impl Kept {
             line: Vec::new(),
             child,
             log,
+            _bounded: bounded,
             timeout: program.timeout,
         })
     }

@@ -2,7 +2,7 @@
 //! its environment, its output in a file, its time limited.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -20,6 +20,15 @@ const TERM_WITHIN: Duration = Duration::from_secs(5);
 
 /// Of a log so much is read for its last lines.
 const TAIL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A log that is longer loses its middle.
+const LOG_MAX: u64 = 16 * 1024 * 1024;
+
+/// What stays of its beginning and of its end.
+const LOG_KEPT: u64 = 2 * 1024 * 1024;
+
+/// Between two looks how long it is.
+const LOG_LOOK: Duration = Duration::from_millis(200);
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -96,6 +105,7 @@ impl Program {
             Err(error) => return Ended::NotRun(format!("`sh` cannot be run: {error}")),
         };
         let group = Group::of(&child);
+        let _bounded = Bounded::new(log);
         let ended = tokio::select! {
             status = child.wait() => judge(status),
             () = tokio::time::sleep(self.timeout) => Ended::TimedOut(too_long(self.timeout)),
@@ -104,6 +114,50 @@ impl Program {
         end(&mut child, group).await;
         ended
     }
+}
+
+/// Keeps a log short as long as this is there, and at its end.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    log: PathBuf,
+    looking: tokio::task::JoinHandle<()>,
+}
+
+impl Bounded {
+    pub(super) fn new(log: &Path) -> Self {
+        let log = log.to_owned();
+        let looked_at = log.clone();
+        let looking = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOG_LOOK).await;
+                let _ = shorten(&looked_at, LOG_MAX, LOG_KEPT);
+            }
+        });
+        Self { log, looking }
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        self.looking.abort();
+        let _ = shorten(&self.log, LOG_MAX, LOG_KEPT);
+    }
+}
+
+/// Takes the middle out of a log that is longer than `max`. Whoever writes to
+/// it appends, so that goes on at the new end.
+fn shorten(log: &Path, max: u64, kept: u64) -> io::Result<()> {
+    let mut file = File::options().read(true).append(true).open(log)?;
+    let length = file.metadata()?.len();
+    if length <= max {
+        return Ok(());
+    }
+    let mut end = Vec::new();
+    file.seek(io::SeekFrom::Start(length - kept))?;
+    Read::by_ref(&mut file).take(kept).read_to_end(&mut end)?;
+    file.set_len(kept)?;
+    file.write_all(b"\n[segue: more was printed here than is kept]\n")?;
+    file.write_all(&end)
 }
 
 /// That it was ended because of its time.
@@ -200,5 +254,26 @@ mod tests {
         std::fs::write(&log, "one\r\n\u{0}\n").expect("written");
         assert_eq!(tail(&log, 30), ["one", "\u{0}"]);
         assert!(tail(&folder.path().join("none"), 30).is_empty());
+    }
+
+    #[test]
+    fn a_long_log_keeps_its_beginning_and_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let mut writer = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("made");
+        writer.write_all(b"begin 0123456789 end").expect("written");
+        shorten(&log, 20, 5).expect("looked at");
+        let read = || std::fs::read_to_string(&log).expect("text");
+        assert_eq!(read(), "begin 0123456789 end");
+        shorten(&log, 19, 5).expect("shortened");
+        writer.write_all(b"\nmore").expect("written");
+        assert_eq!(
+            read(),
+            "begin\n[segue: more was printed here than is kept]\n9 end\nmore"
+        );
     }
 }

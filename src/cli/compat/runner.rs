@@ -21,7 +21,7 @@ use crate::matrix::key::Key;
 use crate::matrix::walk::Stretch;
 use crate::matrix::{Cell, Failure, Ran, TAIL_LINES};
 use crate::version::Version;
-use crate::visit::Visit;
+use crate::visit::{Then, Visit};
 
 /// Everything that a test needs.
 pub(super) struct Runner<'a> {
@@ -49,6 +49,8 @@ pub(super) struct Runner<'a> {
     /// States that cannot be reached, and why; without a reason there is no such
     /// state.
     pub unreached: Mutex<BTreeMap<usize, Option<String>>>,
+    /// Versions of the code whose files have changed meanwhile.
+    pub touched: Mutex<BTreeSet<Version>>,
 }
 
 /// A row.
@@ -60,6 +62,14 @@ pub(super) struct Row {
     pub name: String,
     /// The database's version in it.
     pub version: Option<Version>,
+}
+
+impl Row {
+    /// Whether no program is led into it: rows are put in long before it, so it
+    /// is not what follows the state before.
+    pub(super) fn begins(&self) -> bool {
+        matches!(self.visit.then, Then::Backfilling { .. })
+    }
 }
 
 /// What is known of a cell before it is run.
@@ -180,7 +190,7 @@ impl Runner<'_> {
         let ended = program.run(&log, self.interrupt).await;
         let took = began.elapsed();
         let closed = self.server.close(visited).await;
-        let done = self.judged(row, column, ended, took, &log);
+        let done = self.judged(row, column, ended, took, &log).await;
         let _ = std::fs::remove_file(&log);
         closed?;
         done
@@ -271,7 +281,8 @@ impl Runner<'_> {
                 ended
             };
             let passed = ended == Ended::Passed;
-            let done = self.judged(row, column, ended, began.elapsed(), log)?;
+            let done = self.judged(row, column, ended, began.elapsed(), log);
+            let done = done.await?;
             all.push(done);
             if !passed && let Some(failed) = running.take() {
                 failed.end().await;
@@ -327,6 +338,11 @@ impl Runner<'_> {
         absent.map(|(row, _)| *row).collect()
     }
 
+    /// Versions of the code whose files have changed meanwhile.
+    pub(super) fn touched(&self) -> BTreeSet<Version> {
+        self.touched.lock().expect("not poisoned").clone()
+    }
+
     /// A database in a state, for one who goes on to state `last`; inside, why
     /// there is none, a line.
     async fn open(&self, row: usize, last: usize) -> Result<Result<Visited, String>, Stop> {
@@ -374,7 +390,7 @@ impl Runner<'_> {
     }
 
     /// What a test comes to; kept for later runs if that may be.
-    fn judged(
+    async fn judged(
         &self,
         row: usize,
         column: usize,
@@ -403,7 +419,13 @@ impl Runner<'_> {
             Ended::Failed(why) => (Some(why), plan.promise == Verdict::NeedNot),
             Ended::TimedOut(why) => (Some(why), false),
         };
-        if is_sure && self.codes[column].is_current() {
+        let code = &self.codes[column];
+        let is_current = code.is_current().await;
+        if !is_current {
+            let mut touched = self.touched.lock().expect("not poisoned");
+            touched.insert(code.version);
+        }
+        if is_sure && is_current {
             let kept = store::Kept {
                 passed: reason.is_none(),
                 reason: reason.clone(),

@@ -5,14 +5,21 @@
 //! whole; what cannot be read is not there. What has not been used for longest
 //! is dropped.
 
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
 
 use super::git::Repository;
+use super::tree;
 use crate::cli::error::Error;
 use crate::cli::outcome::Outcome;
 use crate::matrix::key::Key;
@@ -32,7 +39,13 @@ pub(super) struct Store {
     folder: PathBuf,
     /// Removed at the end where nothing is to be kept.
     is_passing: bool,
+    /// The files that are in use, by name: versions of the code may have the
+    /// same ones.
+    checkouts: Mutex<BTreeMap<String, Arc<Place>>>,
 }
+
+/// Of files that somebody is at, or that are there.
+type Place = Mutex<Option<Arc<Checkout>>>;
 
 /// A result of an earlier run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +64,39 @@ pub(super) struct Kept {
 pub(super) struct Checkout {
     /// Where they are.
     pub folder: PathBuf,
+    name: String,
+    index: PathBuf,
+    repository: Repository,
+    /// What they were when they were ready.
+    stamp: OnceLock<String>,
     _held: File,
+}
+
+/// What the files of a tree are called, made ready by `how`.
+fn named(tree: &str, how: Option<&str>) -> String {
+    match how {
+        None => tree.to_owned(),
+        Some(how) => format!("{tree}-{}", tree::digest(how)),
+    }
+}
+
+impl Checkout {
+    /// Whether they have been made ready.
+    pub(super) fn is_ready(&self) -> bool {
+        self.stamp.get().is_some()
+    }
+
+    /// Whether they are as they were then.
+    pub(super) fn is_current(&self) -> bool {
+        let stamp = self.stamp.get();
+        stamp.is_some() && self.look().as_ref() == stamp
+    }
+
+    /// `None` where they cannot be looked at.
+    fn look(&self) -> Option<String> {
+        let listed = self.repository.files(&self.folder, &self.index).ok()?;
+        tree::stamp_of(&self.folder, listed).ok()
+    }
 }
 
 impl Store {
@@ -62,10 +107,17 @@ impl Store {
     /// A folder that cannot be made.
     pub(super) fn open(cache: Option<PathBuf>, temporary: &Path) -> io::Result<Self> {
         let is_passing = cache.is_none();
-        let folder = cache.map_or_else(
-            || temporary.join(format!("segue-compat-{}", std::process::id())),
-            |cache| cache.join("compat"),
-        );
+        let folder = if let Some(cache) = cache {
+            cache.join("compat")
+        } else {
+            // Whoever may write there too must not have made it.
+            let random: String = std::iter::repeat_with(fastrand::alphanumeric)
+                .take(12)
+                .collect();
+            let folder = temporary.join(format!("segue-compat-{random}"));
+            DirBuilder::new().mode(0o700).create(&folder)?;
+            folder
+        };
         for part in ["results", "trees", "logs"] {
             fs::create_dir_all(folder.join(part))?;
         }
@@ -73,11 +125,18 @@ impl Store {
         let probe = folder.join(format!("probe-{}", std::process::id()));
         File::create(&probe)?;
         fs::remove_file(&probe)?;
-        Ok(Self { folder, is_passing })
+        Ok(Self {
+            folder,
+            is_passing,
+            checkouts: Mutex::default(),
+        })
     }
 
     /// The result of an earlier run about the same.
     pub(super) fn result(&self, key: &Key) -> Option<Kept> {
+        if self.is_passing {
+            return None;
+        }
         let path = self.result_path(key);
         let kept = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
         touch(&path);
@@ -123,30 +182,56 @@ impl Store {
         self.folder.join("results").join(name)
     }
 
-    /// The files of a tree: written if they are not there yet. Waits, up to
-    /// `limit`, for another run that is writing or preparing them. Blocks.
+    /// The files of a tree, for whoever prepares them by `how`: written if they
+    /// are not there yet, or not as they were made ready. Waits, up to `limit`,
+    /// for another run that is using them.
+    ///
+    /// May be dropped at any time.
     ///
     /// # Errors
     /// See [`Error`].
-    pub(super) fn checkout(
+    pub(super) async fn checkout(
         &self,
         repository: &Repository,
         tree: &str,
+        how: Option<&str>,
         limit: Duration,
-    ) -> Result<Checkout, Error> {
-        let failed = |what: &str, path: &Path, error: io::Error| {
-            let message = format!("cannot {what} `{}`: {error}", path.display());
+    ) -> Result<Arc<Checkout>, Error> {
+        let name = named(tree, how);
+        let place = {
+            let mut all = self.checkouts.lock().await;
+            Arc::clone(all.entry(name.clone()).or_default())
+        };
+        let mut place = place.lock().await;
+        if let Some(found) = &*place {
+            return Ok(Arc::clone(found));
+        }
+        let held = self.hold(&name, limit).await?;
+        let checkout = tokio::task::block_in_place(|| {
+            let checkout = self.written(repository, tree, name, held)?;
+            if how.is_none() {
+                self.made_ready(&checkout);
+            }
+            Ok::<_, Error>(Arc::new(checkout))
+        })?;
+        *place = Some(Arc::clone(&checkout));
+        Ok(checkout)
+    }
+
+    /// The lock of files, which no other run has.
+    async fn hold(&self, name: &str, limit: Duration) -> Result<File, Error> {
+        let lock = self.tree_path(name, "lock");
+        let failed = |what: &str, error: io::Error| {
+            let message = format!("cannot {what} `{}`: {error}", lock.display());
             Error::new(Outcome::Failed, message)
         };
-        let trees = self.folder.join("trees");
-        let lock = trees.join(format!("{tree}.lock"));
-        let held = File::create(&lock).map_err(|error| failed("write", &lock, error))?;
-        let began = std::time::Instant::now();
+        let held = File::create(&lock).map_err(|error| failed("write", error))?;
+        let deadline = Instant::now() + limit;
         loop {
             match held.try_lock() {
-                Ok(()) => break,
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < limit => {
-                    std::thread::sleep(PAUSE);
+                Ok(()) => return Ok(held),
+                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    sleep(PAUSE).await;
                 }
                 Err(fs::TryLockError::WouldBlock) => {
                     return Err(Error::new(
@@ -160,55 +245,78 @@ impl Store {
                         "wait for its end, or give this one a cache of its own: SEGUE_CACHE_DIR",
                     ));
                 }
-                Err(fs::TryLockError::Error(error)) => return Err(failed("lock", &lock, error)),
+                Err(fs::TryLockError::Error(error)) => return Err(failed("lock", error)),
             }
         }
-        let folder = trees.join(tree);
-        if folder.is_dir() {
-            touch(&lock);
-        } else {
-            let draft = trees.join(format!("{tree}.draft"));
-            let index = trees.join(format!("{tree}.index"));
-            // Of a run that died; nobody else has the lock.
-            let _ = fs::remove_dir_all(&draft);
-            let _ = fs::remove_file(&index);
-            fs::create_dir(&draft).map_err(|error| failed("make", &draft, error))?;
-            repository.write(tree, &draft, &index)?;
-            let _ = fs::remove_file(&index);
-            fs::rename(&draft, &folder).map_err(|error| failed("make", &folder, error))?;
-        }
-        Ok(Checkout {
-            folder,
+    }
+
+    /// The files, whose lock is held. Blocks.
+    fn written(
+        &self,
+        repository: &Repository,
+        tree: &str,
+        name: String,
+        held: File,
+    ) -> Result<Checkout, Error> {
+        let checkout = Checkout {
+            folder: self.folder.join("trees").join(&name),
+            index: self.tree_path(&name, "index"),
+            repository: repository.clone(),
+            stamp: OnceLock::new(),
+            name,
             _held: held,
-        })
+        };
+        let name = &checkout.name;
+        if let Ok(stamp) = fs::read_to_string(self.tree_path(name, "ready"))
+            && checkout.folder.is_dir()
+            && checkout.look().as_ref() == Some(&stamp)
+        {
+            touch(&self.tree_path(name, "lock"));
+            let _ = checkout.stamp.set(stamp);
+            return Ok(checkout);
+        }
+        // Of a run that died, or its tests have changed them.
+        self.spoil(name);
+        let failed = |path: &Path, error: io::Error| {
+            let message = format!("cannot make `{}`: {error}", path.display());
+            Error::new(Outcome::Failed, message)
+        };
+        let draft = self.tree_path(name, "draft");
+        let _ = fs::remove_dir_all(&draft);
+        fs::create_dir(&draft).map_err(|error| failed(&draft, error))?;
+        repository.write(tree, &draft, &checkout.index)?;
+        fs::rename(&draft, &checkout.folder).map_err(|error| failed(&checkout.folder, error))?;
+        Ok(checkout)
     }
 
-    /// Whether the files of a tree were prepared by this command.
-    pub(super) fn is_prepared(&self, tree: &str, prepare: &str) -> bool {
-        fs::read(self.prepared_path(tree)).is_ok_and(|by| by == prepare.as_bytes())
+    /// That nothing is left to do with these files: remembered for later runs,
+    /// as long as they stay as they are. Blocks.
+    pub(super) fn made_ready(&self, checkout: &Checkout) {
+        // Otherwise they are written anew by the next run.
+        if let Some(stamp) = checkout.look() {
+            let _ = write(&self.tree_path(&checkout.name, "ready"), stamp.as_bytes());
+            let _ = checkout.stamp.set(stamp);
+        }
     }
 
-    /// Remembers that they were.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(super) fn prepared(&self, tree: &str, prepare: &str) -> io::Result<()> {
-        write(&self.prepared_path(tree), prepare.as_bytes())
+    /// Forgets files: what has been prepared halfway is nobody's.
+    pub(super) fn spoil_checkout(&self, checkout: &Checkout) {
+        self.spoil(&checkout.name);
     }
 
-    /// Forgets it, and the files: what has been prepared halfway is nobody's.
-    pub(super) fn spoil(&self, tree: &str) {
-        let _ = fs::remove_file(self.prepared_path(tree));
-        let _ = fs::remove_dir_all(self.folder.join("trees").join(tree));
+    fn spoil(&self, name: &str) {
+        let _ = fs::remove_file(self.tree_path(name, "ready"));
+        let _ = fs::remove_file(self.tree_path(name, "index"));
+        let _ = fs::remove_dir_all(self.folder.join("trees").join(name));
     }
 
-    /// Where the files of a tree are, once they are.
-    pub(super) fn tree(&self, tree: &str) -> PathBuf {
-        self.folder.join("trees").join(tree)
+    /// Where the files of a tree are, once they are, made ready by `how`.
+    pub(super) fn tree(&self, tree: &str, how: Option<&str>) -> PathBuf {
+        self.folder.join("trees").join(named(tree, how))
     }
 
-    fn prepared_path(&self, tree: &str) -> PathBuf {
-        self.folder.join("trees").join(format!("{tree}.prepared"))
+    fn tree_path(&self, name: &str, what: &str) -> PathBuf {
+        self.folder.join("trees").join(format!("{name}.{what}"))
     }
 
     /// Drops what has not been used for longest.
@@ -326,6 +434,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(None, folder.path()).expect("a store");
         assert!(!store.is_lasting());
+        let kept = Kept {
+            passed: true,
+            reason: None,
+            took_ms: 1,
+        };
+        store.keep(&key("a"), &kept).expect("kept");
+        assert_eq!(store.result(&key("a")), None, "nobody knows who wrote it");
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
         drop(store);
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 0);

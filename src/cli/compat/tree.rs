@@ -2,7 +2,9 @@
 //! them has changed.
 //!
 //! In a work tree of git those count that git would keep: what a test writes
-//! and `.gitignore` names changes nothing. Elsewhere all of them do.
+//! and `.gitignore` names changes nothing. Elsewhere, and in a folder that git
+//! ignores, all of them do. Where a link leads out of the folder, what it leads
+//! to counts too.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
@@ -31,23 +33,23 @@ impl Tree {
     /// # Errors
     /// A file that cannot be read.
     pub(super) fn read(folder: &Path, except: Option<&Path>) -> io::Result<Self> {
-        let files = files(folder, except)?;
+        let files = Files::of(folder, except)?;
         // Before the contents: what changes meanwhile makes the stamp another.
-        let stamp = stamp(folder, &files);
+        let stamp = stamp(&files);
         let mut hash = Sha256::new();
-        for path in &files {
-            let Some(found) = look(folder, path)? else {
+        for (name, path) in &files.0 {
+            let Some(found) = look(path)? else {
                 continue;
             };
-            add(&mut hash, path.as_os_str().as_bytes());
+            add(&mut hash, name.as_os_str().as_bytes());
             if found.is_symlink() {
                 add(&mut hash, b"link");
-                let target = fs::read_link(folder.join(path))?;
+                let target = fs::read_link(path)?;
                 add(&mut hash, target.as_os_str().as_bytes());
             } else {
                 let is_executable = found.permissions().mode() & 0o111 != 0;
                 add(&mut hash, if is_executable { b"program" } else { b"file" });
-                add(&mut hash, &contents(&folder.join(path))?);
+                add(&mut hash, &contents(path)?);
             }
         }
         Ok(Self {
@@ -59,8 +61,66 @@ impl Tree {
 
     /// Whether no file has been touched since.
     pub(super) fn is_current(&self, folder: &Path) -> bool {
-        let files = files(folder, self.except.as_deref());
-        files.is_ok_and(|files| stamp(folder, &files) == self.stamp)
+        Files::of(folder, self.except.as_deref()).is_ok_and(|files| stamp(&files) == self.stamp)
+    }
+}
+
+/// Identity of the sizes and times of these files, relative to `folder`.
+pub(super) fn stamp_of(folder: &Path, listed: Vec<PathBuf>) -> io::Result<String> {
+    let mut files = Files::default();
+    files.take(folder, Path::new(""), listed)?;
+    Ok(stamp(&files))
+}
+
+/// What counts: its name, and where it is.
+#[derive(Default)]
+struct Files(Vec<(PathBuf, PathBuf)>);
+
+/// More than these are nobody's code: a link leads to something else.
+const FILES_MAX: usize = 200_000;
+
+impl Files {
+    /// All that counts in `folder`, in an order that depends on nothing else.
+    fn of(folder: &Path, except: Option<&Path>) -> io::Result<Self> {
+        let mut all = Self::default();
+        let mut roots = vec![folder.canonicalize()?];
+        all.take(folder, Path::new(""), files(folder, except)?)?;
+        let mut next = 0;
+        while let Some((name, path)) = all.0.get(next).cloned() {
+            next += 1;
+            if all.0.len() > FILES_MAX {
+                let text = format!("it and what its links lead to are more than {FILES_MAX} files");
+                return Err(io::Error::other(text));
+            }
+            if !look(&path)?.is_some_and(|found| found.is_symlink()) {
+                continue;
+            }
+            // One that leads nowhere says what it says.
+            let Ok(target) = path.canonicalize() else {
+                continue;
+            };
+            if roots.iter().any(|root| target.starts_with(root)) {
+                continue;
+            }
+            let found = target.metadata()?;
+            if found.is_dir() {
+                all.take(&target, &name, files(&target, except)?)?;
+                roots.push(target);
+            } else if found.is_file() {
+                all.0.push((name, target));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Files of `folder` under the name `below`.
+    fn take(&mut self, folder: &Path, below: &Path, files: Vec<PathBuf>) -> io::Result<()> {
+        for path in files {
+            if look(&folder.join(&path))?.is_some() {
+                self.0.push((below.join(&path), folder.join(path)));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +131,7 @@ fn files(folder: &Path, except: Option<&Path>) -> io::Result<Vec<PathBuf>> {
         Some(listed) => {
             for path in listed {
                 // A submodule is listed as one name.
-                match look(folder, &path)? {
+                match look(&folder.join(&path))? {
                     Some(found) if found.is_dir() => walk(folder, &path, &mut files)?,
                     Some(_) => files.push(path),
                     None => {}
@@ -105,18 +165,18 @@ fn walk(folder: &Path, below: &Path, files: &mut Vec<PathBuf>) -> io::Result<()>
 }
 
 /// `None`: it has been removed.
-fn look(folder: &Path, path: &Path) -> io::Result<Option<Metadata>> {
-    match folder.join(path).symlink_metadata() {
+fn look(path: &Path) -> io::Result<Option<Metadata>> {
+    match path.symlink_metadata() {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn stamp(folder: &Path, files: &[PathBuf]) -> String {
+fn stamp(files: &Files) -> String {
     let mut hash = Sha256::new();
-    for path in files {
-        let Ok(Some(found)) = look(folder, path) else {
+    for (path, place) in &files.0 {
+        let Ok(Some(found)) = look(place) else {
             continue;
         };
         add(&mut hash, path.as_os_str().as_bytes());
@@ -151,6 +211,13 @@ fn contents(path: &Path) -> io::Result<[u8; 32]> {
 fn add(hash: &mut Sha256, bytes: &[u8]) {
     hash.update((bytes.len() as u64).to_be_bytes());
     hash.update(bytes);
+}
+
+/// Of a text, for the name of a file.
+pub(super) fn digest(text: &str) -> String {
+    let mut digits = digits(Sha256::new_with_prefix(text));
+    digits.truncate(16);
+    digits
 }
 
 fn digits(hash: Sha256) -> String {
@@ -204,5 +271,47 @@ mod tests {
         fs::remove_file(path("report")).expect("removed");
         std::os::unix::fs::symlink("c", path("l")).expect("made");
         look("where it leads");
+    }
+
+    #[test]
+    fn what_a_link_leads_to_counts_and_what_git_ignores_does_where_that_is_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in ["app", "out", "out/sub"] {
+            fs::create_dir(path(name)).expect("made");
+        }
+        fs::write(path("out/sub/a"), "1").expect("written");
+        fs::write(path("one"), "1").expect("written");
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, path(name)).expect("made");
+        link("../out", "app/folder");
+        link("../one", "app/file");
+        link("../app", "app/itself");
+        link("nowhere", "app/none");
+        // Back into the folder, and round.
+        link("../app", "out/back");
+        link(".", "out/round");
+        let read = || Tree::read(&path("app"), None).expect("read");
+        let mut last = read();
+        assert_eq!(read(), last);
+        for name in ["out/sub/a", "one"] {
+            fs::write(path(name), "22").expect("written");
+            let now = read();
+            assert_ne!(now.id, last.id, "{name}");
+            assert!(!last.is_current(&path("app")), "{name}");
+            last = now;
+        }
+
+        let made = std::process::Command::new("git")
+            .args(["init", "-q"])
+            .current_dir(folder.path())
+            .status();
+        assert!(made.expect("git").success());
+        fs::write(path(".gitignore"), "app/\nbuilt\n").expect("written");
+        fs::write(path("app/new"), "").expect("written");
+        assert_ne!(read().id, last.id);
+        // Elsewhere what is ignored does not count.
+        let seen = Tree::read(&path("out/sub"), None).expect("read");
+        fs::write(path("out/sub/built"), "").expect("written");
+        assert_eq!(Tree::read(&path("out/sub"), None).expect("read"), seen);
     }
 }

@@ -72,7 +72,7 @@ fn failed(Placed { state, app, .. }: Placed<'_>, failure: &Failure) -> String {
         "{} code {} in {}: {}\n",
         sign(Sight::Fails),
         app.version,
-        code(&state.name),
+        inline(&state.name),
         plain(&failure.reason)
     );
     if failure.tail.is_empty() {
@@ -89,7 +89,12 @@ fn failed(Placed { state, app, .. }: Placed<'_>, failure: &Failure) -> String {
 
 /// A piece of code in a cell of a table.
 fn code(text: &str) -> String {
-    let one_line = text.replace(['\n', '\r'], " ").replace('|', "\\|");
+    inline(text).replace('|', "\\|")
+}
+
+/// A piece of code in a sentence.
+fn inline(text: &str) -> String {
+    let one_line = text.replace(['\n', '\r'], " ");
     if one_line.contains('`') {
         format!("`` {one_line} ``")
     } else {
@@ -146,6 +151,7 @@ LINE 1: SELECT * FROM jobs;
     #[test]
     fn names_and_output_stay_what_they_are() {
         assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(inline("a|b"), "`a|b`");
         assert_eq!(code("a`b"), "`` a`b ``");
         assert_eq!(fence("````"), "`````");
         assert_eq!(fence("x"), "```");

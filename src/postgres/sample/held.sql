@@ -16,6 +16,19 @@ WITH relations AS (
               AND d.objid = c.oid AND d.deptype = 'e'
        )
 ),
+domains AS (
+    SELECT t.oid, pg_catalog.format('%I.%I', n.nspname, t.typname) AS name
+      FROM pg_catalog.pg_type AS t
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+     WHERE t.typtype = 'd'
+       AND n.nspname NOT IN ('information_schema', 'segue')
+       AND n.nspname !~ '^pg_'
+       AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+              AND d.objid = t.oid AND d.deptype = 'e'
+       )
+),
 held(place, oid, away, back) AS (
     -- Triggers have done their work when the rows were new. A partition's copy
     -- of one may be off by itself.
@@ -66,6 +79,26 @@ held(place, oid, away, back) AS (
      WHERE k.contype IN ('c', 'f', 'n') AND NOT k.convalidated AND k.conparentid = 0
        AND k.coninhcount = 0
        AND coalesce(pg_catalog.to_jsonb(k) ->> 'conenforced', 'true') = 'true'
+    UNION ALL
+    SELECT 3, k.oid,
+           pg_catalog.format('ALTER DOMAIN %s DROP CONSTRAINT %I', d.name, k.conname),
+           pg_catalog.format(
+               'ALTER DOMAIN %s ADD CONSTRAINT %I %s', d.name, k.conname,
+               pg_catalog.pg_get_constraintdef(k.oid)
+           )
+      FROM domains AS d
+      JOIN pg_catalog.pg_constraint AS k ON k.contypid = d.oid
+     WHERE NOT k.convalidated
+    UNION ALL
+    SELECT 3, k.oid, NULL,
+           pg_catalog.format(
+               'COMMENT ON CONSTRAINT %I ON DOMAIN %s IS %L', k.conname, d.name, said.description
+           )
+      FROM domains AS d
+      JOIN pg_catalog.pg_constraint AS k ON k.contypid = d.oid
+      JOIN pg_catalog.pg_description AS said
+        ON said.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND said.objoid = k.oid
+     WHERE NOT k.convalidated
     UNION ALL
     SELECT 4, r.oid,
            pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', r.name),

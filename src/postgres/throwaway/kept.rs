@@ -265,7 +265,11 @@ impl Served {
         super::sweep::stop_orphan(&served.data());
         match fs::remove_file(served.folder.join("sound")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
+            Err(_) => {}
+            // Else a machine that loses its power now may have it again.
+            Ok(()) => File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(failed)?,
         }
         if served.was_sound {
             // Whoever was a superuser there may have set what they liked.

@@ -144,6 +144,38 @@ fn what_a_test_writes_and_git_ignores_changes_nothing() {
     ran(&project);
     let again = compat(&project, &arguments);
     // 1.1.0 writes what git would keep, so nothing is known of it.
-    assert_eq!(again.stderr, "     Testing 1 cell\n");
+    assert_eq!(
+        again.stderr,
+        "     Testing 1 cell\n        Note files of code 1.1.0 have changed while its tests ran, so results are not kept; what a test writes belongs into .gitignore\n"
+    );
     assert_eq!(ran(&project), [""; 0]);
+}
+
+/// Two versions of the code with the same files do not wait for each other;
+/// what their tests do to the files is not there for ever.
+#[test]
+fn files_of_a_ref_that_its_tests_change_are_written_anew() {
+    let project = good();
+    git(&project, &["init", "-q", "-b", "main"]);
+    project.write(".gitignore", "home\ncache\nruns\n");
+    project.write("program", "cat count; grep -q 0 count && echo 1 > count\n");
+    project.write("count", "0\n");
+    git(&project, &["add", "-A"]);
+    git(&project, &["commit", "-q", "-m", "all"]);
+    git(&project, &["tag", "v1"]);
+    let entry = |version: &str, test: &str| {
+        format!("[[compat.app]]\nversion = \"{version}\"\nref = \"v1\"\ntest = \"{test}\"\n")
+    };
+    let config = entry("2.0.0", "sh program") + &entry("2.1.0", "true");
+    project.write("segue.toml", format!("compat.timeout = \"20s\"\n{config}"));
+    let states = ["--state", "latest"];
+    for _ in 0..2 {
+        let run = compat(&project, &states);
+        assert_eq!(run.status, 0, "{}{}", run.stdout, run.stderr);
+        assert!(
+            run.stderr.contains("Note files of code 2.0.0 have changed"),
+            "{}",
+            run.stderr
+        );
+    }
 }
