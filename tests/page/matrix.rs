@@ -74,6 +74,7 @@ fn matrix(apps: &[&str], states: &[(&str, &str)], fails: &[(usize, usize)]) -> M
         apps,
         states,
         cells,
+        is_whole: true,
     }
 }
 
