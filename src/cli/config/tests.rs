@@ -238,7 +238,7 @@ error[invalid-configuration]: `10` has no unit
   |
 2 | replication-lag = 10
   |                   ^^ here
-  = help: write `"10s"` for seconds
+  = help: write `\"10s\"` for seconds
 ",
     );
     check_error(
