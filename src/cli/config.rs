@@ -254,7 +254,7 @@ impl Config {
 const HELP: &str = "help: ";
 
 /// What to write instead of a value of another type, of which serde tells in
-/// words of its own; `line` is up to the end of that value.
+/// words of its own; `line` is the one that it stands in.
 fn instead(message: &str, line: &str) -> Option<String> {
     if message.contains("expected a nonzero") {
         return Some("write a number, 1 or more".to_owned());
@@ -310,8 +310,8 @@ fn diagnostic(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
     let mut lines = error.message().lines();
     let said = lines.find_map(|line| line.strip_prefix(HELP));
     let span = error.span().unwrap_or_default();
-    let shown = source.text().get(..span.end).unwrap_or_default();
-    let shown = shown.lines().last().unwrap_or_default();
+    let line = source.position(span.start).line;
+    let shown = source.text().lines().nth(line - 1).unwrap_or_default();
     let help = said.map(str::to_owned);
     if let Some(help) = help.or_else(|| instead(error.message(), shown)) {
         diagnostic = diagnostic.help(help);

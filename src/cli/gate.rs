@@ -167,7 +167,7 @@ pub async fn run(
         let why = if versions.reads_names() {
             "`app-name` of [versions] does not match it"
         } else {
-            r"`app-name = 'NAME/(\d+\.\d+\.\d+)'` in [versions] would read it"
+            r"`app-name = 'NAME/v?(\d+\.\d+\.\d+)'` in [versions] would read it"
         };
         report.note(&format!(
             "`{name}` looks as if it told a version of the code, and nobody hears it: {why}"

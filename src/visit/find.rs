@@ -1,6 +1,6 @@
 //! A state's name to what it means in a folder.
 
-use super::unknown::{NoState, unknown};
+use super::unknown::{NoState, looks_like_version, unknown};
 use super::{Moment, Percent, State, States, Then, Visit};
 use crate::migration::{Kind, Migration, Name};
 use crate::statement::Kind as StatementKind;
@@ -67,7 +67,11 @@ impl States {
     }
 
     fn unknown(&self, text: &str) -> NoState {
-        unknown(text, &self.migrations, &["latest", "empty"]).help(match self.migrations.last() {
+        let problem = unknown(text, &self.migrations, &["latest", "empty"]);
+        if looks_like_version(text) && !self.migrations.is_empty() {
+            return problem;
+        }
+        problem.help(match self.migrations.last() {
             Some(last) => format!(
                 "a state is the name of a migration, a version, `empty`, or `latest`, which is `{}`; `segue at --list` prints all",
                 last.name

@@ -271,11 +271,11 @@ fn what_is_asked_for_must_be_there() {
     project.segue(&["at", "--list"]).expect(
         "
         empty
-        1-jobs.sql              1.0.0
-        2-add.sql@ready         1.1.0
-        3-index.sql@building    1.1.0
-        3-index.sql             1.1.0
-        4-drop.sql              2.0.0
+        1-jobs.sql            1.0.0
+        2-add.sql@ready       1.1.0
+        3-index.sql@building  1.1.0
+        3-index.sql           1.1.0
+        4-drop.sql            2.0.0
         ",
         "",
         0,

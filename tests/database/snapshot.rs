@@ -288,6 +288,8 @@ fn what_is_chosen_wrongly_is_told() {
         "[snapshot.replace]\n'customer.mail' = 'name'\n",
         "
          error: the rows of `public.customer`, with what is put in their place: column \"name\" does not exist
+         note: `\"customer.mail\"` of [snapshot.replace] is `name`
+         help: correct it in [snapshot] of segue.toml
         ",
     );
     refused(
@@ -350,7 +352,7 @@ fn only_a_state_that_can_be_made_again_is_kept() {
         &["snapshot", "2.sql"],
         "
          error: the database is not at 2
-         note: its last migration is `3.sql`
+         note: it has 2, and after it `3.sql`
          note: nothing was written
          help: leave out the state for a snapshot of the one that it is in
         ",

@@ -223,7 +223,7 @@ fn a_version_that_cannot_be_read_forbids_what_is_pending() {
         No version is told by 1 session: pid [pid] as [user] (queue/v0.9.0)
         ",
         r"
-        note: `queue/v0.9.0` looks as if it told a version of the code, and nobody hears it: `app-name = 'NAME/(\d+\.\d+\.\d+)'` in [versions] would read it
+        Note `queue/v0.9.0` looks as if it told a version of the code, and nobody hears it: `app-name = 'NAME/v?(\d+\.\d+\.\d+)'` in [versions] would read it
         ",
         0,
     );
