@@ -1,5 +1,8 @@
 //! "Did you mean": the known name that a wrong one was probably meant to be.
 
+/// Digits and dashes before a name that are a time stamp: `20260102`.
+const STAMP_MIN: usize = 8;
+
 /// The candidate most like `name`, if one is like enough: equal but for case,
 /// different by few letters, or the only one that ends with `name`, as a file
 /// name without its time stamp does.
@@ -8,11 +11,11 @@
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
-    // Time stamps and numbers are alike in all names.
-    let letters = name
-        .chars()
-        .filter(|one| !one.is_ascii_digit() && *one != '-');
-    let distance_max = (letters.count() / 3).max(1);
+    // Time stamps before them are alike in names that have nothing in common.
+    let rest = name.trim_start_matches(|one: char| one.is_ascii_digit() || one == '-');
+    let is_stamped = name.len() - rest.len() >= STAMP_MIN;
+    let told = if is_stamped { rest } else { &name };
+    let distance_max = (told.chars().count() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     let mut endings: Vec<&str> = Vec::new();
     for candidate in candidates {
