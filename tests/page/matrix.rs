@@ -46,6 +46,7 @@ fn matrix(apps: &[&str], states: &[(&str, &str)], fails: &[(usize, usize)]) -> M
                 reason: "exit status 1".to_owned(),
                 tail: tail.iter().map(|line| (*line).to_owned()).collect(),
                 log: None,
+                again: None,
             })
         };
         let ran = match promise {
