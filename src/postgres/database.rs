@@ -90,6 +90,12 @@ pub async fn catalogs(session: &Session) -> Result<String, Error> {
     column(row, 0)
 }
 
+/// Takes back what `ALTER SYSTEM` has set, one statement after the other.
+pub const RESET_SYSTEM: [&str; 2] = [
+    "ALTER SYSTEM RESET ALL",
+    "SELECT pg_catalog.pg_reload_conf()",
+];
+
 /// What was set by ALTER SYSTEM, a line each.
 ///
 /// # Errors

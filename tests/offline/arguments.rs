@@ -55,7 +55,7 @@ fn no_job_at_all_is_no_number_of_jobs() {
     check(
         &["up", "--jobs", "0"],
         "
-        error: invalid value '0' for '--jobs <N>': number would be zero for non-zero type
+        error: invalid value '0' for '--jobs <N>': write a number, 1 or more
 
         For more information, try '--help'.
         ",

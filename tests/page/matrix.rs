@@ -43,6 +43,7 @@ fn matrix(apps: &[&str], states: &[(&str, &str)], fails: &[(usize, usize)]) -> M
         let promise = rules.verdict(apps[column].version, states[row].version);
         let failed = |tail: &[&str]| {
             Ran::Failed(Failure {
+                again: None,
                 reason: "exit status 1".to_owned(),
                 tail: tail.iter().map(|line| (*line).to_owned()).collect(),
                 log: None,

@@ -341,8 +341,7 @@ impl Ground {
         let control = self.access.control().await?;
         let mut statements = Vec::new();
         if !database::system_settings(&control).await?.is_empty() {
-            statements.push("ALTER SYSTEM RESET ALL".to_owned());
-            statements.push("SELECT pg_catalog.pg_reload_conf()".to_owned());
+            statements.extend(database::RESET_SYSTEM.map(ToOwned::to_owned));
         }
         for name in database::names(&control).await? {
             if is_empty && !is_known(&name) {

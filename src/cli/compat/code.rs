@@ -157,7 +157,7 @@ impl Code {
         let folder = match &self.source {
             Source::Folder { named, .. } => named.clone(),
             Source::Ref(_) if store.is_lasting() => {
-                let tree = store.tree(&self.tree, self.app.prepare.as_deref());
+                let tree = store.tree(&self.tree, self.how().as_deref());
                 tree.join(&self.below)
             }
             Source::Ref(_) => return None,
@@ -173,6 +173,14 @@ impl Code {
             quoted(state),
             quoted(&line)
         ))
+    }
+
+    /// How its files are prepared, if they are: files for each way.
+    fn how(&self) -> Option<String> {
+        let prepare = self.app.prepare.as_ref()?;
+        // It is told the version, and may write down what it is told.
+        let (version, below) = (self.version, self.below.display());
+        Some(format!("{version}\n{below}\n{prepare}"))
     }
 
     /// Whether its files are still those that results are kept for.
@@ -223,10 +231,7 @@ impl Code {
         timeout: Duration,
         interrupt: &Interrupt,
     ) -> Result<Readiness, NotReady> {
-        let how = self.app.prepare.as_ref().map(|prepare| {
-            // It is told the version, and may write down what it is told.
-            format!("{}\n{}\n{prepare}", self.version, self.below.display())
-        });
+        let how = self.how();
         let (folder, checkout) = match &self.source {
             Source::Folder { folder, .. } => (folder.clone(), None),
             Source::Ref(repository) => {

@@ -106,7 +106,7 @@ impl Files {
             if found.is_dir() {
                 all.take(&target, &name, files(&target, except)?)?;
                 roots.push(target);
-            } else if found.is_file() {
+            } else if found.is_file() && Some(target.as_path()) != except {
                 all.0.push((name, target));
             }
         }

@@ -53,7 +53,7 @@ fn without_a_key_rows_are_compared_as_they_are() {
     assert_eq!(table(&["1", "2"]).change(&table(&["2", "1"])), None);
     assert_eq!(
         table(&["1", "2"]).change(&table(&["2", "3"])).as_deref(),
-        Some("`a = '1'` becomes `a = '3'`")
+        Some("`a = '1'` goes, `a = '3'` comes")
     );
     assert_eq!(
         table(&["1", "1"]).change(&table(&["1"])).as_deref(),

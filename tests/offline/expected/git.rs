@@ -242,8 +242,10 @@ fn what_is_wrong_in_a_revision_is_told_with_it() {
         "git knows no revision `--help` here"
     );
     let outside = tempfile::tempdir().expect("a folder");
-    assert_eq!(
-        error("HEAD", &outside.path().join("expected-schema")),
-        "git: not a git repository (or any of the parent directories): .git"
+    let told = error("HEAD", &outside.path().join("expected-schema"));
+    // It goes on with how far it has looked.
+    assert!(
+        told.starts_with("git: not a git repository (or any "),
+        "{told}"
     );
 }
