@@ -47,7 +47,6 @@ fn matrix(apps: &[&str], states: &[(&str, &str)], fails: &[(usize, usize)]) -> M
                 reason: "exit status 1".to_owned(),
                 tail: tail.iter().map(|line| (*line).to_owned()).collect(),
                 log: None,
-                again: None,
             })
         };
         let ran = match promise {
