@@ -19,6 +19,7 @@ use crate::text::{Source, Span, Spanned, Variables};
 use crate::version::Version;
 
 mod stamp;
+pub mod unknown;
 
 pub use stamp::{Slug, stamp_of};
 

@@ -14,10 +14,9 @@ use crate::version::Version;
 mod all;
 mod find;
 mod fingerprint;
-mod unknown;
 
+pub use crate::migration::unknown::NoState;
 pub use fingerprint::Fingerprint;
-pub use unknown::{NoState, unknown};
 
 /// A state of a database, as it is written and shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

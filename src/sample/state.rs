@@ -1,9 +1,9 @@
 //! Which state of the database a snapshot's file is of.
 
 use crate::migration::Migration;
+use crate::migration::unknown::{NoState, unknown};
 use crate::text::{Source, Span};
 use crate::version::Version;
-use crate::visit::{NoState, unknown};
 
 /// The first words of the line that says it.
 const WORDS: &str = "-- snapshot:";

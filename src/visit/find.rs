@@ -1,7 +1,7 @@
 //! A state's name to what it means in a folder.
 
-use super::unknown::{NoState, looks_like_version, unknown};
 use super::{Moment, Percent, State, States, Then, Visit};
+use crate::migration::unknown::{NoState, looks_like_version, unknown};
 use crate::migration::{Kind, Migration, Name};
 use crate::statement::Kind as StatementKind;
 use crate::text::{list, nearest};

@@ -1,7 +1,7 @@
 //! A text that is no migration and no version of a folder, and what it was
 //! perhaps meant to be.
 
-use crate::migration::Migration;
+use super::Migration;
 use crate::text::{list, nearest};
 use crate::version::Version;
 
@@ -22,14 +22,18 @@ const SHOWN_MAX: usize = 10;
 const LETTERS_MIN: usize = 3;
 
 impl NoState {
-    pub(super) fn new(message: String) -> Self {
+    /// Without anything to write.
+    #[must_use]
+    pub fn new(message: String) -> Self {
         Self {
             message,
             help: Vec::new(),
         }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Adds what can be written.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
@@ -60,7 +64,8 @@ pub fn unknown(text: &str, migrations: &[Migration], also: &[&str]) -> NoState {
 }
 
 /// Whether a text looks like a version: `9`, `9.9`, `v1.1.0`, `1.2.3.4`.
-pub(super) fn looks_like_version(text: &str) -> bool {
+#[must_use]
+pub fn looks_like_version(text: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|one| one.is_ascii_digit());
     numbers(text).split('.').all(is_number)
 }
