@@ -40,14 +40,14 @@ fn what_is_reached_already_takes_one_connection_and_one_reading() {
     project
         .segue(&["wait", "settled"])
         .expect("settled: deployment 1", "", 0);
-    wait_until("the log", || logged(&server, "statement: ") >= 10);
+    wait_until("the log", || logged(&server, "statement: ") >= 11);
     let log = std::fs::read_to_string(server.path().join("log")).expect("a log");
     let connections = log.matches("application_name=waiter").count();
     assert_eq!(connections, 1);
     assert_eq!(logged(&server, "LISTEN"), 0);
     // Greeting and search for the ledger one after the other; standby, version,
-    // token, relations, locks, migrations, deployments and progress at once.
-    assert_eq!(logged(&server, "statement: "), 10);
+    // token, relations, locks, migrations, deployments, reversals and progress at once.
+    assert_eq!(logged(&server, "statement: "), 11);
 }
 
 #[test]
